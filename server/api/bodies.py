@@ -1,0 +1,256 @@
+"""REST bodies of ``/api/v1``: requests refuse unknown fields. The OpenAPI document and the TypeScript types come from here.
+
+| Method and path                                     | Who (grant)                  | Request → answer                        |
+|-----------------------------------------------------|------------------------------|-----------------------------------------|
+| GET    /site                                        | anybody                      | → Site                                  |
+| POST   /login                                       | anybody (throttled)          | LoginRequest → Login                    |
+| POST   /login/renew                                 | desk token                   | → Login                                 |
+| GET    /me                                          | desk token                   | → StaffView                             |
+| POST   /waiting                                     | anybody (throttled) *        | JoinWaiting → Entry                     |
+| GET    /waiting                                     | waiting.take                 | → WaitingEntries                        |
+| POST   /invitations/inspect                         | anybody (throttled)          | InvitationSecret → InvitationPreview    |
+| POST   /invitations/redeem                          | anybody (throttled) *        | RedeemInvitation → Entry                |
+| POST   /sessions                                    | session.create *             | CreateSession → SessionView (201)       |
+| GET    /sessions?status&customer_reference&limit&cursor | session.list             | → SessionPage                           |
+| GET    /sessions/{session}                          | session.read                 | → SessionView                           |
+| POST   /sessions/{session}/end                      | session.end                  | EndRequest → SessionView                |
+| POST   /sessions/{session}/enter                    | staff                        | → Entry                                 |
+| GET    /sessions/{session}/participants             | session.read                 | → Participants                          |
+| DELETE /sessions/{session}/participants/{participant} | participant.remove         | → 204                                   |
+| GET    /sessions/{session}/consents                 | session.read                 | → Consents                              |
+| POST   /sessions/{session}/invitations              | invite *                     | CreateInvitation → InvitationCreated (201) |
+| GET    /sessions/{session}/invitations              | invite                       | → Invitations                           |
+| DELETE /sessions/{session}/invitations/{invitation} | invite                       | → 204                                   |
+| GET    /sessions/{session}/messages?after&limit     | participant or session.read  | → Messages                              |
+| POST   /sessions/{session}/files                    | chat *; raw body, name in `X-File-Name` (percent-encoded UTF-8) | → FileView (201) |
+| GET    /sessions/{session}/files/{file}             | participant or session.read  | → the bytes, as an attachment           |
+| GET, POST * /keys, DELETE /keys/{key}               | keys.manage                  | CreateKey → KeyCreated (201)            |
+| GET, POST * /staff, DELETE /staff/{staff}           | staff.manage                 | CreateStaff → StaffView (201)           |
+| GET    /audit?after&limit                           | audit.read                   | → AuditPage                             |
+| GET    /signal                                      | WebSocket, see docs/protocol.md |                                      |
+
+``*`` takes an ``Idempotency-Key`` header: the same key and body get the same answer, another body is refused (409).
+Tokens: ``Authorization: Bearer``. Errors: problem details (RFC 9457) with ``code``.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from server.domain.ids import ApiKeyId, InvitationId, ParticipantId, StaffId
+from server.domain.model import Language, Role, SessionKind
+from server.domain.views import ChatMessageView, ConsentView, ParticipantView, SessionView, WaitingEntry
+
+Name = Annotated[str, msgspec.Meta(max_length=80)]
+Reference = Annotated[str, msgspec.Meta(max_length=120)]
+Reason = Annotated[str, msgspec.Meta(max_length=200)]
+Context = Annotated[str, msgspec.Meta(max_length=4000)]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Problem(Answer, frozen=True, kw_only=True):
+    """RFC 9457. ``code`` is stable; ``field`` names the offending field where there is one."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    field: str = ""
+
+
+class Site(Answer, frozen=True, kw_only=True):
+    """What the pages need before anybody has signed in. ``walk_in``: whether customers may wait without an appointment."""
+
+    bank_name: dict[Language, str]
+    version: str
+    walk_in: bool
+    max_file_bytes: int
+    development: bool
+
+
+class LoginRequest(Request, frozen=True, kw_only=True):
+    username: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class StaffView(Answer, frozen=True, kw_only=True):
+    id: StaffId
+    username: str
+    name: str
+    role: Role
+    disabled: bool = False
+
+
+class Login(Answer, frozen=True, kw_only=True):
+    token: str
+    expires_at: datetime
+    staff: StaffView
+    grants: list[str]
+
+
+class JoinWaiting(Request, frozen=True, kw_only=True):
+    name: Name
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    language: Language
+
+
+class Entry(Answer, frozen=True, kw_only=True):
+    """A place in a session: ``token`` goes into ``hello`` and into REST."""
+
+    token: str
+    expires_at: datetime
+    participant: ParticipantId
+    role: Role
+    session: SessionView
+
+
+class WaitingEntries(Answer, frozen=True, kw_only=True):
+    entries: list[WaitingEntry]
+
+
+class InvitationSecret(Request, frozen=True, kw_only=True):
+    """``secret`` from the link, or the 6-digit ``code``: exactly one."""
+
+    secret: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{6})?$")] = ""
+
+
+class InvitationPreview(Answer, frozen=True, kw_only=True):
+    """Shown before joining; looking does not use the invitation up. ``context`` only for experts."""
+
+    role: Role
+    name: str
+    invited_by: str
+    kind: SessionKind
+    language: Language
+    context: str
+    expires_at: datetime
+
+
+class RedeemInvitation(Request, frozen=True, kw_only=True):
+    secret: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{6})?$")] = ""
+    name: Name = ""
+
+
+class CreateSession(Request, frozen=True, kw_only=True):
+    kind: SessionKind
+    language: Language = Language.ZH
+    customer_reference: Reference = ""
+    customer_name: Name = ""
+    reason: Reason = ""
+    context: Context = ""
+
+
+class SessionPage(Answer, frozen=True, kw_only=True):
+    sessions: list[SessionView]
+    next: str | None
+
+
+class EndRequest(Request, frozen=True, kw_only=True):
+    reason: Reason = ""
+
+
+class Participants(Answer, frozen=True, kw_only=True):
+    participants: list[ParticipantView]
+
+
+class Consents(Answer, frozen=True, kw_only=True):
+    consents: list[ConsentView]
+
+
+class CreateInvitation(Request, frozen=True, kw_only=True):
+    """Single use unless ``uses_allowed`` says otherwise; expires after ``expires_in_s`` seconds."""
+
+    role: Role
+    name: Name = ""
+    uses_allowed: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    expires_in_s: Annotated[int, msgspec.Meta(ge=60, le=7 * 86400)] = 3600
+    with_code: bool = True
+
+
+class InvitationCreated(Answer, frozen=True, kw_only=True):
+    """``link`` and ``code`` are shown this once: only their hashes are kept."""
+
+    id: InvitationId
+    role: Role
+    name: str
+    link: str
+    code: str | None
+    uses_allowed: int
+    expires_at: datetime
+
+
+class InvitationView(Answer, frozen=True, kw_only=True):
+    id: InvitationId
+    role: Role
+    name: str
+    uses_allowed: int
+    uses: int
+    expires_at: datetime
+    revoked: bool
+
+
+class Invitations(Answer, frozen=True, kw_only=True):
+    invitations: list[InvitationView]
+
+
+class Messages(Answer, frozen=True, kw_only=True):
+    messages: list[ChatMessageView]
+
+
+class CreateKey(Request, frozen=True, kw_only=True):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+
+
+class KeyView(Answer, frozen=True, kw_only=True):
+    id: ApiKeyId
+    name: str
+    created_at: datetime
+    revoked: bool
+
+
+class KeyCreated(Answer, frozen=True, kw_only=True):
+    """``secret`` is shown this once. Send it as ``Authorization: Bearer``."""
+
+    key: KeyView
+    secret: str
+
+
+class Keys(Answer, frozen=True, kw_only=True):
+    keys: list[KeyView]
+
+
+class CreateStaff(Request, frozen=True, kw_only=True):
+    username: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{1,39}$")]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    role: Role
+    password: Annotated[str, msgspec.Meta(min_length=12, max_length=200)]
+
+
+class StaffList(Answer, frozen=True, kw_only=True):
+    staff: list[StaffView]
+
+
+class AuditEntryView(Answer, frozen=True, kw_only=True):
+    number: int
+    at: datetime
+    action: str
+    actor: str
+    session: str
+    subject: str
+    details: dict[str, str]
+    hash: str
+
+
+class AuditPage(Answer, frozen=True, kw_only=True):
+    entries: list[AuditEntryView]

@@ -1,0 +1,208 @@
+"""The records that a session is made of, and the words they use. Pure data: no I/O, no clock.
+
+Times are aware UTC ``datetime``s. These are what the store keeps; what others may see of them is in ``views.py``.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from server.domain.ids import (
+    ApiKeyId,
+    ConsentId,
+    FileId,
+    InvitationId,
+    MessageId,
+    ParticipantId,
+    SessionId,
+    StaffId,
+)
+
+
+class Role(StrEnum):
+    """Who somebody is in a session; resolves to grants (``grants.py``)."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    EXPERT = "expert"
+    SUPERVISOR = "supervisor"
+    SERVICE = "service"
+
+
+class SessionKind(StrEnum):
+    """Presets of grants, not separate code."""
+
+    VIDEO = "video"
+    COBROWSE = "cobrowse"
+    SAME_SCREEN = "same_screen"
+    VERIFICATION = "verification"
+
+
+class SessionStatus(StrEnum):
+    """``waiting`` (in the waiting list) → ``open`` (an agent has it, or it was created by one) → ``ended``."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class ParticipantState(StrEnum):
+    """``joining`` → ``joined`` (signalling) → ``active`` (media) ⇄ ``disconnected`` → ``left``."""
+
+    JOINING = "joining"
+    JOINED = "joined"
+    ACTIVE = "active"
+    DISCONNECTED = "disconnected"
+    LEFT = "left"
+
+
+class LeaveReason(StrEnum):
+    LEFT = "left"
+    REMOVED = "removed"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+class Source(StrEnum):
+    """What a track shows (W3C has no word for it; LiveKit's ``source``)."""
+
+    MICROPHONE = "microphone"
+    CAMERA = "camera"
+    SCREEN = "screen"
+
+
+class ConsentScope(StrEnum):
+    """What a person agrees to. The first three are also the names of the sources they open."""
+
+    MICROPHONE = "microphone"
+    CAMERA = "camera"
+    SCREEN = "screen"
+    RECORDING = "recording"
+    PAGE_VIEW = "page_view"
+    PAGE_CONTROL = "page_control"
+    FACE = "face"
+
+
+class ConsentDecision(StrEnum):
+    GIVEN = "given"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class Language(StrEnum):
+    ZH = "zh"
+    EN = "en"
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A service encounter with a customer."""
+
+    id: SessionId
+    kind: SessionKind
+    status: SessionStatus
+    language: Language
+    customer_reference: str  # the bank's own key for its customer; may be empty
+    customer_name: str  # what the customer wants to be called; may be empty
+    reason: str  # why the customer calls; shown in the waiting list
+    context: str  # summary for an expert, written by an agent or the bank's system
+    created_at: datetime
+    created_by: str  # a StaffId, an ApiKeyId, or "" for a customer without an appointment
+    waiting_since: datetime | None = None
+    taken_by: StaffId | None = None
+    ended_at: datetime | None = None
+    end_reason: str = ""
+
+
+class Participant(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's place in one session."""
+
+    id: ParticipantId
+    session_id: SessionId
+    identity: str  # stable over re-joins: "staff:ST_…", "invitation:IN_…#1", "walk-in"
+    role: Role
+    name: str
+    state: ParticipantState
+    created_at: datetime
+    joined_at: datetime | None = None
+    left_at: datetime | None = None
+    leave_reason: LeaveReason | None = None
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """A way in: a link (secret) and a 6-digit code. Only hashes are kept (SHA-256 for the link, keyed HMAC for the code)."""
+
+    id: InvitationId
+    session_id: SessionId
+    role: Role
+    name: str  # who is invited; may be empty
+    secret_hash: bytes
+    code_hash: bytes  # b"" when made without a code
+    uses_allowed: int
+    uses: int
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision of one person about one scope; decisions are appended, the newest of a scope counts."""
+
+    id: ConsentId
+    session_id: SessionId
+    participant_id: ParticipantId
+    scope: ConsentScope
+    decision: ConsentDecision
+    wording: str  # version of the text that was shown, e.g. "camera-1"
+    language: Language
+    decided_at: datetime
+
+
+class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the chat. ``text`` or ``file_id`` is set, or both. ``client_id`` makes sending it idempotent."""
+
+    id: MessageId
+    session_id: SessionId
+    participant_id: ParticipantId
+    client_id: str
+    text: str
+    file_id: FileId | None
+    sent_at: datetime
+    number: int  # 1, 2, 3 … within the session
+
+
+class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A file sent in a chat. The bytes are kept by the file port, not in the database."""
+
+    id: FileId
+    session_id: SessionId
+    participant_id: ParticipantId
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of one of the bank's systems (role ``service``). Only the SHA-256 of its secret is kept."""
+
+    id: ApiKeyId
+    name: str
+    secret_hash: bytes
+    created_at: datetime
+    created_by: str
+    revoked_at: datetime | None = None
+
+
+class Staff(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of the bank's staff who signs in with a password (argon2id)."""
+
+    id: StaffId
+    username: str
+    name: str
+    role: Role  # agent, expert or supervisor
+    password_hash: str
+    created_at: datetime
+    disabled_at: datetime | None = None

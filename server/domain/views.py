@@ -1,0 +1,89 @@
+"""What others may see of the records: the wire types that REST bodies and signalling messages share. Pure data."""
+
+from datetime import datetime
+
+import msgspec
+
+from server.domain.ids import FileId, MessageId, ParticipantId, SessionId
+from server.domain.model import (
+    ConsentDecision,
+    ConsentScope,
+    Language,
+    ParticipantState,
+    Role,
+    SessionKind,
+    SessionStatus,
+    Source,
+)
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    """``customer_reference``, ``reason`` and ``context`` are empty for those without the grant ``session.read``."""
+
+    id: SessionId
+    kind: SessionKind
+    status: SessionStatus
+    language: Language
+    customer_name: str
+    customer_reference: str
+    reason: str
+    context: str
+    created_at: datetime
+    waiting_since: datetime | None
+    ended_at: datetime | None
+    end_reason: str
+
+
+class TrackView(msgspec.Struct, frozen=True, kw_only=True):
+    """``on``: the sender is sending. ``open``: consent and grants let the relay forward it."""
+
+    source: Source
+    on: bool
+    open: bool
+
+
+class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
+    id: ParticipantId
+    role: Role
+    name: str
+    state: ParticipantState
+    tracks: list[TrackView]
+
+
+class ConsentView(msgspec.Struct, frozen=True, kw_only=True):
+    participant: ParticipantId
+    scope: ConsentScope
+    decision: ConsentDecision
+    decided_at: datetime
+
+
+class FileView(msgspec.Struct, frozen=True, kw_only=True):
+    """The bytes are at ``GET /api/v1/sessions/{session}/files/{id}``."""
+
+    id: FileId
+    name: str
+    media_type: str
+    size_bytes: int
+
+
+class ChatMessageView(msgspec.Struct, frozen=True, kw_only=True):
+    id: MessageId
+    number: int
+    participant: ParticipantId
+    name: str
+    role: Role
+    client_id: str
+    text: str
+    file: FileView | None
+    sent_at: datetime
+
+
+class WaitingEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer in the waiting list, oldest first."""
+
+    session: SessionId
+    customer_name: str
+    reason: str
+    language: Language
+    waiting_since: datetime
+    connected: bool  # whether their page is open

@@ -1,0 +1,68 @@
+"""What live sessions need of the media plane. Bound to ``media.client`` in ``server/app.py``; faked in tests.
+
+Every event callback is synchronous, quick and never raises; the live session queues what needs awaiting.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+class MediaRefused(Exception):
+    """The peer's fault: an offer that cannot be answered. ``code`` is stable, ``detail`` is safe to show."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class MediaUnavailable(Exception):
+    """The dependency's failure: no worker, or it did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotAssignment:
+    """``mid``: the subscriber's receive-only m-line. ``participant`` and ``source`` are None when it shows nothing."""
+
+    mid: str
+    participant: str | None
+    source: str | None
+
+
+PeerState = Literal["connecting", "connected", "disconnected", "failed", "closed"]
+
+
+class MediaEvents(Protocol):
+    def on_slots(self, room: str, participant: str, slots: Sequence[SlotAssignment]) -> None: ...
+    def on_speaking(self, room: str, participants: Sequence[str]) -> None: ...
+    def on_peer(self, room: str, participant: str, state: PeerState) -> None: ...
+    def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None:
+        """The first packet of a source came in (True), or none for 2 s after some did (False)."""
+        ...
+
+    def on_rooms_lost(self, rooms: Sequence[str]) -> None:
+        """Their worker died; connect again and say the gates again."""
+        ...
+
+
+class MediaPort(Protocol):
+    def listen(self, events: MediaEvents) -> None: ...
+
+    async def connect(self, room: str, participant: str, offer_sdp: str) -> str:
+        """Answer an offer (first one, a repeated one with new ICE credentials, or one after a reload); returns the answer SDP.
+
+        Creates the room where needed. Raises MediaRefused, MediaUnavailable.
+        """
+        ...
+
+    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+        """From the next packet on exactly these sources of this participant are forwarded. All are shut at first.
+
+        Kept for the participant even before it connects. Returns when the worker has applied it. Raises MediaUnavailable.
+        """
+        ...
+
+    async def disconnect(self, room: str, participant: str) -> None: ...
+    async def close_room(self, room: str) -> None: ...
+    async def stats(self, room: str) -> Mapping[str, object]: ...

@@ -1,0 +1,176 @@
+/** What the pages see of a session. `core/` implements it over the socket and WebRTC; stories and tests fake it.
+ *  Pages read signals and call actions; they never touch sockets, RTCPeerConnection or fetch. */
+import type { ReadonlySignal, Signal } from "@preact/signals";
+import type {
+  ChatMessageView,
+  CloseCode,
+  ConsentDecision,
+  ConsentScope,
+  InvitationCreated,
+  InvitationPreview,
+  Language,
+  Login,
+  ParticipantId,
+  ParticipantView,
+  QualityLevel,
+  Role,
+  SessionView,
+  Site,
+  Source,
+  StaffView,
+  WaitingEntry,
+} from "../protocol.gen";
+
+/** Why a device cannot be used, in the user's terms; the page has words and a picture for each. */
+export type DeviceProblem = "denied" | "none" | "busy" | "insecure" | "unsupported" | "failed";
+
+export interface DeviceChoice {
+  id: string;
+  label: string;
+}
+
+/** Cameras, microphones, speakers: before the call and in it. On/off and choice are separate things. */
+export interface Devices {
+  readonly cameras: ReadonlySignal<DeviceChoice[]>;
+  readonly microphones: ReadonlySignal<DeviceChoice[]>;
+  readonly speakers: ReadonlySignal<DeviceChoice[]>; // empty where the browser cannot choose
+  readonly camera: ReadonlySignal<string | null>;
+  readonly microphone: ReadonlySignal<string | null>;
+  readonly speaker: ReadonlySignal<string | null>;
+  readonly cameraOn: ReadonlySignal<boolean>;
+  readonly microphoneOn: ReadonlySignal<boolean>;
+  readonly cameraProblem: ReadonlySignal<DeviceProblem | null>;
+  readonly microphoneProblem: ReadonlySignal<DeviceProblem | null>;
+  readonly preview: ReadonlySignal<MediaStream | null>; // own camera picture
+  readonly level: ReadonlySignal<number>; // microphone level 0…1, about 20 times a second
+  readonly recording: ReadonlySignal<"idle" | "recording" | "playing">;
+  /** Ask for permission and start; resolves when the browser has answered, problems are in the signals. */
+  start(want: { camera: boolean; microphone: boolean }): Promise<void>;
+  setCamera(on: boolean): Promise<void>;
+  setMicrophone(on: boolean): Promise<void>;
+  chooseCamera(id: string): Promise<void>;
+  chooseMicrophone(id: string): Promise<void>;
+  chooseSpeaker(id: string): Promise<void>;
+  /** Record 3 s of the microphone, then play it back. */
+  recordAndPlay(): Promise<void>;
+  /** A short tone through the chosen speaker. */
+  testSpeaker(): Promise<void>;
+  stop(): void;
+}
+
+/** One picture or voice that arrives: a slot's stream and whose it is. */
+export interface RemoteTrack {
+  participant: ParticipantId;
+  source: Source;
+  stream: MediaStream;
+}
+
+export interface QualityInfo {
+  level: QualityLevel;
+  rttMs: number;
+  lossPermille: number;
+}
+
+/** `connecting` first time, `reconnecting` after a cut (place kept), `ended` is final and has a reason. */
+export type CallPhase = "connecting" | "waiting" | "live" | "reconnecting" | "ended";
+
+export interface FileUpload {
+  key: string;
+  name: string;
+  progress: number; // 0…1
+  error: string | null; // problem code
+}
+
+/** Which people are shown how; the page's own choice, not the server's. */
+export type Layout = "speaker" | "grid";
+export type Saver = "full" | "saver" | "audio";
+
+export interface Call {
+  readonly phase: ReadonlySignal<CallPhase>;
+  readonly endedBecause: ReadonlySignal<CloseCode | null>;
+  readonly session: ReadonlySignal<SessionView | null>;
+  readonly me: ReadonlySignal<ParticipantView | null>;
+  readonly grants: ReadonlySignal<ReadonlySet<string>>;
+  readonly others: ReadonlySignal<ParticipantView[]>;
+  readonly remote: ReadonlySignal<RemoteTrack[]>;
+  readonly speaking: ReadonlySignal<ReadonlySet<ParticipantId>>;
+  readonly consents: ReadonlySignal<ReadonlyMap<ConsentScope, ConsentDecision>>; // one's own
+  readonly chat: ReadonlySignal<ChatMessageView[]>;
+  readonly unread: ReadonlySignal<number>;
+  readonly seen: ReadonlySignal<ReadonlyMap<ParticipantId, number>>;
+  readonly uploads: ReadonlySignal<FileUpload[]>;
+  readonly quality: ReadonlySignal<ReadonlyMap<ParticipantId, QualityInfo>>; // includes oneself
+  readonly asked: ReadonlySignal<{ by: ParticipantId; source: Source } | null>;
+  readonly queue: ReadonlySignal<{ position: number; estimatedWaitS: number | null } | null>;
+  readonly mediaState: ReadonlySignal<"none" | "connecting" | "connected" | "failed">;
+  readonly screen: ReadonlySignal<"off" | "on" | "paused">;
+  readonly screenPreview: ReadonlySignal<MediaStream | null>;
+  readonly saver: ReadonlySignal<Saver>;
+  readonly failure: ReadonlySignal<string | null>; // code of the last message that was refused; cleared by clearFailure
+  readonly devices: Devices;
+
+  decide(scope: ConsentScope, decision: ConsentDecision, wording: string): void;
+  setMicrophone(on: boolean): Promise<void>;
+  setCamera(on: boolean): Promise<void>;
+  /** Asks the browser for a screen or window, after the consent `screen`; false when the user cancelled. */
+  shareScreen(): Promise<boolean>;
+  pauseScreen(paused: boolean): void;
+  stopScreen(): void;
+  setSaver(saver: Saver): void;
+  say(text: string): void;
+  sendFile(file: File): Promise<void>;
+  fileUrl(fileId: string): Promise<string>; // object URL, fetched with the token
+  markRead(): void;
+  ask(participant: ParticipantId, source: Source): void;
+  answerAsk(): void; // puts the question away
+  remove(participant: ParticipantId): void;
+  endSession(reason: string): void;
+  leave(): void;
+  retry(): void;
+  clearFailure(): void;
+}
+
+/** A problem a page can show: `code` from the server's problem details, or `offline`. */
+export interface ApiProblem {
+  code: string;
+  detail: string;
+  retryAfterS: number | null;
+}
+
+/** Actions reject with an `ApiProblem`. */
+export interface Api {
+  site(): Promise<Site>;
+  inspect(by: { secret: string } | { code: string }): Promise<InvitationPreview>;
+  redeem(by: { secret: string } | { code: string }, name: string): Promise<Call>;
+  joinWaiting(name: string, reason: string, language: Language): Promise<Call>;
+  /** The call that this tab was in before it was reloaded, or null. */
+  resumeCall(): Call | null;
+  login(username: string, password: string): Promise<Desk>;
+  /** The desk that this tab was signed in to before it was reloaded, or null. */
+  resumeDesk(): Promise<Desk | null>;
+}
+
+export interface NewSession {
+  customerName: string;
+  customerReference: string;
+  reason: string;
+  context: string;
+  language: Language;
+}
+
+/** The signed-in member of staff, outside and inside sessions. */
+export interface Desk {
+  readonly staff: ReadonlySignal<StaffView>;
+  readonly state: ReadonlySignal<"connecting" | "live" | "reconnecting" | "ended">;
+  readonly waiting: ReadonlySignal<WaitingEntry[]>;
+  readonly sessions: ReadonlySignal<SessionView[]>; // open ones, newest first
+  readonly call: Signal<Call | null>;
+  refresh(): Promise<void>;
+  create(session: NewSession): Promise<SessionView>;
+  enter(session: string): Promise<Call>;
+  take(session: string): Promise<Call>; // a waiting customer; rejects with `conflict` when somebody else was faster
+  invite(session: string, role: Role, name: string): Promise<InvitationCreated>;
+  logout(): void;
+}
+
+export type { Login };
