@@ -1,0 +1,236 @@
+"""What the supervisor and a media worker say to each other: typed messages in length-prefixed frames. S.
+
+A frame is a 4-byte big-endian length followed by one msgpack message (a tagged union of the structs below). Commands go
+to the worker and carry a ``request`` number; the worker answers each exactly once, with the reply named in its docstring
+or with ``Failed``. Events come from the worker unasked. A frame over ``MAX_FRAME_BYTES`` or an unknown message is a
+``ControlError``: the stream cannot be trusted any more and the side that sees it closes it.
+"""
+
+import struct
+from typing import Literal
+
+import msgspec
+
+from media.errors import ControlError
+
+MAX_FRAME_BYTES = 1 << 20
+_LENGTH = struct.Struct("!I")
+
+PeerStateName = Literal["connecting", "connected", "disconnected", "failed", "closed"]
+SourceName = Literal["microphone", "camera", "screen"]
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Base of all messages; the tag is the class name."""
+
+
+# ---- to the worker
+
+
+class Configure(Message, frozen=True):
+    """The first message to a worker, once. Answered by the ``Ready`` event, which has no request number.
+
+    ``bind``: addresses to listen on, IPv4 or IPv6. ``port``: the same UDP port on each, 0 takes a free one (then each address
+    may get its own). ``announced``: addresses to put into candidates instead of the bound ones (1:1 NAT), empty = the bound
+    ones. ``video_codecs``: order of preference of what publishers are asked to send. ``cpu``: pin the process to this core.
+    ``max_peers``: connections beyond this are refused with code ``worker_full``.
+    """
+
+    bind: tuple[str, ...] = ("127.0.0.1", "::1")
+    port: int = 0
+    announced: tuple[str, ...] = ()
+    video_codecs: tuple[str, ...] = ("VP8", "H264", "VP9", "AV1")
+    heartbeat_interval_s: float = 1.0
+    cpu: int | None = None
+    max_peers: int = 1000
+
+
+class Connect(Message, frozen=True):
+    """Answer an offer: ``Connected`` or ``Failed`` (code and detail safe to show)."""
+
+    request: int
+    room: str
+    participant: str
+    offer: str
+
+
+class SetGates(Message, frozen=True):
+    """From the next packet on exactly these sources are forwarded: ``Done``. Kept for a participant not yet connected."""
+
+    request: int
+    room: str
+    participant: str
+    sources: tuple[str, ...]
+
+
+class Disconnect(Message, frozen=True):
+    """Forget a participant's connection and gates: ``Done``, also when there is none."""
+
+    request: int
+    room: str
+    participant: str
+
+
+class CloseRoom(Message, frozen=True):
+    """Forget a room and everybody in it: ``Done``, also when there is none."""
+
+    request: int
+    room: str
+
+
+class Stats(Message, frozen=True):
+    """Counters of one room, or of the worker when ``room`` is None: ``StatsReport``."""
+
+    request: int
+    room: str | None = None
+
+
+class Drain(Message, frozen=True):
+    """Take no new rooms; exit when the last one is closed: ``Done`` at once."""
+
+    request: int
+
+
+Command = Configure | Connect | SetGates | Disconnect | CloseRoom | Stats | Drain
+
+# ---- from the worker: replies
+
+
+class Connected(Message, frozen=True):
+    request: int
+    answer: str
+
+
+class Done(Message, frozen=True):
+    request: int
+
+
+class StatsReport(Message, frozen=True):
+    request: int
+    stats: dict[str, object]
+
+
+class Failed(Message, frozen=True):
+    """The command could not be done. ``code`` is stable, ``detail`` safe to show."""
+
+    request: int
+    code: str
+    detail: str = ""
+
+
+# ---- from the worker: events
+
+
+class Ready(Message, frozen=True):
+    """The sockets are bound. ``addresses``: what candidates announce, (address, UDP port)."""
+
+    addresses: tuple[tuple[str, int], ...]
+
+
+class Heartbeat(Message, frozen=True):
+    """Sent every ``heartbeat_interval_s`` from the worker's one loop. ``lag_ms``: how late this beat's timer fired.
+
+    ``cpu_s``: CPU time of the process since its start.
+    """
+
+    lag_ms: float
+    rooms: int
+    peers: int
+    forwards: int = 0
+    cpu_s: float = 0.0
+
+
+class SlotState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``mid``: the subscriber's receive-only section. ``participant`` and ``source`` are None when it shows nothing."""
+
+    mid: str
+    participant: str | None = None
+    source: str | None = None
+
+
+class Slots(Message, frozen=True):
+    """All slots of one subscriber, whenever one of them changes."""
+
+    room: str
+    participant: str
+    slots: tuple[SlotState, ...]
+
+
+class Speaking(Message, frozen=True):
+    """Who speaks in a room, loudest first, whenever that changes."""
+
+    room: str
+    participants: tuple[str, ...]
+
+
+class PeerState(Message, frozen=True):
+    room: str
+    participant: str
+    state: PeerStateName
+
+
+class TrackFlow(Message, frozen=True):
+    """The first packet of a source came in (True), or none for 2 s after some did (False)."""
+
+    room: str
+    participant: str
+    source: str
+    flowing: bool
+
+
+Reply = Connected | Done | StatsReport | Failed
+Event = Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow
+WorkerMessage = Connected | Done | StatsReport | Failed | Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow
+
+_encoder = msgspec.msgpack.Encoder()
+_command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
+_worker_decoder: msgspec.msgpack.Decoder[WorkerMessage] = msgspec.msgpack.Decoder(WorkerMessage)
+
+
+def encode(message: Message) -> bytes:
+    """One frame, length included. Raises ControlError(``frame_too_large``)."""
+    body = _encoder.encode(message)
+    if len(body) > MAX_FRAME_BYTES:
+        raise ControlError("frame_too_large", f"{len(body)} bytes")
+    return _LENGTH.pack(len(body)) + body
+
+
+def decode_command(frame: bytes) -> Command:
+    """What the worker reads. Raises ControlError(``bad_message``)."""
+    try:
+        return _command_decoder.decode(frame)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ControlError("bad_message", str(error)) from None
+
+
+def decode_worker_message(frame: bytes) -> WorkerMessage:
+    """What the supervisor reads. Raises ControlError(``bad_message``)."""
+    try:
+        return _worker_decoder.decode(frame)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ControlError("bad_message", str(error)) from None
+
+
+class FrameReader:
+    """Cuts a byte stream into frames; holds at most one frame that is still incomplete."""
+
+    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._max = max_frame_bytes
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames (without length) that ``data`` completes, in order. Raises ControlError(``frame_too_large``)."""
+        self._buffer += data
+        frames: list[bytes] = []
+        start = 0
+        while len(self._buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer, start)
+            if length > self._max:
+                raise ControlError("frame_too_large", f"{length} bytes")
+            end = start + _LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            frames.append(bytes(self._buffer[start + _LENGTH.size : end]))
+            start = end
+        del self._buffer[:start]
+        return frames
