@@ -110,6 +110,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str  # a StaffId, an ApiKeyId, or "" for a customer without an appointment
     waiting_since: datetime | None = None
     taken_by: StaffId | None = None
+    taken_at: datetime | None = None  # when an agent took it from the waiting list
     ended_at: datetime | None = None
     end_reason: str = ""
 

@@ -1,0 +1,66 @@
+"""What the services and the API need of the others. Bound in ``server/app.py``."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from server.domain.grants import Grant
+from server.domain.ids import ParticipantId, SessionId, StaffId
+from server.domain.model import Role, Session
+
+MakeId = Callable[[str], str]  # prefix → a fresh identifier
+
+
+class TokenIssuer(Protocol):
+    """Short-lived signed tokens; each call answers the token and when it ends."""
+
+    def session_token(
+        self, *, session: SessionId, participant: ParticipantId, role: Role, grants: frozenset[Grant], now: datetime
+    ) -> tuple[str, datetime]: ...
+
+    def desk_token(self, *, staff: StaffId, role: Role, grants: frozenset[Grant], now: datetime) -> tuple[str, datetime]: ...
+
+
+class Passwords(Protocol):
+    """argon2id outside the event loop."""
+
+    async def hash(self, password: str) -> str: ...
+    async def verify(self, password_hash: str, password: str) -> bool: ...
+    async def verify_nobody(self, password: str) -> None:
+        """As long as ``verify`` takes: an unknown user name must not answer sooner."""
+        ...
+
+
+class Throttle(Protocol):
+    """Attempts that guess at secrets. ``scope`` is what is guessed at, ``who`` the guesser (address, user name)."""
+
+    def check(self, scope: str, who: str) -> None:
+        """Raises TooMany with ``retry_after_s`` when there were too many failures."""
+        ...
+
+    def failed(self, scope: str, who: str) -> None: ...
+    def succeeded(self, scope: str, who: str) -> None: ...
+
+
+class Live(Protocol):
+    """The connected people: ``server/live/hub.py: LiveSessions``."""
+
+    async def end_session(self, session: SessionId, reason: str, actor: str) -> Session:
+        """``Sessions.end`` and then everybody is told and disconnected. Raises NotFound."""
+        ...
+
+    async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str, reason: str) -> None:
+        """Recorded, audited, told, disconnected. Raises NotFound, Gone when they have left already."""
+        ...
+
+    async def waiting_changed(self) -> None:
+        """Somebody came to, left or was taken from the waiting list: desks and waiting customers are told."""
+        ...
+
+    def session_changed(self, session: Session) -> None:
+        """The record changed (taken, named): those in it are told."""
+        ...
+
+    def connected(self, session: SessionId) -> frozenset[ParticipantId]:
+        """Who has a signalling connection now (places that are being kept count)."""
+        ...

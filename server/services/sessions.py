@@ -1,0 +1,182 @@
+"""Sessions: create, read, list, take from the waiting list, end.
+
+To end a session call ``LiveSessions.end_session``: it calls ``Sessions.end`` and tells those who are connected.
+After ``take`` call ``LiveSessions.session_changed`` and ``waiting_changed``.
+"""
+
+import statistics
+from datetime import datetime
+
+import msgspec
+
+from server.api.bodies import CreateSession
+from server.audit.events import AuditAction, AuditEvent
+from server.clock import Clock
+from server.domain import ids
+from server.domain.grants import Grant, session_grants
+from server.domain.ids import SessionId, StaffId
+from server.domain.model import LeaveReason, ParticipantState, Role, Session, SessionStatus
+from server.errors import Conflict, Gone, NotFound
+from server.services.ports import MakeId
+from server.services.principal import Principal, PrincipalKind
+from server.store.ports import Page, Store, Transaction
+
+RECENT_WAITS = 20  # how many past waits an estimate looks at
+
+
+class Sessions:
+    def __init__(self, store: Store, clock: Clock, make_id: MakeId) -> None:
+        self._store = store
+        self._clock = clock
+        self._make_id = make_id
+
+    async def create(self, request: CreateSession, by: Principal) -> Session:
+        """A session with an appointment, open at once."""
+        now = self._clock.now()
+        session = Session(
+            id=SessionId(self._make_id(ids.SESSION)),
+            kind=request.kind,
+            status=SessionStatus.OPEN,
+            language=request.language,
+            customer_reference=request.customer_reference,
+            customer_name=request.customer_name,
+            reason=request.reason,
+            context=request.context,
+            created_at=now,
+            created_by=by.actor,
+        )
+        async with self._store.begin() as tx:
+            await tx.add_session(session)
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.SESSION_CREATED,
+                    at=now,
+                    actor=by.actor,
+                    session=session.id,
+                    subject=session.id,
+                    details={"kind": session.kind.value},
+                )
+            )
+        return session
+
+    async def get(self, id: SessionId) -> Session:
+        """Raises NotFound."""
+        async with self._store.read() as tx:
+            return await existing(tx, id)
+
+    async def list(
+        self, *, status: SessionStatus | None, customer_reference: str | None, limit: int, cursor: str | None
+    ) -> Page:
+        """Newest first. Raises Invalid for a cursor that no page gave."""
+        async with self._store.read() as tx:
+            return await tx.list_sessions(status=status, customer_reference=customer_reference, limit=limit, cursor=cursor)
+
+    async def take(self, id: SessionId, staff: StaffId) -> Session:
+        """A waiting customer for this agent: exactly one of many wins. Raises NotFound, Gone, Conflict."""
+        async with self._store.begin() as tx:
+            return await take(tx, await existing(tx, id), staff, self._clock.now())
+
+    async def end(self, id: SessionId, reason: str, actor: str) -> Session:
+        """Ended, with everybody in it. Ending it again changes nothing. Raises NotFound.
+
+        Participants that have not left become ``left`` with the reason ``ended``.
+        """
+        now = self._clock.now()
+        async with self._store.begin() as tx:
+            session = await existing(tx, id)
+            if session.status is SessionStatus.ENDED:
+                return session
+            ended = msgspec.structs.replace(session, status=SessionStatus.ENDED, ended_at=now, end_reason=reason)
+            await tx.save_session(ended)
+            for participant in await tx.list_participants(id):
+                if participant.state is ParticipantState.LEFT:
+                    continue
+                await tx.save_participant(
+                    msgspec.structs.replace(
+                        participant, state=ParticipantState.LEFT, left_at=now, leave_reason=LeaveReason.ENDED
+                    )
+                )
+                await tx.append_audit(
+                    AuditEvent(
+                        action=AuditAction.PARTICIPANT_LEFT,
+                        at=now,
+                        actor=actor,
+                        session=id,
+                        subject=participant.id,
+                        details={"reason": LeaveReason.ENDED.value},
+                    )
+                )
+            await tx.append_audit(AuditEvent(action=AuditAction.SESSION_ENDED, at=now, actor=actor, session=id, subject=id))
+        return ended
+
+    async def waiting(self) -> list[Session]:
+        """Oldest first."""
+        async with self._store.read() as tx:
+            return await tx.waiting_sessions()
+
+    async def queue_position(self, id: SessionId) -> tuple[int, int | None] | None:
+        """Place in the waiting list from 1 and estimated seconds still to wait; None when it does not wait."""
+        return (await self.queue_positions()).get(id)
+
+    async def queue_positions(self) -> dict[SessionId, tuple[int, int | None]]:
+        """``queue_position`` of everybody who waits.
+
+        The estimate is the median of the last waits less what this one has waited; None when nobody was taken yet, or
+        when this one has waited longer than that: no promise is better than a wrong one.
+        """
+        now = self._clock.now()
+        async with self._store.read() as tx:
+            waiting = await tx.waiting_sessions()
+            recent = await tx.recent_wait_seconds(RECENT_WAITS)
+        usual_s = statistics.median(recent) if recent else None
+        positions: dict[SessionId, tuple[int, int | None]] = {}
+        for position, session in enumerate(waiting, 1):
+            waited_s = (now - (session.waiting_since or now)).total_seconds()
+            left_s = None if usual_s is None or waited_s > usual_s else round(usual_s - waited_s)
+            positions[session.id] = (position, left_s)
+        return positions
+
+
+async def existing(tx: Transaction, id: SessionId) -> Session:
+    """The session. Raises NotFound."""
+    session = await tx.get_session(id) if ids.is_id(id, ids.SESSION) else None
+    if session is None:
+        raise NotFound("There is no such session.")
+    return session
+
+
+async def take(tx: Transaction, session: Session, staff: StaffId, now: datetime) -> Session:
+    """Inside a write transaction: write transactions are serialised, so one of many wins."""
+    if session.status is SessionStatus.ENDED:
+        raise Gone("This session has ended.")
+    if session.taken_by is not None or session.status is not SessionStatus.WAITING:
+        raise Conflict("Somebody else has taken this customer.")
+    taken = msgspec.structs.replace(session, status=SessionStatus.OPEN, taken_by=staff, taken_at=now)
+    await tx.save_session(taken)
+    waited_s = (now - (session.waiting_since or now)).total_seconds()
+    await tx.append_audit(
+        AuditEvent(
+            action=AuditAction.SESSION_TAKEN,
+            at=now,
+            actor=staff,
+            session=session.id,
+            subject=session.id,
+            details={"waited_s": str(round(waited_s))},
+        )
+    )
+    return taken
+
+
+def grants_in(session: Session, principal: Principal) -> frozenset[Grant]:
+    """What ``principal`` may do with this session. Empty: it is none of their business.
+
+    A participant: what the token says, in their own session. An API key: its grants, in every session. Staff at the
+    desk: their role's grants in the sessions they created or took, a supervisor in all; elsewhere nothing.
+    """
+    if principal.kind is PrincipalKind.PARTICIPANT:
+        return principal.grants if principal.session == session.id else frozenset()
+    if principal.kind is PrincipalKind.SERVICE:
+        return principal.grants
+    if principal.role is Role.SUPERVISOR or principal.actor in {session.created_by, session.taken_by}:
+        return principal.grants | session_grants(principal.role, session.kind)
+    return frozenset()
