@@ -89,7 +89,7 @@ class Invitations:
             expires_at=invitation.expires_at,
         )
 
-    async def list(self, session_id: SessionId) -> list[Invitation]:
+    async def of_session(self, session_id: SessionId) -> list[Invitation]:
         async with self._store.read() as tx:
             await existing(tx, session_id)
             return await tx.list_invitations(session_id)

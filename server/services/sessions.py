@@ -64,7 +64,7 @@ class Sessions:
         async with self._store.read() as tx:
             return await existing(tx, id)
 
-    async def list(
+    async def page(
         self, *, status: SessionStatus | None, customer_reference: str | None, limit: int, cursor: str | None
     ) -> Page:
         """Newest first. Raises Invalid for a cursor that no page gave."""
