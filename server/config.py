@@ -1,0 +1,384 @@
+"""Configuration: one TOML file and ``TONGPING_*`` variables, validated at start, frozen afterwards. Unknown keys are fatal.
+
+The definitions below are the documentation: ``docs/configuration.md`` is written from them (``python -m server.config``)
+and a test fails when it is not. Variables win over the file: ``media.udp_port_base`` is ``TONGPING_MEDIA_UDP_PORT_BASE``,
+``port`` is ``TONGPING_PORT`` or ``PORT``. A list in a variable is comma-separated.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+
+from server.errors import ConfigError
+
+PREFIX = "TONGPING_"
+FILE_VARIABLE = "TONGPING_CONFIG"
+SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105 - of a variable's name
+
+
+def _doc(text: str, **bounds: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=text, **bounds)
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+VideoCodec = Literal["VP8", "H264", "VP9", "AV1"]
+
+
+class MediaConfig(_Section, frozen=True, kw_only=True):
+    """The media workers."""
+
+    workers: Annotated[int, _doc("Worker processes; 0 is one for each core.", ge=0, le=256)] = 0
+    bind_addresses: Annotated[
+        tuple[str, ...], _doc("Addresses the workers listen on (UDP). Empty: the machine's own addresses, loopback included.")
+    ] = ()
+    announced_addresses: Annotated[
+        tuple[str, ...], _doc("Addresses browsers are told instead of the bound ones (1:1 NAT). Empty: the bound ones.")
+    ] = ()
+    udp_port_base: Annotated[int, _doc("Worker n listens on this UDP port + n; 0 takes free ports.", ge=0, le=65000)] = 0
+    video_codecs: Annotated[tuple[VideoCodec, ...], _doc("What publishers are asked to send, best first.", min_length=1)] = (
+        "VP8",
+        "H264",
+        "VP9",
+        "AV1",
+    )
+    audio_slots: Annotated[int, _doc("How many voices a page receives at once.", ge=1, le=32)] = 6
+    video_slots: Annotated[int, _doc("How many pictures a page receives at once.", ge=1, le=48)] = 12
+    answer_timeout_s: Annotated[float, _doc("Longest wait for a worker to answer, in seconds.", gt=0, le=60)] = 5.0
+
+
+class LimitsConfig(_Section, frozen=True, kw_only=True):
+    """What one caller may use up."""
+
+    max_body_bytes: Annotated[int, _doc("Largest REST body other than a file, in bytes.", ge=1024, le=16 << 20)] = 64 * 1024
+    request_timeout_s: Annotated[float, _doc("Longest time for a REST request, in seconds.", gt=0, le=600)] = 30.0
+    upload_timeout_s: Annotated[float, _doc("Longest time for a file upload, in seconds.", gt=0, le=3600)] = 300.0
+    max_participants: Annotated[int, _doc("People in one session.", ge=2, le=100)] = 12
+    max_waiting: Annotated[int, _doc("Customers in the waiting list.", ge=1, le=100_000)] = 200
+    max_connections: Annotated[int, _doc("Signalling connections in all.", ge=1, le=1_000_000)] = 5000
+    max_connections_per_address: Annotated[int, _doc("Signalling connections from one address.", ge=1, le=100_000)] = 200
+    idempotency_s: Annotated[int, _doc("How long the answer to a creating request is kept, in seconds.", ge=60)] = 86_400
+
+
+class FilesConfig(_Section, frozen=True, kw_only=True):
+    """Files sent in a chat."""
+
+    max_file_bytes: Annotated[int, _doc("Largest file, in bytes.", ge=1024, le=1 << 30)] = 20 * 1024 * 1024
+    media_types: Annotated[
+        tuple[str, ...], _doc("What may be sent, judged by content and not by name. Only types the server can tell apart.")
+    ] = (
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "image/gif",
+        "application/pdf",
+        "text/plain",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    )
+    max_session_bytes: Annotated[int, _doc("All files of one session together, in bytes.", ge=1024)] = 200 * 1024 * 1024
+
+
+class ThrottleConfig(_Section, frozen=True, kw_only=True):
+    """Failed attempts that are allowed before the guesser must wait."""
+
+    attempts: Annotated[int, _doc("Failures allowed within the window.", ge=1, le=1000)] = 5
+    window_s: Annotated[int, _doc("The window, in seconds; then failures are forgotten.", ge=1, le=86_400)] = 300
+    waiting_joins: Annotated[
+        int, _doc("How often one address may join the waiting list within the window.", ge=1, le=10_000)
+    ] = 10
+
+
+class TokenConfig(_Section, frozen=True, kw_only=True):
+    """Lifetimes of signed tokens."""
+
+    session_s: Annotated[int, _doc("A session token, in seconds; pages renew it while connected.", ge=60, le=86_400)] = 900
+    desk_s: Annotated[int, _doc("A staff member's desk token, in seconds.", ge=60, le=86_400)] = 3600
+
+
+class BankConfig(_Section, frozen=True, kw_only=True):
+    """What customers see of the bank."""
+
+    name_zh: Annotated[str, _doc("The bank's name in Chinese.", min_length=1, max_length=60)] = "同屏银行"
+    name_en: Annotated[str, _doc("The bank's name in English.", min_length=1, max_length=60)] = "Tongping Bank"
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """The whole configuration."""
+
+    host: Annotated[str, _doc("Address to serve on.", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, _doc("TCP port to serve on; 0 takes a free one. `PORT` is honoured too.", ge=0, le=65535)] = 8080
+    public_url: Annotated[
+        str, _doc("Where browsers reach this server, without a slash at the end. Empty: made from host and port.")
+    ] = ""
+    data_dir: Annotated[Path, _doc("Everything this server keeps on disk: database, keys, files.")] = Path("var")
+    database_url: Annotated[
+        str, _doc("SQLAlchemy URL (`sqlite+aiosqlite:///…`, `postgresql+asyncpg://…`). Empty: SQLite in `data_dir`.")
+    ] = ""
+    secret: Annotated[
+        str,
+        _doc("At least 32 characters that tokens and codes are signed with. Empty: made once and kept in `data_dir`."),
+    ] = ""
+    tls_cert_file: Annotated[str, _doc("Certificate chain (PEM) to serve HTTPS with; needs `tls_key_file`.")] = ""
+    tls_key_file: Annotated[str, _doc("Private key (PEM) of the certificate.")] = ""
+    tls_self_signed: Annotated[
+        bool, _doc("Make a certificate for this machine's addresses in `data_dir`, to try it from a phone.")
+    ] = False
+    walk_in: Annotated[bool, _doc("Customers may join the waiting list without an appointment.")] = True
+    demo: Annotated[bool, _doc("Make a demo session and accounts at start and print their links. Never in production.")] = False
+    development: Annotated[bool, _doc("Serve `/dev/stories`. Never in production.")] = False
+    insecure_http: Annotated[
+        bool, _doc("Allow plain HTTP on an address other than loopback (behind a proxy that does TLS, or to try it).")
+    ] = False
+    trusted_proxies: Annotated[
+        int, _doc("How many proxies in front add to `X-Forwarded-For`; 0 ignores the header.", ge=0, le=10)
+    ] = 0
+    static_dir: Annotated[str, _doc("Where the built pages are. Empty: `static/dist` beside the server.")] = ""
+    cors_origins: Annotated[tuple[str, ...], _doc("Other origins whose pages may call the API. Empty: none.")] = ()
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], _doc("What is logged.")] = "info"
+    media: MediaConfig = MediaConfig()
+    limits: LimitsConfig = LimitsConfig()
+    files: FilesConfig = FilesConfig()
+    throttle: ThrottleConfig = ThrottleConfig()
+    tokens: TokenConfig = TokenConfig()
+    bank: BankConfig = BankConfig()
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_self_signed or bool(self.tls_cert_file)
+
+
+SECRETS = frozenset({"secret", "database_url"})
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One key of the configuration, as documented."""
+
+    path: str  # e.g. media.udp_port_base
+    variable: str
+    type: Any
+    default: object
+    description: str
+
+
+def keys() -> Iterator[Key]:
+    """Every key, in the order of the file."""
+    yield from _keys(Config, "")
+
+
+def _keys(section: type[_Section], prefix: str) -> Iterator[Key]:
+    hints = get_type_hints(section, include_extras=True)
+    nested: list[tuple[str, type[_Section]]] = []
+    for field in msgspec.structs.fields(section):
+        hint = hints[field.name]
+        if isinstance(hint, type) and issubclass(hint, _Section):
+            nested.append((field.name, hint))
+            continue
+        default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        yield Key(
+            prefix + field.name,
+            PREFIX + (prefix + field.name).replace(".", "_").upper(),
+            hint,
+            default,
+            next(meta.description or "" for meta in get_args(hint) if isinstance(meta, msgspec.Meta)),
+        )
+    for name, inner in nested:
+        yield from _keys(inner, f"{prefix}{name}.")
+
+
+def load(
+    file: Path | None = None, environment: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None
+) -> Config:
+    """Read, merge (file < environment < ``overrides`` by dotted path) and check. Raises ConfigError, one clear line."""
+    environment = os.environ if environment is None else environment
+    chosen = file or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
+    known = {key.path: key for key in keys()}
+    values = dict(_flatten(_read_file(chosen))) if chosen else {}
+    for path in values:
+        if path not in known:
+            raise ConfigError(_unknown(f"{chosen}: unknown key {path!r}", path, known))
+    values |= _from_environment(environment, known)
+    for path, value in (overrides or {}).items():
+        if path not in known:
+            raise ConfigError(_unknown(f"unknown key {path!r}", path, known))
+        values[path] = value
+    config = _build(values)
+    _check(config)
+    return config
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _from_environment(environment: Mapping[str, str], known: Mapping[str, Key]) -> dict[str, object]:
+    by_variable = {key.variable: key for key in known.values()}
+    values: dict[str, object] = {}
+    if environment.get("PORT"):
+        values["port"] = _parse("PORT", environment["PORT"], known["port"])
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        key = by_variable.get(variable)
+        if key is not None:
+            values[key.path] = _parse(variable, text, key)
+            continue
+        secret = by_variable.get(variable.removesuffix(SECRET_FILE_SUFFIX))
+        if variable.endswith(SECRET_FILE_SUFFIX) and secret is not None and secret.path in SECRETS:
+            values[secret.path] = _read_secret(variable, Path(text))
+            continue
+        raise ConfigError(_unknown(f"unknown variable {variable}", variable, by_variable))
+    return values
+
+
+def _read_secret(variable: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{variable}: cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _parse(variable: str, text: str, key: Key) -> object:
+    """A variable's text as the value of ``key``; what is wrong with it is said without the text: it may be a secret."""
+    plain = get_args(key.type)[0] if get_origin(key.type) is Annotated else key.type
+    try:
+        if plain is bool:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.strip().lower()]
+        if plain is int:
+            return int(text)
+        if plain is float:
+            return float(text)
+    except (KeyError, ValueError):
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}[plain]
+        raise ConfigError(f"{variable} must be {kind}") from None
+    if get_origin(plain) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _unknown(message: str, name: str, known: Mapping[str, Key]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"{message}; did you mean {near[0]}?" if near else message
+
+
+def _build(values: Mapping[str, object]) -> Config:
+    tree: dict[str, Any] = {}
+    for path, value in values.items():
+        *sections, name = path.split(".")
+        table = tree
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[name] = value
+    try:
+        return msgspec.convert(tree, Config, strict=True, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at `$.")
+        raise ConfigError(f"{where.rstrip('`') or 'configuration'}: {reason}") from None
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError("Expected a path")
+
+
+def _check(config: Config) -> None:
+    """What one key alone cannot tell."""
+    if bool(config.tls_cert_file) != bool(config.tls_key_file):
+        raise ConfigError("tls_cert_file and tls_key_file go together")
+    if config.tls_self_signed and config.tls_cert_file:
+        raise ConfigError("tls_self_signed makes its own certificate: leave tls_cert_file out")
+    for name in ("tls_cert_file", "tls_key_file"):
+        path = getattr(config, name)
+        if path:
+            try:
+                Path(path).read_bytes()
+            except OSError as error:
+                raise ConfigError(f"{name}: cannot read {path}: {error.strerror}") from None
+    if config.secret and len(config.secret) < 32:
+        raise ConfigError("secret: at least 32 characters")
+    if config.public_url:
+        parts = urlsplit(config.public_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+            raise ConfigError("public_url: like https://video.bank.example, without a path")
+    if not config.tls and not config.insecure_http and not is_loopback(config.host):
+        raise ConfigError(
+            f"host {config.host} without TLS: cameras need https away from localhost. Set tls_cert_file and tls_key_file, "
+            "tls_self_signed to try it, or insecure_http behind a proxy that does TLS"
+        )
+    for origin in config.cors_origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
+            raise ConfigError("cors_origins: like https://www.bank.example, without a path")
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def document() -> str:
+    """``docs/configuration.md``, from the definitions."""
+    lines = [
+        "# Configuration",
+        "",
+        "Written from `server/config.py` by `python -m server.config`; a test fails when it is not.",
+        "",
+        "One TOML file (`--config FILE` or `TONGPING_CONFIG`) and variables, which win over the file. Keys of a section",
+        "stand under its name: `[media]` then `workers = 2`. Unknown keys and variables stop the start. A list in a variable",
+        "is comma-separated. Secrets may also come from a file: `TONGPING_SECRET_FILE`, `TONGPING_DATABASE_URL_FILE`.",
+    ]
+    section: str | None = None
+    for key in keys():
+        name = key.path.rpartition(".")[0]
+        if name != section:
+            section = name
+            cls = Config if not name else type(getattr(Config(), name))
+            title = f"`[{name}]`" if name else "Top of the file"
+            about = "" if not name else (cls.__doc__ or "").strip() + "\n"
+            lines += [
+                "",
+                f"## {title}",
+                "",
+                *([about] if about else []),
+                "| Key | Variable | Default | What |",
+                "|---|---|---|---|",
+            ]
+        lines.append(f"| `{key.path.rpartition('.')[2]}` | `{key.variable}` | {_shown(key.default)} | {key.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    if value in ("", ()):
+        return "empty"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    return f"`{value}`"
+
+
+if __name__ == "__main__":
+    Path(__file__).resolve().parent.parent.joinpath("docs", "configuration.md").write_text(document(), encoding="utf-8")
