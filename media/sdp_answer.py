@@ -4,14 +4,27 @@ The answer is ICE-lite and DTLS-passive, bundles everything, and says once and f
 extensions and SSRCs each section uses: nothing is renegotiated later.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from media.sdp import ExtensionIds, Fingerprint, Kind, Offer, Role, Source
+from media.errors import SdpError
+from media.sdp import EXTENSION_NAMES, Codec, ExtensionIds, Fingerprint, Kind, MediaSection, Offer, Role, Source
 
 DEFAULT_VIDEO_CODECS = ("VP8", "H264", "VP9", "AV1")
 MAX_MESSAGE_BYTES = 262_144
 SCTP_PORT = 5000
+CNAME = "tongping"
+NO_EXTENSIONS = ExtensionIds()
+
+_KEY_ORDER = {"H264/42e0": 0, "H264/4200": 1}
+_ECHOED = {
+    "H264": ("level-asymmetry-allowed", "packetization-mode", "profile-level-id"),
+    "VP9": ("profile-id",),
+    "AV1": ("level-idx", "profile", "tier"),
+}
+_VALUE = re.compile(r"[0-9A-Za-z]{1,8}")
+_DIRECTIONS = {"publish": "recvonly", "slot": "sendonly", "idle": "inactive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,7 @@ class NegotiatedCodec:
     rtx_payload_type: int | None = None
     nack: bool = False
     pli: bool = False
+    fir: bool = False
     transport_cc: bool = False
     remb: bool = False
 
@@ -63,7 +77,7 @@ class NegotiatedSection:
 
     publish: ``codecs`` has exactly one, ``rids``/``ssrcs``/``fid`` are the publisher's. slot: ``codecs`` are all that may be
     forwarded into it, ``ssrc``/``rtx_ssrc`` the relay's. data: ``sctp_port``/``max_message_bytes`` are the peer's.
-    idle (agreed inactive) and rejected ones carry nothing.
+    idle (agreed inactive) and rejected ones carry no media.
     """
 
     index: int
@@ -72,7 +86,7 @@ class NegotiatedSection:
     role: Role
     source: Source | None = None
     codecs: tuple[NegotiatedCodec, ...] = ()
-    extensions: ExtensionIds = ExtensionIds()
+    extensions: ExtensionIds = NO_EXTENSIONS
     rids: tuple[str, ...] = ()
     ssrcs: tuple[int, ...] = ()
     fid: Mapping[int, int] | None = None
@@ -90,6 +104,167 @@ class Answer:
     sections: tuple[NegotiatedSection, ...]
 
 
+def _negotiated_codec(codec: Codec, key: str, twcc: bool) -> NegotiatedCodec:
+    """REMB is the fall-back of a peer without transport-wide feedback: never both."""
+    transport_cc = twcc and "transport-cc" in codec.feedback
+    nack = "nack" in codec.feedback
+    return NegotiatedCodec(
+        key=key,
+        name=codec.name,
+        payload_type=codec.payload_type,
+        clock_rate=codec.clock_rate,
+        rtx_payload_type=codec.rtx_payload_type if nack else None,
+        nack=nack,
+        pli="nack pli" in codec.feedback,
+        fir="ccm fir" in codec.feedback,
+        transport_cc=transport_cc,
+        remb=not transport_cc and "goog-remb" in codec.feedback,
+    )
+
+
+def _forwardable(section: MediaSection, video_codecs: tuple[str, ...]) -> tuple[tuple[Codec, str], ...]:
+    """The offered codecs that may be forwarded, best first, one per key."""
+    ranks = {name: rank for rank, name in enumerate(video_codecs)} if section.kind == "video" else {"opus": 0}
+    best: dict[str, Codec] = {}
+    for codec in section.codecs:
+        if codec.key is not None and codec.name in ranks:
+            best.setdefault(codec.key, codec)
+    return tuple(
+        (codec, key) for key, codec in sorted(best.items(), key=lambda item: (ranks[item[1].name], _KEY_ORDER.get(item[0], 0)))
+    )
+
+
+def _extensions(section: MediaSection, role: Role, twcc: bool) -> ExtensionIds:
+    """What is answered. Send times help only a subscriber without transport-wide feedback; rids only a publisher of several."""
+    offered = section.extensions
+    simulcast = role == "publish" and bool(section.rids)
+    return ExtensionIds(
+        mid=offered.mid,
+        rid=offered.rid if simulcast else 0,
+        rrid=offered.rrid if simulcast else 0,
+        twcc=offered.twcc if twcc else 0,
+        audio_level=offered.audio_level if section.kind == "audio" else 0,
+        abs_send_time=offered.abs_send_time if role == "slot" and not twcc else 0,
+    )
+
+
+def _negotiate(section: MediaSection, slot_ssrcs: Mapping[str, SlotSsrcs], video_codecs: tuple[str, ...]) -> NegotiatedSection:
+    if section.role == "data":
+        return NegotiatedSection(
+            index=section.index,
+            mid=section.mid,
+            kind=section.kind,
+            role="data",
+            sctp_port=section.sctp_port or SCTP_PORT,
+            max_message_bytes=section.max_message_bytes or 0,
+        )
+    usable = _forwardable(section, video_codecs) if section.role != "rejected" else ()
+    if not usable:
+        return NegotiatedSection(section.index, section.mid, section.kind, "rejected")
+    if section.role != "slot":
+        usable = usable[:1]
+    twcc = bool(section.extensions.twcc) and any("transport-cc" in codec.feedback for codec, _ in usable)
+    agreed = NegotiatedSection(
+        index=section.index,
+        mid=section.mid,
+        kind=section.kind,
+        role=section.role,
+        source=section.source,
+        codecs=tuple(_negotiated_codec(codec, key, twcc) for codec, key in usable),
+        extensions=_extensions(section, section.role, twcc),
+    )
+    if section.role == "publish":
+        rids = section.rids if agreed.extensions.mid and agreed.extensions.rid else ()
+        return replace(agreed, rids=rids, ssrcs=section.ssrcs, fid=section.fid)
+    if section.role == "slot":
+        try:
+            ssrcs = slot_ssrcs[section.mid]
+        except KeyError:
+            raise SdpError("slot_without_ssrc", section.mid) from None
+        rtx = any(codec.rtx_payload_type is not None for codec in agreed.codecs)
+        return replace(agreed, ssrc=ssrcs.ssrc, rtx_ssrc=ssrcs.rtx_ssrc if rtx else 0)
+    return agreed
+
+
+def _format_parameters(codec: NegotiatedCodec, offered: Codec) -> str:
+    """The answer's fmtp. RFC 7587 §7, RFC 6184 §8.2.2, RFC 9628 §6, AV1 RTP specification §7.2. Offered values are checked."""
+    if codec.name == "opus":
+        return "minptime=10;useinbandfec=1;usedtx=1"
+    kept = ((name, offered.parameters.get(name, "")) for name in _ECHOED.get(codec.name, ()))
+    return ";".join(f"{name}={value}" for name, value in kept if _VALUE.fullmatch(value))
+
+
+def _codec_lines(agreed: NegotiatedSection, section: MediaSection) -> list[str]:
+    by_type = {codec.payload_type: codec for codec in section.codecs}
+    lines = []
+    for codec in agreed.codecs:
+        number = codec.payload_type
+        lines.append(f"a=rtpmap:{number} {codec.name}/{codec.clock_rate}" + ("/2" if codec.name == "opus" else ""))
+        parameters = _format_parameters(codec, by_type[number])
+        if parameters:
+            lines.append(f"a=fmtp:{number} {parameters}")
+        feedback = {
+            "transport-cc": codec.transport_cc,
+            "goog-remb": codec.remb,
+            "ccm fir": codec.fir,
+            "nack": codec.nack,
+            "nack pli": codec.pli,
+        }
+        lines += [f"a=rtcp-fb:{number} {name}" for name, agreed_to in feedback.items() if agreed_to]
+        if codec.rtx_payload_type is not None:
+            lines += [f"a=rtpmap:{codec.rtx_payload_type} rtx/90000", f"a=fmtp:{codec.rtx_payload_type} apt={number}"]
+    return lines
+
+
+def _slot_lines(agreed: NegotiatedSection) -> list[str]:
+    """One stream per slot, so that the browser never mixes two slots' clocks."""
+    lines = [f"a=msid:slot-{agreed.mid} track-{agreed.mid}"]
+    if agreed.rtx_ssrc:
+        lines.append(f"a=ssrc-group:FID {agreed.ssrc} {agreed.rtx_ssrc}")
+    lines += [f"a=ssrc:{ssrc} cname:{CNAME}-{agreed.mid}" for ssrc in (agreed.ssrc, agreed.rtx_ssrc) if ssrc]
+    return lines
+
+
+def _section_lines(agreed: NegotiatedSection, section: MediaSection, transport: list[str]) -> list[str]:
+    if agreed.role == "rejected":
+        head = f"m={section.name or section.kind} 0 {section.protocol} {' '.join(section.formats)}"
+        return [head, "c=IN IP4 0.0.0.0", *([f"a=mid:{section.mid}"] if section.mid else []), "a=inactive"]
+    if agreed.role == "data":
+        head = f"m=application 9 {section.protocol} webrtc-datachannel"
+        body = [f"a=sctp-port:{SCTP_PORT}", f"a=max-message-size:{MAX_MESSAGE_BYTES}"]
+        return [head, "c=IN IP4 0.0.0.0", f"a=mid:{agreed.mid}", *transport, *body]
+    types = [number for codec in agreed.codecs for number in (codec.payload_type, codec.rtx_payload_type) if number is not None]
+    lines = [
+        f"m={agreed.kind} 9 {section.protocol} {' '.join(map(str, types))}",
+        "c=IN IP4 0.0.0.0",
+        f"a=mid:{agreed.mid}",
+        *transport,
+        "a=rtcp-mux",
+        "a=rtcp-rsize",
+        f"a={_DIRECTIONS[agreed.role]}",
+        *_codec_lines(agreed, section),
+    ]
+    for uri, name in EXTENSION_NAMES.items():
+        number = getattr(agreed.extensions, name)
+        if number:
+            lines.append(f"a=extmap:{number} {uri}")
+    if agreed.rids:
+        lines += [f"a=rid:{rid} recv" for rid in agreed.rids]
+        lines.append("a=simulcast:recv " + ";".join(agreed.rids))
+    if agreed.role == "slot":
+        lines += _slot_lines(agreed)
+    return lines
+
+
+def _candidate_lines(local: LocalTransport) -> list[str]:
+    """RFC 8839 §5.1; all host candidates of component 1, the first preferred (RFC 8445 §5.1.2.1)."""
+    lines = [
+        f"a=candidate:{n} 1 udp {(126 << 24) | ((65535 - n) << 8) | 255} {candidate.address} {candidate.port} typ host"
+        for n, candidate in enumerate(local.candidates, 1)
+    ]
+    return [*lines, "a=end-of-candidates"]
+
+
 def make_answer(
     offer: Offer,
     local: LocalTransport,
@@ -97,4 +272,26 @@ def make_answer(
     video_codecs: tuple[str, ...] = DEFAULT_VIDEO_CODECS,
 ) -> Answer:
     """Answer an offer. ``slot_ssrcs``: by mid, one for each of ``offer.slots``. Raises SdpError (nothing can be agreed)."""
-    raise NotImplementedError
+    agreed = tuple(_negotiate(section, slot_ssrcs, video_codecs) for section in offer.sections)
+    accepted = [section.mid for section in agreed if section.role != "rejected"]
+    if not any(section.role in ("publish", "slot", "data") for section in agreed):
+        raise SdpError("nothing_in_common", "no section can be answered")
+    transport = [
+        f"a=ice-ufrag:{local.ufrag}",
+        f"a=ice-pwd:{local.pwd}",
+        *(f"a=fingerprint:{fingerprint.algorithm} {fingerprint.value}" for fingerprint in local.fingerprints),
+        "a=setup:passive",
+    ]
+    lines = [
+        "v=0",
+        f"o=- {local.session_id} {local.session_version} IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        "a=group:BUNDLE " + " ".join(accepted),
+        "a=msid-semantic: WMS *",
+    ]
+    for section, offered in zip(agreed, offer.sections, strict=True):
+        first = bool(accepted) and section.mid == accepted[0] and section.role != "rejected"
+        lines += _section_lines(section, offered, transport + (_candidate_lines(local) if first else []))
+    return Answer("\r\n".join(lines) + "\r\n", agreed)
