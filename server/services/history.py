@@ -1,0 +1,64 @@
+"""What was said, decided and recorded: chat, consents, people, audit."""
+
+from collections.abc import Sequence
+
+from server.api.bodies import AuditEntryView
+from server.audit.events import AuditEntry
+from server.domain.ids import ParticipantId, SessionId
+from server.domain.model import ChatMessage, Consent, Participant
+from server.domain.views import ChatMessageView, ParticipantView
+from server.services.sessions import existing
+from server.services.views import consented_sources, message_view, participant_view
+from server.store.ports import Store, Transaction
+
+
+class History:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def messages(self, session: SessionId, *, after: int, limit: int) -> list[ChatMessageView]:
+        """Ascending from the first with a number greater than ``after``. Raises NotFound."""
+        async with self._store.read() as tx:
+            await existing(tx, session)
+            return await message_views(tx, session, await tx.list_messages(session, after=after, limit=limit))
+
+    async def consents(self, session: SessionId) -> list[Consent]:
+        """The newest of each participant and scope. Raises NotFound."""
+        async with self._store.read() as tx:
+            await existing(tx, session)
+            return await tx.latest_consents(session)
+
+    async def participants(self, session: SessionId) -> list[ParticipantView]:
+        """Everybody who ever was in it, as recorded. ``open`` says that consent stands; raises NotFound."""
+        async with self._store.read() as tx:
+            await existing(tx, session)
+            people = await tx.list_participants(session)
+            consents = await tx.latest_consents(session)
+        return [participant_view(person, open_sources=consented_sources(consents, person.id)) for person in people]
+
+    async def audit(self, *, after: int, limit: int) -> list[AuditEntryView]:
+        async with self._store.read() as tx:
+            return [audit_view(entry) for entry in await tx.list_audit(after=after, limit=limit)]
+
+
+async def message_views(tx: Transaction, session: SessionId, messages: Sequence[ChatMessage]) -> list[ChatMessageView]:
+    """Messages of one session with their writers and files, inside a transaction."""
+    people: dict[ParticipantId, Participant] = {person.id: person for person in await tx.list_participants(session)}
+    files = {}
+    for message in messages:
+        if message.file_id is not None and (file := await tx.get_file(message.file_id)) is not None:
+            files[file.id] = file
+    return [message_view(message, people, files) for message in messages]
+
+
+def audit_view(entry: AuditEntry) -> AuditEntryView:
+    return AuditEntryView(
+        number=entry.number,
+        at=entry.event.at,
+        action=entry.event.action.value,
+        actor=entry.event.actor,
+        session=entry.event.session,
+        subject=entry.event.subject,
+        details=entry.event.details,
+        hash=entry.hash.hex(),
+    )
