@@ -1,0 +1,177 @@
+"""The server's own secrets, in ``secrets/`` of the data directory: files of mode 0600, made atomically, once.
+
+| File                       | Content                                                               |
+|----------------------------|-----------------------------------------------------------------------|
+| ``token-signing.pem``      | Ed25519 private key that signs tokens (PKCS 8, RFC 8410)              |
+| ``token-verify-<kid>.pem`` | public keys that signed before: tokens made with them are still read  |
+| ``invitation-codes.key``   | 32 bytes: the HMAC key of the 6-digit invitation codes                |
+
+Everything here touches the disk and blocks: call it at the start, not on the event loop.
+"""
+
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from server.auth.tokens import ISSUER, MAX_KEYS, TokenSigner, TokenVerifier
+from server.errors import ConfigError
+
+FOLDER = "secrets"
+SIGNING = "token-signing.pem"
+VERIFY_PREFIX = "token-verify-"
+CODES = "invitation-codes.key"
+CODE_KEY_BYTES = 32
+MAX_FILE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """``verify_keys`` holds the signing key's public half too."""
+
+    signing_key: Ed25519PrivateKey
+    kid: str
+    verify_keys: Mapping[str, Ed25519PublicKey]
+    code_key: bytes
+
+    def signer(self, *, issuer: str = ISSUER) -> TokenSigner:
+        return TokenSigner(self.signing_key, self.kid, new_jti=lambda: secrets.token_hex(16), issuer=issuer)
+
+    def verifier(self, *, issuer: str = ISSUER) -> TokenVerifier:
+        return TokenVerifier(self.verify_keys, issuer=issuer)
+
+    def __repr__(self) -> str:
+        return f"Secrets(kid={self.kid!r})"
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """Names a key by its content: the first 64 bits of the SHA-256 of its 32 bytes, in hex."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+
+
+def load_or_create(data_dir: Path) -> Secrets:
+    """Read the secrets, making those that are not there yet; safe against another process doing the same.
+
+    Raises ConfigError when one is readable by others, broken, or cannot be read or written.
+    """
+    folder = data_dir / FOLDER
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pem = _read_or_create(folder / SIGNING, _private_pem)
+        code_key = _read_or_create(folder / CODES, lambda: secrets.token_bytes(CODE_KEY_BYTES))
+        signing_key = _parse_private(folder / SIGNING, pem)
+        verify_keys = {key_id(signing_key.public_key()): signing_key.public_key()}
+        for path in sorted(folder.glob(f"{VERIFY_PREFIX}*.pem")):
+            key = _parse_public(path, _read_private_file(path))
+            verify_keys[key_id(key)] = key
+    except OSError as exc:
+        raise ConfigError(f"the secrets in {folder} cannot be read or written: {exc.strerror}") from exc
+    if len(code_key) != CODE_KEY_BYTES:
+        raise ConfigError(f"{folder / CODES} must hold {CODE_KEY_BYTES} bytes, not {len(code_key)}")
+    if len(verify_keys) > MAX_KEYS:
+        raise ConfigError(f"{folder} holds more than {MAX_KEYS} token keys: remove the oldest {VERIFY_PREFIX}*.pem")
+    return Secrets(signing_key, key_id(signing_key.public_key()), verify_keys, code_key)
+
+
+def rotate(data_dir: Path) -> Secrets:
+    """Sign with a new key from the next start on; the old one is kept for reading, the oldest beyond 8 are dropped.
+
+    Run it by hand or by a timer, one at a time. A crash in between leaves the old key or both, never none. Raises ConfigError.
+    """
+    old = load_or_create(data_dir)
+    folder = data_dir / FOLDER
+    public = old.signing_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    try:
+        kept = sorted(folder.glob(f"{VERIFY_PREFIX}*.pem"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        for path in kept[MAX_KEYS - 2 :]:
+            path.unlink()
+        _read_or_create(folder / f"{VERIFY_PREFIX}{old.kid}.pem", lambda: public)
+        fresh = _write_temporary(folder / SIGNING, _private_pem())
+        fresh.replace(folder / SIGNING)
+        _sync_folder(folder)
+    except OSError as exc:
+        raise ConfigError(f"the secrets in {folder} cannot be written: {exc.strerror}") from exc
+    return load_or_create(data_dir)
+
+
+def _private_pem() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _parse_private(path: Path, pem: bytes) -> Ed25519PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
+        raise ConfigError(f"{path} is not a private key in PEM") from exc
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError(f"{path} is not an Ed25519 key")
+    return key
+
+
+def _parse_public(path: Path, pem: bytes) -> Ed25519PublicKey:
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise ConfigError(f"{path} is not a public key in PEM") from exc
+    if not isinstance(key, Ed25519PublicKey):
+        raise ConfigError(f"{path} is not an Ed25519 key")
+    return key
+
+
+def _read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
+    try:
+        return _read_private_file(path)
+    except FileNotFoundError:
+        pass
+    temporary = _write_temporary(path, make())
+    try:
+        os.link(temporary, path)  # fails when another process was first: then its secret is the one
+        _sync_folder(path.parent)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    return _read_private_file(path)
+
+
+def _write_temporary(path: Path, data: bytes) -> Path:
+    """A synced file of mode 0600 beside ``path``."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_private_file(path: Path) -> bytes:
+    """Raises ConfigError when others than the owner may read or write it, OSError as ``open`` does."""
+    with path.open("rb") as file:
+        info = os.fstat(file.fileno())
+        if not stat.S_ISREG(info.st_mode):
+            raise ConfigError(f"{path} is not a file")
+        if info.st_mode & 0o077:
+            raise ConfigError(f"{path} may be read by others (mode {stat.S_IMODE(info.st_mode):04o}): chmod 600 it")
+        if info.st_size > MAX_FILE_BYTES:
+            raise ConfigError(f"{path} is too large to be a key")
+        return file.read(MAX_FILE_BYTES)
