@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from server.auth.tokens import ISSUER, MAX_KEYS, TokenSigner, TokenVerifier
+from server.auth.tokens import DESK_LIFETIME_S, ISSUER, MAX_KEYS, SESSION_LIFETIME_S, TokenSigner, TokenVerifier
 from server.errors import ConfigError
 
 FOLDER = "secrets"
@@ -29,6 +30,7 @@ SIGNING = "token-signing.pem"
 VERIFY_PREFIX = "token-verify-"
 CODES = "invitation-codes.key"
 CODE_KEY_BYTES = 32
+MIN_SECRET_CHARS = 32
 MAX_FILE_BYTES = 64 * 1024
 
 
@@ -41,8 +43,21 @@ class Secrets:
     verify_keys: Mapping[str, Ed25519PublicKey]
     code_key: bytes
 
-    def signer(self, *, issuer: str = ISSUER) -> TokenSigner:
-        return TokenSigner(self.signing_key, self.kid, new_jti=lambda: secrets.token_hex(16), issuer=issuer)
+    def signer(
+        self,
+        *,
+        issuer: str = ISSUER,
+        session_lifetime_s: int = SESSION_LIFETIME_S,
+        desk_lifetime_s: int = DESK_LIFETIME_S,
+    ) -> TokenSigner:
+        return TokenSigner(
+            self.signing_key,
+            self.kid,
+            new_jti=lambda: secrets.token_hex(16),
+            issuer=issuer,
+            session_lifetime_s=session_lifetime_s,
+            desk_lifetime_s=desk_lifetime_s,
+        )
 
     def verifier(self, *, issuer: str = ISSUER) -> TokenVerifier:
         return TokenVerifier(self.verify_keys, issuer=issuer)
@@ -54,6 +69,19 @@ class Secrets:
 def key_id(key: Ed25519PublicKey) -> str:
     """Names a key by its content: the first 64 bits of the SHA-256 of its 32 bytes, in hex."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+
+
+def from_secret(secret: str) -> Secrets:
+    """All secrets derived (HKDF-SHA-256, RFC 5869) from one text that several nodes share. Raises ConfigError under 32 characters."""
+    if len(secret) < MIN_SECRET_CHARS:
+        raise ConfigError(f"the secret needs at least {MIN_SECRET_CHARS} characters")
+    signing_key = Ed25519PrivateKey.from_private_bytes(_derive(secret, b"token signing key"))
+    public_key = signing_key.public_key()
+    return Secrets(signing_key, key_id(public_key), {key_id(public_key): public_key}, _derive(secret, b"invitation codes"))
+
+
+def _derive(secret: str, purpose: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), 32, salt=b"tongping", info=purpose).derive(secret.encode())
 
 
 def load_or_create(data_dir: Path) -> Secrets:

@@ -44,20 +44,23 @@ class Policy:
     max_keys: int = 10_000
 
 
-LOGIN_USER, LOGIN_ADDRESS = "login.user", "login.address"
-CODE, LINK, WAITING = "invitation.code", "invitation.link", "waiting"
-INVITATION = "invitation"
-
-POLICIES: Mapping[str, Policy] = MappingProxyType(
-    {
-        LOGIN_USER: Policy(free=5, window_s=900, base_s=2, cap_s=300, forgive=True),
-        LOGIN_ADDRESS: Policy(free=20, window_s=900, base_s=2, cap_s=900, address=True),
-        CODE: Policy(free=5, window_s=900, base_s=5, cap_s=900, address=True, budgets=((20, 60), (120, 3600), (500, 86400))),
-        LINK: Policy(free=20, window_s=600, base_s=2, cap_s=600, address=True),
-        WAITING: Policy(free=10, window_s=600, base_s=5, cap_s=600, address=True),
-        INVITATION: Policy(free=5, window_s=3600, base_s=30, cap_s=3600),
+def policies(*, attempts: int = 5, window_s: float = 900, waiting_joins: int = 10) -> dict[str, Policy]:
+    """Those of the server, by scope and kind of guesser. ``attempts``: free failures of one guesser in ``window_s``."""
+    address = Policy(free=attempts * 4, window_s=window_s, base_s=2, cap_s=900, address=True)
+    return {
+        "login:name": Policy(free=attempts, window_s=window_s, base_s=2, cap_s=300, forgive=True),
+        "login:address": address,
+        "code": Policy(
+            free=attempts, window_s=window_s, base_s=5, cap_s=900, address=True, budgets=((20, 60), (120, 3600), (500, 86400))
+        ),
+        "link": address,
+        "waiting": Policy(free=waiting_joins, window_s=window_s, base_s=5, cap_s=600, address=True),
+        "invitation": Policy(free=attempts, window_s=3600, base_s=30, cap_s=3600),
     }
-)
+
+
+POLICIES: Mapping[str, Policy] = MappingProxyType(policies())
+KINDS = frozenset({"name", "address"})  # of guessers: ``who`` may begin with one of them and a colon
 DEFAULT = Policy(free=5, window_s=900, base_s=2, cap_s=900)
 
 
@@ -138,10 +141,14 @@ class ThrottleCore:
         return len(self._scopes[scope].guessers) if scope in self._scopes else 0
 
     def _state(self, scope: str, who: str) -> tuple[_Scope, str]:
-        state = self._scopes.get(scope)
+        kind, _, value = who.partition(":")
+        name = f"{scope}:{kind}"
+        if kind not in KINDS:
+            name, value = scope, who
+        state = self._scopes.get(name)
         if state is None:
-            state = self._scopes[scope] = _Scope(self._policies.get(scope, self._default))
-        return state, address_key(who) if state.policy.address else who
+            state = self._scopes[name] = _Scope(self._policies.get(name) or self._policies.get(scope, self._default))
+        return state, address_key(value) if state.policy.address else value
 
     def _pause_s(self, policy: Policy, guesser: _Guesser, now: float) -> float:
         while guesser.times and guesser.times[0] <= now - policy.window_s:
