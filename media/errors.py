@@ -1,54 +1,58 @@
-"""The media plane's errors: one tree, stable codes. Foreign exceptions never leave this package.
+"""Every error that the media package raises on purpose. ``code`` is stable and for machines, ``detail`` is safe to show.
 
-``PeerFault`` is the fault of whoever sent the bytes, ``CallerBug`` of the code that called, ``Exhausted`` a full bound,
-``DependencyFailure`` the failure of something below (DTLS, SRTP, a socket).
+Three kinds: the peer's fault (``PeerError``: what a browser, or a stranger, sent), a dependency's failure
+(``MediaUnavailableError``) and the caller's own bug (``ControlError``: wrong order or a broken control stream).
 """
 
 
 class MediaError(Exception):
-    """``code`` is stable; ``detail`` is one sentence that says nothing secret."""
+    """Root of the tree."""
 
-    code = "media"
-
-    def __init__(self, detail: str = "", code: str = "") -> None:
-        self.code = code or type(self).code
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
         self.detail = detail
-        super().__init__(f"{self.code}: {detail}" if detail else self.code)
 
 
-class PeerFault(MediaError):
-    code = "peer_fault"
+class PeerError(MediaError):
+    """The peer's fault: what it sent cannot be read or answered."""
 
 
-class OfferRefused(PeerFault):
-    """An offer that is well formed but cannot be answered."""
-
-    code = "offer_refused"
+class SdpError(PeerError):
+    """A session description that cannot be read or answered."""
 
 
-class CallerBug(MediaError):
-    code = "caller_bug"
+class RtcpError(PeerError):
+    """An RTCP compound packet that cannot be read."""
 
 
-class UnknownRoom(CallerBug):
-    code = "unknown_room"
+class RtpError(PeerError):
+    """An RTP packet that cannot be read."""
 
 
-class Exhausted(MediaError):
+class StunError(PeerError):
+    """A STUN message that cannot be read or is not authentic."""
+
+
+class MediaRefusedError(PeerError):
+    """What ``MediaClient.connect`` raises when the worker cannot answer the offer."""
+
+
+class MediaUnavailableError(MediaError):
+    """No worker, or it did not answer in time."""
+
+
+class ControlError(MediaError):
+    """The stream between the supervisor and a worker is broken: a frame too large, or not a known message."""
+
+
+class ExhaustedError(MediaError):
     """A bound on rooms, peers or publications is reached."""
 
-    code = "exhausted"
 
-
-class DependencyFailure(MediaError):
-    code = "dependency"
-
-
-class HandshakeFailed(DependencyFailure):
+class HandshakeError(MediaUnavailableError):
     """DTLS did not reach ``connected``: deadline, wrong fingerprint, no common SRTP profile."""
 
-    code = "handshake_failed"
 
-
-class SrtpError(DependencyFailure):
-    code = "srtp"
+class SrtpError(MediaUnavailableError):
+    """libsrtp refused, or a packet does not fit the bound on its length."""

@@ -6,20 +6,14 @@ Sequence arithmetic is modulo 2**16 throughout; ``seq_newer`` says what "after" 
 """
 
 import struct
-from collections.abc import Mapping
 
-MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
-RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
-RRID_URI = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
-TWCC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+from media.sdp import ExtensionIds
 
 _FIXED = struct.Struct("!BBHII")
 _U16 = struct.Struct("!H")
 
 Buffer = bytes | bytearray | memoryview
 
-_NAMES = {MID_URI: 1, RID_URI: 2, RRID_URI: 3, TWCC_URI: 4, LEVEL_URI: 5}
 ONE_BYTE_PROFILE = 0xBEDE
 
 
@@ -31,7 +25,7 @@ def seq_newer(a: int, b: int) -> bool:
 class RtpReader:
     """One per peer: reads a packet into its own fields, so that nothing is allocated per packet.
 
-    ``ids`` maps a header-extension URI to its negotiated id (1..255); other ids are skipped.
+    ``ids``: the negotiated extension ids, 0 where not negotiated; other ids are skipped.
     After ``parse`` returned True: ``pt``, ``seq``, ``ts``, ``ssrc``, ``marker`` (0x80 or 0), ``start`` and ``end`` (payload
     bytes are ``buf[start:end]``), ``twcc`` (-1 when absent), ``level`` (raw byte, -1 when absent), ``mid``, ``rid``,
     ``rrid`` (``b""`` when absent).
@@ -39,11 +33,11 @@ class RtpReader:
 
     __slots__ = ("_role", "end", "level", "marker", "mid", "pt", "rid", "rrid", "seq", "ssrc", "start", "ts", "twcc")
 
-    def __init__(self, ids: Mapping[str, int]) -> None:
+    def __init__(self, ids: ExtensionIds) -> None:
         role = [0] * 256
-        for uri, number in ids.items():
-            if 0 < number < 256 and uri in _NAMES:
-                role[number] = _NAMES[uri]
+        for meaning, number in enumerate((ids.mid, ids.rid, ids.rrid, ids.twcc, ids.audio_level), 1):
+            if 0 < number < 256:
+                role[number] = meaning
         self._role = tuple(role)
         self.pt = self.seq = self.ts = self.ssrc = self.marker = self.start = self.end = 0
         self.twcc = self.level = -1

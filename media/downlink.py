@@ -1,0 +1,289 @@
+"""One slot on its way out: whatever it shows, its SSRC, sequence numbers, timestamps and picture ids go on unbroken. Sans I/O.
+
+RFC 3550 (headers), RFC 7741 section 4.2 (VP8 counters), RFC 4588 (retransmission), RFC 8285 (extensions).
+What goes out is arithmetic on what came in: an ``Epoch`` holds the differences since the last switch, so nothing is stored
+per forwarded packet; a retransmission is rebuilt from the publisher's ring by the same arithmetic.
+"""
+
+import struct
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from media.rtcp import ReportBlock
+from media.sdp import ExtensionIds
+from media.uplink import RingEntry, Uplink
+
+RESENDS_PER_PACKET = 6
+RESEND_GAP_S = 0.02
+"""The same packet is not sent again within this time: browsers repeat NACKs."""
+_RESENT = 512
+EPOCHS = 4
+_MID_LIMIT = 16
+
+Packer = Callable[..., None]
+_packers: dict[tuple[bool, int], dict[int, Packer]] = {}
+
+
+class SlotCodec(NamedTuple):
+    """How the subscriber receives a codec in this slot. ``rtx``: payload type of its retransmissions, or None."""
+
+    payload_type: int
+    rtx: int | None
+    nack: bool
+
+
+class Epoch:
+    """The differences out − in since a switch to ``uplink``; ``first_out`` is the first number sent under them."""
+
+    __slots__ = ("first_in", "first_out", "pid_off", "seq_off", "tl0_off", "ts_off", "uplink")
+
+    def __init__(self, uplink: Uplink, first_in: int, first_out: int, ts_off: int, pid_off: int, tl0_off: int) -> None:
+        self.uplink = uplink
+        self.first_in = first_in
+        self.first_out = first_out
+        self.seq_off = (first_out - first_in) & 0xFFFF
+        self.ts_off = ts_off
+        self.pid_off = pid_off
+        self.tl0_off = tl0_off
+
+
+class Head:
+    """Fixed parts of the header of one SSRC: RTP, then at most TWCC, mid and audio level as one-byte extensions."""
+
+    __slots__ = ("b0", "level_at", "opening", "packers", "size", "ssrc", "tail")
+
+    def __init__(self, ssrc: int, mid: str, ids: ExtensionIds, *, level: bool) -> None:
+        self.ssrc = ssrc
+        tail = b""
+        name = mid.encode()
+        if 0 < ids.mid < 15 and 0 < len(name) <= _MID_LIMIT:
+            tail += bytes((ids.mid << 4 | len(name) - 1,)) + name
+        level_in_tail = -1
+        if level and 0 < ids.audio_level < 15:
+            level_in_tail = len(tail) + 1
+            tail += bytes((ids.audio_level << 4, 127))
+        twcc = 0 < ids.twcc < 15
+        length = len(tail) + (3 if twcc else 0)
+        tail += bytes(-length % 4)
+        words = (length + 3) // 4
+        opening = struct.pack("!HH", 0xBEDE, words) if words else b""
+        self.b0 = 0x90 if words else 0x80
+        if twcc:
+            self.opening = opening + bytes((ids.twcc << 4 | 1,))
+            self.tail = tail
+        else:
+            self.opening = b""
+            self.tail = opening + tail
+        self.size = 12 + 4 * words + (4 if words else 0)
+        before_tail = self.size - len(tail)
+        self.level_at = before_tail + level_in_tail if level_in_tail >= 0 else 0
+        self.packers = _packers.setdefault((twcc, len(self.tail)), {})
+
+    def packer(self, payload_size: int) -> Packer:
+        """Writes a whole packet at once. With TWCC: (buf, 0, b0, b1, seq, ts, ssrc, opening, twcc seq, tail, payload)."""
+        found = self.packers.get(payload_size)
+        if found is None:
+            middle = "5sH" if self.opening else ""
+            found = struct.Struct(f"!BBHII{middle}{len(self.tail)}s{payload_size}s").pack_into
+            self.packers[payload_size] = found
+        return found
+
+
+class Downlink:
+    """One slot of one subscriber. ``codecs``: codec key (see ``sdp.Codec.key``) → how it is received here.
+
+    ``tx``, ``peer`` and ``batch`` belong to the forwarder, which keeps what it needs here and nowhere else.
+    """
+
+    __slots__ = (
+        "_resent", "batch", "codecs", "destination", "epochs", "head", "kind", "last_at", "loss", "mid", "nacked", "octets",
+        "out_pid", "out_seq", "out_tl0", "out_ts", "packets", "payload_type", "peer", "pending", "pid_off", "rate", "refused",
+        "resent", "rtt_s", "rtx_head", "rtx_seq", "rtx_type", "seq_off", "ssrc", "tl0_off", "ts_off", "tx", "uplink",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        mid: str,
+        kind: str,
+        ssrc: int,
+        rtx_ssrc: int,
+        codecs: Mapping[str, SlotCodec],
+        ids: ExtensionIds,
+        first_seq: int,
+        first_ts: int,
+        rtx_seq: int,
+    ) -> None:
+        self.mid = mid
+        self.kind = kind
+        self.ssrc = ssrc
+        self.codecs = dict(codecs)
+        self.head = Head(ssrc, mid, ids, level=kind == "audio")
+        self.rtx_head = Head(rtx_ssrc, mid, ids, level=False)
+        self.rate = 48000 if kind == "audio" else 90000
+        self.out_seq = (first_seq - 1) & 0xFFFF
+        self.out_ts = first_ts
+        self.out_pid = self.out_tl0 = -1
+        self.last_at = -1.0
+        self.rtx_seq = rtx_seq
+        self.payload_type = 0
+        self.rtx_type: int | None = None
+        self.seq_off = self.ts_off = self.pid_off = self.tl0_off = 0
+        self.uplink: Uplink | None = None
+        self.pending: Uplink | None = None
+        self.epochs: deque[Epoch] = deque(maxlen=EPOCHS)
+        self.packets = self.octets = self.resent = self.nacked = self.refused = 0
+        self._resent: list[tuple[int, int, float]] = [(-1, 0, 0.0)] * _RESENT
+        self.loss = 0.0
+        self.rtt_s: float | None = None
+        self.tx: Any = None
+        self.peer: Any = None
+        self.batch: Any = None
+        self.destination: Any = None
+
+    # ---- what it shows
+
+    def want(self, uplink: Uplink, codec_key: str, now: float) -> bool:
+        """Show this from its next key frame on (audio: from its next packet). False when the subscriber cannot receive it."""
+        codec = self.codecs.get(codec_key)
+        if codec is None:
+            return False
+        if self.uplink is not None and self.uplink is not uplink and self.uplink.kind == "audio":
+            self.detach(now)
+        if uplink is not self.uplink:
+            self.pending = uplink
+        else:
+            self.pending = None
+        return True
+
+    def codec_of(self, codec_key: str) -> SlotCodec | None:
+        return self.codecs.get(codec_key)
+
+    def detach(self, now: float) -> None:
+        """Show nothing from the next packet on; what was sent cannot be sent again."""
+        self._settle(now)
+        self.uplink = self.pending = None
+        self.epochs.clear()
+
+    def _settle(self, now: float) -> None:
+        """Write down the newest numbers sent, which until now followed from the source's."""
+        source = self.uplink
+        if source is None or not self.epochs:
+            return
+        self.out_seq = (source.max_seq + self.seq_off) & 0xFFFF
+        self.out_ts = (source.last_ts + self.ts_off) & 0xFFFFFFFF
+        if source.last_pid >= 0:
+            self.out_pid = (source.last_pid + self.pid_off) & 0x7FFF
+        if source.last_tl0 >= 0:
+            self.out_tl0 = (source.last_tl0 + self.tl0_off) & 0xFF
+        self.last_at = source.last_at
+
+    def switch(self, uplink: Uplink, codec: SlotCodec, seq: int, ts: int, vp8: tuple[Any, ...] | None, now: float) -> None:
+        """Go over to ``uplink`` with this packet. To be called before ``uplink`` notes nothing newer than it.
+
+        Sequence numbers go on by one; timestamps by the time that has passed; picture id and TL0 by one.
+        """
+        if self.uplink is not uplink:  # when the same source restarted, the old numbers are settled already
+            self._settle(now)
+        first = self.last_at < 0
+        elapsed = 0 if first else max(self.rate // 100, int((now - self.last_at) * self.rate))
+        self.ts_off = (self.out_ts + elapsed - ts) & 0xFFFFFFFF
+        self.pid_off = self.tl0_off = 0
+        if vp8 is not None:
+            if vp8[3] >= 0 and self.out_pid >= 0:
+                self.pid_off = (self.out_pid + 1 - vp8[4]) & 0x7FFF
+            if vp8[5] >= 0 and self.out_tl0 >= 0:
+                self.tl0_off = (self.out_tl0 + 1 - vp8[6]) & 0xFF
+        epoch = Epoch(uplink, seq, (self.out_seq + 1) & 0xFFFF, self.ts_off, self.pid_off, self.tl0_off)
+        self.seq_off = epoch.seq_off
+        self.epochs.append(epoch)
+        self.uplink = uplink
+        self.pending = None
+        self.payload_type = codec.payload_type
+        self.rtx_type = codec.rtx
+
+    def before_switch(self, seq: int) -> bool:
+        """True for a late packet from before the current switch: it has no number here."""
+        return not self.epochs or (seq - self.epochs[-1].first_in) & 0xFFFF >= 0x8000
+
+    def age(self) -> None:
+        """Now and then (before 2**15 packets passed): keep comparisons with the start of an epoch unambiguous."""
+        if not self.epochs:
+            return
+        epoch = self.epochs[-1]
+        if (epoch.uplink.max_seq - epoch.first_in) & 0xFFFF > 0x4000:
+            epoch.first_in = (epoch.uplink.max_seq - 0x2000) & 0xFFFF
+            epoch.first_out = (epoch.first_in + epoch.seq_off) & 0xFFFF
+            while len(self.epochs) > 1:
+                self.epochs.popleft()
+
+    # ---- retransmission
+
+    def find(self, out_seq: int) -> tuple[Epoch, int] | None:
+        """Under which epoch, and from which incoming number, a number was sent."""
+        for epoch in reversed(self.epochs):
+            if (out_seq - epoch.first_out) & 0xFFFF < 0x8000:
+                return epoch, (out_seq - epoch.seq_off) & 0xFFFF
+        return None
+
+    def may_resend(self, out_seq: int, now: float) -> bool:
+        """Counts a resend and says whether it is within the limits."""
+        seq, times, last = self._resent[out_seq & (_RESENT - 1)]
+        if seq != out_seq:
+            times, last = 0, -1.0
+        if times >= RESENDS_PER_PACKET or (times and now - last < RESEND_GAP_S):
+            return False
+        self._resent[out_seq & (_RESENT - 1)] = (out_seq, times + 1, now)
+        return True
+
+    def rebuild(self, epoch: Epoch, entry: RingEntry, twcc: int) -> bytes:
+        """The packet again: on the RTX SSRC where negotiated, else as it was. ``twcc``: its new transport-wide number."""
+        payload = bytearray(entry.payload)
+        if entry.vp8 is not None:
+            rewrite_vp8(payload, 0, entry.vp8, epoch.pid_off, epoch.tl0_off)
+        seq = (entry.seq + epoch.seq_off) & 0xFFFF
+        ts = (entry.ts + epoch.ts_off) & 0xFFFFFFFF
+        if self.rtx_type is None:
+            head, kind, number, body = self.head, self.payload_type, seq, bytes(payload)
+        else:
+            head, kind, number = self.rtx_head, self.rtx_type, self.rtx_seq
+            body = struct.pack("!H", seq) + bytes(payload)
+            self.rtx_seq = (self.rtx_seq + 1) & 0xFFFF
+        out = bytearray(head.size + len(body))
+        pack = head.packer(len(body))
+        if head.opening:
+            pack(out, 0, head.b0, entry.marker | kind, number, ts, head.ssrc, head.opening, twcc, head.tail, body)
+        else:
+            pack(out, 0, head.b0, entry.marker | kind, number, ts, head.ssrc, head.tail, body)
+        return bytes(out)
+
+    # ---- reports
+
+    def timestamp_at(self, now: float) -> int | None:
+        """The slot's RTP timestamp at ``now`` for a sender report; None while it shows nothing."""
+        if self.uplink is None or not self.epochs:
+            return None
+        return (self.uplink.rtp_at(now) + self.ts_off) & 0xFFFFFFFF
+
+    def note_report(self, block: ReportBlock, ntp_mid: int) -> None:
+        """A receiver report about this slot. ``ntp_mid``: middle 32 bits of our NTP time now (RFC 3550 section 6.4.1)."""
+        self.loss = block.fraction_lost / 256
+        if block.last_sr:
+            rtt = (ntp_mid - block.last_sr - block.delay_since_last_sr) & 0xFFFFFFFF
+            if rtt < 0x80000000:
+                self.rtt_s = rtt / 65536
+
+
+def rewrite_vp8(buf: bytearray | memoryview, at: int, vp8: tuple[Any, ...], pid_off: int, tl0_off: int) -> None:
+    """Add the differences to picture id and TL0PICIDX of the payload that starts at ``at``, each in its own width."""
+    _, _, bits, pid_at, pid, tl0_at, tl0 = vp8
+    if pid_at >= 0 and pid_off:
+        new = pid + pid_off
+        if bits == 15:
+            buf[at + pid_at] = 0x80 | new >> 8 & 0x7F
+            buf[at + pid_at + 1] = new & 0xFF
+        else:
+            buf[at + pid_at] = new & 0x7F
+    if tl0_at >= 0 and tl0_off:
+        buf[at + tl0_at] = (tl0 + tl0_off) & 0xFF

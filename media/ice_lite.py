@@ -1,0 +1,237 @@
+"""ICE-lite for many peers on one port: who may talk to us, and where each peer is reached. Sans I/O.
+
+RFC 8445 (lite implementation: sections 2.5, 6.1.1, 7.3, 8.2), RFC 8489 (STUN), RFC 7675 (consent), RFC 7983 (demultiplexing).
+``handle`` takes any datagram and answers with an ``Outcome``; no input raises. An address belongs to a peer from its first
+authenticated check on; datagrams from other addresses must not reach DTLS or SRTP (``owner`` says None).
+
+Which address is used: the first authenticated one; then any with USE-CANDIDATE; then any authenticated one while the
+selected one has been silent for ``SILENCE_S`` (Firefox's later checks carry no USE-CANDIDATE); and the first one after an
+ICE restart. An address that another live peer is using is never taken over.
+"""
+
+import enum
+import struct
+from typing import NamedTuple
+
+from aioice import stun
+
+SILENCE_S = 1.0
+DISCONNECT_S = 8.0
+"""No authenticated check for this long, and no media either: the peer is taken for dead (noticed in under 10 s)."""
+CONSENT_S = 30.0
+"""RFC 7675 section 5.1: without a check for this long nothing more may be sent."""
+MAX_ADDRESSES = 8
+MAX_STUN_BYTES = 1280
+UNKNOWN_PER_S = 500.0
+"""Requests from unproven addresses whose integrity is looked at, per second; bursts of twice as many. More are dropped."""
+
+_COOKIE = b"\x21\x12\xa4\x42"
+_ATTRIBUTE = struct.Struct("!HH")
+_USERNAME = 0x0006
+
+
+class Kind(enum.Enum):
+    """RFC 7983 section 7, as far as it concerns us."""
+
+    STUN = "stun"
+    DTLS = "dtls"
+    SRTP = "srtp"
+    OTHER = "other"
+
+
+def classify(first_byte: int) -> Kind:
+    if first_byte < 4:
+        return Kind.STUN
+    if 128 <= first_byte <= 191:
+        return Kind.SRTP
+    if 20 <= first_byte <= 63:
+        return Kind.DTLS
+    return Kind.OTHER
+
+
+class Verdict(enum.Enum):
+    """What became of a datagram; each is a counter."""
+
+    ANSWERED = "answered"
+    ROLE_CONFLICT = "role_conflict"  # answered with error 487: a lite agent is always the controlled one
+    MALFORMED = "malformed"
+    IGNORED = "ignored"  # well formed, but not a binding request
+    UNKNOWN_USER = "unknown_user"
+    BAD_INTEGRITY = "bad_integrity"
+    THROTTLED = "throttled"
+    TAKEN = "taken"  # the address is in use by another live peer
+
+
+class Outcome(NamedTuple):
+    """``reply``: send it back to where the datagram came from. ``selected``: the peer's address has just changed."""
+
+    verdict: Verdict
+    reply: bytes | None = None
+    session: "IceSession | None" = None
+    selected: bool = False
+
+
+class IceSession:
+    """One peer's credentials, proven addresses and selected address. Times are in seconds of the caller's clock."""
+
+    __slots__ = ("addresses", "created", "last_check", "last_media", "owner", "pwd", "restarting", "selected", "ufrag")
+
+    def __init__(self, ufrag: str, pwd: str, owner: object, now: float) -> None:
+        self.ufrag = ufrag
+        self.pwd = pwd
+        self.owner = owner
+        self.created = now
+        self.addresses: dict[bytes, float] = {}
+        self.selected: bytes | None = None
+        self.last_check = now
+        self.last_media = 0.0
+        self.restarting = False
+
+    def alive(self, now: float) -> bool:
+        """Checked within ``DISCONNECT_S``; media within 3 s also counts, up to ``CONSENT_S``."""
+        if self.selected is None:
+            return False
+        silent = now - self.last_check
+        return silent <= DISCONNECT_S or (silent <= CONSENT_S and now - self.last_media <= 3.0)
+
+
+class IceLite:
+    """All sessions of one port."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.by_ufrag: dict[bytes, IceSession] = {}
+        self.by_address: dict[bytes, IceSession] = {}
+        self.counts: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
+        self._tokens = 2 * UNKNOWN_PER_S
+        self._tokens_at = now
+
+    def add(self, ufrag: str, pwd: str, owner: object, now: float) -> IceSession:
+        """Expect checks with these credentials. A ufrag in use is the caller's bug: ValueError."""
+        key = ufrag.encode()
+        if key in self.by_ufrag:
+            raise ValueError("ufrag in use")
+        session = IceSession(ufrag, pwd, owner, now)
+        self.by_ufrag[key] = session
+        return session
+
+    def restart(self, session: IceSession, ufrag: str, pwd: str) -> None:
+        """New credentials; the old ones are dropped at once, proven addresses stay (RFC 8445 section 9)."""
+        key = ufrag.encode()
+        if key in self.by_ufrag:
+            raise ValueError("ufrag in use")
+        self.by_ufrag.pop(session.ufrag.encode(), None)
+        session.ufrag = ufrag
+        session.pwd = pwd
+        session.restarting = True
+        self.by_ufrag[key] = session
+
+    def remove(self, session: IceSession) -> None:
+        self.by_ufrag.pop(session.ufrag.encode(), None)
+        for address in session.addresses:
+            if self.by_address.get(address) is session:
+                del self.by_address[address]
+        session.addresses.clear()
+        session.selected = None
+
+    def owner(self, address: bytes) -> object | None:
+        """Whose datagrams come from this address; None for a stranger."""
+        session = self.by_address.get(address)
+        return session.owner if session else None
+
+    def handle(self, data: bytes, address: bytes, host: tuple[str, int], now: float) -> Outcome:
+        """Take one datagram that starts like STUN. ``address``: its key; ``host``: the same as text and port."""
+        outcome = self._handle(data, address, host, now)
+        self.counts[outcome.verdict] += 1
+        return outcome
+
+    def _handle(self, data: bytes, address: bytes, host: tuple[str, int], now: float) -> Outcome:
+        size = len(data)
+        if size < 20 or size > MAX_STUN_BYTES or size & 3 or data[4:8] != _COOKIE or size != 20 + (data[2] << 8 | data[3]):
+            return Outcome(Verdict.MALFORMED)
+        if data[0] << 8 | data[1] != 0x0001:
+            return Outcome(Verdict.IGNORED)
+        session = self.by_ufrag.get(_local_ufrag(data))
+        if session is None:
+            return Outcome(Verdict.UNKNOWN_USER)
+        if address not in session.addresses and not self._take_token(now):
+            return Outcome(Verdict.THROTTLED)
+        message = _parse(data)
+        if message is None:
+            return Outcome(Verdict.MALFORMED)
+        if not message.check_message_integrity(session.pwd.encode()):
+            return Outcome(Verdict.BAD_INTEGRITY)
+        current = self.by_address.get(address)
+        if current is not None and current is not session and current.selected == address and current.alive(now):
+            return Outcome(Verdict.TAKEN)
+        if "ICE-CONTROLLED" in message.attributes:  # RFC 8445 section 7.3.1.1
+            return Outcome(Verdict.ROLE_CONFLICT, _reply(message, session, host, conflict=True), session)
+        selected = self._adopt(session, address, "USE-CANDIDATE" in message.attributes, now)
+        return Outcome(Verdict.ANSWERED, _reply(message, session, host, conflict=False), session, selected)
+
+    def _adopt(self, session: IceSession, address: bytes, nominated: bool, now: float) -> bool:
+        previous = self.by_address.get(address)
+        if previous is not None and previous is not session:
+            previous.addresses.pop(address, None)
+            if previous.selected == address:
+                previous.selected = None
+        silent = now - max(session.last_media, session.addresses.get(session.selected or b"", 0.0)) > SILENCE_S
+        session.addresses.pop(address, None)
+        while len(session.addresses) >= MAX_ADDRESSES:
+            oldest = next(a for a in session.addresses if a != session.selected)
+            del session.addresses[oldest]
+            self.by_address.pop(oldest, None)
+        session.addresses[address] = now
+        self.by_address[address] = session
+        session.last_check = now
+        if session.selected == address:
+            session.restarting = False
+            return False
+        if session.selected is None or nominated or session.restarting or silent:
+            session.selected = address
+            session.restarting = False
+            return True
+        return False
+
+    def _take_token(self, now: float) -> bool:
+        elapsed = max(0.0, now - self._tokens_at)
+        self._tokens_at = now
+        self._tokens = min(2 * UNKNOWN_PER_S, self._tokens + elapsed * UNKNOWN_PER_S)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+def _local_ufrag(data: bytes) -> bytes:
+    """The part of USERNAME before the colon, found without parsing the rest; ``b""`` when there is none."""
+    at = 20
+    while at + 4 <= len(data):
+        kind, size = _ATTRIBUTE.unpack_from(data, at)
+        at += 4
+        if kind == _USERNAME:
+            return data[at : at + size].partition(b":")[0] if at + size <= len(data) else b""
+        at += size + 3 & ~3
+    return b""
+
+
+def _parse(data: bytes) -> stun.Message | None:
+    """aioice's reader; whatever it raises on hostile bytes (ValueError, struct.error, …) means malformed."""
+    try:
+        message = stun.parse_message(data)
+    except Exception:
+        return None
+    return message if message.message_method == stun.Method.BINDING else None
+
+
+def _reply(request: stun.Message, session: IceSession, host: tuple[str, int], *, conflict: bool) -> bytes:
+    reply = stun.Message(
+        message_method=stun.Method.BINDING,
+        message_class=stun.Class.ERROR if conflict else stun.Class.RESPONSE,
+        transaction_id=request.transaction_id,
+    )
+    if conflict:
+        reply.attributes["ERROR-CODE"] = (487, "Role Conflict")
+    else:
+        reply.attributes["XOR-MAPPED-ADDRESS"] = host
+    reply.add_message_integrity(session.pwd.encode())
+    return bytes(reply)

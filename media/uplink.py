@@ -1,0 +1,243 @@
+"""What the relay keeps per incoming SSRC: order, gaps, statistics, the ring of recent packets, the sender's clock. Sans I/O.
+
+RFC 3550 appendix A.1 (sequence validity), A.3 (loss), A.8 (jitter), section 6.4.1 (SR); RFC 4585 section 6.2.1 (NACK);
+RFC 4588 (retransmissions arrive on another SSRC and are handed in here under their original number).
+Times are seconds of the caller's monotonic clock; sequence numbers are 16 bit unless called ``extended``.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from media.rtcp import ReportBlock
+
+RING = 1024
+"""Packets of video kept for retransmission; about 1.2 MB per publication and layer at full-size packets."""
+MAX_DROPOUT = 3000
+MAX_MISSING = 512
+MAX_GAP = 256
+"""A longer gap is not worth asking for packet by packet: a key frame is asked for instead."""
+NACK_TRIES = 8
+NACK_AGE_S = 1.0
+NACK_FIRST_S = 0.0
+NACK_AGAIN_S = 0.06
+
+
+class Arrived(IntEnum):
+    NEW = 0  # after all others
+    LATE = 1  # fills a gap
+    REFUSED = 2  # a duplicate, or too old
+    RESTARTED = 3  # the sender's numbers jumped: everything derived from the old ones is void
+
+
+class RingEntry(NamedTuple):
+    """A received media packet. ``vp8``: what ``payload.vp8`` said, or None."""
+
+    seq: int
+    ts: int
+    marker: int
+    payload: bytes
+    vp8: tuple[bool, bool, int, int, int, int, int] | None
+
+
+class PublisherClock:
+    """Maps our clock to one publisher's NTP clock; shared by all its SSRCs, so that lips stay in step.
+
+    The smallest delay seen (plus 1 ms a report for drift) is the offset; both clocks in seconds.
+    """
+
+    __slots__ = ("offset",)
+
+    def __init__(self) -> None:
+        self.offset: float | None = None
+
+    def note(self, ntp_s: float, now: float) -> None:
+        seen = now - ntp_s
+        if self.offset is None or abs(seen - self.offset) > 5.0:  # first report, or the clock was set
+            self.offset = seen
+        else:
+            self.offset = min(self.offset + 0.001, seen)
+
+    def ntp_at(self, now: float) -> float | None:
+        return None if self.offset is None else now - self.offset
+
+
+class Uplink:
+    """One media SSRC of one publisher. ``kind``: "audio" or "video"; ``codec`` in lower case; ``rate`` in Hz."""
+
+    __slots__ = (
+        "_bad_seq", "_base", "_jitter", "_missing", "_prior_expected", "_prior_received", "_ring", "_transit",
+        "active_since", "clock", "codec", "cycles", "first_at", "jumps", "keys", "kind", "last_at", "last_key_at",
+        "last_pid", "last_tl0", "last_ts", "late", "max_seq", "mid", "nack", "nacked", "octets", "packets", "rate", "recovered",
+        "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "wants_key",
+    )  # fmt: skip
+
+    def __init__(
+        self, ssrc: int, kind: str, codec: str, rate: int, clock: PublisherClock, *, mid: str = "", rid: str = "", nack: bool = False
+    ) -> None:
+        self.ssrc = ssrc
+        self.kind = kind
+        self.codec = codec
+        self.rate = rate
+        self.clock = clock
+        self.mid = mid
+        self.rid = rid
+        self.nack = nack
+        self.max_seq = -1
+        self.cycles = 0
+        self._base = 0
+        self._bad_seq = -1
+        self.packets = self.octets = self.late = self.recovered = self.jumps = self.nacked = self.keys = 0
+        self._prior_expected = self._prior_received = 0
+        self._transit = 0
+        self._jitter = 0.0
+        self._missing: dict[int, list[float]] = {}
+        self._ring: list[RingEntry | None] = [None] * RING if kind == "video" else []
+        self.first_at = self.last_at = self.active_since = 0.0
+        self.last_ts = 0
+        self.last_pid = self.last_tl0 = -1
+        self.last_key_at = -1.0
+        self.sr_ntp: float | None = None
+        self.sr_ntp_mid = self.sr_rtp = 0
+        self.sr_at = 0.0
+        self.wants_key = False
+
+    # ---- per packet
+
+    def receive(self, seq: int, ts: int, size: int, now: float) -> Arrived:
+        """Note a media packet. ``size``: payload bytes. Anything but REFUSED is to be forwarded."""
+        newest = self.max_seq
+        if newest < 0:
+            self._start(seq, now)
+        else:
+            ahead = (seq - newest) & 0xFFFF
+            if ahead == 1:
+                self.max_seq = seq
+                if seq == 0:
+                    self.cycles += 1
+            elif ahead and ahead < MAX_DROPOUT:
+                self._gap(newest, ahead, now)
+                if seq < newest:
+                    self.cycles += 1
+                self.max_seq = seq
+            elif self._missing.pop(seq, None) is not None:
+                self.packets += 1
+                self.octets += size
+                self.late += 1
+                return Arrived.LATE
+            elif ahead == 0 or ahead > 0x10000 - MAX_DROPOUT:
+                return Arrived.REFUSED
+            elif seq == self._bad_seq:  # RFC 3550 A.1: two in a row after a jump: the sender restarted
+                self._start(seq, now)
+                self.jumps += 1
+                self._count(ts, size, now)
+                return Arrived.RESTARTED
+            else:
+                self._bad_seq = (seq + 1) & 0xFFFF
+                return Arrived.REFUSED
+        self._count(ts, size, now)
+        return Arrived.NEW
+
+    def _count(self, ts: int, size: int, now: float) -> None:
+        self.packets += 1
+        self.octets += size
+        self.last_at = now
+        self.last_ts = ts
+        transit = int(now * self.rate) - ts & 0xFFFFFFFF
+        if self.packets > 1:
+            delta = (transit - self._transit) & 0xFFFFFFFF
+            if delta > 0x7FFFFFFF:
+                delta = 0x100000000 - delta
+            self._jitter += (delta - self._jitter) / 16
+        self._transit = transit
+
+    def _start(self, seq: int, now: float) -> None:
+        self.max_seq = seq
+        self._base = seq
+        self.cycles = 0
+        self._bad_seq = -1
+        self.packets = self.octets = 0
+        self._prior_expected = self._prior_received = 0
+        self._missing.clear()
+        self.clear_ring()
+        if not self.first_at:
+            self.first_at = now
+
+    def _gap(self, newest: int, ahead: int, now: float) -> None:
+        if ahead > MAX_GAP or len(self._missing) + ahead > MAX_MISSING:
+            self._missing.clear()
+            self.wants_key = self.kind == "video"
+            return
+        for step in range(1, ahead):
+            self._missing[(newest + step) & 0xFFFF] = [now, -1.0, 0]
+
+    # ---- ring
+
+    def keep(self, entry: RingEntry) -> None:
+        self._ring[entry.seq & (RING - 1)] = entry
+
+    def kept(self, seq: int) -> RingEntry | None:
+        if not self._ring:
+            return None
+        entry = self._ring[seq & (RING - 1)]
+        return entry if entry is not None and entry.seq == seq else None
+
+    def clear_ring(self) -> None:
+        """Forget every kept packet: nothing of a closed source is sent again."""
+        self._ring[:] = [None] * len(self._ring)
+
+    def missing(self, seq: int) -> bool:
+        return seq in self._missing
+
+    # ---- feedback
+
+    def nacks_due(self, now: float) -> list[int]:
+        """Sequence numbers to ask for now; entries that are too old or were asked for often enough are given up."""
+        if not self._missing:
+            return []
+        due: list[int] = []
+        given_up: list[int] = []
+        for seq, entry in self._missing.items():
+            first, last, tries = entry
+            if now - first > NACK_AGE_S or tries >= NACK_TRIES:
+                given_up.append(seq)
+            elif self.nack and (last < 0 or now - last >= NACK_AGAIN_S):
+                entry[1] = now
+                entry[2] = tries + 1
+                due.append(seq)
+        for seq in given_up:
+            del self._missing[seq]
+        if given_up and self.kind == "video":
+            self.wants_key = True
+        self.nacked += len(due)
+        return due
+
+    def note_sender_report(self, ntp: int, rtp: int, now: float) -> None:
+        """``ntp``: the 64-bit timestamp of the SR (RFC 3550 section 6.4.1)."""
+        self.sr_ntp = ntp / 4294967296.0
+        self.sr_ntp_mid = ntp >> 16 & 0xFFFFFFFF
+        self.sr_rtp = rtp
+        self.sr_at = now
+        self.clock.note(self.sr_ntp, now)
+
+    def rtp_at(self, now: float) -> int:
+        """The publisher's RTP timestamp at our ``now``: by its sender report, else by its last packet. Modulo 2**32."""
+        ntp = self.clock.ntp_at(now)
+        if ntp is not None and self.sr_ntp is not None:
+            return int(self.sr_rtp + (ntp - self.sr_ntp) * self.rate) & 0xFFFFFFFF
+        return int(self.last_ts + (now - self.last_at) * self.rate) & 0xFFFFFFFF
+
+    def report(self, now: float) -> ReportBlock:
+        """The block for a receiver report; loss since the last call (RFC 3550 A.3)."""
+        extended = self.cycles << 16 | self.max_seq
+        expected = extended - self._base + 1
+        lost = max(-0x800000, min(0x7FFFFF, expected - self.packets))
+        expected_interval = expected - self._prior_expected
+        received_interval = self.packets - self._prior_received
+        self._prior_expected = expected
+        self._prior_received = self.packets
+        lost_interval = expected_interval - received_interval
+        fraction = 0 if expected_interval <= 0 or lost_interval <= 0 else min(255, (lost_interval << 8) // expected_interval)
+        delay = 0
+        if self.sr_ntp is not None:
+            delay = min(0xFFFFFFFF, int((now - self.sr_at) * 65536))
+        return ReportBlock(self.ssrc, fraction, lost, extended & 0xFFFFFFFF, int(self._jitter) & 0xFFFFFFFF, self.sr_ntp_mid, delay)
