@@ -41,7 +41,7 @@ def test_every_pattern_names_something() -> None:
         ("server/domain/ids.py", "from datetime import datetime\nx = datetime.now()"),
         ("server/domain/ids.py", "import datetime\nx = datetime.datetime.now(tz)"),
         ("server/domain/ids.py", "x = open('file')"),
-        ("server/domain/ids.py", "async def f(): ..."),
+        ("server/domain/ids.py", "async def f():\n    return 1"),
         ("media/rtp.py", "from media.worker import Worker"),
         ("media/rtp.py", "from media import worker"),
         ("media/rtp.py", "import aioice"),
@@ -59,6 +59,7 @@ def test_a_planted_violation_is_found(path: str, text: str) -> None:
         ("server/store/sql.py", "from datetime import datetime\nx = datetime.now()"),
         ("media/worker.py", "import socket\nfrom media.rtp import read"),
         ("media/rtp.py", "import struct\nfrom collections.abc import Sequence\nfrom aioice import stun"),
+        ("server/domain/ids.py", "class P(Protocol):\n    async def f(self) -> int: ..."),
         ("server/domain/ids.py", "from datetime import UTC, datetime\nx = datetime.fromtimestamp(now, UTC)"),
     ],
 )
