@@ -1,0 +1,141 @@
+"""A media plane without packets: keeps what a real one would keep, and lets a test say what happened in it.
+
+Passes the same contract suite as ``media.client.MediaClient`` (``tests/contract/test_media_port.py``). Offers are read by the
+real reader, so that a test gets the real refusals.
+"""
+
+from collections.abc import Callable, Mapping
+
+from media.errors import SdpError
+from media.sdp import Fingerprint, Offer, parse_offer
+from media.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
+from server.live.ports import MediaEvents, MediaRefused, MediaUnavailable, PeerState, SlotAssignment
+
+OFFER = "\r\n".join(
+    [
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0 1 2 3",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:abcdefghijklmnopqrstuv",
+        "a=fingerprint:sha-256 " + ":".join(["AB"] * 32),
+        "a=setup:actpass",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "a=mid:0",
+        "a=sendonly",
+        "a=rtcp-mux",
+        "a=rtpmap:111 opus/48000/2",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "a=mid:1",
+        "a=sendonly",
+        "a=rtcp-mux",
+        "a=rtpmap:96 VP8/90000",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "a=mid:2",
+        "a=recvonly",
+        "a=rtcp-mux",
+        "a=rtpmap:111 opus/48000/2",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "a=mid:3",
+        "a=recvonly",
+        "a=rtcp-mux",
+        "a=rtpmap:96 VP8/90000",
+        "",
+    ]
+)
+"""A small valid offer: microphone, camera, one audio and one video slot (mids 0 to 3)."""
+
+
+class FakeMedia:
+    """Set ``down`` to make every call raise MediaUnavailable.
+
+    ``offers``: (room, participant) → the last offer answered, present while connected. ``gates``: (room, participant) → open
+    sources, as last set. ``calls``: every call made, in order, as (name, room, participant or "").
+    """
+
+    def __init__(self) -> None:
+        self.down = False
+        self.offers: dict[tuple[str, str], Offer] = {}
+        self.gates: dict[tuple[str, str], frozenset[str]] = {}
+        self.calls: list[tuple[str, str, str]] = []
+        self._events: MediaEvents | None = None
+
+    # ---- MediaPort
+
+    def listen(self, events: MediaEvents) -> None:
+        self._events = events
+
+    async def connect(self, room: str, participant: str, offer_sdp: str) -> str:
+        self._called("connect", room, participant)
+        try:
+            offer = parse_offer(offer_sdp)
+            answer = make_answer(offer, _LOCAL, {slot.mid: SlotSsrcs(1_000, 1_001) for slot in offer.slots})
+        except SdpError as error:
+            raise MediaRefused(error.code, error.detail) from None
+        self.offers[room, participant] = offer
+        return answer.sdp
+
+    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+        self._called("set_gates", room, participant)
+        self.gates[room, participant] = open_sources
+
+    async def disconnect(self, room: str, participant: str) -> None:
+        self._called("disconnect", room, participant)
+        self.offers.pop((room, participant), None)
+        self.gates.pop((room, participant), None)
+
+    async def close_room(self, room: str) -> None:
+        self._called("close_room", room, "")
+        for kept in (self.offers, self.gates):
+            for key in [key for key in kept if key[0] == room]:
+                del kept[key]  # type: ignore[attr-defined]
+
+    async def stats(self, room: str) -> Mapping[str, object]:
+        self._called("stats", room, "")
+        return {"peers": sum(1 for key in self.offers if key[0] == room)}
+
+    # ---- what a test says happened
+
+    def peer(self, room: str, participant: str, state: PeerState) -> None:
+        """The connection of a participant changed."""
+        self._tell(lambda events: events.on_peer(room, participant, state))
+
+    def track(self, room: str, participant: str, source: str, flowing: bool) -> None:
+        """The first packet of a source came in, or none for 2 s."""
+        self._tell(lambda events: events.on_track(room, participant, source, flowing))
+
+    def slots(self, room: str, participant: str, *shown: tuple[str, str | None, str | None]) -> None:
+        """What a subscriber's slots show: (mid, participant, source) each."""
+        self._tell(lambda events: events.on_slots(room, participant, [SlotAssignment(*slot) for slot in shown]))
+
+    def speaking(self, room: str, *participants: str) -> None:
+        """Who speaks, loudest first."""
+        self._tell(lambda events: events.on_speaking(room, participants))
+
+    def lose(self, *rooms: str) -> None:
+        """The worker of these rooms died: their connections are gone, the gates are remembered by nobody."""
+        for kept in (self.offers, self.gates):
+            for key in [key for key in kept if key[0] in rooms]:
+                del kept[key]  # type: ignore[attr-defined]
+        self._tell(lambda events: events.on_rooms_lost(rooms))
+
+    def _called(self, name: str, room: str, participant: str) -> None:
+        self.calls.append((name, room, participant))
+        if self.down:
+            raise MediaUnavailable("no worker")
+
+    def _tell(self, tell: Callable[[MediaEvents], None]) -> None:
+        if self._events is None:
+            raise AssertionError("nobody listens")
+        tell(self._events)
+
+
+_LOCAL = LocalTransport(
+    ufrag="fake",
+    pwd="fakefakefakefakefakefa",
+    fingerprints=(Fingerprint("sha-256", ":".join(["CD"] * 32)),),
+    candidates=(Candidate("127.0.0.1", 9),),
+    session_id=1,
+)
