@@ -151,7 +151,8 @@ def fetch_pip() -> None:
 
 
 def pip_install(*arguments: str) -> None:
-    call([str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-input", *arguments])
+    env = {**os.environ, "PYTHONWARNINGS": "ignore"}  # the build backend warns about folders beside an editable install
+    call([str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-input", *arguments], env=env)
 
 
 def locked(name: str) -> None:
@@ -227,7 +228,7 @@ def static() -> None:
     def install() -> None:
         npm, env = node_and_npm()
         say("fetching the browser side's packages")
-        call([*npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=STATIC, env=env)
+        call([*npm, "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"], cwd=STATIC, env=env)
 
     def build() -> None:
         npm, env = node_and_npm()
