@@ -1,0 +1,307 @@
+"""One transaction on a SQL database, in SQLAlchemy Core; see ``ports.Transaction``. Opened by ``sql.SqlStore`` only."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.audit import chain
+from server.audit.events import AuditEntry, AuditEvent
+from server.domain.ids import ApiKeyId, FileId, InvitationId, ParticipantId, SessionId, StaffId
+from server.domain.model import ApiKey, ChatMessage, Consent, FileRecord, Invitation, Participant, Session, SessionStatus, Staff
+from server.errors import Conflict, NotFound, StoreUnavailable
+from server.store import tables as t
+from server.store.codec import check_limit, check_record, check_text, decode_cursor, encode_cursor
+from server.store.ports import IdempotencyRecord, Page
+from server.store.rows import audit_from_row, audit_to_row, from_row, to_row
+
+_Record = TypeVar("_Record", bound=msgspec.Struct)
+_FOREIGN_KEY_CODES = {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}  # SQLite's name; PostgreSQL's SQLSTATE
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """No exception of a driver crosses: what it raises becomes StoreUnavailable, or NotFound/Conflict for a constraint."""
+    try:
+        yield
+    except IntegrityError as exc:
+        code = getattr(exc.orig, "sqlite_errorname", None) or getattr(exc.orig, "sqlstate", None)
+        if code in _FOREIGN_KEY_CODES:
+            raise NotFound("what it belongs to does not exist") from exc
+        raise Conflict("it exists already") from exc
+    except DBAPIError as exc:
+        raise StoreUnavailable(f"the database failed: {_reason(exc.orig)}") from exc
+    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
+        raise StoreUnavailable(f"the database failed: {type(exc).__name__}") from exc
+
+
+def _reason(error: BaseException | None) -> str:
+    """A code, never the driver's text, which may quote values."""
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+    return str(code or type(error).__name__)
+
+
+class SqlTransaction:
+    """See ``ports.Transaction``. After any error but Conflict the block must be left."""
+
+    def __init__(self, connection: AsyncConnection, *, writable: bool) -> None:
+        self._connection = connection
+        self._writable = writable
+        self._open = True
+        self._savepoints = connection.dialect.name != "sqlite"  # SQLite undoes the failed statement alone
+
+    def end(self) -> None:
+        self._open = False
+
+    async def _rows(self, query: Executable) -> Sequence[RowMapping]:
+        if not self._open:
+            raise RuntimeError("the transaction is over")
+        with translated():
+            return (await self._connection.execute(query)).mappings().all()
+
+    async def run(self, statement: Executable) -> None:
+        """A statement of the store itself."""
+        with translated():
+            await self._connection.execute(statement)
+
+    async def _change(self, statement: Executable) -> int:
+        """Rows changed."""
+        self._check_writable()
+        with translated():
+            if not self._savepoints:
+                return (await self._connection.execute(statement)).rowcount
+            async with self._connection.begin_nested():
+                return (await self._connection.execute(statement)).rowcount
+
+    def _check_writable(self) -> None:
+        if not self._open:
+            raise RuntimeError("the transaction is over")
+        if not self._writable:
+            raise RuntimeError("a read-only snapshot cannot be written")
+
+    async def _add(self, table: Table, record: msgspec.Struct) -> None:
+        self._check_writable()
+        check_record(record)
+        await self._change(insert(table).values(to_row(record)))
+
+    async def _save(self, table: Table, id: str, record: msgspec.Struct) -> None:
+        self._check_writable()
+        check_record(record)
+        if not await self._change(update(table).where(table.c.id == id).values(to_row(record))):
+            raise NotFound("no such record")
+
+    async def _find(self, type: type[_Record], table: Table, *where: ColumnElement[bool]) -> _Record | None:
+        rows = await self._rows(select(table).where(*where).limit(1))
+        return from_row(rows[0], type) if rows else None
+
+    async def _all(self, type: type[_Record], table: Table, *where: ColumnElement[bool]) -> list[_Record]:
+        """Oldest first."""
+        rows = await self._rows(select(table).where(*where).order_by(table.c.created_at, table.c.id))
+        return [from_row(row, type) for row in rows]
+
+    # sessions
+
+    async def add_session(self, session: Session) -> None:
+        await self._add(t.sessions, session)
+
+    async def save_session(self, session: Session) -> None:
+        await self._save(t.sessions, session.id, session)
+
+    async def get_session(self, id: SessionId) -> Session | None:
+        return await self._find(Session, t.sessions, t.sessions.c.id == id)
+
+    async def list_sessions(
+        self, *, status: SessionStatus | None, customer_reference: str | None, limit: int, cursor: str | None
+    ) -> Page:
+        check_limit(limit)
+        c = t.sessions.c
+        query = select(t.sessions).order_by(c.created_at.desc(), c.id.desc()).limit(limit + 1)
+        if status is not None:
+            query = query.where(c.status == status.value)
+        if customer_reference is not None:
+            check_text("customer_reference", customer_reference)
+            query = query.where(c.customer_reference == customer_reference)
+        if cursor is not None:
+            at, id = decode_cursor(cursor)
+            query = query.where(or_(c.created_at < at, and_(c.created_at == at, c.id < id)))
+        rows = await self._rows(query)
+        found = [from_row(row, Session) for row in rows[:limit]]
+        return Page(sessions=found, next=encode_cursor(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
+
+    async def waiting_sessions(self) -> list[Session]:
+        c = t.sessions.c
+        waiting = and_(c.status == SessionStatus.WAITING.value, c.waiting_since.is_not(None))
+        rows = await self._rows(select(t.sessions).where(waiting).order_by(c.waiting_since, c.id))
+        return [from_row(row, Session) for row in rows]
+
+    async def recent_wait_seconds(self, limit: int) -> list[float]:
+        check_limit(limit)
+        c = t.sessions.c
+        query = select(c.taken_at, c.waiting_since).where(c.taken_at.is_not(None), c.waiting_since.is_not(None))
+        rows = await self._rows(query.order_by(c.taken_at.desc(), c.id.desc()).limit(limit))
+        return [(row["taken_at"] - row["waiting_since"]).total_seconds() for row in rows]
+
+    # participants
+
+    async def add_participant(self, participant: Participant) -> None:
+        await self._add(t.participants, participant)
+
+    async def save_participant(self, participant: Participant) -> None:
+        await self._save(t.participants, participant.id, participant)
+
+    async def get_participant(self, id: ParticipantId) -> Participant | None:
+        return await self._find(Participant, t.participants, t.participants.c.id == id)
+
+    async def find_participant(self, session: SessionId, identity: str) -> Participant | None:
+        c = t.participants.c
+        return await self._find(Participant, t.participants, c.session_id == session, c.identity == identity)
+
+    async def list_participants(self, session: SessionId) -> list[Participant]:
+        return await self._all(Participant, t.participants, t.participants.c.session_id == session)
+
+    # invitations
+
+    async def add_invitation(self, invitation: Invitation) -> None:
+        self._check_writable()
+        if invitation.code_hash and await self.live_invitations_by_code(invitation.code_hash, invitation.created_at):
+            raise Conflict("the code is in use")
+        await self._add(t.invitations, invitation)
+
+    async def save_invitation(self, invitation: Invitation) -> None:
+        await self._save(t.invitations, invitation.id, invitation)
+
+    async def get_invitation(self, id: InvitationId) -> Invitation | None:
+        return await self._find(Invitation, t.invitations, t.invitations.c.id == id)
+
+    async def invitation_by_secret(self, secret_hash: bytes) -> Invitation | None:
+        return await self._find(Invitation, t.invitations, t.invitations.c.secret_hash == secret_hash)
+
+    async def live_invitations_by_code(self, code_hash: bytes, now: datetime) -> list[Invitation]:
+        if not code_hash:
+            return []
+        return await self._all(Invitation, t.invitations, t.invitations.c.code_hash == code_hash, _live(now))
+
+    async def list_invitations(self, session: SessionId) -> list[Invitation]:
+        return await self._all(Invitation, t.invitations, t.invitations.c.session_id == session)
+
+    async def use_invitation(self, id: InvitationId, now: datetime) -> Invitation | None:
+        c = t.invitations.c
+        if not await self._change(update(t.invitations).where(c.id == id, _live(now)).values(uses=c.uses + 1)):
+            return None
+        return await self.get_invitation(id)
+
+    # consents
+
+    async def add_consent(self, consent: Consent) -> None:
+        await self._add(t.consents, consent)
+
+    async def latest_consents(self, session: SessionId) -> list[Consent]:
+        c = t.consents.c
+        newest = select(func.max(c.sequence)).where(c.session_id == session).group_by(c.participant_id, c.scope)
+        query = select(t.consents).where(c.sequence.in_(newest)).order_by(c.participant_id, c.scope)
+        return [from_row(row, Consent) for row in await self._rows(query)]
+
+    # chat
+
+    async def add_message(self, message: ChatMessage) -> ChatMessage:
+        self._check_writable()
+        check_record(message)
+        c = t.messages.c
+        first = await self._find(
+            ChatMessage,
+            t.messages,
+            c.session_id == message.session_id,
+            c.participant_id == message.participant_id,
+            c.client_id == message.client_id,
+        )
+        if first is not None:
+            return first
+        rows = await self._rows(select(func.max(c.number).label("last")).where(c.session_id == message.session_id))
+        numbered = msgspec.structs.replace(message, number=(rows[0]["last"] or 0) + 1)
+        await self._add(t.messages, numbered)
+        return numbered
+
+    async def list_messages(self, session: SessionId, *, after: int, limit: int) -> list[ChatMessage]:
+        check_limit(limit)
+        c = t.messages.c
+        query = select(t.messages).where(c.session_id == session, c.number > after).order_by(c.number).limit(limit)
+        return [from_row(row, ChatMessage) for row in await self._rows(query)]
+
+    async def last_messages(self, session: SessionId, limit: int) -> list[ChatMessage]:
+        check_limit(limit)
+        c = t.messages.c
+        query = select(t.messages).where(c.session_id == session).order_by(c.number.desc()).limit(limit)
+        return [from_row(row, ChatMessage) for row in reversed(await self._rows(query))]
+
+    async def add_file(self, file: FileRecord) -> None:
+        await self._add(t.files, file)
+
+    async def get_file(self, id: FileId) -> FileRecord | None:
+        return await self._find(FileRecord, t.files, t.files.c.id == id)
+
+    # keys and staff
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        await self._add(t.api_keys, key)
+
+    async def save_api_key(self, key: ApiKey) -> None:
+        await self._save(t.api_keys, key.id, key)
+
+    async def get_api_key(self, id: ApiKeyId) -> ApiKey | None:
+        return await self._find(ApiKey, t.api_keys, t.api_keys.c.id == id)
+
+    async def list_api_keys(self) -> list[ApiKey]:
+        return await self._all(ApiKey, t.api_keys)
+
+    async def add_staff(self, staff: Staff) -> None:
+        await self._add(t.staff, staff)
+
+    async def save_staff(self, staff: Staff) -> None:
+        await self._save(t.staff, staff.id, staff)
+
+    async def get_staff(self, id: StaffId) -> Staff | None:
+        return await self._find(Staff, t.staff, t.staff.c.id == id)
+
+    async def staff_by_username(self, username: str) -> Staff | None:
+        return await self._find(Staff, t.staff, t.staff.c.username == username)
+
+    async def list_staff(self) -> list[Staff]:
+        return await self._all(Staff, t.staff)
+
+    # idempotency
+
+    async def get_idempotency(self, scope: str, key: str) -> IdempotencyRecord | None:
+        c = t.idempotency.c
+        return await self._find(IdempotencyRecord, t.idempotency, c.scope == scope, c.key == key)
+
+    async def add_idempotency(self, record: IdempotencyRecord) -> None:
+        await self._add(t.idempotency, record)
+
+    async def forget_idempotency(self, before: datetime) -> int:
+        return await self._change(delete(t.idempotency).where(t.idempotency.c.created_at < before))
+
+    # audit
+
+    async def append_audit(self, event: AuditEvent) -> AuditEntry:
+        self._check_writable()
+        rows = await self._rows(select(t.audit).order_by(t.audit.c.number.desc()).limit(1))
+        entry = chain.link(audit_from_row(rows[0]) if rows else None, event)
+        await self._change(insert(t.audit).values(audit_to_row(entry)))
+        return entry
+
+    async def list_audit(self, *, after: int, limit: int) -> Sequence[AuditEntry]:
+        check_limit(limit)
+        c = t.audit.c
+        query = select(t.audit).where(c.number > after).order_by(c.number).limit(limit)
+        return [audit_from_row(row) for row in await self._rows(query)]
+
+
+def _live(now: datetime) -> ColumnElement[bool]:
+    c = t.invitations.c
+    return and_(c.revoked_at.is_(None), c.uses < c.uses_allowed, c.expires_at > now)
