@@ -1,0 +1,478 @@
+/** One place in one session: `Call` over signalling, media and devices. Pages read its signals and call its actions. */
+import { batch, effect, signal, untracked } from "@preact/signals";
+import type {
+  ChatMessageView,
+  ClientBody,
+  CloseCode,
+  ConsentDecision,
+  ConsentScope,
+  ConsentView,
+  ErrorCode,
+  FileLimits,
+  FileView,
+  MediaLimits,
+  ParticipantId,
+  ParticipantView,
+  ServerBody,
+  SessionView,
+  Snapshot,
+  Source,
+  Welcome,
+} from "../protocol.gen";
+import { MAX_CHAT_CHARS } from "../protocol.gen";
+import type { BrowserDevices } from "./devices";
+import { randomKey, send as ask, upload } from "./http";
+import { Media, SOURCES } from "./media";
+import type { Call, CallPhase, FileUpload, QualityInfo, Saver } from "./model";
+import { callPlace, type Place } from "./place";
+import { ApiError, deviceProblem } from "./problems";
+import { SignalSocket } from "./socket";
+
+/** A line of one's own that the server has not confirmed yet stands last in `chat`, with this before its `client_id` as id. */
+export const PENDING = "pending:";
+
+/** Errors about these are nobody's news: they say again what the page knows, or come again anyway. */
+const QUIET: ReadonlySet<ClientBody["type"]> = new Set(["quality.report", "chat.read", "track.state", "leave"]);
+
+export class LiveCall implements Call {
+  readonly phase = signal<CallPhase>("connecting");
+  readonly endedBecause = signal<CloseCode | null>(null);
+  readonly session = signal<SessionView | null>(null);
+  readonly me = signal<ParticipantView | null>(null);
+  readonly grants = signal<ReadonlySet<string>>(new Set());
+  readonly others = signal<ParticipantView[]>([]);
+  readonly speaking = signal<ReadonlySet<ParticipantId>>(new Set());
+  readonly consents = signal<ReadonlyMap<ConsentScope, ConsentDecision>>(new Map());
+  readonly chat = signal<ChatMessageView[]>([]);
+  readonly unread = signal(0);
+  readonly seen = signal<ReadonlyMap<ParticipantId, number>>(new Map());
+  readonly uploads = signal<FileUpload[]>([]);
+  readonly quality = signal<ReadonlyMap<ParticipantId, QualityInfo>>(new Map());
+  readonly asked = signal<{ by: ParticipantId; source: Source } | null>(null);
+  readonly queue = signal<{ position: number; estimatedWaitS: number | null } | null>(null);
+  readonly screen = signal<"off" | "on" | "paused">("off");
+  readonly screenPreview = signal<MediaStream | null>(null);
+  readonly saver = signal<Saver>("full");
+  readonly failure = signal<string | null>(null);
+  readonly mediaState;
+  readonly remote;
+
+  private readonly media: Media;
+  private readonly socket: SignalSocket;
+  private readonly given = new Set<ConsentScope>(); // said by the page, not yet on record
+  private readonly told = new Map<Source, boolean>(); // what the server knows of one's own sources
+  private limits: { media: MediaLimits; files: FileLimits } | null = null;
+  private mediaStarted = false;
+  private restore: Place["on"] | null; // after a reload: what to switch on again
+  private lastRead = 0;
+  private readonly objectUrls = new Map<string, Promise<string>>();
+  private readonly disposers: (() => void)[] = [];
+
+  constructor(
+    signalUrl: string,
+    private place: Place,
+    readonly devices: BrowserDevices,
+    resumed: boolean,
+  ) {
+    this.restore = resumed ? place.on : null;
+    this.media = new Media({
+      offer: (sdp) => this.socket.state === "open" && this.socket.send({ type: "media.offer", sdp }),
+      quality: (report, worthTelling) => {
+        const me = this.me.peek();
+        if (me !== null) this.rate(me.id, { level: report.level, rttMs: report.rtt_ms, lossPermille: report.loss_permille });
+        if (worthTelling) this.socket.send(report);
+      },
+    });
+    this.mediaState = this.media.state;
+    this.remote = this.media.remote;
+    this.socket = new SignalSocket(signalUrl, place.token, {
+      welcome: (welcome) => this.welcomed(welcome),
+      message: (body) => batch(() => this.handle(body)),
+      refused: (code, _detail, body) => this.refused(code, body),
+      cut: () => {
+        if (this.phase.peek() !== "ended" && this.phase.peek() !== "connecting") this.phase.value = "reconnecting";
+      },
+      ended: (code) => this.finish(code),
+    });
+    callPlace.keep(place);
+    this.disposers.push(effect(() => this.attach()));
+    this.disposers.push(effect(() => this.rememberDevices(this.devices.cameraOn.value, this.devices.microphoneOn.value)));
+    this.socket.start();
+  }
+
+  // ---------------------------------------------------------------- actions
+
+  decide(scope: ConsentScope, decision: ConsentDecision, wording: string): void {
+    const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+    if (decision === "given") {
+      this.given.add(scope); // nothing is sent before the server has it on record
+    } else {
+      this.given.delete(scope);
+      this.setConsent(scope, decision); // takes effect here at once, whatever the network does
+      if (scope === "screen") this.stopScreen();
+    }
+    this.send({ type: "consent.set", scope, decision, wording, language });
+  }
+
+  setMicrophone(on: boolean): Promise<void> {
+    return this.devices.setMicrophone(on);
+  }
+
+  setCamera(on: boolean): Promise<void> {
+    if (on && this.saver.peek() === "audio") this.setSaver("saver");
+    return this.devices.setCamera(on);
+  }
+
+  async shareScreen(): Promise<boolean> {
+    if (this.consents.peek().get("screen") !== "given" && !this.given.has("screen")) {
+      this.failure.value = "not_allowed";
+      return false;
+    }
+    try {
+      if (navigator.mediaDevices?.getDisplayMedia === undefined) throw new DOMException("", "NotSupportedError");
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
+      const track = stream.getVideoTracks()[0];
+      if (track === undefined || this.phase.peek() === "ended") {
+        stream.getTracks().forEach((one) => one.stop());
+        return false;
+      }
+      this.stopScreen();
+      track.onended = () => this.stopScreen(); // the browser's own "stop sharing"
+      batch(() => {
+        this.screenPreview.value = stream;
+        this.screen.value = "on";
+      });
+      return true;
+    } catch (error) {
+      const problem = deviceProblem(error);
+      if (problem !== "denied" && problem !== "busy") this.failure.value = `screen_${problem}`;
+      return false; // closing the browser's dialogue is no failure
+    }
+  }
+
+  pauseScreen(paused: boolean): void {
+    if (this.screen.peek() !== "off") this.screen.value = paused ? "paused" : "on";
+  }
+
+  stopScreen(): void {
+    const stream = this.screenPreview.peek();
+    batch(() => {
+      this.screen.value = "off";
+      this.screenPreview.value = null;
+    });
+    stream?.getTracks().forEach((track) => {
+      track.onended = null;
+      track.stop();
+    });
+  }
+
+  setSaver(saver: Saver): void {
+    this.saver.value = saver;
+    this.media.setSaver(saver);
+    if (saver === "audio") void this.devices.setCamera(false);
+  }
+
+  say(text: string): void {
+    const trimmed = text.trim();
+    if (trimmed === "") return;
+    for (let from = 0; from < trimmed.length; from += MAX_CHAT_CHARS) this.post(trimmed.slice(from, from + MAX_CHAT_CHARS), null);
+  }
+
+  async sendFile(file: File): Promise<void> {
+    const key = randomKey();
+    const change = (part: Partial<FileUpload>): void => {
+      this.uploads.value = this.uploads.peek().map((one) => (one.key === key ? { ...one, ...part } : one));
+    };
+    const earlier = this.uploads.peek().filter(({ error }) => error === null); // what failed before has been seen
+    this.uploads.value = [...earlier, { key, name: file.name, progress: 0, error: null }];
+    try {
+      if (this.limits !== null && file.size > this.limits.files.max_bytes) throw new ApiError("too_large", "");
+      const path = `/sessions/${encodeURIComponent(this.place.session)}/files`;
+      const stored = await upload<FileView>(path, file, () => this.place.token, (progress) => change({ progress }));
+      this.uploads.value = this.uploads.peek().filter((one) => one.key !== key);
+      this.post("", stored);
+    } catch (error) {
+      change({ error: error instanceof ApiError ? error.code : "failed" });
+    }
+  }
+
+  fileUrl(fileId: string): Promise<string> {
+    const known = this.objectUrls.get(fileId);
+    if (known !== undefined) return known;
+    const path = `/sessions/${encodeURIComponent(this.place.session)}/files/${encodeURIComponent(fileId)}`;
+    const url = ask(path, { token: this.place.token })
+      .then((response) => response.blob())
+      .then((blob) => URL.createObjectURL(blob));
+    this.objectUrls.set(fileId, url);
+    url.catch(() => this.objectUrls.delete(fileId)); // the next click tries again
+    return url;
+  }
+
+  markRead(): void {
+    this.unread.value = 0;
+    const newest = this.chat.peek().findLast(({ id }) => !id.startsWith(PENDING));
+    if (newest === undefined || newest.number <= this.lastRead) return;
+    this.lastRead = newest.number;
+    this.send({ type: "chat.read", message: newest.id });
+  }
+
+  ask(participant: ParticipantId, source: Source): void {
+    this.send({ type: "ask", participant, source });
+  }
+
+  answerAsk(): void {
+    this.asked.value = null;
+  }
+
+  remove(participant: ParticipantId): void {
+    this.send({ type: "participant.remove", participant });
+  }
+
+  endSession(reason: string): void {
+    this.send({ type: "session.end", reason });
+  }
+
+  leave(): void {
+    this.socket.send({ type: "leave" });
+    this.socket.stop();
+  }
+
+  retry(): void {
+    this.socket.kick();
+    this.media.retry();
+  }
+
+  clearFailure(): void {
+    this.failure.value = null;
+  }
+
+  // ---------------------------------------------------------------- from the server
+
+  private welcomed(welcome: Welcome): void {
+    batch(() => {
+      if (welcome.snapshot !== null) this.draw(welcome.snapshot);
+      this.settlePhase();
+    });
+    if (this.phase.peek() === "ended") return;
+    if (welcome.snapshot === null) this.media.resume();
+    else if (this.mediaStarted && this.limits !== null) this.media.start(this.limits.media); // the server knows nothing of the old one
+    this.startMedia();
+    this.attach();
+  }
+
+  private draw(snapshot: Snapshot): void {
+    const first = this.session.peek() === null;
+    this.limits = { media: snapshot.media, files: snapshot.files };
+    this.session.value = snapshot.session;
+    this.me.value = snapshot.you;
+    this.grants.value = new Set(snapshot.grants);
+    this.others.value = snapshot.participants;
+    this.told.clear();
+    for (const { source, on } of snapshot.you.tracks) this.told.set(source, on);
+    const own = snapshot.consents.filter(({ participant }) => participant === snapshot.you.id);
+    // A withdrawal that is still on its way stands, whatever the record says until it arrives.
+    const withdrawn = [...this.consents.peek()].filter(([scope, decision]) => decision !== "given" && !this.given.has(scope));
+    this.consents.value = new Map([...own.map(({ scope, decision }): [ConsentScope, ConsentDecision] => [scope, decision]), ...withdrawn]);
+    const known = new Set(this.chat.peek().map(({ id }) => id));
+    const confirmed = new Set(snapshot.chat.map(({ client_id }) => client_id));
+    const pending = this.chat.peek().filter(({ id, client_id }) => id.startsWith(PENDING) && !confirmed.has(client_id));
+    if (!first) {
+      const news = snapshot.chat.filter(({ id, participant }) => !known.has(id) && participant !== snapshot.you.id);
+      this.unread.value = this.unread.peek() + news.length;
+    }
+    this.chat.value = [...snapshot.chat, ...pending];
+    this.speaking.value = new Set();
+    const restore = this.restore;
+    this.restore = null;
+    if (restore !== null) {
+      const may = (source: "camera" | "microphone"): boolean => restore[source] && this.consents.peek().get(source) === "given";
+      const want = { camera: may("camera"), microphone: may("microphone") };
+      if (want.camera || want.microphone) void this.devices.start(want);
+    }
+  }
+
+  private handle(body: ServerBody): void {
+    switch (body.type) {
+      case "media.answer":
+        this.media.answer(body.sdp);
+        break;
+      case "media.lost":
+        this.media.lost();
+        break;
+      case "slots":
+        this.media.setSlots(body.slots);
+        break;
+      case "speaking":
+        this.speaking.value = new Set(body.participants);
+        break;
+      case "participant.changed":
+        this.participantChanged(body.participant);
+        break;
+      case "participant.left":
+        this.participantLeft(body.participant);
+        break;
+      case "consent.changed":
+        this.consentChanged(body.consent);
+        break;
+      case "chat.message":
+        this.chatPosted(body.message);
+        break;
+      case "chat.seen":
+        this.seen.value = new Map(this.seen.peek()).set(body.participant, body.number);
+        break;
+      case "asked":
+        this.asked.value = { by: body.by, source: body.source };
+        break;
+      case "quality":
+        this.rate(body.participant, { level: body.level, rttMs: body.rtt_ms, lossPermille: body.loss_permille });
+        break;
+      case "session.changed":
+        this.session.value = body.session;
+        if (this.phase.peek() !== "ended") this.settlePhase();
+        this.startMedia();
+        break;
+      case "queue.position":
+        this.queue.value = { position: body.position, estimatedWaitS: body.estimated_wait_s };
+        break;
+      case "token.renewed":
+        this.place = { ...this.place, token: body.token, expiresAt: body.expires_at };
+        callPlace.keep(this.place);
+        break;
+      case "waiting.list":
+      case "waiting.taken":
+      case "error":
+        break; // desks' own, and told by `refused`
+    }
+  }
+
+  private participantChanged(participant: ParticipantView): void {
+    if (participant.id === this.me.peek()?.id) {
+      this.me.value = participant;
+      return;
+    }
+    const others = this.others.peek();
+    const index = others.findIndex(({ id }) => id === participant.id);
+    this.others.value = index === -1 ? [...others, participant] : others.with(index, participant);
+  }
+
+  private participantLeft(participant: ParticipantId): void {
+    this.others.value = this.others.peek().filter(({ id }) => id !== participant);
+    const quality = new Map(this.quality.peek());
+    if (quality.delete(participant)) this.quality.value = quality;
+    if (this.asked.peek()?.by === participant) this.asked.value = null;
+  }
+
+  private consentChanged(consent: ConsentView): void {
+    if (consent.participant !== this.me.peek()?.id) return;
+    if (consent.decision === "given" && !this.given.delete(consent.scope)) return; // taken back since it was sent
+    this.setConsent(consent.scope, consent.decision);
+  }
+
+  private chatPosted(message: ChatMessageView): void {
+    const mine = message.participant === this.me.peek()?.id;
+    const chat = this.chat.peek().filter(({ id, client_id }) => id !== message.id && !(mine && id === PENDING + client_id && client_id === message.client_id));
+    const at = chat.findIndex(({ id, number }) => id.startsWith(PENDING) || number > message.number);
+    this.chat.value = at === -1 ? [...chat, message] : chat.toSpliced(at, 0, message);
+    if (!mine) this.unread.value = this.unread.peek() + 1;
+  }
+
+  private refused(code: ErrorCode, body: ClientBody | null): void {
+    if (body === null || QUIET.has(body.type)) return;
+    if (body.type === "media.offer") {
+      this.media.refused(code !== "sdp_refused" && code !== "not_allowed" && code !== "invalid");
+      return;
+    }
+    if (body.type === "consent.set") this.given.delete(body.scope);
+    if (body.type === "chat.send") this.chat.value = this.chat.peek().filter(({ id }) => id !== PENDING + body.client_id);
+    this.failure.value = code;
+  }
+
+  // ---------------------------------------------------------------- within
+
+  private send(body: ClientBody): void {
+    if (!this.socket.send(body) && this.phase.peek() !== "ended") this.failure.value = "too_many";
+  }
+
+  private post(text: string, file: FileView | null): void {
+    const client_id = randomKey();
+    const me = this.me.peek();
+    if (!this.socket.send({ type: "chat.send", client_id, text, file: file?.id ?? null })) {
+      this.failure.value = "too_many";
+      return;
+    }
+    const message: ChatMessageView = {
+      id: PENDING + client_id,
+      number: 0,
+      participant: me?.id ?? "",
+      name: me?.name ?? "",
+      role: me?.role ?? "customer",
+      client_id,
+      text,
+      file,
+      sent_at: new Date().toISOString(),
+    };
+    this.chat.value = [...this.chat.peek(), message];
+  }
+
+  private settlePhase(): void {
+    const status = this.session.peek()?.status;
+    if (status === "ended") this.socket.stop();
+    else this.phase.value = status === "waiting" ? "waiting" : "live";
+    if (status !== "waiting") this.queue.value = null;
+  }
+
+  private startMedia(): void {
+    if (this.mediaStarted || this.limits === null || this.phase.peek() !== "live") return;
+    this.mediaStarted = true;
+    this.media.start(this.limits.media);
+  }
+
+  private setConsent(scope: ConsentScope, decision: ConsentDecision): void {
+    this.consents.value = new Map(this.consents.peek()).set(scope, decision);
+  }
+
+  private rate(participant: ParticipantId, info: QualityInfo): void {
+    this.quality.value = new Map(this.quality.peek()).set(participant, info);
+  }
+
+  /** Attaches to the connection what may be sent now, detaches what may not, and tells the others. */
+  private attach(): void {
+    const consents = this.consents.value;
+    const grants = this.grants.value;
+    const live = this.phase.value === "live" || this.phase.value === "reconnecting";
+    const screen = this.screen.value === "on" ? (this.screenPreview.value?.getVideoTracks()[0] ?? null) : null;
+    const tracks = { camera: this.devices.cameraTrack.value, microphone: this.devices.microphoneTrack.value, screen };
+    const heard = this.devices.microphoneOn.value;
+    untracked(() => {
+      for (const source of SOURCES) {
+        const may = live && consents.get(source) === "given" && grants.has(`publish.${source}`);
+        const track = may ? tracks[source] : null;
+        this.media.setTrack(source, track);
+        const on = track !== null && (source !== "microphone" || heard);
+        if (!live || on === (this.told.get(source) ?? false)) continue;
+        if (this.socket.send({ type: "track.state", source, on })) this.told.set(source, on);
+      }
+    });
+  }
+
+  private rememberDevices(camera: boolean, microphone: boolean): void {
+    if (untracked(() => this.phase.value) === "ended" || this.restore !== null) return;
+    this.place = { ...this.place, on: { camera, microphone } };
+    callPlace.keep(this.place);
+  }
+
+  private finish(code: CloseCode): void {
+    if (this.phase.peek() === "ended") return;
+    this.disposers.forEach((dispose) => dispose());
+    callPlace.clear();
+    this.stopScreen();
+    this.media.close();
+    this.devices.stop();
+    for (const url of this.objectUrls.values()) url.then((made) => URL.revokeObjectURL(made), () => undefined);
+    batch(() => {
+      const over = this.session.peek()?.status === "ended";
+      this.endedBecause.value = code === "left" && over ? "session_ended" : code;
+      this.phase.value = "ended";
+    });
+  }
+}

@@ -1,0 +1,218 @@
+/** The signed-in member of staff: the waiting list over a signalling connection of its own, sessions over REST. */
+import { signal } from "@preact/signals";
+import type {
+  ClientBody,
+  CreateInvitation,
+  CreateSession,
+  Entry,
+  ErrorCode,
+  InvitationCreated,
+  Login,
+  Role,
+  ServerBody,
+  SessionId,
+  SessionPage,
+  SessionView,
+  StaffView,
+  WaitingEntries,
+  WaitingEntry,
+  WaitingTaken,
+} from "../protocol.gen";
+import type { LiveCall } from "./call";
+import { request } from "./http";
+import type { Call, Desk, NewSession } from "./model";
+import { deskPlace } from "./place";
+import { ApiError, OFFLINE } from "./problems";
+import { SignalSocket } from "./socket";
+
+const TAKE_MS = 10_000;
+const RENEW_BEFORE_MS = 5 * 60_000;
+const RENEW_AGAIN_MS = 30_000;
+
+export interface DeskLogin {
+  token: string;
+  expiresAt: string;
+  staff: StaffView;
+}
+
+/** How a desk enters a session: bound by api.ts. */
+export type Enter = (place: { token: string; expiresAt: string; session: string }) => LiveCall;
+
+export class LiveDesk implements Desk {
+  readonly staff;
+  readonly state = signal<"connecting" | "live" | "reconnecting" | "ended">("connecting");
+  readonly waiting = signal<WaitingEntry[]>([]);
+  readonly sessions = signal<SessionView[]>([]);
+  readonly call = signal<Call | null>(null);
+
+  private readonly socket: SignalSocket;
+  private readonly taking = new Map<SessionId, { resolve(taken: WaitingTaken): void; reject(problem: ApiError): void }>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    signalUrl: string,
+    private login: DeskLogin,
+    private readonly enterWith: Enter,
+  ) {
+    this.staff = signal(login.staff);
+    deskPlace.keep(login);
+    this.socket = new SignalSocket(signalUrl, login.token, {
+      welcome: () => {
+        this.state.value = "live";
+        void this.refresh().catch(() => undefined); // the list stays as it was; the next change tries again
+      },
+      message: (body) => this.handle(body),
+      refused: (code, detail, body) => this.refused(code, detail, body),
+      cut: () => {
+        if (this.state.peek() === "live") this.state.value = "reconnecting";
+      },
+      ended: () => this.finish(),
+    });
+    this.socket.start();
+    this.renewLater();
+  }
+
+  async refresh(): Promise<void> {
+    const token = this.login.token;
+    const [page, waiting] = await Promise.all([
+      request<SessionPage>("/sessions?status=open&limit=100", { token }),
+      request<WaitingEntries>("/waiting", { token }),
+    ]);
+    this.sessions.value = page.sessions.toSorted((a, b) => b.created_at.localeCompare(a.created_at));
+    this.waiting.value = waiting.entries;
+  }
+
+  async create(session: NewSession): Promise<SessionView> {
+    const body: CreateSession = {
+      kind: "video",
+      language: session.language,
+      customer_name: session.customerName,
+      customer_reference: session.customerReference,
+      reason: session.reason,
+      context: session.context,
+    };
+    const made = await request<SessionView>("/sessions", { method: "POST", token: this.login.token, body, creates: true });
+    this.sessions.value = [made, ...this.sessions.peek().filter(({ id }) => id !== made.id)];
+    return made;
+  }
+
+  async enter(session: string): Promise<Call> {
+    const path = `/sessions/${encodeURIComponent(session)}/enter`;
+    const entry = await request<Entry>(path, { method: "POST", token: this.login.token });
+    return this.begin(entry.token, entry.expires_at, entry.session.id);
+  }
+
+  async take(session: string): Promise<Call> {
+    const taken = await new Promise<WaitingTaken>((resolve, reject) => {
+      const timer = setTimeout(() => settle(() => reject(new ApiError(OFFLINE, ""))), TAKE_MS);
+      const settle = (how: () => void): void => {
+        clearTimeout(timer);
+        this.taking.delete(session);
+        how();
+      };
+      this.taking.get(session)?.reject(new ApiError("conflict", ""));
+      this.taking.set(session, {
+        resolve: (answer) => settle(() => resolve(answer)),
+        reject: (problem) => settle(() => reject(problem)),
+      });
+      if (this.socket.state !== "open" || !this.socket.send({ type: "waiting.take", session })) {
+        settle(() => reject(new ApiError(OFFLINE, "")));
+      }
+    });
+    this.waiting.value = this.waiting.peek().filter((entry) => entry.session !== session);
+    this.sessions.value = [taken.session, ...this.sessions.peek().filter(({ id }) => id !== session)];
+    return this.begin(taken.token, tokenExpiry(taken.token), taken.session.id);
+  }
+
+  invite(session: string, role: Role, name: string): Promise<InvitationCreated> {
+    const body: CreateInvitation = { role, name };
+    const path = `/sessions/${encodeURIComponent(session)}/invitations`;
+    return request<InvitationCreated>(path, { method: "POST", token: this.login.token, body, creates: true });
+  }
+
+  logout(): void {
+    this.call.peek()?.leave();
+    this.socket.stop();
+  }
+
+  private begin(token: string, expiresAt: string, session: string): Call {
+    this.call.peek()?.leave(); // one conversation at a time
+    const call = this.enterWith({ token, expiresAt, session });
+    this.call.value = call;
+    return call;
+  }
+
+  private handle(body: ServerBody): void {
+    switch (body.type) {
+      case "waiting.list":
+        this.waiting.value = body.entries;
+        break;
+      case "waiting.taken":
+        this.taking.get(body.session.id)?.resolve(body);
+        break;
+      case "session.changed":
+        this.sessionChanged(body.session);
+        break;
+      case "token.renewed":
+        this.renewed(body.token, body.expires_at);
+        break;
+      default:
+        break; // meant for those inside sessions
+    }
+  }
+
+  private sessionChanged(session: SessionView): void {
+    const others = this.sessions.peek().filter(({ id }) => id !== session.id);
+    if (session.status !== "open") this.sessions.value = others;
+    else this.sessions.value = [session, ...others].toSorted((a, b) => b.created_at.localeCompare(a.created_at));
+  }
+
+  private refused(code: ErrorCode, detail: string, body: ClientBody | null): void {
+    if (body?.type === "waiting.take") this.taking.get(body.session)?.reject(new ApiError(code, detail));
+  }
+
+  private renewed(token: string, expiresAt: string): void {
+    this.login = { ...this.login, token, expiresAt };
+    this.socket.setToken(token);
+    deskPlace.keep(this.login);
+    this.renewLater();
+  }
+
+  private renewLater(wait = Math.max(RENEW_AGAIN_MS, Date.parse(this.login.expiresAt) - Date.now() - RENEW_BEFORE_MS)): void {
+    clearTimeout(this.timer);
+    // Beyond 2^31 ms a timer fires at once.
+    this.timer = setTimeout(() => void this.renew(), Math.min(wait, 2 ** 31 - 1));
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      const login = await request<Login>("/login/renew", { method: "POST", token: this.login.token });
+      this.renewed(login.token, login.expires_at);
+    } catch (error) {
+      if (error instanceof ApiError && (error.code === "unauthorised" || error.code === "token_expired")) this.socket.stop();
+      else this.renewLater(RENEW_AGAIN_MS);
+    }
+  }
+
+  private finish(): void {
+    clearTimeout(this.timer);
+    deskPlace.clear();
+    for (const one of this.taking.values()) one.reject(new ApiError(OFFLINE, ""));
+    this.state.value = "ended";
+  }
+}
+
+/** When a token says it ends (RFC 7519 §4.1.4), unverified: only to know whether a reload may try it. Its last hour is assumed
+ *  when it does not say. */
+export function tokenExpiry(token: string, now = Date.now()): string {
+  try {
+    const payload = token.split(".")[1] ?? "";
+    const claims: unknown = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+    if (typeof claims === "object" && claims !== null && "exp" in claims && typeof claims.exp === "number") {
+      return new Date(claims.exp * 1000).toISOString();
+    }
+  } catch {
+    // opaque
+  }
+  return new Date(now + 3_600_000).toISOString();
+}

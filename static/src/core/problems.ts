@@ -1,0 +1,51 @@
+/** What went wrong, in the user's terms: browser exceptions to `DeviceProblem`, answers of the server to `ApiProblem`. Pure. */
+import type { ApiProblem, DeviceProblem } from "./model";
+
+/** Names of DOMException that getUserMedia and getDisplayMedia reject with (W3C mediacapture-streams §10.2). */
+const DEVICE: Readonly<Record<string, DeviceProblem>> = {
+  NotAllowedError: "denied",
+  PermissionDeniedError: "denied",
+  SecurityError: "insecure",
+  NotFoundError: "none",
+  DevicesNotFoundError: "none",
+  OverconstrainedError: "none",
+  NotReadableError: "busy",
+  TrackStartError: "busy",
+  AbortError: "busy",
+  NotSupportedError: "unsupported",
+};
+
+export function deviceProblem(error: unknown): DeviceProblem {
+  const name = typeof error === "object" && error !== null && "name" in error ? error.name : "";
+  return (typeof name === "string" ? DEVICE[name] : undefined) ?? "failed";
+}
+
+/** What makes cameras and microphones impossible before anybody is asked; null when nothing does. */
+export function surroundings(secure: boolean, capable: boolean): DeviceProblem | null {
+  if (!secure) return "insecure";
+  return capable ? null : "unsupported";
+}
+
+/** Rejected by every action of `Api`, `Desk` and file uploads. */
+export class ApiError extends Error implements ApiProblem {
+  constructor(
+    readonly code: string,
+    readonly detail: string,
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(code);
+  }
+}
+
+/** The problem that an HTTP answer tells (RFC 9457), or one made from its status when it tells none. */
+export function apiProblem(status: number, body: unknown, retryAfter: string | null): ApiError {
+  const seconds = retryAfter !== null && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : null;
+  if (typeof body === "object" && body !== null && "code" in body && typeof body.code === "string") {
+    const detail = "detail" in body && typeof body.detail === "string" ? body.detail : "";
+    return new ApiError(body.code, detail, seconds);
+  }
+  const known: Readonly<Record<number, string>> = { 401: "unauthorised", 403: "not_allowed", 404: "not_found", 409: "conflict", 413: "too_large", 429: "too_many" };
+  return new ApiError(known[status] ?? (status >= 500 ? "unavailable" : "failed"), "", seconds);
+}
+
+export const OFFLINE = "offline";
