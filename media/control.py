@@ -1,9 +1,12 @@
 """What the supervisor and a media worker say to each other: typed messages in length-prefixed frames. S.
 
 A frame is a 4-byte big-endian length followed by one msgpack message (a tagged union of the structs below). Commands go
-to the worker and carry a ``request`` number; the worker answers each exactly once, with the reply named in its docstring
+to the worker and carry a ``request`` number (``Configure`` does not: it comes once, first); the worker answers each exactly once, with the reply named in its docstring
 or with ``Failed``. Events come from the worker unasked. A frame over ``MAX_FRAME_BYTES`` or an unknown message is a
 ``ControlError``: the stream cannot be trusted any more and the side that sees it closes it.
+
+A worker is started as ``python -m media.worker --control-fd N`` with a connected stream socket as file descriptor N. It exits
+when that socket closes, so it never outlives its supervisor.
 """
 
 import struct

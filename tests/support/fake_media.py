@@ -90,7 +90,7 @@ class FakeMedia:
         self._called("close_room", room, "")
         for kept in (self.offers, self.gates):
             for key in [key for key in kept if key[0] == room]:
-                del kept[key]  # type: ignore[attr-defined]
+                del kept[key]
 
     async def stats(self, room: str) -> Mapping[str, object]:
         self._called("stats", room, "")
@@ -118,7 +118,7 @@ class FakeMedia:
         """The worker of these rooms died: their connections are gone, the gates are remembered by nobody."""
         for kept in (self.offers, self.gates):
             for key in [key for key in kept if key[0] in rooms]:
-                del kept[key]  # type: ignore[attr-defined]
+                del kept[key]
         self._tell(lambda events: events.on_rooms_lost(rooms))
 
     def _called(self, name: str, room: str, participant: str) -> None:

@@ -1,0 +1,187 @@
+"""The media plane as the rest of the program sees it: rooms and participants, whichever worker holds them.
+
+Rooms are placed on the least loaded worker and stay there. Gates are remembered per participant, set again before every
+connect, and survive the loss of a worker. Where a command that cuts media (gates, disconnect, close) is not confirmed in
+time, the worker is killed: failing closed is better than forwarding what must not be.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from media import control
+from media.errors import MediaRefusedError, MediaUnavailableError
+from media.ports import MediaEvents, SlotAssignment
+from media.supervisor import Supervisor, SupervisorConfig
+
+BUSY_CODES = frozenset({"worker_full", "draining"})
+"""Refusals that are not the peer's fault."""
+
+
+class _Room:
+    """What is remembered of a room. ``worker``: where it is placed, None before the first connect or after a loss."""
+
+    def __init__(self) -> None:
+        self.worker: int | None = None
+        self.gates: dict[str, frozenset[str]] = {}
+        self.participants: set[str] = set()
+
+
+class MediaClient:
+    """Use as ``listen(events)``, ``await start()`` … ``await close()``. All methods belong to one event loop."""
+
+    def __init__(self, config: SupervisorConfig) -> None:
+        self._config = config
+        self._supervisor = Supervisor(config, self)
+        self._events: MediaEvents | None = None
+        self._rooms: dict[str, _Room] = {}
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """For health pages and metrics: which workers are ready, their last heartbeats."""
+        return self._supervisor
+
+    async def start(self) -> None:
+        """Start the workers. Raises MediaUnavailableError when none is ready in time."""
+        await self._supervisor.start()
+
+    async def close(self) -> None:
+        await self._supervisor.close()
+        self._rooms.clear()
+
+    # ---- what the live sessions ask
+
+    def listen(self, events: MediaEvents) -> None:
+        """Who is told what happens; one listener, set before ``start``."""
+        self._events = events
+
+    async def connect(self, room: str, participant: str, offer_sdp: str) -> str:
+        """Answer an offer: a first one, one with new ICE credentials, or one after a reload. Returns the answer's SDP.
+
+        Waits for a worker while none is ready. Raises MediaRefusedError, MediaUnavailableError.
+        """
+        if not self._supervisor.ready():
+            await self._supervisor.wait_ready(self._config.request_timeout_s)
+        held = self._rooms.setdefault(room, _Room())
+        if held.worker is None or held.worker not in self._supervisor.ready():
+            held.worker = self._least_loaded()
+        worker = held.worker
+        gates = held.gates.get(participant, frozenset())
+        request = self._supervisor.next_request
+        gated = self._supervisor.send(worker, control.SetGates(request(), room, participant, tuple(sorted(gates))))
+        gated.add_done_callback(_retrieve)
+        reply = await self._supervisor.reply(
+            self._supervisor.send(worker, control.Connect(request(), room, participant, offer_sdp))
+        )
+        if isinstance(reply, control.Failed):
+            if reply.code in BUSY_CODES:
+                raise MediaUnavailableError(reply.code, reply.detail)
+            raise MediaRefusedError(reply.code, reply.detail)
+        if not isinstance(reply, control.Connected):
+            raise MediaUnavailableError("bad_reply", "the media worker answered something else")
+        held.participants.add(participant)
+        return reply.answer
+
+    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+        """From the next packet on exactly these sources of the participant are forwarded; all are shut at first.
+
+        Remembered also while nobody is connected. Returns when it is in force. Raises MediaUnavailableError.
+        """
+        held = self._rooms.setdefault(room, _Room())
+        held.gates[participant] = open_sources
+        if held.worker is not None:
+            sources = tuple(sorted(open_sources))
+            await self._must(held.worker, control.SetGates(self._supervisor.next_request(), room, participant, sources))
+
+    async def disconnect(self, room: str, participant: str) -> None:
+        """Forget a participant's connection and gates; nothing happens when there is none."""
+        held = self._rooms.get(room)
+        if held is None:
+            return
+        held.gates.pop(participant, None)
+        held.participants.discard(participant)
+        if held.worker is not None:
+            await self._must(held.worker, control.Disconnect(self._supervisor.next_request(), room, participant))
+
+    async def close_room(self, room: str) -> None:
+        """Forget a room and everybody in it; nothing happens when there is none."""
+        held = self._rooms.pop(room, None)
+        if held is not None and held.worker is not None:
+            await self._must(held.worker, control.CloseRoom(self._supervisor.next_request(), room))
+
+    async def stats(self, room: str) -> Mapping[str, object]:
+        """The worker's counters of a room; empty when it is not placed. Raises MediaUnavailableError."""
+        held = self._rooms.get(room)
+        if held is None or held.worker is None:
+            return {}
+        waiting = self._supervisor.send(held.worker, control.Stats(self._supervisor.next_request(), room))
+        reply = await self._supervisor.reply(waiting)
+        return reply.stats if isinstance(reply, control.StatsReport) else {}
+
+    # ---- what the supervisor tells
+
+    def on_event(self, worker: int, event: control.Event) -> None:
+        """Pass on what concerns rooms; a room that is not placed there (any more) is not told about."""
+        if self._events is None or isinstance(event, control.Ready | control.Heartbeat):
+            return
+        held = self._rooms.get(event.room)
+        if held is None or held.worker != worker:
+            return
+        if isinstance(event, control.Slots):
+            slots = [SlotAssignment(slot.mid, slot.participant, slot.source) for slot in event.slots]
+            self._events.on_slots(event.room, event.participant, slots)
+        elif isinstance(event, control.Speaking):
+            self._events.on_speaking(event.room, event.participants)
+        elif isinstance(event, control.PeerState):
+            if event.state == "closed":
+                held.participants.discard(event.participant)
+            self._events.on_peer(event.room, event.participant, event.state)
+        else:
+            self._events.on_track(event.room, event.participant, event.source, event.flowing)
+
+    def on_lost(self, worker: int) -> None:
+        """Unplace the worker's rooms, keep their gates, and say which they are."""
+        lost = sorted(room for room, held in self._rooms.items() if held.worker == worker)
+        for room in lost:
+            self._rooms[room].worker = None
+            self._rooms[room].participants.clear()
+        if lost and self._events is not None:
+            self._events.on_rooms_lost(lost)
+
+    # ---- own
+
+    def _least_loaded(self) -> int:
+        """Fewest participants, then fewest rooms, then the lowest index."""
+        load = {worker: [0, 0] for worker in self._supervisor.ready()}
+        if not load:
+            raise MediaUnavailableError("no_worker", "no media worker is ready")
+        for held in self._rooms.values():
+            if held.worker in load:
+                load[held.worker][0] += len(held.participants)
+                load[held.worker][1] += 1
+        return min(load, key=lambda worker: (load[worker], worker))
+
+    async def _must(self, worker: int, command: control.SetGates | control.Disconnect | control.CloseRoom) -> None:
+        """A command that may cut media. A worker that is gone forwards nothing, so then there is nothing left to do."""
+        try:
+            waiting = self._supervisor.send(worker, command)
+        except MediaUnavailableError as error:
+            if error.code == "no_worker":
+                return
+            self._supervisor.kill(worker, "a command that may cut media cannot be sent")
+            raise
+        try:
+            reply = await self._supervisor.reply(waiting)
+        except MediaUnavailableError as error:
+            if error.code == "worker_lost":
+                return
+            self._supervisor.kill(worker, "a command that may cut media was not confirmed")
+            raise
+        if not isinstance(reply, control.Done):
+            self._supervisor.kill(worker, "a command that may cut media failed")
+            raise MediaUnavailableError("not_applied", "the media worker could not apply it")
+
+
+def _retrieve(waiting: "asyncio.Future[control.Reply]") -> None:
+    """Mark an exception as seen: the command that follows on the same stream fails with the same."""
+    if not waiting.cancelled():
+        waiting.exception()
