@@ -5,7 +5,14 @@ Every event callback is synchronous, quick and never raises; the live session qu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
+
+from server.api.bodies import Entry
+from server.auth.tokens import Claims
+from server.domain.grants import Grant
+from server.domain.ids import ParticipantId, SessionId, StaffId
+from server.domain.model import Role, Session
 
 
 class MediaRefused(Exception):
@@ -66,3 +73,33 @@ class MediaPort(Protocol):
     async def disconnect(self, room: str, participant: str) -> None: ...
     async def close_room(self, room: str) -> None: ...
     async def stats(self, room: str) -> Mapping[str, object]: ...
+
+
+class SessionRecords(Protocol):
+    """``server.services.sessions.Sessions``."""
+
+    async def end(self, id: SessionId, reason: str, actor: str) -> Session: ...
+    async def take(self, id: SessionId, staff: StaffId) -> Session: ...
+    async def waiting(self) -> list[Session]: ...
+    async def queue_positions(self) -> dict[SessionId, tuple[int, int | None]]: ...
+
+
+class EntryRecords(Protocol):
+    """``server.services.entries.Entries``."""
+
+    async def enter(self, session_id: SessionId, staff_id: StaffId) -> Entry: ...
+    async def renew(self, session_id: SessionId, participant_id: ParticipantId) -> tuple[str, datetime]: ...
+
+
+class DeskTokens(Protocol):
+    """``server.auth.tokens.TokenSigner``."""
+
+    def desk_token(self, *, staff: StaffId, role: Role, grants: frozenset[Grant], now: datetime) -> tuple[str, datetime]: ...
+
+
+class Verifier(Protocol):
+    """``server.auth.tokens.TokenVerifier``."""
+
+    def verify(self, token: str, *, now: datetime) -> Claims:
+        """Raises Unauthenticated, TokenExpired."""
+        ...

@@ -1,0 +1,150 @@
+"""What a participant's messages do. Each is checked by grant and reaches its own session only."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from server.domain.grants import Grant
+from server.domain.model import ConsentDecision, LeaveReason
+from server.errors import Invalid, NotAllowed, NotFound, TooMany
+from server.live.gates import PUBLISH
+from server.live.member import Member
+from server.services.views import consent_view
+from server.signalling.messages import (
+    Ask,
+    Asked,
+    ChatPosted,
+    ChatRead,
+    ChatSeen,
+    ChatSend,
+    ClientBody,
+    ConsentChanged,
+    ConsentSet,
+    EndSession,
+    Leave,
+    MediaOffer,
+    Quality,
+    QualityReport,
+    Remove,
+    TakeWaiting,
+    TrackState,
+)
+
+if TYPE_CHECKING:
+    from server.live.session import LiveSession
+
+
+async def carry_out(session: "LiveSession", member: Member, seq: int, body: ClientBody) -> None:
+    """Raises TongpingError: it was not done."""
+    await ACTIONS[type(body)](session, member, seq, body)
+
+
+def _need(member: Member, grant: Grant) -> None:
+    if grant not in member.grants:
+        raise NotAllowed(f"This needs the grant {grant.value}.")
+
+
+async def _offer(session: "LiveSession", member: Member, seq: int, body: MediaOffer) -> None:
+    connection = member.connection
+    if connection is not None:
+        session.room.offer(member, connection, seq, body.sdp)
+
+
+async def _track(session: "LiveSession", member: Member, seq: int, body: TrackState) -> None:
+    _need(member, PUBLISH[body.source])
+    if body.on:
+        member.on.add(body.source)
+    else:
+        member.on.discard(body.source)
+    session.tell_view(member)
+
+
+async def _consent(session: "LiveSession", member: Member, seq: int, body: ConsentSet) -> None:
+    """Taking back: the relay first, then the record; and shut it stays if recording fails. Giving: the record first."""
+    if body.decision is not ConsentDecision.GIVEN:
+        member.gate.hold(body.scope)
+        await session.apply_gate(member)
+    consent = await session.needs.records.decide(session.id, member.id, body)
+    session.keep_consent(member, consent)
+    session.tell(ConsentChanged(consent=consent_view(consent)))
+    await session.apply_gate(member)
+
+
+async def _say(session: "LiveSession", member: Member, seq: int, body: ChatSend) -> None:
+    _need(member, Grant.CHAT)
+    if body.file is None and not body.text.strip():
+        raise Invalid("A message has a text or a file.")
+    posted = await session.needs.records.post(session.id, member.id, body)
+    files = {posted.file.id: posted.file} if posted.file is not None else {}
+    view = ChatPosted(message=session.message_view(posted.message, files))
+    session.remember(posted.message)
+    if posted.repeated:
+        member.send(view)
+    else:
+        session.tell(view)
+
+
+async def _read(session: "LiveSession", member: Member, seq: int, body: ChatRead) -> None:
+    _need(member, Grant.CHAT)
+    number = session.number_of(body.message)
+    if number is None:
+        raise NotFound("There is no such message among the latest of this session.")
+    if number > member.seen:
+        member.seen = number
+        session.tell_others(member, ChatSeen(participant=member.id, number=number))
+
+
+async def _ask(session: "LiveSession", member: Member, seq: int, body: Ask) -> None:
+    _need(member, Grant.ASK)
+    other = session.members.get(body.participant)
+    if other is None or other is member:
+        raise NotFound("There is no such participant here.")
+    if PUBLISH[body.source] not in other.grants:
+        raise NotAllowed("They may not turn this on.")
+    other.send(Asked(by=member.id, source=body.source))
+
+
+async def _remove(session: "LiveSession", member: Member, seq: int, body: Remove) -> None:
+    _need(member, Grant.PARTICIPANT_REMOVE)
+    if body.participant == member.id:
+        raise Invalid("Use leave to go yourself.")
+    await session.remove(body.participant, member.id)
+
+
+async def _end(session: "LiveSession", member: Member, seq: int, body: EndSession) -> None:
+    _need(member, Grant.SESSION_END)
+    await session.end(body.reason, member.id)
+
+
+async def _leave(session: "LiveSession", member: Member, seq: int, body: Leave) -> None:
+    await session.depart(member, LeaveReason.LEFT, member.id)
+    if session.walked_out(member):
+        await session.end("left", member.id)
+
+
+async def _quality(session: "LiveSession", member: Member, seq: int, body: QualityReport) -> None:
+    if not member.quality.take(session.needs.clock.monotonic()):
+        raise TooMany("At most one report a second.")
+    session.tell_others(
+        member,
+        Quality(participant=member.id, level=body.level, rtt_ms=body.rtt_ms, loss_permille=body.loss_permille),
+    )
+
+
+async def _take(session: "LiveSession", member: Member, seq: int, body: TakeWaiting) -> None:
+    raise NotAllowed("Customers are taken at the desk.")
+
+
+Action = Callable[["LiveSession", Member, int, Any], Awaitable[None]]
+ACTIONS: Final[dict[type, Action]] = {
+    MediaOffer: _offer,
+    TrackState: _track,
+    ConsentSet: _consent,
+    ChatSend: _say,
+    ChatRead: _read,
+    Ask: _ask,
+    Remove: _remove,
+    EndSession: _end,
+    Leave: _leave,
+    QualityReport: _quality,
+    TakeWaiting: _take,
+}

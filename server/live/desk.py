@@ -1,0 +1,209 @@
+"""Desk connections: staff who see the waiting list and take customers from it. They never see what is in a session."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from server.auth.tokens import Claims
+from server.domain.grants import Grant, desk_grants, session_grants
+from server.domain.ids import SessionId, StaffId
+from server.domain.model import Role, Session
+from server.domain.views import WaitingEntry
+from server.errors import DependencyError, NotAllowed, TongpingError
+from server.live.actor import Actor
+from server.live.ports import DeskTokens
+from server.live.session import LiveSession, Needs, message_error
+from server.services.views import session_view, waiting_entry
+from server.signalling.connection import Connection
+from server.signalling.messages import (
+    CloseCode,
+    ErrorCode,
+    Hello,
+    MessageError,
+    TakeWaiting,
+    TokenRenewed,
+    WaitingList,
+    WaitingTaken,
+)
+from server.signalling.protocol import Incoming, Refused, State
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Desk:
+    """One tab of one staff account."""
+
+    staff: StaffId
+    role: Role
+    grants: frozenset[Grant]
+    connection: Connection
+    expires_at: datetime
+    renew_at: datetime
+    renewing: bool = False
+    told: list[WaitingEntry] | None = None
+
+
+class DeskSeat:
+    def __init__(self, desks: "Desks", desk: Desk) -> None:
+        self._desks = desks
+        self._desk = desk
+
+    def deliver(self, connection: Connection, event: Incoming | Refused) -> None:
+        if not self._desks.actor.post(partial(self._desks.handle, self._desk, event)):
+            connection.close(CloseCode.INTERNAL, "The server is busy.")
+
+    def connection_changed(self, connection: Connection) -> None:
+        if connection.state is State.CLOSED:
+            self._desks.forget(self._desk)
+
+
+class Desks:
+    """``watch``: the live session of an id, made where needed. ``session_changed``: tell those in it of its new record."""
+
+    def __init__(
+        self,
+        needs: Needs,
+        tokens: DeskTokens,
+        watch: Callable[[SessionId], LiveSession | None],
+        session_changed: Callable[[Session], None],
+    ) -> None:
+        self.needs = needs
+        self.actor = Actor("desks")
+        self._tokens = tokens
+        self._watch = watch
+        self._session_changed = session_changed
+        self._desks: list[Desk] = []  # oldest first
+        self._refresh_queued = False
+
+    def __len__(self) -> int:
+        return len(self._desks)
+
+    async def join(self, connection: Connection, claims: Claims, hello: Hello) -> Connection | None:
+        """Answer a hello; see ``connection.Greet``."""
+        staff = StaffId(claims.subject)
+        try:
+            if not await self.needs.records.staff_active(staff):
+                raise NotAllowed("This account is not active.")
+        except TongpingError as error:
+            store_failed = isinstance(error, DependencyError)
+            connection.close(CloseCode.INTERNAL if store_failed else CloseCode.UNAUTHORISED, error.detail)
+            return None
+        own = [desk for desk in self._desks if desk.staff == staff]
+        if hello.resume is not None:
+            for desk in own:
+                if desk.connection.resume_over(connection, hello.resume, self.needs.new_key()):
+                    desk.expires_at, desk.renew_at = claims.expires_at, self._renew_at(claims.expires_at)
+                    return desk.connection
+            connection.close(CloseCode.RESUME_UNKNOWN, "Connect again without resume.")
+            return None
+        if len(own) >= self.needs.settings.desks_per_staff:
+            own[0].connection.close(CloseCode.MOVED, "Connected elsewhere.")
+        if len(self._desks) >= self.needs.settings.desks:
+            connection.close(CloseCode.TOO_MANY, "Too many desks are connected.")
+            return None
+        desk = Desk(staff, claims.role, claims.grants, connection, claims.expires_at, self._renew_at(claims.expires_at))
+        connection.owner = DeskSeat(self, desk)
+        connection.accept(self.needs.new_key(), None)
+        if connection.state is State.OPEN:
+            self._desks.append(desk)
+            self.refresh()
+        return connection
+
+    def forget(self, desk: Desk) -> None:
+        if desk in self._desks:
+            self._desks.remove(desk)
+
+    async def handle(self, desk: Desk, event: Incoming | Refused) -> None:
+        connection = desk.connection
+        if connection.state is State.CLOSED:
+            return
+        try:
+            if isinstance(event, Refused):
+                connection.send(MessageError(re=event.seq, code=ErrorCode.INVALID, detail=event.detail))
+            elif isinstance(event.body, TakeWaiting):
+                await self._take(desk, event.body.session)
+            else:
+                raise NotAllowed("This is said inside a session, not at the desk.")
+        except TongpingError as error:
+            connection.send(message_error(event.seq, error))
+        except Exception:
+            log.exception("message failed", extra={"staff": desk.staff})
+            connection.send(MessageError(re=event.seq, code=ErrorCode.INTERNAL, detail="It could not be done."))
+        finally:
+            connection.handled(event.seq)
+
+    async def _take(self, desk: Desk, id: SessionId) -> None:
+        if Grant.WAITING_TAKE not in desk.grants:
+            raise NotAllowed(f"This needs the grant {Grant.WAITING_TAKE.value}.")
+        session = await self.needs.sessions.take(id, desk.staff)
+        self._session_changed(session)
+        self.refresh()
+        entry = await self.needs.entries.enter(id, desk.staff)
+        view = session_view(session, session_grants(desk.role, session.kind))
+        desk.connection.send(WaitingTaken(session=view, token=entry.token))
+
+    # ------------------------------------------------------------ the waiting list
+
+    def refresh(self) -> None:
+        """The list or somebody's place in it may have changed; many calls make one reading."""
+        if not self._refresh_queued:
+            self._refresh_queued = self.actor.post(self._refresh)
+
+    async def _refresh(self) -> None:
+        self._refresh_queued = False
+        try:
+            waiting = await self.needs.sessions.waiting()
+            positions = await self.needs.sessions.queue_positions()
+        except DependencyError:
+            log.warning("waiting list not read")
+            return
+        entries = []
+        for session in waiting:
+            live = self._watch(session.id)
+            entries.append(waiting_entry(session, connected=live is not None and live.customer_connected))
+            if live is not None and session.id in positions:
+                live.tell_position(positions[session.id])
+        for desk in self._desks:
+            if Grant.WAITING_TAKE in desk.grants and desk.told != entries:
+                desk.told = entries
+                desk.connection.send(WaitingList(entries=entries))
+
+    # ------------------------------------------------------------ time
+
+    def tick(self) -> None:
+        wall = self.needs.clock.now()
+        for desk in list(self._desks):
+            desk.connection.tick()
+            if desk.connection.state is not State.OPEN:
+                continue
+            if wall >= desk.expires_at:
+                desk.connection.close(CloseCode.TOKEN_EXPIRED, "The token has ended and could not be renewed.")
+            elif wall >= desk.renew_at and not desk.renewing:
+                desk.renewing = self.actor.post(partial(self._renew, desk))
+
+    def _renew_at(self, expires_at: datetime) -> datetime:
+        now = self.needs.clock.now()
+        life_s = (expires_at - now).total_seconds()
+        return now + timedelta(seconds=max(life_s - self.needs.settings.renew_before_s, life_s / 2))
+
+    async def _renew(self, desk: Desk) -> None:
+        now = self.needs.clock.now()
+        desk.renew_at = now + timedelta(seconds=5)  # unless it works
+        try:
+            if not await self.needs.records.staff_active(desk.staff):
+                return
+        except DependencyError:
+            return
+        finally:
+            desk.renewing = False
+        token, expires_at = self._tokens.desk_token(staff=desk.staff, role=desk.role, grants=desk_grants(desk.role), now=now)
+        desk.expires_at, desk.renew_at = expires_at, self._renew_at(expires_at)
+        desk.connection.send(TokenRenewed(token=token, expires_at=expires_at))
+
+    async def close(self, deadline_s: float) -> None:
+        for desk in list(self._desks):
+            desk.connection.close(CloseCode.GOING_AWAY)
+        await self.actor.close(deadline_s)

@@ -1,0 +1,58 @@
+"""The consent gate: which of a participant's sources the relay may forward. Sans-I/O.
+
+A source is open if and only if the session is open, the participant has not left, their token grants publishing it, and the
+newest decision of that participant about that scope is ``given`` and stored. Shutting does not wait for the store: ``hold``
+comes first, and only a later stored ``given`` lifts it.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from server.domain.grants import Grant
+from server.domain.model import Consent, ConsentDecision, ConsentScope, SessionStatus, Source
+
+PUBLISH: Final[dict[Source, Grant]] = {
+    Source.MICROPHONE: Grant.PUBLISH_MICROPHONE,
+    Source.CAMERA: Grant.PUBLISH_CAMERA,
+    Source.SCREEN: Grant.PUBLISH_SCREEN,
+}
+SCOPES: Final[dict[ConsentScope, Source]] = {
+    ConsentScope.MICROPHONE: Source.MICROPHONE,
+    ConsentScope.CAMERA: Source.CAMERA,
+    ConsentScope.SCREEN: Source.SCREEN,
+}
+
+
+class ConsentGate:
+    """The gate of one participant. It starts shut; ``decided`` is told what the store holds, oldest first."""
+
+    def __init__(self, grants: Iterable[Grant]) -> None:
+        self.grants = frozenset(grants)
+        self._given: set[Source] = set()
+        self._held: set[Source] = set()
+
+    def hold(self, scope: ConsentScope) -> None:
+        """Shut at once: a refusal or withdrawal was said and is not stored yet."""
+        if scope in SCOPES:
+            self._held.add(SCOPES[scope])
+
+    @property
+    def held(self) -> bool:
+        """Whether something was taken back that the store does not know of."""
+        return bool(self._held)
+
+    def decided(self, consent: Consent) -> None:
+        """A decision is durably stored."""
+        source = SCOPES.get(consent.scope)
+        if source is None:
+            return
+        self._held.discard(source)
+        if consent.decision is ConsentDecision.GIVEN:
+            self._given.add(source)
+        else:
+            self._given.discard(source)
+
+    def open_sources(self, status: SessionStatus) -> frozenset[Source]:
+        if status is not SessionStatus.OPEN:
+            return frozenset()
+        return frozenset(source for source in self._given - self._held if PUBLISH[source] in self.grants)

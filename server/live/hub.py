@@ -1,0 +1,267 @@
+"""``LiveSessions``: the connected people. The way in for hellos, for the API, and for what the media plane says.
+
+Lives on one event loop; only ``server/app.py`` makes one. Run ``run_ticks`` as a task (or call ``tick`` about five times a
+second), and ``close`` at the end.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from server.auth.tokens import Audience
+from server.clock import Clock
+from server.domain.ids import CONNECTION, ConnectionId, ParticipantId, SessionId
+from server.domain.model import ParticipantState, Session, Source
+from server.errors import DependencyError, TokenExpired, TongpingError, TooMany, Unauthenticated
+from server.live.actor import Busy
+from server.live.desk import Desks
+from server.live.ports import (
+    DeskTokens,
+    EntryRecords,
+    MediaPort,
+    PeerState,
+    SessionRecords,
+    SlotAssignment,
+    Verifier,
+)
+from server.live.records import Records
+from server.live.session import LiveSession, Needs
+from server.live.settings import LiveSettings
+from server.signalling.connection import Connection
+from server.signalling.messages import CloseCode, Hello, ParticipantChanged, Slots, SlotView, Speaking
+from server.store.ports import Store
+
+log = logging.getLogger(__name__)
+TICK_S = 0.2
+
+
+class LiveSessions:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        sessions: SessionRecords,
+        entries: EntryRecords,
+        verifier: Verifier,
+        desk_tokens: DeskTokens,
+        media: MediaPort,
+        clock: Clock,
+        make_id: Callable[[str], str],
+        new_key: Callable[[], str],
+        settings: LiveSettings | None = None,
+    ) -> None:
+        """``new_key`` makes resume keys: at least 128 random bits as text of at most 64 characters."""
+        self.settings = settings or LiveSettings()
+        self._clock = clock
+        self._make_id = make_id
+        self._verifier = verifier
+        self._records = Records(store, clock, make_id, self.settings.store_s)
+        self._needs = Needs(
+            records=self._records,
+            sessions=sessions,
+            entries=entries,
+            media=media,
+            clock=clock,
+            settings=self.settings,
+            new_key=new_key,
+            waiting_changed=self._waiting_changed,
+        )
+        self._sessions: dict[SessionId, LiveSession] = {}
+        self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed)
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopped = False
+        media.listen(self)
+
+    # ------------------------------------------------------------ connections
+
+    def new_connection(self) -> Connection:
+        return Connection(ConnectionId(self._make_id(CONNECTION)), self._clock, self.settings.connection)
+
+    async def greet(self, connection: Connection, hello: Hello) -> Connection | None:
+        """Check the token and seat whoever it is for; see ``connection.Greet``."""
+        if self._stopped:
+            connection.close(CloseCode.GOING_AWAY)
+            return None
+        try:
+            claims = self._verifier.verify(hello.token, now=self._clock.now())
+            actor_of = self._desks if claims.audience is Audience.DESK else self._session(SessionId(claims.session))
+            async with asyncio.timeout(self.settings.join_s):
+                return await actor_of.actor.call(lambda: actor_of.join(connection, claims, hello))
+        except TokenExpired as error:
+            connection.close(CloseCode.TOKEN_EXPIRED, error.detail)
+        except Unauthenticated as error:
+            connection.close(CloseCode.UNAUTHORISED, error.detail)
+        except TooMany as error:
+            connection.close(CloseCode.TOO_MANY, error.detail)
+        except Busy as error:
+            connection.close(CloseCode.GOING_AWAY if self._stopped else CloseCode.INTERNAL, error.detail)
+        except (DependencyError, TimeoutError):
+            connection.close(CloseCode.INTERNAL, "The server is busy. Please try again.")
+        except Exception:
+            log.exception("hello failed", extra={"connection": connection.id})
+            connection.close(CloseCode.INTERNAL, "The connection could not be made.")
+        return None
+
+    def _session(self, id: SessionId) -> LiveSession:
+        """The live session, made where needed: whoever asks puts a command into its actor at once. Raises TooMany."""
+        session = self._sessions.get(id)
+        if session is None:
+            if len(self._sessions) >= self.settings.sessions:
+                raise TooMany("The server is full. Please try again later.", retry_after_s=30)
+            session = self._sessions[id] = LiveSession(id, self._needs)
+        return session
+
+    def _watch(self, id: SessionId) -> LiveSession | None:
+        try:
+            session = self._session(id)
+        except TooMany:
+            return None
+        if session.record is None and session.actor.idle:
+            session.actor.post(session.watch)
+        return session
+
+    # ------------------------------------------------------------ for the API
+
+    async def end_session(self, session: SessionId, reason: str, actor: str) -> Session:
+        """Recorded by ``Sessions.end``, then everybody is told and disconnected. Raises NotFound, DependencyError."""
+        live = self._session(session)
+        return await live.actor.call(lambda: live.end(reason, actor))
+
+    async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str, reason: str = "") -> None:
+        """Recorded, audited, told, disconnected. Raises NotFound, Gone (left already), DependencyError."""
+        del reason  # free text: neither records nor audit keep it
+        live = self._session(session)
+        await live.actor.call(lambda: live.remove(participant, actor))
+
+    async def waiting_changed(self) -> None:
+        """Desks and waiting customers are told what has changed."""
+        self._desks.refresh()
+
+    def _waiting_changed(self) -> None:
+        self._desks.refresh()
+
+    def session_changed(self, session: Session) -> None:
+        """The record changed: those in it are told, and the gates follow."""
+        live = self._sessions.get(session.id)
+        if live is not None and not live.actor.post(lambda: live.changed(session)):
+            log.error("session change not told", extra={"session": session.id})
+
+    def connected(self, session: SessionId) -> frozenset[ParticipantId]:
+        """Who is here (places that are being kept count)."""
+        live = self._sessions.get(session)
+        return frozenset(live.members) if live is not None else frozenset()
+
+    def states(self, session: SessionId) -> dict[ParticipantId, ParticipantState]:
+        """The live states of those who are here: finer than the stored ones."""
+        live = self._sessions.get(session)
+        return {id: member.state for id, member in live.members.items()} if live is not None else {}
+
+    def stats(self) -> Mapping[str, int]:
+        """For the metrics."""
+        members = [member for session in self._sessions.values() for member in session.members.values()]
+        return {
+            "sessions": len(self._sessions),
+            "participants": len(members),
+            "participants_away": sum(member.away_since is not None for member in members),
+            "participants_active": sum(member.peer == "connected" for member in members),
+            "desks": len(self._desks),
+        }
+
+    async def recover(self) -> None:
+        """After a start: those who were in a session have some seconds to come back before they count as lost."""
+        for id in await self._records.unfinished():
+            live = self._session(id)
+            try:
+                await live.actor.call(live.revive)
+            except TongpingError as error:
+                log.warning("session not recovered", extra={"session": id, "code": error.code})
+
+    # ------------------------------------------------------------ time
+
+    def tick(self) -> None:
+        """Deadlines of everything. Quick."""
+        self._desks.tick()
+        for id, session in list(self._sessions.items()):
+            session.tick()
+            if session.disposable:
+                del self._sessions[id]
+                task = asyncio.create_task(session.close(1.0), name="session-close")
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+    async def run_ticks(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tick()
+
+    async def settle(self) -> None:
+        """Return when everything that was queued has run."""
+        busy = True
+        while busy:
+            actors = [self._desks.actor, *(session.actor for session in self._sessions.values())]
+            for actor in actors:
+                await actor.settle()
+            offers = [
+                member.offer.task
+                for session in self._sessions.values()
+                for member in session.members.values()
+                if member.offer is not None and not member.offer.task.done()
+            ]
+            if offers:
+                await asyncio.wait(offers)
+            busy = bool(offers) or any(not actor.idle for actor in actors) or bool(self._closing)
+            if self._closing:
+                await asyncio.wait(list(self._closing))
+
+    async def close(self, deadline_s: float = 5.0) -> None:
+        """Everybody is told to come back (``going_away``); what was queued is done first."""
+        self._stopped = True
+        closing = [session.close(deadline_s) for session in self._sessions.values()]
+        await asyncio.gather(*closing, self._desks.close(deadline_s), *self._closing)
+        self._sessions.clear()
+
+    # ------------------------------------------------------------ what the media plane says
+
+    def on_slots(self, room: str, participant: str, slots: Sequence[SlotAssignment]) -> None:
+        live = self._sessions.get(SessionId(room))
+        member = live.members.get(ParticipantId(participant)) if live is not None else None
+        if member is not None:
+            member.send(
+                Slots(
+                    slots=[
+                        SlotView(
+                            mid=slot.mid,
+                            participant=ParticipantId(slot.participant) if slot.participant is not None else None,
+                            source=Source(slot.source) if slot.source is not None else None,
+                        )
+                        for slot in slots
+                    ]
+                )
+            )
+
+    def on_speaking(self, room: str, participants: Sequence[str]) -> None:
+        live = self._sessions.get(SessionId(room))
+        if live is not None:
+            heard = [ParticipantId(id) for id in participants if ParticipantId(id) in live.members]
+            live.tell(Speaking(participants=heard))
+
+    def on_peer(self, room: str, participant: str, state: PeerState) -> None:
+        live = self._sessions.get(SessionId(room))
+        member = live.members.get(ParticipantId(participant)) if live is not None else None
+        if live is not None and member is not None and member.peer != state:
+            before = member.state
+            member.peer = state
+            if member.state is not before:
+                live.tell(ParticipantChanged(participant=member.view()))
+
+    def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None:
+        live = self._sessions.get(SessionId(room))
+        if live is not None and flowing:
+            live.media_flows(ParticipantId(participant), Source(source))
+
+    def on_rooms_lost(self, rooms: Sequence[str]) -> None:
+        for room in rooms:
+            live = self._sessions.get(SessionId(room))
+            if live is not None:
+                live.media_lost()

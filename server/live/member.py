@@ -1,0 +1,71 @@
+"""One person's place in a live session. Data only; ``session.py`` and ``room.py`` change it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from server.domain.grants import Grant
+from server.domain.ids import ParticipantId
+from server.domain.model import Participant, ParticipantState, Source
+from server.domain.views import ParticipantView
+from server.live.gates import ConsentGate
+from server.live.ports import PeerState
+from server.services.views import participant_view
+from server.signalling.connection import Connection
+from server.signalling.messages import ServerBody
+from server.signalling.rates import TokenBucket
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One that is being answered: message ``re`` of ``connection``."""
+
+    task: asyncio.Task[None]
+    connection: Connection
+    re: int
+
+
+@dataclass(slots=True)
+class Member:
+    """``away_since`` is monotonic seconds, None while the connection is open."""
+
+    participant: Participant
+    gate: ConsentGate
+    quality: TokenBucket
+    connection: Connection | None = None
+    away_since: float | None = None
+    gone: bool = False
+    expires_at: datetime | None = None
+    renew_at: datetime | None = None
+    renewing: bool = False
+    on: set[Source] = field(default_factory=set)
+    applied: frozenset[Source] | None = frozenset()  # what the relay forwards; None: it did not say
+    retry_at: float = 0.0
+    peer: PeerState | None = None
+    offer: Offer | None = None
+    negotiating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    seen: int = 0
+    position: tuple[int, int | None] | None = None  # in the waiting list, as last told
+
+    @property
+    def id(self) -> ParticipantId:
+        return self.participant.id
+
+    @property
+    def grants(self) -> frozenset[Grant]:
+        return self.gate.grants
+
+    @property
+    def state(self) -> ParticipantState:
+        if self.gone:
+            return ParticipantState.LEFT
+        if self.away_since is not None:
+            return ParticipantState.DISCONNECTED
+        return ParticipantState.ACTIVE if self.peer == "connected" else ParticipantState.JOINED
+
+    def view(self) -> ParticipantView:
+        return participant_view(self.participant, on=self.on, open_sources=self.applied or frozenset(), state=self.state)
+
+    def send(self, body: ServerBody) -> None:
+        if self.connection is not None:
+            self.connection.send(body)

@@ -1,0 +1,222 @@
+"""What live sessions write down: each method is one transaction, with its audit entry, and has a deadline."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from server.audit.events import AuditAction, AuditEvent
+from server.clock import Clock
+from server.domain import ids
+from server.domain.ids import ConsentId, FileId, MessageId, ParticipantId, SessionId, StaffId
+from server.domain.model import (
+    ChatMessage,
+    Consent,
+    FileRecord,
+    LeaveReason,
+    Participant,
+    ParticipantState,
+    Session,
+    SessionStatus,
+)
+from server.errors import Gone, NotFound, StoreUnavailable
+from server.signalling.messages import ChatSend, ConsentSet
+from server.store.ports import Store, Transaction
+
+SESSIONS_A_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    session: Session
+    participants: list[Participant]
+    consents: list[Consent]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """``repeated``: the same ``client_id`` had been stored before, and this is that message."""
+
+    message: ChatMessage
+    file: FileRecord | None
+    repeated: bool
+
+
+class Records:
+    def __init__(self, store: Store, clock: Clock, make_id: Callable[[str], str], deadline_s: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._make_id = make_id
+        self._deadline_s = deadline_s
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Transaction]:
+        try:
+            async with asyncio.timeout(self._deadline_s), self._store.begin() as tx:
+                yield tx
+        except TimeoutError as error:
+            raise StoreUnavailable("It could not be stored in time.") from error
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Transaction]:
+        try:
+            async with asyncio.timeout(self._deadline_s), self._store.read() as tx:
+                yield tx
+        except TimeoutError as error:
+            raise StoreUnavailable("It could not be read in time.") from error
+
+    async def load(self, session: SessionId) -> Loaded:
+        """Raises NotFound, StoreUnavailable."""
+        async with self._reading() as tx:
+            record = await tx.get_session(session)
+            if record is None:
+                raise NotFound("There is no such session.")
+            return Loaded(record, await tx.list_participants(session), await tx.latest_consents(session))
+
+    async def participant(self, id: ParticipantId) -> Participant | None:
+        async with self._reading() as tx:
+            return await tx.get_participant(id)
+
+    async def staff_active(self, id: StaffId) -> bool:
+        async with self._reading() as tx:
+            staff = await tx.get_staff(id)
+        return staff is not None and staff.disabled_at is None
+
+    async def history(self, session: SessionId, limit: int) -> tuple[list[ChatMessage], dict[FileId, FileRecord]]:
+        """The newest messages, ascending, and the files they name."""
+        files: dict[FileId, FileRecord] = {}
+        async with self._reading() as tx:
+            messages = await tx.last_messages(session, limit)
+            for message in messages:
+                if message.file_id is not None and (file := await tx.get_file(message.file_id)) is not None:
+                    files[file.id] = file
+        return messages, files
+
+    async def message_number(self, session: SessionId, id: MessageId, limit: int) -> int | None:
+        """The number of a message among the newest ``limit``, or None."""
+        async with self._reading() as tx:
+            messages = await tx.last_messages(session, limit)
+        return next((message.number for message in messages if message.id == id), None)
+
+    async def unfinished(self) -> list[SessionId]:
+        """Sessions that are not over."""
+        found: list[SessionId] = []
+        for status in (SessionStatus.OPEN, SessionStatus.WAITING):
+            cursor: str | None = None
+            while True:
+                async with self._reading() as tx:
+                    page = await tx.list_sessions(status=status, customer_reference=None, limit=SESSIONS_A_PAGE, cursor=cursor)
+                found += [session.id for session in page.sessions]
+                cursor = page.next
+                if cursor is None:
+                    break
+        return found
+
+    async def join(self, participant: ParticipantId) -> Participant:
+        """They are here: ``joined``. Raises NotFound, Gone (they left for good, or were removed meanwhile)."""
+        now = self._clock.now()
+        async with self._writing() as tx:
+            current = await tx.get_participant(participant)
+            if current is None:
+                raise NotFound("There is no such participant.")
+            if not may_join(current):
+                raise Gone("This place was given up.")
+            joined = msgspec.structs.replace(
+                current,
+                state=ParticipantState.JOINED,
+                joined_at=current.joined_at or now,
+                left_at=None,
+                leave_reason=None,
+            )
+            await tx.save_participant(joined)
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.PARTICIPANT_JOINED,
+                    at=now,
+                    actor=joined.id,
+                    session=joined.session_id,
+                    subject=joined.id,
+                    details={"role": joined.role.value, "again": "no" if current.joined_at is None else "yes"},
+                )
+            )
+        return joined
+
+    async def leave(self, participant: ParticipantId, reason: LeaveReason, actor: str) -> Participant:
+        """They are gone. Raises NotFound, Gone (they were gone before)."""
+        now = self._clock.now()
+        async with self._writing() as tx:
+            current = await tx.get_participant(participant)
+            if current is None:
+                raise NotFound("There is no such participant.")
+            if current.state is ParticipantState.LEFT and current.leave_reason is not LeaveReason.LOST:
+                raise Gone("They have left already.")
+            left = msgspec.structs.replace(current, state=ParticipantState.LEFT, left_at=now, leave_reason=reason)
+            await tx.save_participant(left)
+            removed = reason is LeaveReason.REMOVED
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.PARTICIPANT_REMOVED if removed else AuditAction.PARTICIPANT_LEFT,
+                    at=now,
+                    actor=actor,
+                    session=left.session_id,
+                    subject=left.id,
+                    details={"reason": reason.value},
+                )
+            )
+        return left
+
+    async def decide(self, session: SessionId, participant: ParticipantId, body: ConsentSet) -> Consent:
+        now = self._clock.now()
+        consent = Consent(
+            id=ConsentId(self._make_id(ids.CONSENT)),
+            session_id=session,
+            participant_id=participant,
+            scope=body.scope,
+            decision=body.decision,
+            wording=body.wording,
+            language=body.language,
+            decided_at=now,
+        )
+        async with self._writing() as tx:
+            await tx.add_consent(consent)
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.CONSENT_DECIDED,
+                    at=now,
+                    actor=participant,
+                    session=session,
+                    subject=consent.id,
+                    details={"scope": body.scope.value, "decision": body.decision.value},
+                )
+            )
+        return consent
+
+    async def post(self, session: SessionId, participant: ParticipantId, body: ChatSend) -> Posted:
+        """Raises NotFound for a file that is not of this session."""
+        message = ChatMessage(
+            id=MessageId(self._make_id(ids.MESSAGE)),
+            session_id=session,
+            participant_id=participant,
+            client_id=body.client_id,
+            text=body.text,
+            file_id=body.file,
+            sent_at=self._clock.now(),
+            number=0,
+        )
+        file: FileRecord | None = None
+        async with self._writing() as tx:
+            if body.file is not None:
+                file = await tx.get_file(body.file)
+                if file is None or file.session_id != session:
+                    raise NotFound("There is no such file in this session.")
+            stored = await tx.add_message(message)
+            if stored.file_id != body.file:
+                file = await tx.get_file(stored.file_id) if stored.file_id is not None else None
+        return Posted(stored, file, stored.id != message.id)
+
+
+def may_join(participant: Participant) -> bool:
+    """A place that was lost can be taken again with the same token; one that was given up or taken away cannot."""
+    return participant.state is not ParticipantState.LEFT or participant.leave_reason is LeaveReason.LOST

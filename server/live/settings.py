@@ -1,0 +1,29 @@
+"""Bounds of live sessions."""
+
+from dataclasses import dataclass, field
+
+from server.signalling.messages import FileLimits, MediaLimits
+from server.signalling.protocol import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """All durations in seconds."""
+
+    connection: Limits = field(default_factory=Limits)
+    media: MediaLimits = field(default_factory=lambda: MediaLimits(audio_slots=6, video_slots=24))
+    files: FileLimits = field(default_factory=lambda: FileLimits(max_bytes=0, media_types=[]))
+    members: int = 25  # people in one session at a time; one more: too_many
+    sessions: int = 2000  # live ones in this process; one more: too_many
+    desks_per_staff: int = 5  # desk connections of one account; one more moves the oldest
+    desks: int = 1000
+    join_s: float = 10.0  # from hello to welcome
+    store_s: float = 5.0  # one transaction
+    media_connect_s: float = 8.0  # an offer
+    media_control_s: float = 2.0  # any other command to the relay
+    retry_s: float = 1.0  # a gate that could not be set is tried again after this
+    renew_before_s: float = 120.0  # a token is renewed so long before it ends (at half its life if it is shorter)
+    wait_keep_s: float = 600.0  # a waiting customer whose page is gone keeps the place in the list so long
+    history: int = 200  # chat messages in a snapshot
+    quality_per_s: float = 1.0
+    quality_burst: float = 3.0
