@@ -23,9 +23,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from server.clock import Clock
-from server.errors import TooMany
-
 _EXTRA = 12  # times kept beyond the free ones: 2 ** 12 × base_s is over every cap_s
 
 
@@ -188,23 +185,3 @@ class ThrottleCore:
             if not over and len(state.guessers) < state.policy.max_keys:
                 return
             state.guessers.popitem(last=False)
-
-
-class Throttle:
-    """``ThrottleCore`` with a clock, raising TooMany."""
-
-    def __init__(self, clock: Clock, policies: Mapping[str, Policy] = POLICIES, default: Policy = DEFAULT) -> None:
-        self._clock = clock
-        self._core = ThrottleCore(policies, default)
-
-    def check(self, scope: str, who: str) -> None:
-        """Let an attempt through (it counts as failed until ``succeeded``). Raises TooMany with ``retry_after_s``."""
-        retry_after_s = self._core.attempt(scope, who, self._clock.monotonic())
-        if retry_after_s > 0:
-            raise TooMany("There were too many attempts. Please try again later.", retry_after_s=retry_after_s)
-
-    def failed(self, scope: str, who: str) -> None:
-        self._core.failed(scope, who, self._clock.monotonic())
-
-    def succeeded(self, scope: str, who: str) -> None:
-        self._core.succeeded(scope, who, self._clock.monotonic())

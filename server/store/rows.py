@@ -1,4 +1,4 @@
-"""Records to rows and back. Sans-I/O."""
+"""Records to rows and back."""
 
 from enum import Enum
 from typing import Any, TypeVar

@@ -25,6 +25,8 @@ SANS_IO = (
     "server/signalling/rates.py",
     "server/api/bodies.py",
     "server/audit/chain.py",
+    "server/auth/throttle.py",
+    "server/auth/tokens.py",
     "server/audit/events.py",
     "server/store/codec.py",
     "media/*.py",
@@ -37,7 +39,7 @@ PURE_STANDARD_LIBRARY = frozenset(
     functools hashlib heapq hmac html ipaddress itertools json math operator re statistics string struct textwrap types
     typing unicodedata urllib.parse zlib""".split()  # noqa: SIM905
 )
-PURE_THIRD_PARTY = frozenset({"msgspec", "jwt", "aioice.stun"})
+PURE_THIRD_PARTY = frozenset({"msgspec", "jwt", "cryptography", "aioice.stun"})
 
 # Names that read a clock, a file or chance although their module is otherwise pure.
 IMPURE_CALLS = frozenset(
