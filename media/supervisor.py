@@ -190,8 +190,14 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
+            # A start that is under way when the supervisor closes is finished first: a half-started process has no owner.
+            spawning = asyncio.create_task(self._spawn())
             try:
-                running = await self._spawn()
+                running = await asyncio.shield(spawning)
+            except asyncio.CancelledError:
+                with contextlib.suppress(OSError):
+                    await self._end(worker, await spawning)
+                raise
             except OSError:
                 log.exception("media worker cannot be started", extra={"worker": worker})
             else:
@@ -222,6 +228,7 @@ class Supervisor:
             ours.close()
             if process is not None:
                 _kill(process)
+                await process.wait()
             raise
         finally:
             theirs.close()

@@ -32,7 +32,17 @@ SANS_IO = (
     "media/*.py",
     "media/*/*.py",
 )
-SHELLS = frozenset({"media/worker.py", "media/client.py", "media/mux.py", "media/dtls.py", "media/srtp.py", "media/mmsg.py"})
+SHELLS = frozenset(
+    {
+        "media/worker.py",
+        "media/client.py",
+        "media/mux.py",
+        "media/dtls.py",
+        "media/srtp.py",
+        "media/mmsg.py",
+        "media/supervisor.py",
+    }
+)
 
 PURE_STANDARD_LIBRARY = frozenset(
     """__future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime decimal enum errno fractions
