@@ -32,10 +32,10 @@ class Passwords(Protocol):
 
 
 class Throttle(Protocol):
-    """Attempts that guess at secrets. ``scope`` is what is guessed at, ``who`` the guesser (address, user name)."""
+    """``server/auth/throttle.py``. ``scope`` is what is guessed at, ``who`` the guesser (address, user name)."""
 
     def check(self, scope: str, who: str) -> None:
-        """Raises TooMany with ``retry_after_s`` when there were too many failures."""
+        """Let an attempt through: it counts as failed until ``succeeded``. Raises TooMany with ``retry_after_s``."""
         ...
 
     def failed(self, scope: str, who: str) -> None: ...

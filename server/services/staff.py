@@ -34,8 +34,8 @@ class StaffAccounts:
     async def login(self, request: LoginRequest, address: str) -> Login:
         """Raises TooMany (throttled by user name and by address) and Unauthenticated, the same for every wrong pair."""
         username = request.username.strip().lower()
-        self._throttle.check(LOGIN, f"name:{username}")
         self._throttle.check(LOGIN, f"address:{address}")
+        self._throttle.check(LOGIN, f"name:{username}")
         async with self._store.read() as tx:
             staff = await tx.staff_by_username(username)
         if staff is None:
@@ -58,6 +58,7 @@ class StaffAccounts:
             self._throttle.failed(LOGIN, f"address:{address}")
             raise Unauthenticated("User name or password is wrong.")
         self._throttle.succeeded(LOGIN, f"name:{username}")
+        self._throttle.succeeded(LOGIN, f"address:{address}")
         return self._login(staff, now)
 
     async def renew(self, id: StaffId) -> Login:

@@ -1,0 +1,78 @@
+"""Sessions, who is in them, and what they agreed to."""
+
+from server.api.bodies import Consents, CreateSession, EndRequest, Participants, SessionPage
+from server.api.call import Call, Handler, Reply
+from server.api.operations import BASE, SessionsQuery
+from server.domain import ids
+from server.domain.ids import ParticipantId, StaffId
+from server.domain.model import SessionStatus
+from server.domain.views import SessionView
+from server.services.sessions import grants_in
+from server.services.views import consent_view, session_view
+
+
+async def create_session(call: Call) -> Reply:
+    body: CreateSession = call.body
+    session = await call.context.sessions.create(body, call.who)
+    return Reply(session_view(session, grants_in(session, call.who)), f"{BASE}/sessions/{session.id}")
+
+
+async def list_sessions(call: Call) -> Reply:
+    """Sessions of others are listed without reference, reason and context: those need ``session.read`` in them."""
+    query: SessionsQuery = call.query
+    page = await call.context.sessions.page(
+        status=query.status, customer_reference=query.customer_reference, limit=query.limit, cursor=query.cursor
+    )
+    views = [session_view(session, grants_in(session, call.who)) for session in page.sessions]
+    return Reply(SessionPage(sessions=views, next=page.next))
+
+
+async def get_session(call: Call) -> Reply:
+    return Reply(session_view(call.where, call.grants))
+
+
+async def end_session(call: Call) -> Reply:
+    body: EndRequest = call.body
+    session = await call.context.live.end_session(call.where.id, body.reason, call.who.actor)
+    view: SessionView = session_view(session, call.grants)
+    return Reply(view)
+
+
+async def enter_session(call: Call) -> Reply:
+    """Entering a waiting session, or one that nobody has, takes it: those who see it are told."""
+    context = call.context
+    before = await context.sessions.get(ids.SessionId(call.id("session", ids.SESSION)))
+    entry = await context.entries.enter(before.id, StaffId(call.who.actor))
+    after = await context.sessions.get(before.id)
+    if after != before:
+        context.live.session_changed(after)
+    if before.status is SessionStatus.WAITING:
+        await context.live.waiting_changed()
+    return Reply(entry)
+
+
+async def list_participants(call: Call) -> Reply:
+    return Reply(Participants(participants=await call.context.history.participants(call.where.id)))
+
+
+async def remove_participant(call: Call) -> Reply:
+    id = ParticipantId(call.id("participant", ids.PARTICIPANT))
+    await call.context.live.remove_participant(call.where.id, id, call.who.actor, "")
+    return Reply()
+
+
+async def list_consents(call: Call) -> Reply:
+    consents = await call.context.history.consents(call.where.id)
+    return Reply(Consents(consents=[consent_view(consent) for consent in consents]))
+
+
+HANDLERS: dict[str, Handler] = {
+    "create_session": create_session,
+    "list_sessions": list_sessions,
+    "get_session": get_session,
+    "end_session": end_session,
+    "enter_session": enter_session,
+    "list_participants": list_participants,
+    "remove_participant": remove_participant,
+    "list_consents": list_consents,
+}

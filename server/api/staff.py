@@ -1,0 +1,24 @@
+"""Staff accounts."""
+
+from server.api.bodies import StaffList
+from server.api.call import Call, Handler, Reply
+from server.api.operations import BASE
+from server.domain import ids
+from server.domain.ids import StaffId
+from server.services.staff import staff_view
+
+
+async def list_staff(call: Call) -> Reply:
+    return Reply(StaffList(staff=[staff_view(staff) for staff in await call.context.staff.all()]))
+
+
+async def create_staff(call: Call) -> Reply:
+    return Reply(staff_view(await call.context.staff.create(call.body, call.who.actor)), f"{BASE}/staff")
+
+
+async def disable_staff(call: Call) -> Reply:
+    await call.context.staff.disable(StaffId(call.id("staff", ids.STAFF)), call.who.actor)
+    return Reply()
+
+
+HANDLERS: dict[str, Handler] = {"list_staff": list_staff, "create_staff": create_staff, "disable_staff": disable_staff}

@@ -1,0 +1,45 @@
+"""What the API and the signalling find in the application: bound once in ``server/app.py``, frozen."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from server.clock import Clock
+from server.config import Config
+from server.services.entries import Entries
+from server.services.files import Files
+from server.services.history import History
+from server.services.invitations import Invitations
+from server.services.keys import ApiKeys
+from server.services.ports import Live, Throttle
+from server.services.sessions import Sessions
+from server.services.staff import StaffAccounts
+from server.store.ports import Store
+
+if TYPE_CHECKING:
+    from server.api.idempotency import Idempotency
+    from server.auth.tokens import TokenVerifier
+    from server.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    config: Config
+    clock: Clock
+    store: Store
+    verifier: "TokenVerifier"
+    sessions: Sessions
+    invitations: Invitations
+    entries: Entries
+    files: Files
+    history: History
+    staff: StaffAccounts
+    keys: ApiKeys
+    live: Live
+    throttle: Throttle
+    idempotency: "Idempotency"
+    metrics: "Metrics"
+
+
+CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

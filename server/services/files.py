@@ -1,0 +1,203 @@
+"""Files of a chat: streamed to disk, judged by content, scanned, kept under ``data_dir/files`` by id.
+
+Order: temporary file (size limit while it comes in) → what it is → scanner → fsync → renamed to its id → record and audit
+in one transaction. A crash leaves at most a temporary file, which the next start removes.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from server.audit.events import AuditAction, AuditEvent
+from server.clock import Clock
+from server.domain import ids
+from server.domain.ids import FileId, ParticipantId, SessionId
+from server.domain.model import FileRecord, SessionStatus
+from server.errors import DependencyError, Gone, Invalid, NotFound, TooLarge, UnsupportedMediaType
+from server.services import file_types
+from server.services.ports import MakeId
+from server.services.sessions import existing
+from server.store.ports import Store
+
+MAX_NAME_CHARS = 120
+_WRITE_BYTES = 256 * 1024
+_TEMPORARY = ".part"
+
+
+class FileScanner(Protocol):
+    """Looks for harm in a file that is on disk. A bank plugs its own scanner in here."""
+
+    async def scan(self, path: Path, media_type: str) -> str | None:
+        """Why it is refused, as a stable word, or None. Raises DependencyError when it cannot tell: then it is refused."""
+        ...
+
+
+class ContentScanner:
+    """The scanner that is always there: executables, the EICAR test file, bombs, active PDF, macros."""
+
+    async def scan(self, path: Path, media_type: str) -> str | None:
+        return await asyncio.to_thread(lambda: file_types.danger(path.read_bytes(), media_type))
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file that came in and passed, not yet on record: ``Files.keep`` or ``Files.discard`` it."""
+
+    path: Path
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+class Files:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        make_id: MakeId,
+        scanner: FileScanner,
+        *,
+        folder: Path,
+        max_file_bytes: int,
+        max_session_bytes: int,
+        media_types: frozenset[str],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._make_id = make_id
+        self._scanner = scanner
+        self._folder = folder
+        self.max_file_bytes = max_file_bytes
+        self._max_session_bytes = max_session_bytes
+        self._media_types = media_types & file_types.KNOWN
+
+    def prepare(self) -> None:
+        """Make the folder and remove what an interrupted upload left. Blocks: call it at the start."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._folder.glob(f"*{_TEMPORARY}"):
+            left.unlink(missing_ok=True)
+
+    async def receive(self, name: str, chunks: AsyncIterator[bytes]) -> Received:
+        """Raises Invalid (empty, bad name), TooLarge, UnsupportedMediaType (not allowed, or refused by the scanner)."""
+        name = clean_name(name)
+        path = self._folder / f"{secrets.token_hex(16)}{_TEMPORARY}"
+        try:
+            size_bytes, sha256 = await self._write(path, chunks)
+            if size_bytes == 0:
+                raise Invalid("The file is empty.")
+            media_type = await asyncio.to_thread(lambda: file_types.detect(path.read_bytes()))
+            if media_type is None or media_type not in self._media_types:
+                raise UnsupportedMediaType("Files of this kind are not accepted.")
+            if await self._scanner.scan(path, media_type) is not None:
+                raise UnsupportedMediaType("The file was refused by the scanner.")
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return Received(path, with_extension(name, media_type), media_type, size_bytes, sha256)
+
+    async def keep(self, received: Received, session_id: SessionId, participant: ParticipantId) -> FileRecord:
+        """Put it on record. Raises NotFound, Gone (ended), TooLarge (the session has sent enough)."""
+        now = self._clock.now()
+        record = FileRecord(
+            id=FileId(self._make_id(ids.FILE)),
+            session_id=session_id,
+            participant_id=participant,
+            name=received.name,
+            media_type=received.media_type,
+            size_bytes=received.size_bytes,
+            sha256=received.sha256,
+            created_at=now,
+        )
+        path = self._path(record.id)
+        try:
+            await asyncio.to_thread(_move, received.path, path)
+            async with self._store.begin() as tx:
+                session = await existing(tx, session_id)
+                if session.status is SessionStatus.ENDED:
+                    raise Gone("This session has ended.")
+                await tx.add_file(record)
+                await tx.append_audit(
+                    AuditEvent(
+                        action=AuditAction.FILE_RECEIVED,
+                        at=now,
+                        actor=participant,
+                        session=session_id,
+                        subject=record.id,
+                        details={"size_bytes": str(record.size_bytes), "media_type": record.media_type},
+                    )
+                )
+        except BaseException:
+            received.path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise
+        return record
+
+    async def discard(self, received: Received) -> None:
+        await asyncio.to_thread(received.path.unlink, missing_ok=True)
+
+    async def find(self, session_id: SessionId, id: FileId) -> tuple[FileRecord, Path]:
+        """The record and where its bytes are. Raises NotFound, DependencyError (the bytes are gone)."""
+        async with self._store.read() as tx:
+            record = await tx.get_file(id)
+        if record is None or record.session_id != session_id:
+            raise NotFound("There is no such file in this session.")
+        path = self._path(record.id)
+        if not await asyncio.to_thread(path.is_file):
+            raise DependencyError("This file cannot be read at the moment.")
+        return record, path
+
+    def _path(self, id: FileId) -> Path:
+        return self._folder / id
+
+    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> tuple[int, str]:
+        size_bytes, digest, buffer = 0, hashlib.sha256(), bytearray()
+        file = await asyncio.to_thread(lambda: path.open("xb", buffering=0))
+        try:
+            await asyncio.to_thread(os.fchmod, file.fileno(), 0o600)
+            async for chunk in chunks:
+                size_bytes += len(chunk)
+                if size_bytes > self.max_file_bytes:
+                    raise TooLarge(f"Files may have {self.max_file_bytes} bytes.")
+                digest.update(chunk)
+                buffer += chunk
+                if len(buffer) >= _WRITE_BYTES:
+                    await asyncio.to_thread(file.write, bytes(buffer))
+                    buffer.clear()
+            await asyncio.to_thread(file.write, bytes(buffer))
+            await asyncio.to_thread(os.fsync, file.fileno())
+        finally:
+            file.close()
+        return size_bytes, digest.hexdigest()
+
+
+def clean_name(name: str) -> str:
+    """A name to show and to save as: no path, no control or bidirectional characters. Raises Invalid when nothing is left."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(char for char in base if char.isprintable() and char not in '<>:"|?*').strip(". ")
+    if not kept:
+        raise Invalid("X-File-Name: the file needs a name.")
+    if len(kept) > MAX_NAME_CHARS:
+        stem, dot, extension = kept.rpartition(".")
+        kept = f"{stem[: MAX_NAME_CHARS - len(extension) - 1]}{dot}{extension}" if dot and len(extension) < 10 else kept
+    return kept[:MAX_NAME_CHARS]
+
+
+def with_extension(name: str, media_type: str) -> str:
+    """The name, ending as its content says: ``letter.pdf.exe`` that is text becomes ``letter.pdf.exe.txt``."""
+    extensions = file_types.EXTENSIONS[media_type]
+    return name if name.lower().endswith(extensions) else name[: MAX_NAME_CHARS - 5] + extensions[0]
+
+
+def _move(source: Path, target: Path) -> None:
+    source.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
