@@ -1,6 +1,8 @@
 """What the API and the signalling find in the application: bound once in ``server/app.py``, frozen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -40,6 +42,9 @@ class Context:
     throttle: Throttle
     idempotency: "Idempotency"
     metrics: "Metrics"
+    public_url: str  # without a slash at the end
+    static_dir: Path
+    media_ready: Callable[[], bool]  # at least one worker answers
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

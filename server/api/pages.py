@@ -1,0 +1,80 @@
+"""The built pages and their assets, and the readable page of the API.
+
+Names with a hash never change and are kept for a year; pages are asked for again each time (ETag). ``.br`` and ``.gz``
+files beside an asset are served to those who accept them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from server.api import docs, openapi
+from server.api.operations import BASE
+from server.context import CONTEXT
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+ASK_AGAIN = "no-cache"
+NOT_BUILT = "The pages are not built. Run: make build\n"
+NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,150}"
+
+
+def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def page(request: web.Request) -> web.StreamResponse:
+        path = request.app[CONTEXT].static_dir / name
+        if not await asyncio.to_thread(path.is_file):
+            return web.Response(status=503, text=NOT_BUILT)
+        return web.FileResponse(path, headers={"Cache-Control": ASK_AGAIN})
+
+    return page
+
+
+async def asset(request: web.Request) -> web.StreamResponse:
+    return await _file(request.app[CONTEXT].static_dir / "assets" / request.match_info["name"], IMMUTABLE)
+
+
+async def root_file(request: web.Request) -> web.StreamResponse:
+    """Icons and the like, which stand beside the pages."""
+    return await _file(request.app[CONTEXT].static_dir / request.match_info["name"], ASK_AGAIN)
+
+
+async def stories(request: web.Request) -> web.StreamResponse:
+    if not request.app[CONTEXT].config.development:
+        raise web.HTTPNotFound
+    return await _file(request.app[CONTEXT].static_dir / "stories.html", ASK_AGAIN)
+
+
+async def openapi_document(request: web.Request) -> web.Response:
+    body = msgspec.json.encode(openapi.document(request.app[CONTEXT].public_url))
+    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": ASK_AGAIN})
+
+
+async def openapi_page(request: web.Request) -> web.Response:
+    text = docs.page(openapi.document(request.app[CONTEXT].public_url))
+    return web.Response(text=text, content_type="text/html", headers={"Cache-Control": ASK_AGAIN})
+
+
+async def openapi_style(_: web.Request) -> web.Response:
+    return web.Response(text=docs.STYLE, content_type="text/css", headers={"Cache-Control": ASK_AGAIN})
+
+
+async def _file(path: Path, cache: str) -> web.StreamResponse:
+    if not await asyncio.to_thread(path.is_file):
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers={"Cache-Control": cache})
+
+
+def add_routes(app: web.Application) -> None:
+    customer, agent = _page("index.html"), _page("agent.html")
+    app.router.add_get("/", customer)
+    app.router.add_get("/join", customer)
+    app.router.add_get(r"/j/{secret:[A-Za-z0-9_-]{1,100}}", customer)
+    app.router.add_get("/agent", agent)
+    app.router.add_get("/dev/stories", stories)
+    app.router.add_get(BASE + "/openapi.json", openapi_document)
+    app.router.add_get(BASE + "/docs", openapi_page)
+    app.router.add_get(BASE + "/docs.css", openapi_style)
+    app.router.add_get(f"/assets/{{name:{NAME}}}", asset)
+    app.router.add_get(f"/{{name:{NAME}\\.(?:svg|png|ico|webmanifest|txt)}}", root_file)
