@@ -6,7 +6,7 @@ import { devices } from "./devices";
 import { request } from "./http";
 import type { Api, Call, Desk } from "./model";
 import { callPlace, deskPlace, type Place } from "./place";
-import { ApiError } from "./problems";
+import { signedOut } from "./problems";
 import { signalUrl } from "./socket";
 
 type By = { secret: string } | { code: string };
@@ -47,7 +47,7 @@ export class BrowserApi implements Api {
     try {
       staff = await request<StaffView>("/me", { token: kept.token });
     } catch (error) {
-      if (!(error instanceof ApiError) || !["unauthorised", "token_expired", "not_allowed"].includes(error.code)) throw error;
+      if (!signedOut(error)) throw error;
       deskPlace.clear();
       return null;
     }

@@ -267,8 +267,7 @@ export class LiveCall implements Call {
     this.me.value = snapshot.you;
     this.grants.value = new Set(snapshot.grants);
     this.others.value = snapshot.participants;
-    this.told.clear();
-    for (const { source, on } of snapshot.you.tracks) this.told.set(source, on);
+    this.told.clear(); // the server starts with all of them off
     const own = snapshot.consents.filter(({ participant }) => participant === snapshot.you.id);
     // A withdrawal that is still on its way stands, whatever the record says until it arrives.
     const withdrawn = [...this.consents.peek()].filter(([scope, decision]) => decision !== "given" && !this.given.has(scope));

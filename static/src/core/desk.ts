@@ -22,7 +22,7 @@ import type { LiveCall } from "./call";
 import { request } from "./http";
 import type { Call, Desk, NewSession } from "./model";
 import { deskPlace } from "./place";
-import { ApiError, OFFLINE } from "./problems";
+import { ApiError, OFFLINE, signedOut } from "./problems";
 import { SignalSocket } from "./socket";
 
 const TAKE_MS = 10_000;
@@ -55,7 +55,7 @@ export class LiveDesk implements Desk {
     private readonly enterWith: Enter,
   ) {
     this.staff = signal(login.staff);
-    deskPlace.keep(login);
+    this.keep();
     this.socket = new SignalSocket(signalUrl, login.token, {
       welcome: () => {
         this.state.value = "live";
@@ -174,8 +174,12 @@ export class LiveDesk implements Desk {
   private renewed(token: string, expiresAt: string): void {
     this.login = { ...this.login, token, expiresAt };
     this.socket.setToken(token);
-    deskPlace.keep(this.login);
+    this.keep();
     this.renewLater();
+  }
+
+  private keep(): void {
+    deskPlace.keep({ token: this.login.token, expiresAt: this.login.expiresAt });
   }
 
   private renewLater(wait = Math.max(RENEW_AGAIN_MS, Date.parse(this.login.expiresAt) - Date.now() - RENEW_BEFORE_MS)): void {
@@ -189,7 +193,7 @@ export class LiveDesk implements Desk {
       const login = await request<Login>("/login/renew", { method: "POST", token: this.login.token });
       this.renewed(login.token, login.expires_at);
     } catch (error) {
-      if (error instanceof ApiError && (error.code === "unauthorised" || error.code === "token_expired")) this.socket.stop();
+      if (signedOut(error)) this.socket.stop();
       else this.renewLater(RENEW_AGAIN_MS);
     }
   }

@@ -17,7 +17,7 @@ const DEVICE: Readonly<Record<string, DeviceProblem>> = {
 
 export function deviceProblem(error: unknown): DeviceProblem {
   const name = typeof error === "object" && error !== null && "name" in error ? error.name : "";
-  return (typeof name === "string" ? DEVICE[name] : undefined) ?? "failed";
+  return (typeof name === "string" && Object.hasOwn(DEVICE, name) ? DEVICE[name] : undefined) ?? "failed";
 }
 
 /** What makes cameras and microphones impossible before anybody is asked; null when nothing does. */
@@ -44,8 +44,24 @@ export function apiProblem(status: number, body: unknown, retryAfter: string | n
     const detail = "detail" in body && typeof body.detail === "string" ? body.detail : "";
     return new ApiError(body.code, detail, seconds);
   }
-  const known: Readonly<Record<number, string>> = { 401: "unauthorised", 403: "not_allowed", 404: "not_found", 409: "conflict", 413: "too_large", 429: "too_many" };
-  return new ApiError(known[status] ?? (status >= 500 ? "unavailable" : "failed"), "", seconds);
+  return new ApiError(BY_STATUS[status] ?? (status >= 500 ? "unavailable" : "failed"), "", seconds);
+}
+
+/** What a proxy in between says without problem details. */
+const BY_STATUS: Readonly<Record<number, string>> = {
+  401: "unauthenticated",
+  403: "not_allowed",
+  404: "not_found",
+  409: "conflict",
+  410: "gone",
+  413: "too_large",
+  415: "unsupported_media_type",
+  429: "too_many",
+};
+
+/** Whether the token is of no more use. */
+export function signedOut(error: unknown): boolean {
+  return error instanceof ApiError && ["unauthenticated", "token_expired", "not_allowed"].includes(error.code);
 }
 
 export const OFFLINE = "offline";
