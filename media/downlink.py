@@ -171,21 +171,24 @@ class Downlink:
         source = self.uplink
         if source is None or not self.epochs:
             return
-        self.out_seq = (source.max_seq + self.seq_off) & 0xFFFF
-        self.out_ts = (source.last_ts + self.ts_off) & 0xFFFFFFFF
-        if source.last_pid >= 0:
-            self.out_pid = (source.last_pid + self.pid_off) & 0x7FFF
-        if source.last_tl0 >= 0:
-            self.out_tl0 = (source.last_tl0 + self.tl0_off) & 0xFF
-        self.last_at = source.last_at
+        self._write((source.max_seq, source.last_ts, source.last_pid, source.last_tl0, source.last_at))
+
+    def _write(self, newest: tuple[int, int, int, int, float]) -> None:
+        seq, ts, pid, tl0, at = newest
+        self.out_seq = (seq + self.seq_off) & 0xFFFF
+        self.out_ts = (ts + self.ts_off) & 0xFFFFFFFF
+        if pid >= 0:
+            self.out_pid = (pid + self.pid_off) & 0x7FFF
+        if tl0 >= 0:
+            self.out_tl0 = (tl0 + self.tl0_off) & 0xFF
+        self.last_at = at
 
     def switch(self, uplink: Uplink, codec: SlotCodec, seq: int, ts: int, vp8: tuple[Any, ...] | None, now: float) -> None:
-        """Go over to ``uplink`` with this packet. To be called before ``uplink`` notes nothing newer than it.
+        """Go over to ``uplink`` with this packet, its newest.
 
         Sequence numbers go on by one; timestamps by the time that has passed; picture id and TL0 by one.
         """
-        if self.uplink is not uplink:  # when the same source restarted, the old numbers are settled already
-            self._settle(now)
+        self._settle(now)
         first = self.last_at < 0
         elapsed = 0 if first else max(self.rate // 100, int((now - self.last_at) * self.rate))
         self.ts_off = (self.out_ts + elapsed - ts) & 0xFFFFFFFF
@@ -202,6 +205,15 @@ class Downlink:
         self.pending = None
         self.payload_type = codec.payload_type
         self.rtx_type = codec.rtx
+
+    def restarted(self, uplink: Uplink, before: tuple[int, int, int, int, float]) -> None:
+        """The source's numbers jumped; ``before``: its (max_seq, last_ts, last_pid, last_tl0, last_at). Waits for a key frame."""
+        if self.uplink is not uplink or not self.epochs:
+            return
+        self._write(before)
+        self.epochs.clear()
+        self.uplink = None
+        self.pending = uplink
 
     def before_switch(self, seq: int) -> bool:
         """True for a late packet from before the current switch: it has no number here."""

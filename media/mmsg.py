@@ -174,7 +174,7 @@ class SendBatch:
         raw = memoryview(ffi.buffer(self._headers)).cast("B")
         self.headers = raw.cast("Q")
         self.name_lengths = raw.cast("I")
-        self._destinations: list[Destination | None] = [None] * n
+        self.destinations: list[Destination | None] = [None] * n
 
     def put(self, data: bytes | memoryview, to: Destination) -> None:
         """Add one datagram (the slow path: STUN, DTLS, RTCP). Too long a datagram is dropped and counted."""
@@ -193,7 +193,7 @@ class SendBatch:
         self.iov[2 * i + 1] = length
         self.headers[8 * i] = to.pointer
         self.name_lengths[16 * i + 2] = to.length
-        self._destinations[i] = to
+        self.destinations[i] = to
 
     def flush(self) -> None:
         """Send everything now. Never blocks, never raises."""
@@ -222,7 +222,7 @@ class SendBatch:
 
     def _flush_one_by_one(self, total: int) -> None:
         for i in range(total):
-            to = self._destinations[i]
+            to = self.destinations[i]
             if to is None:  # pragma: no cover - the filler always gives one
                 continue
             try:

@@ -1,0 +1,312 @@
+"""The one place where media packets are forwarded: unprotect, read, note, and per open subscription rewrite, protect, batch.
+
+Everything here is synchronous and runs inside the socket's read callback; nothing is awaited or queued, so a gate that is
+closed lets no further packet through. A compiled forwarder replaces ``Forwarder`` alone: it needs the fields that
+``Downlink`` and ``Uplink`` hold and the same four calls.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from media import srtp
+from media.downlink import Downlink, rewrite_vp8
+from media.mmsg import PACKET_BYTES, SEND_BATCH
+from media.payload import is_key, vp8
+from media.rtp import RtpReader, rtx_original_seq
+from media.uplink import Arrived, RingEntry, Uplink
+
+PLI_INTERVAL_S = 0.5
+MAX_PAYLOAD_BYTES = PACKET_BYTES - srtp.TRAILER_BYTES - 64
+"""A longer payload cannot be sent on with our header and SRTP's trailer; no path carries datagrams this long anyway."""
+
+
+class Gate:
+    """Open only while nobody holds it shut. ``reasons``: "consent", later "hold", "whisper", "mute" and the like."""
+
+    __slots__ = ("reasons",)
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = set(reasons)
+
+    @property
+    def open(self) -> bool:
+        return not self.reasons
+
+    def shut(self, reason: str) -> None:
+        self.reasons.add(reason)
+
+    def release(self, reason: str) -> None:
+        self.reasons.discard(reason)
+
+
+class Subscription:
+    """One publication at one downlink. Shut while the subscriber is not connected."""
+
+    __slots__ = ("downlink", "gate")
+
+    def __init__(self, downlink: Downlink) -> None:
+        self.downlink = downlink
+        self.gate = Gate()
+
+
+class Publication:
+    """What one participant offers as one source. ``layers``: by rid, ``""`` without simulcast; ``codec_key`` as in the SDP."""
+
+    __slots__ = (
+        "active", "ask_key", "codec_key", "flowing", "gate", "key_asked_at", "kind", "last_at", "layers", "mid", "on_level",
+        "order", "participant", "plis", "source", "subscriptions",
+    )  # fmt: skip
+
+    def __init__(self, participant: str, source: str, kind: str, mid: str, codec_key: str, order: int) -> None:
+        self.participant = participant
+        self.source = source
+        self.kind = kind
+        self.mid = mid
+        self.codec_key = codec_key
+        self.order = order
+        self.layers: dict[str, Uplink] = {}
+        self.gate = Gate("consent")
+        self.subscriptions: dict[str, Subscription] = {}
+        self.active: list[Downlink] = []
+        self.flowing = False
+        self.last_at = 0.0
+        self.key_asked_at = float("-inf")
+        self.plis = 0
+        self.ask_key: Callable[[Uplink], None] = _nobody
+        self.on_level: Callable[[str, int, float], None] = _nobody_hears
+
+    def best(self, now: float) -> Uplink | None:
+        """The layer to show: of those that flow the one with the most bytes lately; any while none flows yet."""
+        flowing = [u for u in self.layers.values() if now - u.last_at < 2.0] or list(self.layers.values())
+        return max(flowing, key=lambda u: u.octets / max(0.5, u.last_at - u.first_at), default=None)
+
+    def subscribe(self, name: str, downlink: Downlink, now: float) -> Subscription:
+        subscription = Subscription(downlink)
+        self.subscriptions[name] = subscription
+        self.refresh(now)
+        return subscription
+
+    def unsubscribe(self, name: str, now: float) -> None:
+        subscription = self.subscriptions.pop(name, None)
+        if subscription is not None:
+            subscription.downlink.detach(now)
+            self.refresh(now)
+
+    def refresh(self, now: float) -> None:
+        """Apply the gates: from the next packet on exactly the open subscriptions are served."""
+        was = self.active
+        uplink = self.best(now)
+        active: list[Downlink] = []
+        for subscription in self.subscriptions.values():
+            downlink = subscription.downlink
+            if self.gate.open and subscription.gate.open:
+                if downlink not in was and uplink is not None and not downlink.want(uplink, self.codec_key, now):
+                    continue
+                active.append(downlink)
+            else:
+                downlink.detach(now)
+        self.active = active
+        if not self.gate.open:
+            for layer in self.layers.values():
+                layer.clear_ring()
+
+    def prefer_best(self, now: float) -> None:
+        """Simulcast: move everybody to the best flowing layer, each at its next key frame."""
+        uplink = self.best(now)
+        if uplink is not None:
+            for downlink in self.active:
+                if uplink not in (downlink.uplink, downlink.pending):
+                    downlink.want(uplink, self.codec_key, now)
+
+    def request_key(self, now: float) -> bool:
+        """Ask the publisher for a key frame, at most every ``PLI_INTERVAL_S`` for the publication whoever asks."""
+        if self.kind != "video" or not self.gate.open or now - self.key_asked_at < PLI_INTERVAL_S:
+            return False
+        uplink = self.best(now)
+        if uplink is None:
+            return False
+        self.key_asked_at = now
+        self.plis += 1
+        self.ask_key(uplink)
+        return True
+
+
+def _nobody(uplink: Uplink) -> None:
+    """Before a peer is attached there is nobody to ask."""
+
+
+def _nobody_hears(participant: str, level: int, now: float) -> None:
+    """Before a room is attached nobody listens for levels."""
+
+
+class Route:
+    """What an incoming SSRC is: a layer of a publication, or its retransmissions."""
+
+    __slots__ = ("publication", "rtx", "uplink")
+
+    def __init__(self, publication: Publication, uplink: Uplink, *, rtx: bool) -> None:
+        self.publication = publication
+        self.uplink = uplink
+        self.rtx = rtx
+
+
+class Forwarder:
+    """Forwards for all peers of a worker. ``forwards`` counts packets put into send batches."""
+
+    def __init__(self) -> None:
+        self.forwards = 0
+        self.protect_refused = 0
+        self._length = srtp.new_length()
+
+    def on_srtp(self, peer: Any, memory: Any, view: memoryview, size: int, now: float) -> None:
+        """One SRTP datagram from a peer's proven address, in ``view[:size]``; decrypted in place."""
+        length = self._length
+        length[0] = size
+        counts = peer.counts
+        if srtp.unprotect(peer.rx, memory, length):
+            counts["srtp_refused"] += 1
+            return
+        size = length[0]
+        reader: RtpReader = peer.reader
+        if not reader.parse(view, size):
+            counts["rtp_malformed"] += 1
+            return
+        peer.session.last_media = now
+        if reader.twcc >= 0:
+            peer.note_arrival(reader.twcc, now)
+        route: Route | None = peer.routes.get(reader.ssrc)
+        if route is None:
+            route = peer.learn(reader, now)
+            if route is None:
+                return
+        seq = reader.seq
+        start = reader.start
+        end = reader.end
+        uplink = route.uplink
+        publication = route.publication
+        if route.rtx:
+            seq = rtx_original_seq(view, start, end)
+            if seq < 0 or uplink.max_seq < 0:  # padding, or a retransmission before any media
+                return
+            start += 2
+            if not uplink.missing(seq):
+                counts["rtx_unneeded"] += 1
+                return
+            uplink.recovered += 1
+        elif reader.pt != peer.payload_types.get(publication.mid):
+            counts["payload_type_unknown"] += 1
+            return
+        self.on_media(publication, uplink, reader, view, seq, start, end, now)
+
+    def on_media(
+        self, publication: Publication, uplink: Uplink, reader: RtpReader, view: memoryview, seq: int, start: int, end: int, now: float
+    ) -> None:
+        """One plain media packet of a publication: note it and send it to everybody who may have it."""
+        size = end - start
+        if size > MAX_PAYLOAD_BYTES:
+            return
+        ts = reader.ts
+        before = (uplink.max_seq, uplink.last_ts, uplink.last_pid, uplink.last_tl0, uplink.last_at)
+        arrived = uplink.receive(seq, ts, size, now)
+        if arrived is Arrived.REFUSED:
+            return
+        if size:
+            publication.last_at = now
+        if not publication.gate.open:
+            return
+        if reader.level >= 0 and uplink.kind == "audio":
+            publication.on_level(publication.participant, reader.level, now)
+        if arrived is Arrived.RESTARTED:
+            for downlink in publication.active:
+                downlink.restarted(uplink, before)
+        payload = bytes(view[start:end])
+        marker = reader.marker
+        header = None
+        startable = True
+        if uplink.kind == "video":
+            if uplink.codec == "vp8":
+                header = vp8(payload, 0, size)
+                startable = header[1]
+                if arrived is not Arrived.LATE:
+                    if header[3] >= 0:
+                        uplink.last_pid = header[4]
+                    if header[5] >= 0:
+                        uplink.last_tl0 = header[6]
+            else:
+                startable = size > 0 and is_key(uplink.codec, payload, 0, size)
+            if startable:
+                uplink.last_key_at = now
+                uplink.keys += 1
+            uplink.keep(RingEntry(seq, ts, marker, payload, header))
+        self._send(publication, uplink, payload, header, marker, seq, ts, reader.level, startable, arrived is Arrived.LATE, now)
+
+    def _send(
+        self,
+        publication: Publication,
+        uplink: Uplink,
+        payload: bytes,
+        header: tuple[bool, bool, int, int, int, int, int] | None,
+        marker: int,
+        seq: int,
+        ts: int,
+        level: int,
+        startable: bool,
+        late: bool,
+        now: float,
+    ) -> None:
+        protect = srtp.protect
+        length = self._length
+        size = len(payload)
+        done = 0
+        for d in publication.active:
+            if d.uplink is not uplink:
+                if not startable or late or d.pending is not uplink:
+                    continue
+                codec = d.codecs.get(publication.codec_key)
+                if codec is None:
+                    continue
+                d.switch(uplink, codec, seq, ts, header, now)
+            elif late and d.before_switch(seq):
+                continue
+            batch = d.batch
+            if batch is None:
+                continue
+            i = batch.count
+            if i >= SEND_BATCH:
+                batch.flush()
+                i = 0
+            out = batch.buffers[i]
+            head = d.head
+            pack = head.packers.get(size) or head.packer(size)
+            opening = head.opening
+            if opening:
+                peer = d.peer
+                twcc = peer.twcc_seq = (peer.twcc_seq + 1) & 0xFFFF
+                pack(
+                    out, 0, head.b0, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF,
+                    head.ssrc, opening, twcc, head.tail, payload,
+                )  # fmt: skip
+            else:
+                pack(
+                    out, 0, head.b0, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF,
+                    head.ssrc, head.tail, payload,
+                )  # fmt: skip
+            if header is not None and (d.pid_off or d.tl0_off):
+                rewrite_vp8(out, head.size, header, d.pid_off, d.tl0_off)
+            if level >= 0 and head.level_at:
+                out[head.level_at] = level
+            length[0] = head.size + size
+            if protect(d.tx, batch.memory[i], length):
+                d.refused += 1
+                self.protect_refused += 1
+                continue
+            destination = d.destination
+            batch.iov[2 * i + 1] = length[0]
+            batch.headers[8 * i] = destination.pointer
+            batch.name_lengths[16 * i + 2] = destination.length
+            batch.destinations[i] = destination
+            batch.count = i + 1
+            d.packets += 1
+            d.octets += size
+            done += 1
+        self.forwards += done

@@ -1,0 +1,206 @@
+"""The worker's UDP sockets: one port for everybody. Drains them, says by the first byte and the address who a packet is for.
+
+RFC 7983 (demultiplexing). DTLS and SRTP are taken only from addresses that passed an authenticated ICE check; strangers'
+datagrams are counted and dropped before anything looks into them.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+from media.forward import Forwarder
+from media.ice_lite import IceLite, IceSession, Verdict
+from media.mmsg import Destination, ReceiveBatch, SendBatch, unpack_address
+
+SOCKET_BUFFER_BYTES = 8 << 20
+MAX_DRAINS = 4
+"""Full batches taken per wake-up before other work of the loop gets its turn."""
+_BIND_TRIES = 20
+
+
+class MuxPeer(Protocol):
+    """What the mux needs of a peer."""
+
+    session: IceSession
+
+    def on_path(self, endpoint: "Endpoint", destination: Destination, now: float) -> None: ...
+    def on_checked(self, now: float) -> None: ...
+    def on_dtls(self, data: bytes) -> None: ...
+    @property
+    def ready(self) -> bool: ...
+
+
+class Endpoint:
+    """One bound socket. ``announced``: the address that candidates show for it. ``tag`` makes address keys unique."""
+
+    def __init__(self, sock: socket.socket, host: str, announced: str, tag: bytes) -> None:
+        self.sock = sock
+        self.host = host
+        self.port = int(sock.getsockname()[1])
+        self.announced = announced
+        self.tag = tag
+        self.batch = SendBatch(sock)
+
+    def send(self, data: bytes, to: Destination) -> None:
+        self.batch.put(data, to)
+        self.batch.flush()
+
+
+def _open(host: str, port: int) -> socket.socket:
+    version = ipaddress.ip_address(host).version
+    sock = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        if version == 6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        for forced, plain in ((33, socket.SO_RCVBUF), (32, socket.SO_SNDBUF)):  # SO_RCVBUFFORCE, SO_SNDBUFFORCE
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, forced, SOCKET_BUFFER_BYTES)
+            except OSError:
+                sock.setsockopt(socket.SOL_SOCKET, plain, SOCKET_BUFFER_BYTES)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def open_sockets(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    """One socket per host, all on the same port; ``port`` 0 finds one that is free on all. Raises OSError.
+
+    An IPv6 address that this machine does not have is left out as long as another address is there.
+    """
+    last: OSError | None = None
+    for _ in range(_BIND_TRIES if port == 0 else 1):
+        sockets: list[socket.socket] = []
+        wanted = port
+        try:
+            for host in hosts:
+                try:
+                    sock = _open(host, wanted)
+                except OSError as error:
+                    if ":" in host and (sockets or len(hosts) > 1) and error.errno in (97, 99):  # no IPv6 here
+                        continue
+                    raise
+                sockets.append(sock)
+                wanted = sock.getsockname()[1]
+        except OSError as error:
+            last = error
+            for sock in sockets:
+                sock.close()
+            continue
+        if sockets:
+            return sockets
+    raise last or OSError("nothing to bind")
+
+
+class Mux:
+    """Owns the sockets of one worker. ``start`` and ``close`` from the running loop."""
+
+    def __init__(
+        self, forwarder: Forwarder, ice: IceLite, bind: Sequence[str], port: int = 0, announced: Sequence[str] = ()
+    ) -> None:
+        self.forwarder = forwarder
+        self.ice = ice
+        self.counts: Counter[str] = Counter()
+        self.endpoints: list[Endpoint] = []
+        for index, sock in enumerate(open_sockets(bind, port)):
+            host = sock.getsockname()[0]
+            self.endpoints.append(Endpoint(sock, host, host, bytes((index,))))
+        self._announced = tuple(announced)
+        self._batch = ReceiveBatch()
+        self._by_key: dict[bytes, Destination] = {}
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """What candidates show: (address, port), in order of preference."""
+        port = self.endpoints[0].port
+        if self._announced:
+            return tuple((host, port) for host in self._announced)
+        return tuple((e.announced, e.port) for e in self.endpoints)
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for endpoint in self.endpoints:
+            loop.add_reader(endpoint.sock.fileno(), self._readable, endpoint)
+
+    def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        for endpoint in self.endpoints:
+            with contextlib.suppress(ValueError, OSError):
+                loop.remove_reader(endpoint.sock.fileno())
+            endpoint.sock.close()
+
+    def flush(self) -> None:
+        for endpoint in self.endpoints:
+            endpoint.batch.flush()
+
+    def _readable(self, endpoint: Endpoint) -> None:
+        batch = self._batch
+        for _ in range(MAX_DRAINS):
+            got = batch.fill(endpoint.sock)
+            if not got:
+                break
+            now = time.monotonic()
+            for i in range(got):
+                try:
+                    self._one(endpoint, i, batch.lengths[i], now)
+                except Exception:  # a worker never dies of input: counted, and the peer goes on
+                    self.counts["packet_error"] += 1
+                    self.on_error()
+            self.flush()
+            if got < len(batch.lengths):
+                break
+
+    def on_error(self) -> None:
+        """Called inside the handler of an unexpected exception; the worker replaces it with its rate-limited log."""
+
+    def _one(self, endpoint: Endpoint, i: int, size: int, now: float) -> None:
+        if not size:
+            self.counts["too_long_or_empty"] += 1
+            return
+        batch = self._batch
+        view = batch.views[i]
+        first = view[0]
+        key = batch.keys[i] + endpoint.tag
+        if 128 <= first <= 191:
+            session = self.ice.by_address.get(key)
+            if session is None:
+                self.counts["stranger"] += 1
+                return
+            peer = session.owner
+            if not peer.ready:  # type: ignore[attr-defined]
+                self.counts["early_srtp"] += 1
+            elif size > 1 and 192 <= view[1] <= 223:
+                peer.on_rtcp(bytes(view[:size]), now)  # type: ignore[attr-defined]
+            else:
+                self.forwarder.on_srtp(peer, batch.memory[i], view, size, now)
+        elif 20 <= first <= 63:
+            session = self.ice.by_address.get(key)
+            if session is None:
+                self.counts["stranger"] += 1
+                return
+            session.owner.on_dtls(bytes(view[:size]))  # type: ignore[attr-defined]
+        elif first < 4:
+            self._stun(endpoint, bytes(view[:size]), key, now)
+        else:
+            self.counts["unknown_protocol"] += 1
+
+    def _stun(self, endpoint: Endpoint, data: bytes, key: bytes, now: float) -> None:
+        sockaddr = key[:-1]
+        outcome = self.ice.handle(data, key, unpack_address(sockaddr), now)
+        if outcome.reply is None or outcome.session is None:
+            return
+        destination = Destination(sockaddr)
+        endpoint.batch.put(outcome.reply, destination)
+        if outcome.verdict is not Verdict.ANSWERED:
+            return
+        peer = outcome.session.owner
+        if outcome.selected:
+            peer.on_path(endpoint, destination, now)  # type: ignore[attr-defined]
+        peer.on_checked(now)  # type: ignore[attr-defined]

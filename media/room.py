@@ -1,0 +1,244 @@
+"""The live media of one session: who is connected, whose gates are open, who sees what in which slot, who speaks."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from media import control
+from media.control import PeerStateName
+from media.errors import ExhaustedError, SdpError
+from media.forward import Publication
+from media.peer import Peer
+from media.sdp import Offer, parse_offer
+from media.slots import Candidate
+from media.speaker import SpeakerDetector
+
+FLOW_TIMEOUT_S = 2.0
+MAX_PARTICIPANTS = 200
+"""Participants with gates or a connection in one room."""
+POINTER_SOURCE = "pointer"
+
+
+class RoomHost(Protocol):
+    """What a room needs of its worker."""
+
+    def emit(self, event: control.Event) -> None: ...
+    def new_peer(self, room: "Room", participant: str, offer: Offer, now: float) -> Peer: ...
+    def retire(self, peer: Peer) -> None:
+        """Close this peer in the background; it is out of the room already."""
+        ...
+
+
+class Room:
+    def __init__(self, name: str, host: RoomHost, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = name
+        self._host = host
+        self._clock = clock
+        self.peers: dict[str, Peer] = {}
+        self.gates: dict[str, frozenset[str]] = {}
+        self._order = 0
+        self._speaker = SpeakerDetector()
+        self._dirty = False
+        self._layers_at = 0.0
+        self.pointer_dropped = 0
+        self.pointer_relayed = 0
+
+    # ---- commands
+
+    def connect(self, participant: str, offer_sdp: str) -> str:
+        """Answer an offer. Raises SdpError (peer's fault), ExhaustedError.
+
+        The same DTLS fingerprints as the connection there is: its offer again, perhaps with new ICE credentials. Others: a reload,
+        which replaces it. Gates are kept either way.
+        """
+        offer = parse_offer(offer_sdp)
+        now = self._clock()
+        current = self.peers.get(participant)
+        if current is not None and set(current.offer.fingerprints) == set(offer.fingerprints):
+            if current.state in ("connecting", "connected", "disconnected"):
+                answer = current.renegotiate(offer)
+                if answer is None:
+                    raise SdpError("sections_changed", "a repeated offer must have the same sections as the first")
+                return answer
+        elif current is None and participant not in self.gates and len(self.gates) + len(self.peers) >= MAX_PARTICIPANTS:
+            raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
+        peer = self._host.new_peer(self, participant, offer, now)
+        if current is not None:
+            self._remove(current, now, tell=False)
+        self.peers[participant] = peer
+        for publication in peer.publications.values():
+            self._order += 1
+            publication.order = self._order
+            publication.on_level = self._speaker.level
+        self._apply_gates(peer, now)
+        self._host.emit(control.PeerState(self.name, participant, "connecting"))
+        return peer.answer.sdp
+
+    def set_gates(self, participant: str, sources: Iterable[str]) -> None:
+        """From the next packet on exactly these sources are forwarded."""
+        if participant not in self.gates and len(self.gates) >= MAX_PARTICIPANTS:
+            raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
+        self.gates[participant] = frozenset(sources)
+        peer = self.peers.get(participant)
+        if peer is not None:
+            now = self._clock()
+            self._apply_gates(peer, now)
+            self.reassign(now)
+
+    def _apply_gates(self, peer: Peer, now: float) -> None:
+        opened = self.gates.get(peer.participant, frozenset())
+        for publication in peer.publications.values():
+            was = publication.gate.open
+            if publication.source in opened:
+                publication.gate.release("consent")
+            else:
+                publication.gate.shut("consent")
+                if publication.source == "microphone":
+                    self._speaker.remove(peer.participant)
+            publication.refresh(now)
+            if publication.gate.open and not was:
+                publication.request_key(now)
+
+    def disconnect(self, participant: str) -> None:
+        """Forget a participant's connection and gates."""
+        self.gates.pop(participant, None)
+        peer = self.peers.get(participant)
+        if peer is not None:
+            self._remove(peer, self._clock(), tell=True)
+
+    def close(self) -> None:
+        now = self._clock()
+        self.gates.clear()
+        for peer in list(self.peers.values()):
+            self._remove(peer, now, tell=True)
+
+    def _remove(self, peer: Peer, now: float, *, tell: bool, state: PeerStateName = "closed") -> None:
+        if self.peers.get(peer.participant) is peer:
+            del self.peers[peer.participant]
+        for publication in peer.publications.values():
+            for name in list(publication.subscriptions):
+                publication.unsubscribe(name, now)
+            if publication.flowing:
+                publication.flowing = False
+                self._host.emit(control.TrackFlow(self.name, peer.participant, publication.source, False))
+        for mid, (publication, _) in list(peer.shown.items()):
+            publication.unsubscribe(_name(peer, mid), now)
+        peer.shown.clear()
+        self._speaker.remove(peer.participant)
+        peer.detach(now)
+        self._host.retire(peer)
+        if tell:
+            self._host.emit(control.PeerState(self.name, peer.participant, state))
+        self.reassign(now)
+
+    # ---- what peers tell
+
+    def on_state(self, peer: Peer, state: PeerStateName) -> None:
+        now = self._clock()
+        if self.peers.get(peer.participant) is not peer:
+            return
+        if state == "failed":
+            self._remove(peer, now, tell=True, state="failed")
+            return
+        self._host.emit(control.PeerState(self.name, peer.participant, state))
+        for publication, subscription in peer.shown.values():
+            if state == "connected":
+                subscription.gate.release("disconnected")
+            else:
+                subscription.gate.shut("disconnected")
+            publication.refresh(now)
+            publication.request_key(now)
+        self.reassign(now)
+
+    def on_pointer(self, peer: Peer, text: str) -> None:
+        if POINTER_SOURCE not in self.gates.get(peer.participant, frozenset()) or self.peers.get(peer.participant) is not peer:
+            self.pointer_dropped += 1
+            return
+        self.pointer_relayed += 1
+        for other in self.peers.values():
+            if other is not peer and other.state == "connected":
+                other.send_pointer(peer.participant, text)
+
+    # ---- who sees what
+
+    def _publications(self) -> list[Publication]:
+        return [p for peer in self.peers.values() for p in peer.publications.values() if p.gate.open and p.flowing]
+
+    def reassign(self, now: float) -> None:
+        """Bring everybody's slots up to date and tell those whose slots changed."""
+        self._dirty = False
+        offered = self._publications()
+        by_key = {(p.participant, p.source): p for p in offered}
+        for peer in list(self.peers.values()):
+            if peer.state != "connected":
+                continue
+            candidates = [
+                Candidate((p.participant, p.source), p.kind, p.source == "screen", self._speaker.spoke_at(p.participant), p.order)
+                for p in offered
+                if p.participant != peer.participant and self._receivable(peer, p)
+            ]
+            changes = peer.slots.update(candidates)
+            for mid, key in changes:
+                old = peer.shown.pop(mid, None)
+                if old is not None:
+                    old[0].unsubscribe(_name(peer, mid), now)
+                if key is not None:
+                    publication = by_key[key]
+                    subscription = publication.subscribe(_name(peer, mid), peer.downlinks[mid], now)
+                    peer.shown[mid] = publication, subscription
+                    publication.request_key(now)
+            if changes:
+                self._tell_slots(peer)
+
+    def _receivable(self, peer: Peer, publication: Publication) -> bool:
+        return any(d.kind == publication.kind and publication.codec_key in d.codecs for d in peer.downlinks.values())
+
+    def _tell_slots(self, peer: Peer) -> None:
+        states = tuple(
+            control.SlotState(mid, key[0] if key else None, key[1] if key else None) for mid, key in peer.slots.shown.items()
+        )
+        self._host.emit(control.Slots(self.name, peer.participant, states))
+
+    # ---- time
+
+    def tick(self, now: float) -> None:
+        """Every 20 ms."""
+        for peer in list(self.peers.values()):
+            peer.tick(now)
+        for peer in self.peers.values():
+            for publication in peer.publications.values():
+                self._watch(publication, now)
+        speakers = self._speaker.changed(now)
+        if speakers is not None:
+            self._host.emit(control.Speaking(self.name, speakers))
+            self._dirty = True
+        if self._dirty:
+            self.reassign(now)
+
+    def _watch(self, publication: Publication, now: float) -> None:
+        flowing = publication.last_at > 0 and now - publication.last_at < FLOW_TIMEOUT_S
+        if flowing != publication.flowing:
+            publication.flowing = flowing
+            self._host.emit(control.TrackFlow(self.name, publication.participant, publication.source, flowing))
+            self._dirty = True
+        if publication.kind == "video" and any(d.pending is not None for d in publication.active):
+            publication.request_key(now)
+            if len(publication.layers) > 1:
+                publication.prefer_best(now)
+
+    def stats(self) -> dict[str, object]:
+        return {
+            "room": self.name,
+            "pointer_relayed": self.pointer_relayed,
+            "pointer_dropped": self.pointer_dropped,
+            "participants": {name: peer.stats() for name, peer in self.peers.items()},
+        }
+
+
+def _name(peer: Peer, mid: str) -> str:
+    return f"{peer.participant}/{mid}"
+
+
+async def close_all(peers: Iterable[Peer]) -> None:
+    await asyncio.gather(*(peer.close() for peer in peers))

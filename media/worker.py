@@ -1,0 +1,303 @@
+"""The media worker: one process, one UDP port, all its rooms. Started by ``media.supervisor``; speaks ``media.control``.
+
+    python -m media.worker --control-fd N
+
+The first message configures it. It ends when the control stream closes, on SIGTERM, or when drained and empty.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from collections import Counter
+from typing import Any
+
+from media import control
+from media.dtls import Identity
+from media.errors import ControlError, ExhaustedError, MediaError
+from media.forward import Forwarder
+from media.ice_lite import IceLite
+from media.mux import Mux
+from media.peer import Peer
+from media.room import Room
+from media.sdp import Offer
+
+log = logging.getLogger("media.worker")
+
+TICK_S = 0.02
+MAX_ROOMS = 2000
+MAX_UNSENT_BYTES = 8 << 20
+"""Events the server has not read yet; beyond it the control stream counts as broken and the worker ends."""
+CONFIGURE_DEADLINE_S = 10.0
+STOP_DEADLINE_S = 3.0
+READ_BYTES = 1 << 16
+ERROR_LOG_INTERVAL_S = 5.0
+
+
+class Worker:
+    """Rooms, the mux and the control stream. ``run`` returns when it is over."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.rooms: dict[str, Room] = {}
+        self._ice = IceLite(time.monotonic())
+        self._forwarder = Forwarder()
+        self._identity: Identity | None = None
+        self._mux: Mux | None = None
+        self._config = control.Configure()
+        self._writer: asyncio.StreamWriter | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopped = asyncio.Event()
+        self._draining = False
+        self._logged_at = float("-inf")
+        self.counts: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Serve until stopped."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopped.set)
+        reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            frames = control.FrameReader()
+            waiting = await self._configure(reader, frames)
+            tasks = [
+                loop.create_task(self._commands(reader, frames, waiting), name="media.worker.commands"),
+                loop.create_task(self._beat(), name="media.worker.beat"),
+                loop.create_task(self._ticks(), name="media.worker.ticks"),
+                loop.create_task(self._wait_stopped(), name="media.worker.stop"),
+            ]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        except (ControlError, TimeoutError, ConnectionError) as error:
+            log.error("control stream broken before configuration", extra={"error": type(error).__name__})
+        finally:
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("task ended with an error", extra={"error": type(result).__name__}, exc_info=result)
+            await self._close()
+
+    async def _wait_stopped(self) -> None:
+        await self._stopped.wait()
+
+    async def _configure(self, reader: asyncio.StreamReader, frames: control.FrameReader) -> list[bytes]:
+        async with asyncio.timeout(CONFIGURE_DEADLINE_S):
+            waiting: list[bytes] = []
+            while not waiting:
+                data = await reader.read(READ_BYTES)
+                if not data:
+                    raise ConnectionError("closed")
+                waiting = frames.feed(data)
+        first = control.decode_command(waiting[0])
+        if not isinstance(first, control.Configure):
+            raise ControlError("not_configured")
+        self._config = first
+        if first.cpu is not None:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, {first.cpu})
+        self._identity = Identity()
+        self._mux = Mux(self._forwarder, self._ice, first.bind, first.port, first.announced)
+        self._mux.on_error = self._packet_error  # type: ignore[method-assign]
+        self._mux.start()
+        gc.collect()
+        gc.freeze()
+        self.emit(control.Ready(self._mux.addresses))
+        return waiting[1:]
+
+    # ---- control
+
+    async def _commands(self, reader: asyncio.StreamReader, frames: control.FrameReader, waiting: list[bytes]) -> None:
+        try:
+            while True:
+                for frame in waiting:
+                    self._command(control.decode_command(frame))
+                if self._draining and not self.rooms:
+                    return
+                data = await reader.read(READ_BYTES)
+                if not data:
+                    return
+                waiting = frames.feed(data)
+        except (ControlError, ConnectionError) as error:
+            log.error("control stream broken", extra={"error": str(error)})
+
+    def _command(self, command: control.Command) -> None:
+        if isinstance(command, control.Configure):
+            raise ControlError("configured_twice")
+        try:
+            reply = self._do(command)
+        except MediaError as error:
+            reply = control.Failed(command.request, error.code, error.detail)
+        except Exception:
+            self._packet_error()
+            reply = control.Failed(command.request, "internal", "the media worker could not do this")
+        self._flush()
+        self.emit(reply)
+
+    def _do(self, command: Any) -> control.Reply:
+        if isinstance(command, control.Connect):
+            return control.Connected(command.request, self._room(command.room).connect(command.participant, command.offer))
+        if isinstance(command, control.SetGates):
+            self._room(command.room).set_gates(command.participant, command.sources)
+        elif isinstance(command, control.Disconnect):
+            room = self.rooms.get(command.room)
+            if room is not None:
+                room.disconnect(command.participant)
+        elif isinstance(command, control.CloseRoom):
+            room = self.rooms.pop(command.room, None)
+            if room is not None:
+                room.close()
+        elif isinstance(command, control.Stats):
+            return control.StatsReport(command.request, self._stats(command.room))
+        elif isinstance(command, control.Drain):
+            self._draining = True
+        return control.Done(command.request)
+
+    def _room(self, name: str) -> Room:
+        room = self.rooms.get(name)
+        if room is None:
+            if self._draining:
+                raise ExhaustedError("draining", "no new rooms")
+            if len(self.rooms) >= MAX_ROOMS:
+                raise ExhaustedError("worker_full", f"{MAX_ROOMS} rooms")
+            room = self.rooms[name] = Room(name, self)
+        return room
+
+    def _stats(self, name: str | None) -> dict[str, object]:
+        if name is not None:
+            room = self.rooms.get(name)
+            return room.stats() if room is not None else {}
+        assert self._mux is not None
+        return {
+            "rooms": len(self.rooms),
+            "peers": self._peers,
+            "forwards": self._forwarder.forwards,
+            "protect_refused": self._forwarder.protect_refused,
+            "cpu_s": time.process_time(),
+            "sent": sum(e.batch.sent for e in self._mux.endpoints),
+            "send_dropped": sum(e.batch.dropped for e in self._mux.endpoints),
+            "mux": dict(self._mux.counts),
+            "stun": {verdict.value: count for verdict, count in self._ice.counts.items() if count},
+            "worker": dict(self.counts),
+        }
+
+    @property
+    def _peers(self) -> int:
+        return sum(len(room.peers) for room in self.rooms.values())
+
+    # ---- what rooms need
+
+    def emit(self, event: control.Message) -> None:
+        """Write one message to the server. Never waits: a server that does not read is given up on."""
+        writer = self._writer
+        if writer is None or writer.is_closing():
+            return
+        if writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            log.error("control stream stuck")
+            self._stopped.set()
+            return
+        writer.write(control.encode(event))
+
+    def new_peer(self, room: Room, participant: str, offer: Offer, now: float) -> Peer:
+        assert self._identity is not None
+        assert self._mux is not None
+        if self._peers >= self._config.max_peers:
+            raise ExhaustedError("worker_full", f"{self._config.max_peers} connections")
+        return Peer(
+            room,
+            participant,
+            offer,
+            ice=self._ice,
+            identity=self._identity,
+            candidates=self._mux.addresses,
+            video_codecs=self._config.video_codecs,
+            now=now,
+        )
+
+    def retire(self, peer: Peer) -> None:
+        task = asyncio.get_running_loop().create_task(peer.close(), name="media.peer.close")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    # ---- time
+
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            for room in list(self.rooms.values()):
+                try:
+                    room.tick(now)
+                except Exception:  # one room's trouble is not the others'
+                    self._packet_error()
+            self._flush()
+
+    async def _beat(self) -> None:
+        interval = self._config.heartbeat_interval_s
+        while True:
+            due = time.monotonic() + interval
+            await asyncio.sleep(interval)
+            lag_ms = max(0.0, (time.monotonic() - due) * 1000)
+            self.emit(
+                control.Heartbeat(lag_ms, len(self.rooms), self._peers, self._forwarder.forwards, time.process_time())
+            )
+
+    def _flush(self) -> None:
+        if self._mux is not None:
+            self._mux.flush()
+
+    def _packet_error(self) -> None:
+        """Called while an unexpected exception is handled: counted always, logged now and then."""
+        self.counts["errors"] += 1
+        now = time.monotonic()
+        if now - self._logged_at >= ERROR_LOG_INTERVAL_S:
+            self._logged_at = now
+            log.error("unexpected error on input", extra={"errors": self.counts["errors"]}, exc_info=True)
+
+    async def _close(self) -> None:
+        for room in self.rooms.values():
+            room.close()
+        self.rooms.clear()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=STOP_DEADLINE_S)
+        for task in list(self._closing):
+            task.cancel()
+        if self._mux is not None:
+            self._mux.flush()
+            self._mux.close()
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._writer.wait_closed()
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="media.worker")
+    parser.add_argument("--control-fd", type=int, required=True)
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiortc").setLevel(logging.CRITICAL)
+    sock = socket.socket(fileno=arguments.control_fd)
+    sock.setblocking(False)
+
+    async def serve() -> None:
+        await Worker(sock).run()
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve())
+        return
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
+
+
+if __name__ == "__main__":
+    main()
