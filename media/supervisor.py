@@ -204,7 +204,13 @@ class Supervisor:
                 try:
                     await self._serve(worker, running)
                 finally:
-                    await self._end(worker, running)
+                    # Likewise an end: the process must be waited for.
+                    ending = asyncio.create_task(self._end(worker, running))
+                    try:
+                        await asyncio.shield(ending)
+                    except asyncio.CancelledError:
+                        await ending
+                        raise
             if loop.time() - started >= self._config.backoff_reset_s:
                 pause = self._config.backoff_first_s
             await asyncio.sleep(pause)
