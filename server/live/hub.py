@@ -29,6 +29,7 @@ from server.live.session import LiveSession, Needs
 from server.live.settings import LiveSettings
 from server.signalling.connection import Connection
 from server.signalling.messages import CloseCode, Hello, ParticipantChanged, Slots, SlotView, Speaking
+from server.signalling.protocol import State
 from server.store.ports import Store
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class LiveSessions:
         )
         self._sessions: dict[SessionId, LiveSession] = {}
         self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed)
+        self._greeting: set[Connection] = set()  # sockets that have not said hello
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = False
         media.listen(self)
@@ -75,10 +77,14 @@ class LiveSessions:
     # ------------------------------------------------------------ connections
 
     def new_connection(self) -> Connection:
-        return Connection(ConnectionId(self._make_id(CONNECTION)), self._clock, self.settings.connection)
+        """For a new socket. Its hello deadline runs from now."""
+        connection = Connection(ConnectionId(self._make_id(CONNECTION)), self._clock, self.settings.connection)
+        self._greeting.add(connection)
+        return connection
 
     async def greet(self, connection: Connection, hello: Hello) -> Connection | None:
         """Check the token and seat whoever it is for; see ``connection.Greet``."""
+        self._greeting.discard(connection)
         if self._stopped:
             connection.close(CloseCode.GOING_AWAY)
             return None
@@ -165,6 +171,7 @@ class LiveSessions:
             "participants_away": sum(member.away_since is not None for member in members),
             "participants_active": sum(member.peer == "connected" for member in members),
             "desks": len(self._desks),
+            "greeting": len(self._greeting),
         }
 
     async def recover(self) -> None:
@@ -180,6 +187,10 @@ class LiveSessions:
 
     def tick(self) -> None:
         """Deadlines of everything. Quick."""
+        for connection in list(self._greeting):
+            connection.tick()
+            if connection.state is not State.AWAIT_HELLO:
+                self._greeting.discard(connection)
         self._desks.tick()
         for id, session in list(self._sessions.items()):
             session.tick()
@@ -217,6 +228,9 @@ class LiveSessions:
     async def close(self, deadline_s: float = 5.0) -> None:
         """Everybody is told to come back (``going_away``); what was queued is done first."""
         self._stopped = True
+        for connection in self._greeting:
+            connection.close(CloseCode.GOING_AWAY)
+        self._greeting.clear()
         closing = [session.close(deadline_s) for session in self._sessions.values()]
         await asyncio.gather(*closing, self._desks.close(deadline_s), *self._closing)
         self._sessions.clear()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from server.signalling.connection import Connection, WebSocketPump
-from server.signalling.messages import MAX_FRAME_BYTES, CloseCode, Hello
+from server.signalling.messages import MAX_FRAME_BYTES, Hello
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +47,11 @@ class SignallingEndpoint:
         self._settings = settings or EndpointSettings()
         self._client_address = client_address or (lambda request: request.remote or "")
         self._open: Counter[str] = Counter()
-        self._waiting: set[Connection] = set()
 
     @property
     def sockets(self) -> int:
         """Open now."""
         return self._open.total()
-
-    def tick(self) -> None:
-        """Deadlines of the sockets that have not said hello. Call it as often as ``LiveSessions.tick``."""
-        for connection in list(self._waiting):
-            connection.tick()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """403: a foreign origin. 426: not a WebSocket. 429: too many from this address. 503: too many in all."""
@@ -92,16 +86,8 @@ class SignallingEndpoint:
             if transport is not None:
                 transport.abort()
 
-        async def greet(newcomer: Connection, hello: Hello) -> Connection | None:
-            self._waiting.discard(newcomer)
-            return await self._live.greet(newcomer, hello)
-
         pump = WebSocketPump(socket, connection, abort, write_s=self._settings.write_s, close_s=self._settings.close_s)
-        self._waiting.add(connection)
-        try:
-            await pump.run(greet)
-        finally:
-            self._waiting.discard(connection)
+        await pump.run(self._live.greet)
 
     def _origin_allowed(self, request: web.Request) -> bool:
         """Browsers always say where a page is from; a client without an origin is no browser and brings no cookies."""
@@ -113,8 +99,3 @@ class SignallingEndpoint:
         except ValueError:
             return False
         return parts.scheme in ("http", "https") and parts.netloc != "" and parts.netloc == request.host
-
-    def close(self) -> None:
-        """Those who have not said hello are sent away. ``LiveSessions.close`` does the others."""
-        for connection in list(self._waiting):
-            connection.close(CloseCode.GOING_AWAY)
