@@ -32,8 +32,9 @@ export const WIRE_LIMITS = {
   backoffMs: [150, 500, 1_000, 2_000, 4_000, 8_000],
 } as const;
 
-/** Not worth repeating on a connection that starts anew: the media plane starts anew too, figures are stale. */
-const MOMENTARY: ReadonlySet<ClientBody["type"]> = new Set(["media.offer", "quality.report"]);
+/** True of one moment of one connection: not kept while there is none, not repeated on one that starts anew. Whoever says them
+ *  says them again on `welcome`. */
+const MOMENTARY: ReadonlySet<ClientBody["type"]> = new Set(["media.offer", "track.state", "quality.report"]);
 
 export type WireState = "idle" | "connecting" | "greeting" | "open" | "waiting" | "ended";
 
