@@ -1,0 +1,248 @@
+"""A real media worker process and real aiortc clients on 127.0.0.1, for scenarios.
+
+aioice leaves out 127.0.0.1: ``loopback`` patches the list of host addresses for the time of a test.
+"""
+
+import array
+import asyncio
+import contextlib
+import fractions
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from typing import Any, TypeVar
+
+import aioice.ice
+import av
+from aiortc import (
+    AudioStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
+
+from media import control
+
+T = TypeVar("T")
+DEADLINE_S = 20.0
+
+
+@contextlib.contextmanager
+def loopback(address: str = "127.0.0.1") -> Iterator[None]:
+    """aioice offers exactly this address."""
+    before = aioice.ice.get_host_addresses
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [address]
+    try:
+        yield
+    finally:
+        aioice.ice.get_host_addresses = before
+
+
+class LabWorker:
+    """A worker process spoken to as its supervisor would, with the events it has sent in ``events``."""
+
+    def __init__(self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.process = process
+        self._writer = writer
+        self._reader = reader
+        self._numbers = count(1)
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self.events: list[control.WorkerMessage] = []
+        self._changed = asyncio.Condition()
+        self.address = ("", 0)
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        frames = control.FrameReader()
+        while data := await self._reader.read(65536):
+            for frame in frames.feed(data):
+                message = control.decode_worker_message(frame)
+                request = getattr(message, "request", None)
+                async with self._changed:
+                    if request is not None:
+                        self._waiting.pop(request).set_result(message)
+                    else:
+                        self.events.append(message)
+                        self._changed.notify_all()
+
+    def send(self, message: control.Message) -> None:
+        self._writer.write(control.encode(message))
+
+    async def ask(self, kind: type[Any], *arguments: Any) -> Any:
+        """Send a command and wait for its reply."""
+        number = next(self._numbers)
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        future = self._waiting[number]
+        self.send(kind(number, *arguments))
+        return await asyncio.wait_for(future, DEADLINE_S)
+
+    async def event(self, test: Callable[[Any], T | None], after: int = 0) -> T:
+        """Wait until an event from index ``after`` on makes ``test`` true; returns what ``test`` returned."""
+
+        def found() -> T | None:
+            return next((r for e in self.events[after:] if (r := test(e))), None)
+
+        async with asyncio.timeout(DEADLINE_S), self._changed:
+            while (result := found()) is None:
+                await self._changed.wait()
+            return result
+
+    async def stats(self, room: str | None = "room") -> dict[str, Any]:
+        return (await self.ask(control.Stats, room)).stats
+
+    async def until(self, test: Callable[[dict[str, Any]], bool], room: str | None = "room") -> dict[str, Any]:
+        """Ask for statistics until they satisfy ``test``; each question waits for the answer to the one before."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not test(stats := await self.stats(room)):
+                pass
+            return stats
+
+    async def connect(self, client: "LabClient", room: str = "room") -> None:
+        """Offer, answer, and wait until the worker says connected."""
+        mark = len(self.events)
+        offer = await client.offer()
+        reply = await self.ask(control.Connect, room, client.name, offer)
+        assert isinstance(reply, control.Connected), reply
+        await client.accept(reply.answer)
+        await self.state(client.name, "connected", mark)
+
+    async def state(self, participant: str, state: str, after: int = 0) -> None:
+        await self.event(
+            lambda e: isinstance(e, control.PeerState) and e.participant == participant and e.state == state, after
+        )
+
+    async def gates(self, participant: str, *sources: str, room: str = "room") -> None:
+        assert isinstance(await self.ask(control.SetGates, room, participant, sources), control.Done)
+
+    async def stop(self) -> int:
+        self._writer.close()
+        code = await asyncio.wait_for(self.process.wait(), DEADLINE_S)
+        await asyncio.wait_for(self._task, DEADLINE_S)
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+        return code
+
+
+@contextlib.asynccontextmanager
+async def lab_worker(**configuration: Any) -> AsyncIterator[LabWorker]:
+    """A worker bound to 127.0.0.1 on a free port, stopped afterwards."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "media.worker", "--control-fd", str(theirs.fileno()), pass_fds=[theirs.fileno()]
+        )
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    worker = LabWorker(process, reader, writer)
+    try:
+        worker.send(control.Configure(**{"bind": ("127.0.0.1",), **configuration}))
+        ready = await worker.event(lambda e: e if isinstance(e, control.Ready) else None)
+        worker.address = ready.addresses[0]
+        yield worker
+    finally:
+        if process.returncode is None:
+            await worker.stop()
+
+
+class ColourTrack(VideoStreamTrack):
+    """Frames of one colour, as (Y, U, V)."""
+
+    def __init__(self, colour: tuple[int, int, int], size: tuple[int, int] = (320, 240)) -> None:
+        super().__init__()
+        self._colour = colour
+        self._size = size
+
+    async def recv(self) -> av.VideoFrame:
+        pts, base = await self.next_timestamp()
+        frame = av.VideoFrame(*self._size, "yuv420p")
+        for plane, value in zip(frame.planes, self._colour, strict=True):
+            plane.update(bytes((value,)) * plane.buffer_size)
+        frame.pts, frame.time_base = pts, base
+        return frame
+
+
+def colour_of(frame: av.VideoFrame) -> tuple[int, int, int]:
+    """(Y, U, V) in the middle of a decoded frame."""
+    y, u, v = ((plane, bytes(plane)) for plane in frame.planes)
+    return tuple(data[plane.height // 2 * plane.line_size + plane.width // 2] for plane, data in (y, u, v))  # type: ignore[return-value]
+
+
+def near(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    return all(abs(a - b) < 12 for a, b in zip(one, other, strict=True))
+
+
+def loudness(frame: av.AudioFrame) -> int:
+    """The largest sample of 16-bit audio."""
+    return max(abs(sample) for sample in array.array("h", bytes(frame.planes[0])))
+
+
+class ToneTrack(AudioStreamTrack):
+    """A square wave of moderate loudness; paced as aiortc's silent track is."""
+
+    async def recv(self) -> av.AudioFrame:
+        silent = await super().recv()
+        frame = av.AudioFrame(format="s16", layout="mono", samples=silent.samples)
+        samples = array.array("h", (4000 if at // 10 % 2 else -4000 for at in range(silent.samples))).tobytes()
+        frame.planes[0].update(samples.ljust(frame.planes[0].buffer_size, bytes(1)))
+        frame.pts, frame.sample_rate, frame.time_base = silent.pts, silent.sample_rate, fractions.Fraction(1, silent.sample_rate)
+        return frame
+
+
+class LabClient:
+    """One participant as the pages make it: sends first, then slots to receive in, and the pointer channel."""
+
+    def __init__(
+        self, name: str, *, send: Any = ("audio", "video"), colour: Any = (120, 90, 160), audio_slots: int = 2, video_slots: int = 2
+    ) -> None:
+        self.name = name
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self.tracks: dict[str, Any] = {}
+        self.messages: asyncio.Queue[str] = asyncio.Queue()
+        self.opened = asyncio.Event()
+        if "audio" in send:
+            self.pc.addTransceiver(ToneTrack(), "sendonly")
+        if "video" in send:
+            self.pc.addTransceiver(ColourTrack(colour), "sendonly")
+        if "screen" in send:
+            self.pc.addTransceiver(ColourTrack((200, 90, 40)), "sendonly")
+        self.audio_slots = [self.pc.addTransceiver("audio", "recvonly") for _ in range(audio_slots)]
+        self.video_slots = [self.pc.addTransceiver("video", "recvonly") for _ in range(video_slots)]
+        # after the sections: aiortc closes the transport of a bundle whose channel came first
+        self.channel = self.pc.createDataChannel("pointer", ordered=False, maxRetransmits=0)
+        self.channel.on("message", self.messages.put_nowait)
+        self.channel.on("open", self.opened.set)
+
+    async def offer(self) -> str:
+        if self.pc.localDescription is None:
+            await self.pc.setLocalDescription(await self.pc.createOffer())
+        return str(self.pc.localDescription.sdp)
+
+    async def accept(self, answer: str) -> None:
+        """Take the answer. aiortc looks for candidates in the last section of a bundle: they are repeated there."""
+        lines = answer.splitlines()
+        lines += [line for line in lines if line.startswith("a=candidate:")] + ["a=end-of-candidates", ""]
+        answer = "\r\n".join(lines)
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    def slot(self, mid: str) -> Any:
+        """The track of the slot with this mid."""
+        return next(t.receiver.track for t in self.pc.getTransceivers() if t.mid == mid)
+
+    async def frame(self, mid: str) -> Any:
+        return await asyncio.wait_for(self.slot(mid).recv(), DEADLINE_S)
+
+    async def close(self) -> None:
+        await self.pc.close()
+
+
+def shows(participant: str, publisher: str, source: str) -> Callable[[Any], str | None]:
+    """An event test: the mid of ``participant``'s slot that shows this source."""
+
+    def test(event: Any) -> str | None:
+        if isinstance(event, control.Slots) and event.participant == participant:
+            return next((s.mid for s in event.slots if (s.participant, s.source) == (publisher, source)), None)
+        return None
+
+    return test
