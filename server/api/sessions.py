@@ -52,7 +52,8 @@ async def enter_session(call: Call) -> Reply:
 
 
 async def list_participants(call: Call) -> Reply:
-    return Reply(Participants(participants=await call.context.history.participants(call.where.id)))
+    states = call.context.live.states(call.where.id)
+    return Reply(Participants(participants=await call.context.history.participants(call.where.id, states)))
 
 
 async def remove_participant(call: Call) -> Reply:

@@ -1,11 +1,11 @@
 """What was said, decided and recorded: chat, consents, people, audit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from server.api.bodies import AuditEntryView
 from server.audit.events import AuditEntry
 from server.domain.ids import ParticipantId, SessionId
-from server.domain.model import ChatMessage, Consent, Participant
+from server.domain.model import ChatMessage, Consent, Participant, ParticipantState
 from server.domain.views import ChatMessageView, ParticipantView
 from server.services.sessions import existing
 from server.services.views import consented_sources, message_view, participant_view
@@ -28,13 +28,19 @@ class History:
             await existing(tx, session)
             return await tx.latest_consents(session)
 
-    async def participants(self, session: SessionId) -> list[ParticipantView]:
-        """Everybody who ever was in it, as recorded. ``open`` says that consent stands; raises NotFound."""
+    async def participants(self, session: SessionId, states: Mapping[ParticipantId, ParticipantState]) -> list[ParticipantView]:
+        """Everybody who ever was in it, with the live ``states`` of those who are. Raises NotFound.
+
+        ``open`` says that consent stands; whether they send now is told over signalling only.
+        """
         async with self._store.read() as tx:
             await existing(tx, session)
             people = await tx.list_participants(session)
             consents = await tx.latest_consents(session)
-        return [participant_view(person, open_sources=consented_sources(consents, person.id)) for person in people]
+        return [
+            participant_view(person, open_sources=consented_sources(consents, person.id), state=states.get(person.id))
+            for person in people
+        ]
 
     async def audit(self, *, after: int, limit: int) -> list[AuditEntryView]:
         async with self._store.read() as tx:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId, SessionId, StaffId
-from server.domain.model import Role, Session
+from server.domain.model import ParticipantState, Role, Session
 
 MakeId = Callable[[str], str]  # prefix → a fresh identifier
 
@@ -63,4 +63,8 @@ class Live(Protocol):
 
     def connected(self, session: SessionId) -> frozenset[ParticipantId]:
         """Who has a signalling connection now (places that are being kept count)."""
+        ...
+
+    def states(self, session: SessionId) -> dict[ParticipantId, ParticipantState]:
+        """The live states of those who are here: finer than the stored ones."""
         ...

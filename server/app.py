@@ -1,0 +1,390 @@
+"""The composition root: makes every part, gives each what it needs, and takes all of it down again.
+
+The only file that knows the server and the media plane; it also turns the media package's errors into the server's.
+"""
+
+import asyncio
+import errno
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from media import control
+from media import ports as media_ports
+from media.client import MediaClient
+from media.errors import MediaRefusedError, MediaUnavailableError
+from media.supervisor import SupervisorConfig
+from server import addresses, tls
+from server.api import health, middleware, pages, router
+from server.api.handlers import HANDLERS
+from server.api.idempotency import Idempotency
+from server.auth import keys as auth_keys
+from server.auth.attempts import Throttle
+from server.auth.passwords import Passwords
+from server.auth.throttle import policies
+from server.clock import Clock, SystemClock
+from server.config import Config
+from server.context import CONTEXT, Context
+from server.domain import ids
+from server.errors import ConfigError, MediaPlaneUnavailable
+from server.live.hub import LiveSessions
+from server.live.ports import MediaEvents, MediaPort, MediaRefused, MediaUnavailable, SlotAssignment
+from server.live.settings import LiveSettings
+from server.services.entries import Entries
+from server.services.files import ContentScanner, Files, FileScanner
+from server.services.history import History
+from server.services.invitations import Invitations
+from server.services.keys import ApiKeys
+from server.services.sessions import Sessions
+from server.services.staff import StaffAccounts
+from server.signalling.endpoint import EndpointSettings, SignallingEndpoint
+from server.signalling.messages import FileLimits, MediaLimits
+from server.store.ports import Store
+from server.store.sql import open_store
+from server.telemetry import Metrics
+
+log = structlog.get_logger("server.app")
+HOUSEKEEPING_S = 3600.0
+STOP_S = 1.0  # for each part, one after another; three of them wait for anything foreign
+BACKLOG = 512
+
+
+class MediaPlane(MediaPort, Protocol):
+    """A media port with a life."""
+
+    def ready(self) -> bool: ...
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class _Told:
+    """What the media plane says, in the server's types."""
+
+    def __init__(self, events: MediaEvents) -> None:
+        self._events = events
+        self.on_speaking = events.on_speaking
+        self.on_peer = events.on_peer
+        self.on_track = events.on_track
+        self.on_rooms_lost = events.on_rooms_lost
+
+    def on_slots(self, room: str, participant: str, slots: Sequence[media_ports.SlotAssignment]) -> None:
+        self._events.on_slots(room, participant, [SlotAssignment(slot.mid, slot.participant, slot.source) for slot in slots])
+
+
+class WorkerMedia:
+    """``media.client.MediaClient`` as ``server/live/ports.py: MediaPort``, with the server's errors."""
+
+    def __init__(self, config: Config) -> None:
+        bind = tuple(config.media.bind_addresses) or addresses.own_addresses()
+        self._client = MediaClient(
+            SupervisorConfig(
+                workers=config.media.workers or os.cpu_count() or 1,
+                worker=control.Configure(
+                    bind=bind,
+                    port=config.media.udp_port_base,
+                    announced=tuple(config.media.announced_addresses),
+                    video_codecs=tuple(config.media.video_codecs),
+                ),
+                request_timeout_s=config.media.answer_timeout_s,
+                stop_timeout_s=STOP_S,
+            )
+        )
+
+    def ready(self) -> bool:
+        return bool(self._client.supervisor.ready())
+
+    async def start(self) -> None:
+        """Raises MediaPlaneUnavailable when no worker is ready in time."""
+        try:
+            await self._client.start()
+        except MediaUnavailableError as error:
+            raise MediaPlaneUnavailable("no media worker could be started; see the log") from error
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def listen(self, events: MediaEvents) -> None:
+        self._client.listen(_Told(events))
+
+    async def connect(self, room: str, participant: str, offer_sdp: str) -> str:
+        try:
+            return await self._client.connect(room, participant, offer_sdp)
+        except MediaRefusedError as error:
+            raise MediaRefused(error.code, error.detail) from error
+        except MediaUnavailableError as error:
+            raise MediaUnavailable(error.code) from error
+
+    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+        try:
+            await self._client.set_gates(room, participant, open_sources)
+        except MediaUnavailableError as error:
+            raise MediaUnavailable(error.code) from error
+
+    async def disconnect(self, room: str, participant: str) -> None:
+        try:
+            await self._client.disconnect(room, participant)
+        except MediaUnavailableError as error:
+            raise MediaUnavailable(error.code) from error
+
+    async def close_room(self, room: str) -> None:
+        try:
+            await self._client.close_room(room)
+        except MediaUnavailableError as error:
+            raise MediaUnavailable(error.code) from error
+
+    async def stats(self, room: str) -> Mapping[str, object]:
+        try:
+            return await self._client.stats(room)
+        except MediaUnavailableError as error:
+            raise MediaUnavailable(error.code) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers at ``url``. ``first_passwords``: of the accounts this start has made, shown once."""
+
+    url: str
+    port: int
+    context: Context
+    live: LiveSessions
+    first_passwords: Mapping[str, str]
+
+
+@asynccontextmanager
+async def running(
+    config: Config,
+    *,
+    store: Store | None = None,
+    media: MediaPlane | None = None,
+    clock: Clock | None = None,
+    scanner: FileScanner | None = None,
+    passwords: Passwords | None = None,
+) -> AsyncIterator[Server]:
+    """Everything, up and answering; taken down on leaving. Raises ConfigError, StoreUnavailable, MediaPlaneUnavailable.
+
+    Tests bring a store in memory, a fake media plane, a clock of their own, or cheap passwords; the rest is what serves.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        await asyncio.to_thread(make_folder, config.data_dir)
+        own = await asyncio.to_thread(auth_keys.load_or_create, config.data_dir)
+        ssl_context = await asyncio.to_thread(tls.server_context, config, clock.now())
+        listener = listen(config.host, config.port)
+        stack.callback(listener.close)
+        port = int(listener.getsockname()[1])
+        public_url = config.public_url or local_url(config, port)
+        if store is None:
+            store = await open_store(database_url(config))
+        stack.push_async_callback(store.close)
+        media = media or WorkerMedia(config)
+        passwords = passwords or Passwords()
+        stack.push_async_callback(passwords.close)
+        context, live, endpoint = _compose(config, store, media, clock, own, passwords, scanner, public_url)
+        await asyncio.to_thread(context.files.prepare)
+        await media.start()
+        stack.push_async_callback(media.close)
+        first_passwords = await context.staff.create_first()
+        await live.recover()
+        app = _application(context, endpoint)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(live.close, STOP_S)
+        tasks = [
+            asyncio.create_task(live.run_ticks(), name="live-ticks"),
+            asyncio.create_task(context.metrics.watch_loop(), name="loop-lag"),
+            asyncio.create_task(_keep_house(context), name="housekeeping"),
+        ]
+        stack.push_async_callback(_stop, tasks)
+        await web.SockSite(runner, listener, ssl_context=ssl_context, backlog=BACKLOG).start()
+        log.info("serving", port=port, tls=ssl_context is not None)
+        yield Server(public_url, port, context, live, first_passwords)
+
+
+def _compose(
+    config: Config,
+    store: Store,
+    media: MediaPlane,
+    clock: Clock,
+    own: auth_keys.Secrets,
+    passwords: Passwords,
+    scanner: FileScanner | None,
+    public_url: str,
+) -> tuple[Context, LiveSessions, SignallingEndpoint]:
+    tokens = own.signer(session_lifetime_s=config.tokens.session_s, desk_lifetime_s=config.tokens.desk_s)
+    verifier = own.verifier()
+    limits, throttles = config.limits, config.throttle
+    throttle = Throttle(
+        clock,
+        policies(attempts=throttles.attempts, window_s=throttles.window_s, waiting_joins=throttles.waiting_joins),
+    )
+    sessions = Sessions(store, clock, make_id)
+    invitations = Invitations(store, clock, make_id, code_key=own.code_key, public_url=public_url)
+    entries = Entries(
+        store,
+        clock,
+        make_id,
+        invitations,
+        tokens,
+        max_participants=limits.max_participants,
+        max_waiting=limits.max_waiting,
+        walk_in=config.walk_in,
+    )
+    files = Files(
+        store,
+        clock,
+        make_id,
+        scanner or ContentScanner(),
+        folder=config.data_dir / "files",
+        max_file_bytes=config.files.max_file_bytes,
+        max_session_bytes=config.files.max_session_bytes,
+        media_types=frozenset(config.files.media_types),
+    )
+    live = LiveSessions(
+        store=store,
+        sessions=sessions,
+        entries=entries,
+        verifier=verifier,
+        desk_tokens=tokens,
+        media=media,
+        clock=clock,
+        make_id=make_id,
+        new_key=lambda: secrets.token_urlsafe(24),
+        settings=LiveSettings(
+            media=MediaLimits(audio_slots=config.media.audio_slots, video_slots=config.media.video_slots),
+            files=FileLimits(max_bytes=config.files.max_file_bytes, media_types=list(config.files.media_types)),
+            members=limits.max_participants,
+        ),
+    )
+    endpoint = SignallingEndpoint(
+        live,
+        EndpointSettings(
+            origins=frozenset({public_url, *config.cors_origins}),
+            sockets=limits.max_connections,
+            sockets_per_address=limits.max_connections_per_address,
+        ),
+        lambda request: router.client_address(request, config.trusted_proxies),
+    )
+    metrics = Metrics()
+    for name in ("sessions", "participants", "participants_active", "desks"):
+        metrics.gauge(f"tongping_live_{name}", f"Live {name.replace('_', ' ')} now", partial(_live_number, live, name))
+    metrics.gauge("tongping_connections", "Open signalling sockets", lambda: endpoint.sockets)
+    metrics.gauge("tongping_media_ready", "Whether a media worker answers", lambda: float(media.ready()))
+    context = Context(
+        config=config,
+        clock=clock,
+        store=store,
+        verifier=verifier,
+        sessions=sessions,
+        invitations=invitations,
+        entries=entries,
+        files=files,
+        history=History(store),
+        staff=StaffAccounts(store, clock, make_id, tokens, passwords, throttle),
+        keys=ApiKeys(store, clock, make_id),
+        live=live,
+        throttle=throttle,
+        idempotency=Idempotency(store, clock, secret=own.code_key, keep_s=limits.idempotency_s),
+        metrics=metrics,
+        public_url=public_url,
+        static_dir=Path(config.static_dir) if config.static_dir else STATIC,
+        media_ready=media.ready,
+    )
+    return context, live, endpoint
+
+
+def _live_number(live: LiveSessions, name: str) -> float:
+    return float(live.stats()[name])
+
+
+STATIC = Path(__file__).resolve().parent.parent / "static" / "dist"
+
+
+def _application(context: Context, endpoint: SignallingEndpoint) -> web.Application:
+    app = web.Application(
+        middlewares=[middleware.observe, middleware.preflight, middleware.explain],
+        client_max_size=context.config.limits.max_body_bytes,
+    )
+    app[CONTEXT] = context
+    app.on_response_prepare.append(middleware.add_headers)
+    router.add_routes(app, HANDLERS)
+    app.router.add_get("/api/v1/signal", endpoint.handle, name="signal")
+    health.add_routes(app)
+    pages.add_routes(app)
+    return app
+
+
+def make_id(prefix: str) -> str:
+    return ids.make_id(prefix, secrets.token_bytes(ids.ID_BYTES))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound TCP socket. Raises ConfigError: in use, not ours to take, no such address."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError):
+        raise ConfigError(f"host {host} is not an address of this machine") from None
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    try:
+        return socket.create_server(address[:2], family=family, dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6())
+    except OSError as error:
+        reason = {
+            errno.EADDRINUSE: "is in use: choose another with --port or PORT",
+            errno.EACCES: "may not be used by this user: ports under 1024 need privileges",
+            errno.EADDRNOTAVAIL: "cannot be used: the host is not an address of this machine",
+        }.get(error.errno or 0, f"cannot be used: {error.strerror}")
+        raise ConfigError(f"port {port} on {host} {reason}") from None
+
+
+def local_url(config: Config, port: int) -> str:
+    """Where a browser reaches a server that was not told."""
+    scheme = "https" if config.tls else "http"
+    host = addresses.outside_address() if config.host in {"0.0.0.0", "::", ""} else config.host  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    standard = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{shown}" if port == standard else f"{scheme}://{shown}:{port}"
+
+
+def database_url(config: Config) -> str:
+    return config.database_url or f"sqlite:///{config.data_dir.absolute() / 'tongping.db'}"
+
+
+def make_folder(path: Path) -> None:
+    """Raises ConfigError."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data_dir {path} cannot be made: {error.strerror}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError(f"data_dir {path} cannot be written")
+
+
+async def _keep_house(context: Context) -> None:
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_S)
+        try:
+            await context.idempotency.forget_old()
+        except Exception:
+            log.warning("housekeeping failed", exc_info=True)
+
+
+async def _stop(tasks: list["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def relay_bench(arguments: Sequence[str]) -> int:
+    """``tongping bench relay``; the exit status."""
+    from media.bench import relay
+
+    return relay.main(list(arguments))
