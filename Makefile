@@ -15,7 +15,7 @@ help: ## This list
 	@printf '\nPORT=%s   the port of `make run`\nPYTEST=…     more arguments for `make test`, e.g. PYTEST="tests/unit -k sdp"\n' '$(PORT)'
 
 run: ready ## Install what is missing, build, serve on http://127.0.0.1:$(PORT) and print the links
-	@PORT=$(PORT) exec $(BIN)/tongping serve --port $(PORT)
+	@PORT=$(PORT) exec $(BIN)/tongping serve --demo --port $(PORT)
 
 ready: ## What `make run` does before it serves
 	@$(BOOTSTRAP)
@@ -40,7 +40,8 @@ format: ## Let ruff put the Python sources in order
 types: ## Write static/src/protocol.gen.ts anew from the server's messages
 	@$(BIN)/python -m server.signalling.typescript
 
-bench: ready ## Join time and relay cost, as JSON; the relay's needs Debian's janus
+bench: ## Join time and relay cost, as JSON; the relay's needs Debian's janus
+	@$(BOOTSTRAP) debian venv runtime dev static
 	@sh scripts/bench.sh
 
 screenshots: ## Every real page at 1280 and 390 pixels, Chinese and English, into docs/screenshots
