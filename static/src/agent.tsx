@@ -1,0 +1,10 @@
+import "./styles/all";
+import "./styles/workbench.css";
+import { render } from "preact";
+import { api } from "./core";
+import { AgentApp } from "./pages/agent/App";
+import { startPrefs } from "./ui/prefs";
+
+startPrefs();
+const root = document.getElementById("app");
+if (root) render(<AgentApp api={api} />, root);

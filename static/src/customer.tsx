@@ -1,0 +1,9 @@
+import "./styles/all";
+import { render } from "preact";
+import { api } from "./core";
+import { CustomerApp, secretFrom } from "./pages/customer/App";
+import { startPrefs } from "./ui/prefs";
+
+startPrefs();
+const root = document.getElementById("app");
+if (root) render(<CustomerApp api={api} secret={secretFrom(location)} />, root);

@@ -1,0 +1,39 @@
+/** The words of the pages. A language is one file with the same keys as `en.ts`; `t` fills `{name}` places. */
+import { computed, signal } from "@preact/signals";
+import type { Language } from "../protocol.gen";
+import { en } from "./en";
+import { zh } from "./zh";
+
+export type Key = keyof typeof en;
+export type Words = Readonly<Record<Key, string>>;
+export type Parameters = Readonly<Record<string, string | number>>;
+
+const ALL: Readonly<Record<Language, Words>> = { en, zh };
+export const LANGUAGES: readonly Language[] = ["zh", "en"];
+
+export const language = signal<Language>("zh");
+const words = computed(() => ALL[language.value]);
+
+export function t(key: Key, parameters?: Parameters): string {
+  const text = words.value[key];
+  return parameters ? text.replace(/\{(\w+)\}/g, (whole, name: string) => String(parameters[name] ?? whole)) : text;
+}
+
+/** Whether there are words for a key that was put together at run time, such as `problem.` + code. */
+export function hasWords(key: string): key is Key {
+  return Object.hasOwn(en, key);
+}
+
+export function clockTime(iso: string): string {
+  return new Intl.DateTimeFormat(language.value, { hour: "2-digit", minute: "2-digit", hour12: false }).format(new Date(iso));
+}
+
+export function fileSize(bytes: number): string {
+  const [value, unit] = bytes < 1024 ** 2 ? [Math.max(1, Math.round(bytes / 1024)), "KB"] : [bytes / 1024 ** 2, "MB"];
+  return `${new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }).format(value)} ${unit}`;
+}
+
+/** Seconds as "3 min" or "less than a minute", never a false exactness. */
+export function roughly(seconds: number): string {
+  return seconds < 60 ? t("time.under_minute") : t("time.minutes", { n: Math.round(seconds / 60) });
+}

@@ -1,0 +1,113 @@
+/** A new session, and what comes of it: the link and the code for the customer. */
+import { useSignal } from "@preact/signals";
+import type { NewSession } from "../../core/model";
+import { LANGUAGES, clockTime, language, t } from "../../i18n";
+import type { InvitationCreated, Language, SessionView } from "../../protocol.gen";
+import { Button } from "../../ui/Button";
+import { Choice, CopyField, Notice, TextField } from "../../ui/controls";
+import { roleName } from "../../ui/words";
+import { ContextCard } from "../session/Side";
+
+export function CreateSession(props: { busy: boolean; error: string | null; onCreate: (session: NewSession) => void; onCancel: () => void }) {
+  const form = useSignal<NewSession>({ customerName: "", customerReference: "", reason: "", context: "", language: language.value });
+  const set = (change: Partial<NewSession>) => {
+    form.value = { ...form.value, ...change };
+  };
+  return (
+    <form
+      class="stack page-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!props.busy) props.onCreate(form.value);
+      }}
+    >
+      <h1>{t("create.title")}</h1>
+      <p class="soft">{t("create.under")}</p>
+      {props.error && <Notice kind="bad">{props.error}</Notice>}
+      <div class="two">
+        <TextField label={t("create.name")} value={form.value.customerName} maxLength={80} onInput={(customerName) => set({ customerName })} />
+        <TextField
+          label={t("create.reference")}
+          hint={t("create.reference.hint")}
+          value={form.value.customerReference}
+          maxLength={120}
+          onInput={(customerReference) => set({ customerReference })}
+        />
+      </div>
+      <TextField label={t("create.reason")} value={form.value.reason} maxLength={200} onInput={(reason) => set({ reason })} />
+      <TextField
+        label={t("create.context")}
+        hint={t("create.context.hint")}
+        value={form.value.context}
+        maxLength={4000}
+        lines={5}
+        onInput={(context) => set({ context })}
+      />
+      <Choice
+        label={t("create.language")}
+        value={form.value.language}
+        options={LANGUAGES.map((id) => ({ id, label: t(`language.${id}`) }))}
+        onChange={(id) => set({ language: id as Language })}
+      />
+      <div class="row wrap">
+        <Button look="primary" submit busy={props.busy}>
+          {t("create.go")}
+        </Button>
+        <Button look="plain" onClick={props.onCancel}>
+          {t("cancel")}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** A link and, where there is one, a code; shown this once. */
+export function Invitation({ invitation }: { invitation: InvitationCreated }) {
+  const code = invitation.code;
+  return (
+    <section class="stack invitation">
+      <CopyField label={t("invitation.link", { role: roleName(invitation.role) })} value={new URL(invitation.link, location.origin).href} />
+      {code && <CopyField label={t("invitation.code")} value={code} shown={`${code.slice(0, 3)} ${code.slice(3)}`} big />}
+      <p class="small soft">
+        {t(invitation.uses_allowed === 1 ? "invitation.once" : "invitation.times", { n: invitation.uses_allowed, time: clockTime(invitation.expires_at) })}
+      </p>
+    </section>
+  );
+}
+
+export interface SessionReadyProps {
+  session: SessionView;
+  invitation: InvitationCreated | null;
+  busy: boolean;
+  inviting: boolean;
+  error: string | null;
+  onEnter: () => void;
+  onInvite: () => void;
+}
+
+/** A session that one is not in: its context, its link, the way in. */
+export function SessionReady(props: SessionReadyProps) {
+  const { session } = props;
+  return (
+    <div class="stack page-form">
+      <h1 dir="auto">{session.customer_name || t("sessions.one")}</h1>
+      {props.error && <Notice kind="bad">{props.error}</Notice>}
+      <div class="card">
+        <ContextCard session={session} />
+      </div>
+      {props.invitation ? (
+        <div class="card stack">
+          <h2>{t("ready.send")}</h2>
+          <Invitation invitation={props.invitation} />
+        </div>
+      ) : (
+        <Button busy={props.inviting} onClick={props.onInvite}>
+          {t("ready.invite")}
+        </Button>
+      )}
+      <Button look="primary" wide busy={props.busy} onClick={props.onEnter}>
+        {t("ready.enter")}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,286 @@
+/** The signed-in agent: rail, list, centre. A session fills the centre and brings its own right column. */
+import { FolderOpen, Inbox, Keyboard, Languages, LogOut, Plus, Settings2 } from "lucide-preact";
+import type { LucideIcon } from "lucide-preact";
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { Call, Desk } from "../../core/model";
+import { language, t } from "../../i18n";
+import type { InvitationCreated, SessionView, Site } from "../../protocol.gen";
+import { announce } from "../../ui/announce";
+import { Button } from "../../ui/Button";
+import { Avatar, Notice } from "../../ui/controls";
+import { Confirm } from "../../ui/Dialog";
+import { Logo } from "../../ui/drawings";
+import { chooseLanguage } from "../../ui/prefs";
+import { asProblem, problemText } from "../../ui/problems";
+import { playTone } from "../../ui/tones";
+import { endWords, roleName } from "../../ui/words";
+import { JoinWith } from "../expert/ExpertArrival";
+import { CallView } from "../session/CallView";
+import type { CallViewProps } from "../session/CallView";
+import { useKeys } from "../session/events";
+import { close, give } from "../session/ui";
+import { CreateSession, SessionReady } from "./Create";
+import { KeysDialog, SettingsDialog } from "./Help";
+import { InviteDialog } from "./Invite";
+import { SessionList, WaitingList } from "./Lists";
+
+export type View = { kind: "home" } | { kind: "create" } | { kind: "session"; session: SessionView; invitation: InvitationCreated | null };
+type Open = "none" | "keys" | "settings" | "logout";
+
+export interface WorkbenchProps {
+  desk: Desk;
+  site: Site | null;
+  list?: "waiting" | "sessions";
+  view?: View;
+  callProps?: Partial<CallViewProps>;
+}
+
+function RailButton(props: { icon: LucideIcon; text: string; onClick: () => void; pressed?: boolean; count?: number }) {
+  const Icon = props.icon;
+  return (
+    <button
+      type="button"
+      class="rail-button"
+      aria-pressed={props.pressed}
+      aria-label={props.count ? `${props.text} (${props.count})` : props.text}
+      title={props.text}
+      onClick={props.onClick}
+    >
+      <span class="bar-icon">
+        <Icon size={22} strokeWidth={1.75} aria-hidden />
+        {props.count ? <span class="badge">{props.count}</span> : null}
+      </span>
+      <span class="rail-text">{props.text}</span>
+    </button>
+  );
+}
+
+/** Tells of customers who came to the waiting list since the page was opened. */
+function useArrivals(desk: Desk): void {
+  const before = useRef<Set<string> | null>(null);
+  const waiting = desk.waiting.value;
+  useEffect(() => {
+    const now = new Set(waiting.map((entry) => entry.session));
+    const fresh = before.current && waiting.find((entry) => !before.current?.has(entry.session));
+    before.current = now;
+    if (!fresh) return;
+    announce(t("said.waiting", { name: fresh.customer_name || t("waiting.nameless") }));
+    playTone("ask");
+  }, [waiting]);
+}
+
+/** The agent's own devices: asked once at the start of a session, in the stage's place. */
+function JoinStage({ call }: { call: Call }) {
+  return (
+    <section class="stage">
+      <div class="stage-ask">
+        <div class="card stack">
+          <h2>{t("join.title")}</h2>
+          <JoinWith
+            go={t("join.start")}
+            onJoin={(wishes) => {
+              for (const scope of ["microphone", "camera"] as const) {
+                if (wishes[scope]) give(call, scope);
+                else call.decide(scope, "refused", `${scope}-1`);
+              }
+            }}
+          />
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewProps> | undefined }) {
+  const { call, desk } = props;
+  const asked = call.consents.value.has("microphone") || call.phase.value === "connecting";
+  return (
+    <CallView
+      call={call}
+      variant="agent"
+      {...(asked ? {} : { center: <JoinStage call={call} /> })}
+      dialogs={(ui) => {
+        const session = call.session.value;
+        if (ui.open.value.kind === "invite" && session) return <InviteDialog desk={desk} session={session.id} onClose={() => close(ui)} />;
+        if (ui.open.value.kind === "keys") return <KeysDialog onClose={() => close(ui)} />;
+        return null;
+      }}
+      {...props.callProps}
+    />
+  );
+}
+
+export function Workbench(props: WorkbenchProps) {
+  const { desk } = props;
+  const list = useSignal<"waiting" | "sessions" | "none">(props.list ?? "waiting");
+  const view = useSignal<View>(props.view ?? { kind: "home" });
+  const open = useSignal<Open>("none");
+  const busy = useSignal<string | null>(null);
+  const error = useSignal<string | null>(null);
+  const call = desk.call.value;
+  const inCall = call !== null && call.phase.value !== "ended";
+  const staff = desk.staff.value;
+  useArrivals(desk);
+
+  const guarded = async (name: string, action: () => Promise<void>) => {
+    busy.value = name;
+    error.value = null;
+    try {
+      await action();
+    } catch (problem) {
+      error.value = problemText(asProblem(problem));
+    } finally {
+      busy.value = null;
+    }
+  };
+  const goHome = () => {
+    error.value = null;
+    view.value = { kind: "home" };
+  };
+  const take = (session: string) => void guarded(session, async () => void (await desk.take(session)));
+  const invite = (session: SessionView) =>
+    guarded("invite", async () => {
+      view.value = { kind: "session", session, invitation: await desk.invite(session.id, "customer", session.customer_name) };
+    });
+  const startCreate = () => {
+    error.value = null;
+    view.value = { kind: "create" };
+  };
+  useKeys({ n: startCreate, "?": () => (open.value = "keys") }, !inCall && open.value === "none");
+  useEffect(() => {
+    if (inCall && !matchMedia("(min-width: 1280px)").matches) list.value = "none"; // the stage needs the room
+  }, [inCall]);
+
+  const pick = (next: "waiting" | "sessions") => () => {
+    if (next === "sessions") void desk.refresh().catch(() => undefined); // the list stays as it was; the state line tells of a lost line
+    list.value = list.value === next ? "none" : next;
+  };
+  const shown = view.value;
+  return (
+    <div class={`bench${list.value === "none" ? " no-list" : ""}${inCall ? " in-call" : ""}`}>
+      <nav class="rail" aria-label={t("rail.label")}>
+        <span class="rail-logo">
+          <Logo />
+        </span>
+        <RailButton icon={Inbox} text={t("rail.waiting")} pressed={list.value === "waiting"} count={desk.waiting.value.length} onClick={pick("waiting")} />
+        <RailButton icon={FolderOpen} text={t("rail.sessions")} pressed={list.value === "sessions"} onClick={pick("sessions")} />
+        {!inCall && <RailButton icon={Plus} text={t("rail.new")} onClick={startCreate} />}
+        <span class="grow" />
+        <RailButton icon={Keyboard} text={t("rail.keys")} onClick={() => (open.value = "keys")} />
+        <RailButton icon={Settings2} text={t("rail.settings")} onClick={() => (open.value = "settings")} />
+        <RailButton icon={Languages} text={language.value === "zh" ? "English" : "中文"} onClick={() => chooseLanguage(language.value === "zh" ? "en" : "zh")} />
+        <RailButton icon={LogOut} text={t("rail.logout")} onClick={() => (inCall ? (open.value = "logout") : desk.logout())} />
+      </nav>
+      {list.value !== "none" && (
+        <section class="list" aria-labelledby="list-title">
+          <header class="list-head">
+            <h2 id="list-title">{t(list.value === "waiting" ? "waiting.title" : "sessions.title")}</h2>
+            <span class="row small soft">
+              <Avatar name={staff.name} />
+              <span class="grow">
+                <bdi>{staff.name}</bdi>
+                <br />
+                {roleName(staff.role)} · {t(`desk.${desk.state.value}`)}
+              </span>
+            </span>
+          </header>
+          {desk.state.value === "reconnecting" && <Notice kind="offline">{t("desk.lost")}</Notice>}
+          {desk.state.value === "connecting" ? (
+            <div class="stack tight" role="status" aria-label={t("loading")}>
+              <div class="skeleton tall" />
+              <div class="skeleton tall" />
+            </div>
+          ) : list.value === "waiting" ? (
+            <WaitingList entries={desk.waiting.value} taking={busy.value} inCall={inCall} onTake={take} />
+          ) : (
+            <SessionList
+              sessions={desk.sessions.value}
+              current={call?.session.value?.id ?? null}
+              selected={shown.kind === "session" ? shown.session.id : null}
+              onSelect={(session) => {
+                error.value = null;
+                if (!inCall) view.value = { kind: "session", session, invitation: null };
+              }}
+            />
+          )}
+        </section>
+      )}
+      <main class="bench-main">
+        {inCall ? (
+          <AgentCall key={call.session.value?.id ?? "call"} desk={desk} call={call} callProps={props.callProps} />
+        ) : (
+          <div class="bench-page">
+            {call && (
+              <Notice action={<Button onClick={() => (desk.call.value = null)}>{t("understood")}</Button>}>
+                <strong>{endWords(call.endedBecause.value).title}</strong> {t("bench.ended")}
+              </Notice>
+            )}
+            {shown.kind === "create" ? (
+              <CreateSession
+                busy={busy.value === "create"}
+                error={error.value}
+                onCancel={goHome}
+                onCreate={(session) =>
+                  void guarded("create", async () => {
+                    const created = await desk.create(session);
+                    view.value = { kind: "session", session: created, invitation: null };
+                    await invite(created);
+                  })
+                }
+              />
+            ) : shown.kind === "session" ? (
+              <SessionReady
+                session={shown.session}
+                invitation={shown.invitation}
+                busy={busy.value === "enter"}
+                inviting={busy.value === "invite"}
+                error={error.value}
+                onInvite={() => void invite(shown.session)}
+                onEnter={() =>
+                  void guarded("enter", async () => {
+                    await desk.enter(shown.session.id);
+                    goHome();
+                  })
+                }
+              />
+            ) : (
+              <Home name={staff.name} waiting={desk.waiting.value.length} error={error.value} onCreate={startCreate} />
+            )}
+          </div>
+        )}
+      </main>
+      {open.value === "keys" && <KeysDialog onClose={() => (open.value = "none")} />}
+      {open.value === "settings" && <SettingsDialog onClose={() => (open.value = "none")} />}
+      {open.value === "logout" && (
+        <Confirm
+          title={t("logout.title")}
+          text={t("logout.text")}
+          yes={t("rail.logout")}
+          no={t("cancel")}
+          onNo={() => (open.value = "none")}
+          onYes={() => {
+            open.value = "none";
+            desk.logout();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Home(props: { name: string; waiting: number; error: string | null; onCreate: () => void }) {
+  return (
+    <div class="home stack">
+      <h1>{t("home.title", { name: props.name })}</h1>
+      <p class="soft lead">{props.waiting ? t("home.waiting", { n: props.waiting }) : t("home.nobody")}</p>
+      {props.error && <Notice kind="bad">{props.error}</Notice>}
+      <div class="row wrap">
+        <Button look="primary" icon={Plus} onClick={props.onCreate}>
+          {t("create.title")}
+        </Button>
+      </div>
+      <p class="small soft">{t("home.keys")}</p>
+    </div>
+  );
+}

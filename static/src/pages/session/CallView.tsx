@@ -1,0 +1,83 @@
+/** The session page: top line, stage, panel, bar. Customers, experts and agents see the same thing with other buttons. */
+import type { ComponentChildren } from "preact";
+import type { Call, Layout } from "../../core/model";
+import { t } from "../../i18n";
+import type { Role } from "../../protocol.gen";
+import { Banners } from "./Banners";
+import { Bar, canShareScreen } from "./Bar";
+import { Dialogs } from "./Dialogs";
+import { useCallEvents, useKeys } from "./events";
+import { Side } from "./Side";
+import { Stage } from "./Stage";
+import { TopLine } from "./TopLine";
+import { CallUiContext, toggle, togglePanel, useCallUi } from "./ui";
+import type { CallUi, Open, Panel } from "./ui";
+
+export interface CallViewProps {
+  call: Call;
+  variant: Role;
+  panel?: Panel;
+  open?: Open;
+  layout?: Layout;
+  /** Instead of the stage, for instance the question about one's own devices. */
+  center?: ComponentChildren;
+  /** More in the context panel. */
+  extra?: ComponentChildren;
+  /** Dialogs of the workbench. */
+  dialogs?: (ui: CallUi) => ComponentChildren;
+}
+
+/** A wide screen has room for the context beside the pictures from the start. */
+function firstPanel(variant: Role): Panel {
+  return variant !== "customer" && matchMedia("(min-width: 1024px)").matches ? "context" : "none";
+}
+
+export function CallView(props: CallViewProps) {
+  const { call, variant } = props;
+  const ui = useCallUi(call, variant, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker");
+  useCallEvents(call);
+  const show = (kind: "ask" | "invite" | "keys" | "end" | "leave") => () => {
+    ui.open.value = { kind };
+  };
+  const may = (grant: string) => call.grants.value.has(grant);
+  useKeys(
+    {
+      m: () => toggle(ui, "microphone"),
+      v: () => toggle(ui, "camera"),
+      c: () => togglePanel(ui, "chat"),
+      p: () => togglePanel(ui, "people"),
+      ...(canShareScreen() ? { s: () => toggle(ui, "screen") } : {}),
+      ...(may("ask") ? { a: show("ask") } : {}),
+      ...(may("invite") ? { i: show("invite") } : {}),
+      ...(variant === "agent" ? { "?": show("keys") } : {}),
+    },
+    variant !== "customer" && ui.open.value.kind === "none" && call.asked.value === null,
+  );
+  const connecting = call.phase.value === "connecting";
+  return (
+    <CallUiContext.Provider value={ui}>
+      <div class={`call for-${variant}`}>
+        <TopLine />
+        <div class="call-body">
+          <div class="call-center">
+            <Banners />
+            {props.center ??
+              (connecting ? (
+                <section class="stage" aria-busy="true">
+                  <div class="stage-empty">
+                    <p role="status">{t("connecting")}</p>
+                  </div>
+                </section>
+              ) : (
+                <Stage />
+              ))}
+            <Bar />
+          </div>
+          <Side extra={props.extra} />
+        </div>
+        <Dialogs />
+        {props.dialogs?.(ui)}
+      </div>
+    </CallUiContext.Provider>
+  );
+}

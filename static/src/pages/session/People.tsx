@@ -1,0 +1,79 @@
+/** Who is here, how well their line holds, what they share; remove for those who may. */
+import { Camera, CameraOff, Mic, MicOff, MonitorUp, UserMinus } from "lucide-preact";
+import type { LucideIcon } from "lucide-preact";
+import { t } from "../../i18n";
+import type { ParticipantView, Source } from "../../protocol.gen";
+import { IconButton } from "../../ui/Button";
+import { Avatar } from "../../ui/controls";
+import { roleName } from "../../ui/words";
+import { QualityMark } from "./Quality";
+import { isShown, trackOf, useCall } from "./ui";
+
+const SOURCES: readonly [Source, LucideIcon, LucideIcon][] = [
+  ["microphone", Mic, MicOff],
+  ["camera", Camera, CameraOff],
+  ["screen", MonitorUp, MonitorUp],
+];
+
+function state(person: ParticipantView, source: Source): "on" | "off" | "held" {
+  if (isShown(person, source)) return "on";
+  return trackOf(person, source)?.on ? "held" : "off"; // sent, but no consent on record: held back at the relay
+}
+
+export function Person({ person, self = false }: { person: ParticipantView; self?: boolean }) {
+  const ui = useCall();
+  const quality = ui.call.quality.value.get(person.id);
+  const name = person.name || roleName(person.role);
+  return (
+    <li class="person">
+      <Avatar name={name} />
+      <div class="grow">
+        <div class="person-name">
+          <bdi>{name}</bdi> {self && <span class="soft">({t("you")})</span>}
+        </div>
+        <div class="small soft row wrap">
+          <span>{roleName(person.role)}</span>
+          {person.state === "disconnected" ? <span class="chip warn">{t("tile.lost")}</span> : quality && <QualityMark info={quality} words />}
+        </div>
+        <ul class="person-sources" aria-label={t("people.shares")}>
+          {SOURCES.map(([source, On, Off]) => {
+            const now = state(person, source);
+            if (source === "screen" && now === "off") return null;
+            const Icon = now === "on" ? On : Off;
+            return (
+              <li key={source} class={`chip${now === "on" ? " live" : ""}`}>
+                <Icon size={16} strokeWidth={1.75} aria-hidden />
+                {t(`people.${now}`, { source: t(`source.${source}.short`) })}
+              </li>
+            );
+          })}
+        </ul>
+      </div>
+      {!self && ui.call.grants.value.has("participant.remove") && (
+        <IconButton
+          icon={UserMinus}
+          look="danger-plain"
+          label={t("remove.label", { name })}
+          onClick={() => {
+            ui.open.value = { kind: "remove", person };
+          }}
+        />
+      )}
+    </li>
+  );
+}
+
+export function People() {
+  const { call } = useCall();
+  const me = call.me.value;
+  return (
+    <ul class="people">
+      {me && <Person person={me} self />}
+      {call.others.value
+        .filter((person) => person.state !== "left")
+        .map((person) => (
+          <Person key={person.id} person={person} />
+        ))}
+    </ul>
+  );
+}

@@ -1,0 +1,108 @@
+/** The panel beside the stage on a wide screen, a sheet over it on a phone. */
+import { X } from "lucide-preact";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { t } from "../../i18n";
+import type { SessionView } from "../../protocol.gen";
+import { IconButton } from "../../ui/Button";
+import { Chat } from "./Chat";
+import { People } from "./People";
+import { useCall } from "./ui";
+import type { Panel } from "./ui";
+
+/** What an expert or an agent should know before speaking. */
+export function ContextCard({ session }: { session: SessionView }) {
+  const rows = [
+    [t("context.name"), session.customer_name],
+    [t("context.reference"), session.customer_reference],
+    [t("context.language"), t(`language.${session.language}`)],
+    [t("context.reason"), session.reason],
+  ] as const;
+  return (
+    <section class="stack context" aria-label={t("context.title")}>
+      <dl class="facts">
+        {rows
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd dir="auto">{value}</dd>
+            </div>
+          ))}
+      </dl>
+      <h3>{t("context.summary")}</h3>
+      {session.context ? (
+        <p class="prose" dir="auto">
+          {session.context}
+        </p>
+      ) : (
+        <p class="soft">{t("context.none")}</p>
+      )}
+    </section>
+  );
+}
+
+export function Side({ extra }: { extra?: ComponentChildren }) {
+  const ui = useCall();
+  const box = useRef<HTMLElement>(null);
+  const panel = ui.panel.value;
+  const session = ui.call.session.value;
+  useEffect(() => {
+    if (panel !== "none" && panel !== "context") box.current?.focus({ preventScroll: true });
+  }, [panel]);
+  if (panel === "none") return null;
+  const tabs: Panel[] = ui.variant === "customer" ? [] : ["context", "people", "chat"];
+  return (
+    <aside
+      ref={box}
+      class="side"
+      tabIndex={-1}
+      aria-label={t(`panel.${panel}`)}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") ui.panel.value = "none";
+      }}
+    >
+      <div class="side-head">
+        {tabs.length ? (
+          <div class="tabs" role="group" aria-label={t("panel.tabs")}>
+            {tabs.map((tab) => (
+              <button
+                key={tab}
+                type="button"
+                class="tab"
+                aria-pressed={tab === panel}
+                onClick={() => {
+                  ui.panel.value = tab;
+                }}
+              >
+                {t(`panel.${tab}`)}
+                {tab === "chat" && ui.call.unread.value > 0 && <span class="badge still">{ui.call.unread.value}</span>}
+              </button>
+            ))}
+          </div>
+        ) : (
+          <h2 class="grow">{t(`panel.${panel}`)}</h2>
+        )}
+        <IconButton
+          icon={X}
+          label={t("close")}
+          onClick={() => {
+            ui.panel.value = "none";
+          }}
+        />
+      </div>
+      {panel === "chat" && <Chat call={ui.call} />}
+      {panel === "people" && (
+        <div class="side-body">
+          <People />
+        </div>
+      )}
+      {panel === "context" && (
+        <div class="side-body">
+          {session ? <ContextCard session={session} /> : <div class="skeleton tall" />}
+          {extra}
+        </div>
+      )}
+    </aside>
+  );
+}

@@ -1,0 +1,87 @@
+/** The pictures: one large with a strip of the rest, or all the same size. */
+import { useRef } from "preact/hooks";
+import { t } from "../../i18n";
+import type { ParticipantId, ParticipantView } from "../../protocol.gen";
+import { Voice } from "../../ui/Video";
+import { SelfPicture, SelfView } from "./SelfView";
+import { Tile } from "./Tile";
+import { isShown, useCall } from "./ui";
+import type { CallUi } from "./ui";
+
+interface Shown {
+  key: string;
+  person: ParticipantView;
+  screen: boolean;
+}
+
+/** Screens first, then people in the order they came. */
+function pictures(others: readonly ParticipantView[]): Shown[] {
+  const present = others.filter((person) => person.state !== "left");
+  return [
+    ...present.filter((person) => isShown(person, "screen")).map((person) => ({ key: `${person.id}-screen`, person, screen: true })),
+    ...present.map((person) => ({ key: person.id, person, screen: false })),
+  ];
+}
+
+/** Who is large: a screen, else whoever spoke last, else the agent (for a customer) or the customer. */
+function useMain(ui: CallUi, shown: readonly Shown[]): Shown | undefined {
+  const last = useRef<ParticipantId | null>(null);
+  const screen = shown.find((item) => item.screen);
+  const speakers = [...ui.call.speaking.value];
+  const speaker = shown.find((item) => !item.screen && speakers.includes(item.person.id) && !speakers.includes(last.current ?? ""));
+  if (speaker) last.current = speaker.person.id;
+  const wanted = ui.variant === "customer" ? "agent" : "customer";
+  return (
+    screen ??
+    shown.find((item) => item.person.id === last.current) ??
+    shown.find((item) => item.person.role === wanted) ??
+    shown[0]
+  );
+}
+
+export function Stage() {
+  const ui = useCall();
+  const { call } = ui;
+  const shown = pictures(call.others.value);
+  const main = useMain(ui, shown);
+  const rest = shown.filter((item) => item !== main);
+  const grid = ui.layout.value === "grid" && shown.length > 1;
+  return (
+    <section class="stage" aria-label={t("stage.label")}>
+      {call.remote.value
+        .filter((track) => track.source === "microphone")
+        .map((track) => (
+          <Voice key={`${track.participant}-voice`} stream={track.stream} speaker={call.devices.speaker.value} />
+        ))}
+      {!main ? (
+        <div class="stage-empty">
+          <p>{t(ui.variant === "customer" ? "stage.nobody.customer" : "stage.nobody")}</p>
+          <SelfView />
+        </div>
+      ) : grid ? (
+        <div class={`tiles n${Math.min(shown.length + 1, 12)}`}>
+          {shown.map((item) => (
+            <Tile key={item.key} person={item.person} screen={item.screen} />
+          ))}
+          <figure class="tile">
+            <SelfPicture />
+          </figure>
+        </div>
+      ) : (
+        <>
+          <div class="stage-main">
+            <Tile key={main.key} person={main.person} screen={main.screen} main videoRef={ui.mainVideo} />
+            <SelfView />
+          </div>
+          {rest.length > 0 && (
+            <div class="strip" role="group" tabIndex={0} aria-label={t("stage.strip")}>
+              {rest.map((item) => (
+                <Tile key={item.key} person={item.person} screen={item.screen} />
+              ))}
+            </div>
+          )}
+        </>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,73 @@
+/** The permanent line: who is here, what you share, and Stop next to it. */
+import { Camera, CirclePause, CirclePlay, CircleStop, MicOff, MonitorUp, ShieldCheck, Users } from "lucide-preact";
+import { t } from "../../i18n";
+import { Button } from "../../ui/Button";
+import { QualityMark } from "./Quality";
+import { isOn, isShown, togglePanel, useCall } from "./ui";
+
+export function TopLine() {
+  const ui = useCall();
+  const { call } = ui;
+  const others = call.others.value;
+  const me = call.me.value;
+  const first = others.find((person) => person.role === (ui.variant === "customer" ? "agent" : "customer")) ?? others[0];
+  const mine = me ? call.quality.value.get(me.id) : undefined;
+  const presenting = others.filter((person) => isShown(person, "screen"));
+  const camera = isOn(call, "camera");
+  const microphone = isOn(call, "microphone");
+  const share = camera ? (microphone ? "both" : "camera") : microphone ? "microphone" : "nothing";
+  return (
+    <header class="top">
+      <button type="button" class="top-people" aria-expanded={ui.panel.value === "people"} onClick={() => togglePanel(ui, "people")}>
+        <Users size={20} strokeWidth={1.75} aria-hidden />
+        <span class="one-line">
+          {first ? (
+            <>
+              <bdi>{first.name || t(`role.${first.role}`)}</bdi> <span class="soft">{t(`role.${first.role}`)}</span>
+              {others.length > 1 && <span class="soft"> {t("top.more", { n: others.length - 1 })}</span>}
+            </>
+          ) : (
+            t("top.alone")
+          )}
+        </span>
+      </button>
+      <button
+        type="button"
+        class="top-share"
+        onClick={() => {
+          ui.open.value = { kind: "sharing" };
+        }}
+      >
+        {camera ? <Camera size={18} strokeWidth={1.75} aria-hidden /> : microphone ? <ShieldCheck size={18} strokeWidth={1.75} aria-hidden /> : <MicOff size={18} strokeWidth={1.75} aria-hidden />}
+        <span class="one-line">{t(`top.share.${share}`)}</span>
+      </button>
+      {mine && <QualityMark info={mine} words />}
+      {call.screen.value !== "off" && <ScreenLine />}
+      {presenting.map((person) => (
+        <p key={person.id} class="top-screen seen">
+          <MonitorUp size={20} strokeWidth={1.75} aria-hidden />
+          <span class="grow">{t("top.sees", { name: person.name })}</span>
+        </p>
+      ))}
+    </header>
+  );
+}
+
+function ScreenLine() {
+  const { call } = useCall();
+  const paused = call.screen.value === "paused";
+  return (
+    <div class="top-screen">
+      <MonitorUp size={20} strokeWidth={1.75} aria-hidden />
+      <span class="grow" role="status">
+        {paused ? t("top.screen.paused") : t("top.screen.on")}
+      </span>
+      <Button icon={paused ? CirclePlay : CirclePause} onClick={() => call.pauseScreen(!paused)}>
+        {t(paused ? "screen.resume" : "screen.pause")}
+      </Button>
+      <Button icon={CircleStop} look="danger" onClick={() => call.stopScreen()}>
+        {t("screen.stop")}
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,103 @@
+/** The page's own state in a call: what is open. Nothing here is known to the server. */
+import { signal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext, useMemo } from "preact/hooks";
+import type { Call, Layout } from "../../core/model";
+import type { ParticipantId, ParticipantView, Role, Source, TrackView } from "../../protocol.gen";
+import type { AskedScope } from "../../ui/ConsentCard";
+import { WORDING } from "../../ui/ConsentCard";
+
+export type Panel = "none" | "chat" | "people" | "context";
+export type Open =
+  | { kind: "none" }
+  | { kind: "consent"; scope: AskedScope }
+  | { kind: "sharing" | "more" | "devices" | "leave" | "end" | "invite" | "keys" | "ask" }
+  | { kind: "remove"; person: ParticipantView };
+
+export interface CallUi {
+  readonly call: Call;
+  readonly variant: Role;
+  readonly panel: Signal<Panel>;
+  readonly open: Signal<Open>;
+  readonly layout: Signal<Layout>;
+  readonly mainVideo: { current: HTMLVideoElement | null };
+}
+
+export const CallUiContext = createContext<CallUi | null>(null);
+
+export function useCall(): CallUi {
+  const ui = useContext(CallUiContext);
+  if (!ui) throw new Error("useCall outside of a CallView");
+  return ui;
+}
+
+export function useCallUi(call: Call, variant: Role, panel: Panel, open: Open, layout: Layout): CallUi {
+  return useMemo(
+    () => ({ call, variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null } }),
+    [call, variant],
+  );
+}
+
+export function close(ui: CallUi): void {
+  ui.open.value = { kind: "none" };
+}
+
+export function togglePanel(ui: CallUi, panel: Panel): void {
+  ui.panel.value = ui.panel.value === panel ? "none" : panel;
+}
+
+export function trackOf(person: ParticipantView, source: Source): TrackView | undefined {
+  return person.tracks.find((track) => track.source === source);
+}
+
+/** Sends it, and the relay lets it through. */
+export function isShown(person: ParticipantView, source: Source): boolean {
+  const track = trackOf(person, source);
+  return track !== undefined && track.on && track.open;
+}
+
+export function streamOf(call: Call, participant: ParticipantId, source: Source): MediaStream | null {
+  return call.remote.value.find((track) => track.participant === participant && track.source === source)?.stream ?? null;
+}
+
+export function isOn(call: Call, scope: AskedScope): boolean {
+  if (scope === "screen") return call.screen.value !== "off";
+  if (call.consents.value.get(scope) !== "given") return false;
+  return scope === "camera" ? call.devices.cameraOn.value : call.devices.microphoneOn.value;
+}
+
+/** Turns a source on or off; asks for the consent first where it is not on record. */
+export function toggle(ui: CallUi, scope: AskedScope): void {
+  const { call } = ui;
+  if (isOn(call, scope)) {
+    turnOff(call, scope);
+  } else if (call.consents.value.get(scope) === "given" && scope !== "screen") {
+    void turnOn(call, scope);
+  } else {
+    ui.open.value = { kind: "consent", scope }; // a screen is asked for every time: it can hold anything
+  }
+}
+
+export async function turnOn(call: Call, scope: AskedScope): Promise<void> {
+  if (scope === "microphone") await call.setMicrophone(true);
+  else if (scope === "camera") await call.setCamera(true);
+  else await call.shareScreen();
+}
+
+function turnOff(call: Call, scope: AskedScope): void {
+  if (scope === "microphone") void call.setMicrophone(false);
+  else if (scope === "camera") void call.setCamera(false);
+  else call.stopScreen();
+}
+
+/** The consent itself is taken back: the relay cuts, the device is let go. */
+export function withdraw(call: Call, scope: AskedScope): void {
+  call.decide(scope, "withdrawn", WORDING[scope]);
+  turnOff(call, scope);
+}
+
+export function give(call: Call, scope: AskedScope): void {
+  call.decide(scope, "given", WORDING[scope]);
+  void turnOn(call, scope);
+}

@@ -1,0 +1,280 @@
+/** Models for the stories: real signals, actions that only change them. */
+import { signal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
+import type { Api, Call, Desk, Devices, FileUpload, QualityInfo, RemoteTrack } from "../core/model";
+import { language } from "../i18n";
+import type {
+  ChatMessageView,
+  ConsentDecision,
+  ConsentScope,
+  InvitationCreated,
+  InvitationPreview,
+  ParticipantView,
+  Role,
+  SessionView,
+  Site,
+  Source,
+  TrackView,
+  WaitingEntry,
+} from "../protocol.gen";
+import { faceStream, screenStream } from "./face";
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] extends { readonly value: infer V } ? Signal<V> : T[K] };
+export type FakeDevices = Writable<Devices>;
+export type FakeCall = Omit<Writable<Call>, "devices"> & { devices: FakeDevices };
+export type FakeDesk = Writable<Desk>;
+
+export const zh = () => language.value === "zh";
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+const settled = () => Promise.resolve();
+
+export const NAMES = {
+  agent: () => (zh() ? "李静" : "Jing Li"),
+  customer: () => (zh() ? "王建国" : "Jianguo Wang"),
+  expert: () => (zh() ? "陈思远" : "Dr Siyuan Chen"),
+  long: () => (zh() ? "阿卜杜拉·本·穆罕默德·阿勒萨巴赫·海外高净值客户服务中心" : "Donaudampfschifffahrtsgesellschaftskapitän Maximilian-Alexander von Hohenzollern-Sigmaringen"),
+  arabic: () => "عبد الرحمن بن محمد الهاشمي",
+};
+
+export function site(): Site {
+  return { bank_name: { zh: "远江银行", en: "Yuanjiang Bank" }, version: "0.1.0", walk_in: true, max_file_bytes: 20 * 1024 ** 2, development: true };
+}
+
+export function session(change: Partial<SessionView> = {}): SessionView {
+  return {
+    id: "SE_4f9c27a1e5b84d0f9a3c6e7712d0b8aa",
+    kind: "video",
+    status: "open",
+    language: language.value,
+    customer_name: NAMES.customer(),
+    customer_reference: "CIF 8842 1907",
+    reason: zh() ? "银行卡丢失，需要挂失" : "Lost bank card, wants it blocked",
+    context: zh()
+      ? "客户今天上午在菜市场遗失借记卡（尾号 2207），尚未发现异常交易。年龄 71 岁，普通话，听力稍弱，请放慢语速。需确认：是否同时更换预留手机号。"
+      : "The customer lost a debit card (ending 2207) at the market this morning; no unknown payments so far. Aged 71, hard of hearing: please speak slowly. To settle: whether the registered phone number changes too.",
+    created_at: ago(384),
+    waiting_since: null,
+    ended_at: null,
+    end_reason: "",
+    ...change,
+  };
+}
+
+export function tracks(...shown: Source[]): TrackView[] {
+  return (["microphone", "camera", "screen"] as const).map((source) => ({ source, on: shown.includes(source), open: shown.includes(source) }));
+}
+
+export function person(id: string, role: Role, name: string, shown: Source[] = ["microphone", "camera"], change: Partial<ParticipantView> = {}): ParticipantView {
+  return { id, role, name, state: "active", tracks: tracks(...shown), ...change };
+}
+
+const FACES = { customer: "customer", agent: "agent", expert: "expert", supervisor: "second", service: "second" } as const;
+
+export function remoteOf(people: readonly ParticipantView[]): RemoteTrack[] {
+  return people.flatMap((item) =>
+    item.tracks
+      .filter((track) => track.on && track.open && track.source !== "microphone")
+      .map((track) => ({ participant: item.id, source: track.source, stream: track.source === "screen" ? screenStream() : faceStream(FACES[item.role]) })),
+  );
+}
+
+export function message(number: number, by: ParticipantView, text: string, file: ChatMessageView["file"] = null): ChatMessageView {
+  return { id: `ME_${number}`, number, participant: by.id, name: by.name, role: by.role, client_id: `c${number}`, text, file, sent_at: ago(300 - number * 20) };
+}
+
+export function fakeDevices(change: Partial<{ [K in keyof Devices]: Devices[K] extends { readonly value: infer V } ? V : never }> = {}, face: "customer" | "agent" | "expert" = "customer"): FakeDevices {
+  const cameraOn = signal(change.cameraOn ?? true);
+  const microphoneOn = signal(change.microphoneOn ?? true);
+  const recording = signal<"idle" | "recording" | "playing">(change.recording ?? "idle");
+  const chosen = { camera: signal<string | null>("c1"), microphone: signal<string | null>("m1"), speaker: signal<string | null>("s1") };
+  return {
+    cameras: signal(change.cameras ?? [{ id: "c1", label: "FaceTime HD Camera" }, { id: "c2", label: "Logitech BRIO" }]),
+    microphones: signal(change.microphones ?? [{ id: "m1", label: "MacBook Pro Microphone" }]),
+    speakers: signal(change.speakers ?? [{ id: "s1", label: "MacBook Pro Speakers" }]),
+    ...chosen,
+    cameraOn,
+    microphoneOn,
+    cameraProblem: signal(change.cameraProblem ?? null),
+    microphoneProblem: signal(change.microphoneProblem ?? null),
+    preview: signal(change.preview === undefined ? faceStream(face) : change.preview),
+    level: signal(change.level ?? 0.55),
+    recording,
+    start: settled,
+    setCamera: async (on) => void (cameraOn.value = on),
+    setMicrophone: async (on) => void (microphoneOn.value = on),
+    chooseCamera: async (id) => void (chosen.camera.value = id),
+    chooseMicrophone: async (id) => void (chosen.microphone.value = id),
+    chooseSpeaker: async (id) => void (chosen.speaker.value = id),
+    recordAndPlay: async () => void (recording.value = "recording"),
+    testSpeaker: settled,
+    stop: () => undefined,
+  };
+}
+
+export interface CallSetting {
+  me?: ParticipantView;
+  others?: ParticipantView[];
+  phase?: Call["phase"]["value"];
+  ended?: Call["endedBecause"]["value"];
+  session?: SessionView | null;
+  grants?: string[];
+  speaking?: string[];
+  consents?: [ConsentScope, ConsentDecision][];
+  chat?: ChatMessageView[];
+  unread?: number;
+  seen?: [string, number][];
+  uploads?: FileUpload[];
+  quality?: [string, QualityInfo["level"]][];
+  asked?: { by: string; source: Source } | null;
+  queue?: Call["queue"]["value"];
+  mediaState?: Call["mediaState"]["value"];
+  screen?: Call["screen"]["value"];
+  saver?: Call["saver"]["value"];
+  failure?: string | null;
+  devices?: FakeDevices;
+}
+
+const QUALITY: Record<QualityInfo["level"], QualityInfo> = {
+  good: { level: "good", rttMs: 38, lossPermille: 1 },
+  fair: { level: "fair", rttMs: 140, lossPermille: 24 },
+  poor: { level: "poor", rttMs: 460, lossPermille: 110 },
+};
+
+const BOTH: [ConsentScope, ConsentDecision][] = [
+  ["microphone", "given"],
+  ["camera", "given"],
+];
+
+const LEAD = ["publish.microphone", "publish.camera", "publish.screen", "subscribe", "chat", "ask", "participant.remove", "session.read", "session.end", "invite"];
+
+export function fakeCall(setting: CallSetting = {}): FakeCall {
+  const me = setting.me ?? person("PA_me", "customer", NAMES.customer());
+  const others = setting.others ?? [person("PA_agent", "agent", NAMES.agent())];
+  const face = me.role === "agent" || me.role === "expert" ? me.role : "customer";
+  const devices = setting.devices ?? fakeDevices({}, face);
+  const consents = signal<ReadonlyMap<ConsentScope, ConsentDecision>>(new Map(setting.consents ?? BOTH));
+  const chat = signal(setting.chat ?? []);
+  const phase = signal(setting.phase ?? "live");
+  const endedBecause = signal(setting.ended ?? null);
+  const screen = signal<Call["screen"]["value"]>(setting.screen ?? "off");
+  const saver = signal(setting.saver ?? "full");
+  const failure = signal<string | null>(setting.failure ?? null);
+  const asked = signal(setting.asked ?? null);
+  const people = signal(others);
+  const unread = signal(setting.unread ?? 0);
+  const end = (why: NonNullable<CallSetting["ended"]>) => {
+    endedBecause.value = why;
+    phase.value = "ended";
+  };
+  return {
+    phase,
+    endedBecause,
+    session: signal(setting.session === undefined ? session() : setting.session),
+    me: signal(me),
+    grants: signal(new Set(setting.grants ?? (me.role === "agent" ? LEAD : ["chat", "session.end"]))),
+    others: people,
+    remote: signal(remoteOf(others)),
+    speaking: signal(new Set(setting.speaking ?? [])),
+    consents,
+    chat,
+    unread,
+    seen: signal(new Map(setting.seen ?? [])),
+    uploads: signal(setting.uploads ?? []),
+    quality: signal(new Map((setting.quality ?? [["PA_me", "good"]]).map(([id, level]) => [id, QUALITY[level]]))),
+    asked,
+    queue: signal(setting.queue ?? null),
+    mediaState: signal(setting.mediaState ?? "connected"),
+    screen,
+    screenPreview: signal(null),
+    saver,
+    failure,
+    devices,
+    decide: (scope, decision) => void (consents.value = new Map(consents.value).set(scope, decision)),
+    setMicrophone: (on) => devices.setMicrophone(on),
+    setCamera: (on) => devices.setCamera(on),
+    shareScreen: async () => {
+      screen.value = "on";
+      return true;
+    },
+    pauseScreen: (paused) => void (screen.value = paused ? "paused" : "on"),
+    stopScreen: () => void (screen.value = "off"),
+    setSaver: (next) => void (saver.value = next),
+    say: (text) => void (chat.value = [...chat.value, message(chat.value.length + 1, me, text)]),
+    sendFile: settled,
+    fileUrl: async () => URL.createObjectURL(new Blob(["story"])),
+    markRead: () => void (unread.value = 0),
+    ask: () => undefined,
+    answerAsk: () => void (asked.value = null),
+    remove: (id) => void (people.value = people.value.filter((item) => item.id !== id)),
+    endSession: () => end("session_ended"),
+    leave: () => end("left"),
+    retry: () => void (phase.value = "live"),
+    clearFailure: () => void (failure.value = null),
+  };
+}
+
+export function waiting(): WaitingEntry[] {
+  const entry = (number: number, name: string, reason: string, seconds: number, connected = true): WaitingEntry => ({
+    session: `SE_w${number}`,
+    customer_name: name,
+    reason,
+    language: number % 2 ? "zh" : "en",
+    waiting_since: ago(seconds),
+    connected,
+  });
+  return zh()
+    ? [entry(1, "王建国", "银行卡丢失或被盗", 412), entry(2, "刘桂芳", "忘记密码", 187), entry(3, "", "更换手机号，旧号码已经停用，收不到验证码", 64, false)]
+    : [entry(1, "Jianguo Wang", "A lost or stolen card", 412), entry(2, "Maria Okonkwo", "A forgotten password", 187), entry(3, "", "A new phone number; the old one is gone and codes do not arrive any more", 64, false)];
+}
+
+export function invitation(role: Role, name: string): InvitationCreated {
+  const secret = "x7Qk2mVd9TzLr4WbYc8NsA";
+  return { id: "IN_1", role, name, link: `https://bank.example/j/${secret}`, code: role === "customer" ? "482913" : null, uses_allowed: 1, expires_at: "2030-01-01T10:30:00Z" };
+}
+
+export function preview(change: Partial<InvitationPreview> = {}): InvitationPreview {
+  return {
+    role: "customer",
+    name: NAMES.customer(),
+    invited_by: NAMES.agent(),
+    kind: "video",
+    language: language.value,
+    context: "",
+    expires_at: "2030-01-01T10:30:00Z",
+    ...change,
+  };
+}
+
+export function fakeDesk(setting: { waiting?: WaitingEntry[]; sessions?: SessionView[]; call?: FakeCall; state?: Desk["state"]["value"] } = {}): FakeDesk {
+  const call = signal<Call | null>(setting.call ?? null);
+  const enter = async () => {
+    call.value = fakeCall({ me: person("PA_me", "agent", NAMES.agent()), others: [person("PA_c", "customer", NAMES.customer())], consents: [] });
+    return call.value;
+  };
+  return {
+    staff: signal({ id: "ST_1", username: "jing.li", name: NAMES.agent(), role: "agent", disabled: false }),
+    state: signal(setting.state ?? "live"),
+    waiting: signal(setting.waiting ?? waiting()),
+    sessions: signal(setting.sessions ?? [session(), session({ id: "SE_91aa30b7", customer_name: zh() ? "赵敏" : "Min Zhao", reason: zh() ? "更换手机号" : "A new phone number" })]),
+    call,
+    refresh: settled,
+    create: async (fresh) => session({ id: "SE_new", customer_name: fresh.customerName, reason: fresh.reason, context: fresh.context }),
+    enter,
+    take: enter,
+    invite: async (_session, role, name) => invitation(role, name),
+    logout: () => undefined,
+  };
+}
+
+/** Every way in works at once; the stories of errors show the page's parts directly. */
+export function fakeApi(): Api {
+  return {
+    site: async () => site(),
+    inspect: async () => preview(),
+    redeem: async () => fakeCall({ consents: [], devices: fakeDevices({ preview: null }) }),
+    joinWaiting: async () => fakeCall({ phase: "waiting", others: [], consents: [], queue: { position: 2, estimatedWaitS: 240 }, devices: fakeDevices({ preview: null }) }),
+    resumeCall: () => null,
+    login: async () => fakeDesk(),
+    resumeDesk: async () => null,
+  };
+}

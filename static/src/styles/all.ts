@@ -1,0 +1,6 @@
+import "./tokens.css";
+import "./base.css";
+import "./controls.css";
+import "./customer.css";
+import "./session.css";
+import "./chat.css";

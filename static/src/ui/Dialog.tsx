@@ -1,0 +1,93 @@
+import { X } from "lucide-preact";
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { t } from "../i18n";
+import { IconButton } from "./Button";
+
+const FOCUSABLE = "button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), a[href]";
+
+export interface DialogProps {
+  title: string;
+  children: ComponentChildren;
+  /** Escape, the cross and a click outside. Left out: the question has to be answered by its buttons. */
+  onClose?: () => void;
+  broad?: boolean;
+  alert?: boolean;
+}
+
+/** A modal question: takes the focus, keeps it, gives it back. */
+export function Dialog({ title, children, onClose, broad = false, alert = false }: DialogProps) {
+  const id = useId();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    box.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    if (event.key === "Escape") {
+      onClose?.();
+    } else if (event.key === "Tab" && box.current) {
+      const inside = [...box.current.querySelectorAll<HTMLElement>(FOCUSABLE)];
+      const first = inside[0];
+      const last = inside.at(-1);
+      if (!first || !last) {
+        event.preventDefault();
+      } else if (event.shiftKey && (document.activeElement === first || document.activeElement === box.current)) {
+        event.preventDefault();
+        last.focus();
+      } else if (!event.shiftKey && document.activeElement === last) {
+        event.preventDefault();
+        first.focus();
+      }
+    }
+  };
+  return (
+    <div class="scrim" onClick={(event) => event.target === event.currentTarget && onClose?.()}>
+      <div
+        ref={box}
+        class={`dialog stack${broad ? " broad" : ""}`}
+        role={alert ? "alertdialog" : "dialog"}
+        aria-modal="true"
+        aria-labelledby={id}
+        tabIndex={-1}
+        onKeyDown={onKeyDown}
+      >
+        <div class="dialog-head">
+          <h2 id={id}>{title}</h2>
+          {onClose && <IconButton icon={X} label={t("close")} onClick={onClose} />}
+        </div>
+        {children}
+      </div>
+    </div>
+  );
+}
+
+/** "Really?", once: two answers, the safe one first under the focus. */
+export function Confirm(props: {
+  title: string;
+  text: string;
+  yes: string;
+  no: string;
+  onYes: () => void;
+  onNo: () => void;
+  children?: ComponentChildren;
+}) {
+  return (
+    <Dialog title={props.title} onClose={props.onNo} alert>
+      <p>{props.text}</p>
+      {props.children}
+      <div class="pair">
+        <button type="button" class="button secondary" onClick={props.onNo}>
+          {props.no}
+        </button>
+        <button type="button" class="button danger" onClick={props.onYes}>
+          {props.yes}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
