@@ -1,0 +1,147 @@
+"""The server's secrets on disk: made once, private, rotated without locking anybody out."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from server.auth import keys
+from server.auth.keys import Secrets
+from server.domain.ids import ParticipantId, SessionId, make_id
+from server.domain.model import Role
+from server.errors import ConfigError, Unauthenticated
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def token(secrets: Secrets) -> str:
+    made, _ = secrets.signer().session_token(
+        session=SessionId(make_id("SE", bytes(16))),
+        participant=ParticipantId(make_id("PA", bytes(16))),
+        role=Role.CUSTOMER,
+        grants=frozenset(),
+        now=NOW,
+    )
+    return made
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "secrets").iterdir())
+
+
+def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        first = keys.load_or_create(tmp_path / "data")
+    finally:
+        os.umask(umask)
+    again = keys.load_or_create(tmp_path / "data")
+    assert (first.kid, first.code_key) == (again.kid, again.code_key)
+    assert again.verifier().verify(token(first), now=NOW)
+    assert files(tmp_path / "data") == ["invitation-codes.key", "token-signing.pem"]
+    for path in (tmp_path / "data" / "secrets").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "data" / "secrets").stat().st_mode) == 0o700
+    assert first.code_key.hex() not in repr(first)
+
+
+def test_many_at_once_get_the_same_secrets(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(lambda _: keys.load_or_create(tmp_path), range(32)))
+    assert len({(secrets.kid, secrets.code_key) for secrets in made}) == 1
+    assert files(tmp_path) == ["invitation-codes.key", "token-signing.pem"]
+
+
+def test_rotation_keeps_old_tokens_readable_for_a_while(tmp_path: Path) -> None:
+    old = keys.load_or_create(tmp_path)
+    new = keys.rotate(tmp_path)
+    assert old.kid != new.kid
+    assert old.code_key == new.code_key
+    assert new.verifier().verify(token(old), now=NOW)
+    assert new.verifier().verify(token(new), now=NOW)
+    with pytest.raises(Unauthenticated):
+        old.verifier().verify(token(new), now=NOW)
+    for _ in range(10):
+        new = keys.rotate(tmp_path)
+    assert len(new.verify_keys) == 8
+    with pytest.raises(Unauthenticated):
+        new.verifier().verify(token(old), now=NOW)
+    assert keys.load_or_create(tmp_path).kid == new.kid
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o640, 0o620, 0o602, 0o644, 0o666, 0o601])
+@pytest.mark.parametrize("name", ["token-signing.pem", "invitation-codes.key"])
+def test_a_secret_that_others_may_read_is_refused(tmp_path: Path, name: str, mode: int) -> None:
+    keys.load_or_create(tmp_path)
+    (tmp_path / "secrets" / name).chmod(mode)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        keys.load_or_create(tmp_path)
+
+
+def write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    path.chmod(0o600)
+
+
+def rsa_pem(*, public: bool) -> bytes:
+    key = rsa.generate_private_key(65537, 2048)
+    if public:
+        return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("token-signing.pem", b""),
+        ("token-signing.pem", b"not a key"),
+        ("token-signing.pem", rsa_pem(public=False)),
+        ("token-signing.pem", b"x" * 100_000),
+        ("token-verify-x.pem", b""),
+        ("token-verify-x.pem", rsa_pem(public=True)),
+        ("invitation-codes.key", b""),
+        ("invitation-codes.key", b"short"),
+        ("invitation-codes.key", b"x" * 33),
+    ],
+)
+def test_a_broken_secret_is_refused_and_kept(tmp_path: Path, name: str, data: bytes) -> None:
+    keys.load_or_create(tmp_path)
+    write(tmp_path / "secrets" / name, data)
+    with pytest.raises(ConfigError):
+        keys.load_or_create(tmp_path)
+    assert (tmp_path / "secrets" / name).read_bytes() == data
+
+
+def test_too_many_keys_are_refused(tmp_path: Path) -> None:
+    keys.load_or_create(tmp_path)
+    for i in range(8):
+        other = keys.load_or_create(tmp_path / str(i)).signing_key.public_key()
+        pem = other.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        write(tmp_path / "secrets" / f"token-verify-{i}.pem", pem)
+    with pytest.raises(ConfigError, match="more than 8"):
+        keys.load_or_create(tmp_path)
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError):
+        keys.load_or_create(tmp_path / "file")
+    (tmp_path / "secrets" / "token-signing.pem").mkdir(parents=True)
+    with pytest.raises(ConfigError):
+        keys.load_or_create(tmp_path)
+
+
+def test_nodes_that_share_a_text_share_all_secrets() -> None:
+    text = "a secret of thirty-two characters"
+    one, other = keys.from_secret(text), keys.from_secret(text)
+    assert other.verifier().verify(token(one), now=NOW)
+    assert one.code_key == other.code_key
+    assert one.code_key != one.signing_key.private_bytes_raw()
+    assert keys.from_secret(text + "x").kid != one.kid
+    with pytest.raises(ConfigError):
+        keys.from_secret("x" * 31)
