@@ -5,9 +5,10 @@ from urllib.parse import quote, unquote
 from aiohttp import web
 
 from server.api.call import Call, Handler, Reply
+from server.api.idempotency import StoredReply
 from server.api.operations import BASE, OPERATIONS
 from server.api.problems import InvalidField
-from server.api.router import from_stored, participant_only, run_once
+from server.api.router import from_stored, participant_only, run_once, stored
 from server.domain import ids
 from server.domain.ids import FileId, ParticipantId
 from server.domain.model import SessionStatus
@@ -31,9 +32,9 @@ async def send_file(call: Call) -> web.StreamResponse:
         raise TooLarge(f"Files may have {files.max_file_bytes} bytes.")
     received = await files.receive(file_name(call.request), call.chunks())
 
-    async def keep() -> Reply:
+    async def keep() -> StoredReply:
         record = await files.keep(received, call.where.id, ParticipantId(who.actor))
-        return Reply(file_view(record), f"{BASE}/sessions/{call.where.id}/files/{record.id}")
+        return stored(Reply(file_view(record), f"{BASE}/sessions/{call.where.id}/files/{record.id}"))
 
     try:
         content = f"{received.name}\0{received.sha256}".encode()
