@@ -289,14 +289,15 @@ export class Media {
     speakers.clear();
   }
 
-  /** What the sender may spend, and what it gives up first: a screen its frame rate, a face its size. */
+  /** What the sender may spend, and what it gives up first: a screen its frame rate, a face its size. Browsers keep to the frame
+   *  rate only when told: a busy phone otherwise sends a face at a few frames a second. */
   private async tune({ senders }: Built): Promise<void> {
     const set = async (source: "camera" | "screen", change: (encoding: RTCRtpEncodingParameters) => void): Promise<void> => {
       const parameters = senders[source].sender.getParameters();
       const encoding = parameters.encodings[0];
       if (encoding === undefined) return;
       change(encoding);
-      Object.assign(parameters, { degradationPreference: source === "screen" ? "maintain-resolution" : "balanced" });
+      Object.assign(parameters, { degradationPreference: source === "screen" ? "maintain-resolution" : "maintain-framerate" });
       await senders[source].sender.setParameters(parameters).catch(() => undefined); // a browser's refusal costs quality only
     };
     const thrifty = this.saver !== "full";

@@ -50,7 +50,8 @@ export class Speakers {
       // refused by the browser: nothing was to be heard, nothing else depends on it
     } finally {
       element.pause();
-      element.srcObject = null;
+      if (url === null) element.srcObject = null;
+      else element.removeAttribute("src"); // before it is revoked, or the browser looks for it once more
       if (url !== null) URL.revokeObjectURL(url);
     }
   }
