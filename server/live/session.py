@@ -187,9 +187,9 @@ class LiveSession:
         snapshot = await self._snapshot(member)
         member.position = None
         member.peer = None
+        connection.accept(self.needs.new_key(), snapshot)
         connection.owner = Seat(self, member)
         member.connection = connection
-        connection.accept(self.needs.new_key(), snapshot)
         if connection.state is State.OPEN:
             member.away_since = None
         else:

@@ -137,12 +137,14 @@ class BrittleStore(MemoryStore):
 class House:
     """Everything a live session needs. Make one, use ``settle`` and ``advance``, and ``close`` it."""
 
+    media_class: type[FakeMedia] = FakeMedia
+
     def __init__(self, settings: LiveSettings | None = None) -> None:
         numbers = count(1)
         self.make_id = lambda prefix: ids.make_id(prefix, next(numbers).to_bytes(ids.ID_BYTES, "big"))
         self.clock = ManualClock()
         self.store = BrittleStore()
-        self.media = FakeMedia()
+        self.media = self.media_class()
         key = Ed25519PrivateKey.from_private_bytes(bytes(32))
         self.signer = TokenSigner(key, "k", new_jti=lambda: str(next(numbers)))
         self.verifier = TokenVerifier({"k": key.public_key()})
