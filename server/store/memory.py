@@ -263,6 +263,9 @@ class MemoryTransaction:
     async def get_file(self, id: FileId) -> FileRecord | None:
         return self._look().files.get(id)
 
+    async def session_file_bytes(self, session: SessionId) -> int:
+        return sum(file.size_bytes for file in self._look().files.values() if file.session_id == session)
+
     # keys and staff
 
     async def add_api_key(self, key: ApiKey) -> None:

@@ -45,6 +45,7 @@ def audit_from_row(row: RowMapping) -> AuditEntry:
         number, event = chain.read_canonical(row["entry"].encode())
     except (Invalid, AttributeError, UnicodeEncodeError) as exc:
         raise StoreUnavailable("a stored audit entry cannot be read") from exc
-    if number != row["number"]:
+    previous, hash = row["previous"], row["hash"]
+    if number != row["number"] or not isinstance(previous, bytes) or not isinstance(hash, bytes):
         raise StoreUnavailable("a stored audit entry cannot be read")
-    return AuditEntry(number=number, event=event, previous=bytes(row["previous"]), hash=bytes(row["hash"]))
+    return AuditEntry(number=number, event=event, previous=previous, hash=hash)

@@ -112,8 +112,10 @@ def _configure(connection: DBAPIConnection, *pragmas: str) -> None:
     try:
         for pragma in (f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}", "PRAGMA foreign_keys=ON", *pragmas):
             cursor.execute(pragma)
-    finally:
         cursor.close()
+    except BaseException:
+        connection.close()  # the pool forgets a connection that cannot be set up without closing it
+        raise
 
 
 class SqlStore:

@@ -63,7 +63,11 @@ class SqlTransaction:
         if not self._open:
             raise RuntimeError("the transaction is over")
         with translated():
-            return (await self._connection.execute(query)).mappings().all()
+            result = await self._connection.execute(query)
+            try:
+                return result.mappings().all()
+            except (ValueError, TypeError) as exc:  # a value that its column's type cannot be
+                raise StoreUnavailable("a stored record cannot be read") from exc
 
     async def run(self, statement: Executable) -> None:
         """A statement of the store itself."""
@@ -244,6 +248,11 @@ class SqlTransaction:
 
     async def get_file(self, id: FileId) -> FileRecord | None:
         return await self._find(FileRecord, t.files, t.files.c.id == id)
+
+    async def session_file_bytes(self, session: SessionId) -> int:
+        total = func.coalesce(func.sum(t.files.c.size_bytes), 0).label("total")
+        rows = await self._rows(select(total).where(t.files.c.session_id == session))
+        return int(rows[0]["total"])
 
     # keys and staff
 

@@ -47,6 +47,10 @@ class Records:
     def __init__(self) -> None:
         self._numbers = count(1)
 
+    def skip(self, to: int) -> None:
+        """The identifiers go on from ``to``."""
+        self._numbers = count(to)
+
     def id(self, prefix: str) -> str:
         return ids.make_id(prefix, next(self._numbers).to_bytes(ids.ID_BYTES, "big"))
 

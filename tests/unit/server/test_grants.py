@@ -1,0 +1,56 @@
+"""Roles resolve to grants: who may do what, written out, so that a change of it is seen."""
+
+import pytest
+
+from server.domain.grants import Grant, desk_grants, session_grants
+from server.domain.model import Role, SessionKind
+
+TALK = {Grant.PUBLISH_MICROPHONE, Grant.PUBLISH_CAMERA, Grant.PUBLISH_SCREEN, Grant.SUBSCRIBE, Grant.CHAT}
+LEAD = TALK | {Grant.ASK, Grant.PARTICIPANT_REMOVE, Grant.SESSION_READ, Grant.SESSION_END, Grant.INVITE}
+OUTSIDE = {
+    Grant.SESSION_CREATE,
+    Grant.SESSION_LIST,
+    Grant.WAITING_TAKE,
+    Grant.KEYS_MANAGE,
+    Grant.STAFF_MANAGE,
+    Grant.AUDIT_READ,
+}
+
+
+@pytest.mark.parametrize("kind", SessionKind)
+def test_in_a_session(kind: SessionKind) -> None:
+    assert {role: session_grants(role, kind) for role in Role} == {
+        Role.CUSTOMER: TALK | {Grant.SESSION_END},
+        Role.AGENT: LEAD,
+        Role.EXPERT: TALK | {Grant.SESSION_READ},
+        Role.SUPERVISOR: LEAD,
+        Role.SERVICE: set(),
+    }
+
+
+@pytest.mark.parametrize("kind", SessionKind)
+def test_nobody_manages_accounts_or_reads_the_audit_from_inside_a_session(kind: SessionKind) -> None:
+    assert not any(session_grants(role, kind) & OUTSIDE for role in Role)
+
+
+def test_at_the_desk() -> None:
+    desk = {Grant.SESSION_CREATE, Grant.SESSION_LIST, Grant.WAITING_TAKE}
+    assert {role: desk_grants(role) for role in Role} == {
+        Role.CUSTOMER: set(),
+        Role.AGENT: desk,
+        Role.EXPERT: set(),
+        Role.SUPERVISOR: desk | {Grant.KEYS_MANAGE, Grant.STAFF_MANAGE, Grant.AUDIT_READ},
+        Role.SERVICE: {
+            Grant.SESSION_CREATE,
+            Grant.SESSION_LIST,
+            Grant.SESSION_READ,
+            Grant.SESSION_END,
+            Grant.INVITE,
+            Grant.PARTICIPANT_REMOVE,
+            Grant.AUDIT_READ,
+        },
+    }
+
+
+def test_nobody_speaks_or_shows_from_the_desk() -> None:
+    assert not any(desk_grants(role) & TALK for role in Role)
