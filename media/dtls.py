@@ -8,6 +8,7 @@ the passive side. Its private names are pinned and named in ``tests/contract/tes
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
@@ -46,7 +47,8 @@ class DtlsEndpoint:
         self._send_now = send
         self._closed = False
         self.dropped = 0
-        self.transport = RTCDtlsTransport(self, [identity.certificate])
+        as_ice: Any = self  # what aiortc uses of an ICE transport is below
+        self.transport = RTCDtlsTransport(as_ice, [identity.certificate])
         self.transport._set_role("server")
 
     # ---- what aiortc calls

@@ -199,7 +199,15 @@ class Forwarder:
         self.on_media(publication, uplink, reader, view, seq, start, end, now)
 
     def on_media(
-        self, publication: Publication, uplink: Uplink, reader: RtpReader, view: memoryview, seq: int, start: int, end: int, now: float
+        self,
+        publication: Publication,
+        uplink: Uplink,
+        reader: RtpReader,
+        view: memoryview,
+        seq: int,
+        start: int,
+        end: int,
+        now: float,
     ) -> None:
         """One plain media packet of a publication: note it and send it to everybody who may have it."""
         size = end - start

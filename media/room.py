@@ -174,7 +174,9 @@ class Room:
             if peer.state != "connected":
                 continue
             candidates = [
-                Candidate((p.participant, p.source), p.kind, p.source == "screen", self._speaker.spoke_at(p.participant), p.order)
+                Candidate(
+                    (p.participant, p.source), p.kind, p.source == "screen", self._speaker.spoke_at(p.participant), p.order
+                )
                 for p in offered
                 if p.participant != peer.participant and self._receivable(peer, p)
             ]

@@ -75,7 +75,7 @@ class RtpReader:
                 return False
         self.start = start
         self.end = end
-        return start <= end
+        return bool(start <= end)
 
     def _one_byte(self, buf: Buffer, at: int, stop: int) -> None:
         role = self._role

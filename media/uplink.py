@@ -72,7 +72,16 @@ class Uplink:
     )  # fmt: skip
 
     def __init__(
-        self, ssrc: int, kind: str, codec: str, rate: int, clock: PublisherClock, *, mid: str = "", rid: str = "", nack: bool = False
+        self,
+        ssrc: int,
+        kind: str,
+        codec: str,
+        rate: int,
+        clock: PublisherClock,
+        *,
+        mid: str = "",
+        rid: str = "",
+        nack: bool = False,
     ) -> None:
         self.ssrc = ssrc
         self.kind = kind
@@ -240,4 +249,6 @@ class Uplink:
         delay = 0
         if self.sr_ntp is not None:
             delay = min(0xFFFFFFFF, int((now - self.sr_at) * 65536))
-        return ReportBlock(self.ssrc, fraction, lost, extended & 0xFFFFFFFF, int(self._jitter) & 0xFFFFFFFF, self.sr_ntp_mid, delay)
+        return ReportBlock(
+            self.ssrc, fraction, lost, extended & 0xFFFFFFFF, int(self._jitter) & 0xFFFFFFFF, self.sr_ntp_mid, delay
+        )

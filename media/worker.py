@@ -244,9 +244,7 @@ class Worker:
             due = time.monotonic() + interval
             await asyncio.sleep(interval)
             lag_ms = max(0.0, (time.monotonic() - due) * 1000)
-            self.emit(
-                control.Heartbeat(lag_ms, len(self.rooms), self._peers, self._forwarder.forwards, time.process_time())
-            )
+            self.emit(control.Heartbeat(lag_ms, len(self.rooms), self._peers, self._forwarder.forwards, time.process_time()))
 
     def _flush(self) -> None:
         if self._mux is not None:

@@ -1,0 +1,41 @@
+"""The private names of pinned packages that ``media.srtp`` and ``media.dtls`` use: an update that moves one fails here."""
+
+import inspect
+from importlib.metadata import version
+
+import pylibsrtp
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport
+from aiortc.rtcsctptransport import RTCSctpTransport
+from pylibsrtp import _binding
+
+from media import srtp
+from media.dtls import DtlsEndpoint
+
+
+def test_the_versions_are_the_pinned_ones() -> None:
+    assert version("pylibsrtp") == "1.0.0"
+    assert version("aiortc") == "1.16.0"
+    assert version("aioice") == "0.13.0"
+
+
+def test_libsrtp_is_called_in_place() -> None:
+    assert srtp.IN_PLACE
+    for name in ("srtp_protect", "srtp_unprotect", "srtp_protect_rtcp", "srtp_unprotect_rtcp"):
+        assert callable(getattr(_binding.lib, name))
+    session = pylibsrtp.Session()
+    assert _binding.ffi.typeof(session._srtp).cname == "struct srtp_ctx_t_ * *"
+
+
+def test_the_dtls_transport_has_what_we_use() -> None:
+    source = inspect.getsource(RTCDtlsTransport)
+    for name in ("_rx_srtp", "_tx_srtp", "_task", "_data_receiver", "self.transport._recv()", "self.transport._send(data)"):
+        assert name in source
+    for name in ("_set_role", "start", "stop"):
+        assert callable(getattr(RTCDtlsTransport, name))
+    assert callable(RTCCertificate.generateCertificate)
+
+
+def test_the_adapter_gives_what_the_transports_read() -> None:
+    for name in ("_recv", "_send", "role", "state"):
+        assert hasattr(DtlsEndpoint, name)
+    assert "_handle_data" in RTCSctpTransport.__dict__
