@@ -13,6 +13,7 @@ from server.context import CONTEXT
 from server.errors import DependencyError, TongpingError, http_status
 
 log = structlog.get_logger("server.api")
+REQUEST_ID = web.RequestKey("request_id", str)
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGE_POLICY = (
@@ -40,12 +41,12 @@ CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-File-Name"
 async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
     """The outermost. Logs the route's pattern and never the path: ``/j/{secret}`` holds a secret."""
     request_id = secrets.token_hex(8)
-    request["id"] = request_id
+    request[REQUEST_ID] = request_id
     route = request.match_info.route.resource
     pattern = route.canonical if route is not None else "unmatched"
     metrics = request.app[CONTEXT].metrics
     started = time.perf_counter()
-    status = 500
+    status, response = 500, None
     with structlog.contextvars.bound_contextvars(request=request_id):
         try:
             response = await handler(request)
@@ -54,7 +55,7 @@ async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
         finally:
             took_s = time.perf_counter() - started
             metrics.requests.labels(request.method if request.method in METHODS else "OTHER", pattern, str(status)).inc()
-            if not isinstance(request.get("socket"), bool):
+            if not isinstance(response, web.WebSocketResponse):
                 metrics.request_seconds.labels(pattern).observe(took_s)
             log.info("request", method=request.method[:10], route=pattern, status=status, ms=round(took_s * 1000, 1))
 
@@ -93,8 +94,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         headers.setdefault(name, value)
     headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     headers.setdefault("Cache-Control", "no-store")
-    if "id" in request:
-        headers.setdefault("X-Request-Id", request["id"])
+    if REQUEST_ID in request:
+        headers.setdefault("X-Request-Id", request[REQUEST_ID])
     config = request.app[CONTEXT].config
     if config.tls or config.public_url.startswith("https:"):
         headers.setdefault("Strict-Transport-Security", HSTS)

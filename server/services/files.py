@@ -121,6 +121,8 @@ class Files:
                 session = await existing(tx, session_id)
                 if session.status is SessionStatus.ENDED:
                     raise Gone("This session has ended.")
+                if await tx.session_file_bytes(session_id) + record.size_bytes > self._max_session_bytes:
+                    raise TooLarge("This session has sent as many files as it may.")
                 await tx.add_file(record)
                 await tx.append_audit(
                     AuditEvent(
