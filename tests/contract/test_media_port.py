@@ -92,8 +92,17 @@ async def test_a_room_can_be_used_again_after_it_was_closed(plane: Plane) -> Non
     assert (await plane.port.connect(ROOM, ALICE, OFFER)).startswith("v=0")
 
 
-async def test_stats_count_peers(plane: Plane) -> None:
+async def test_stats_name_the_participants(plane: Plane) -> None:
     await plane.port.connect(ROOM, ALICE, OFFER)
     await plane.port.connect(ROOM, BOB, OFFER)
-    assert (await plane.port.stats(ROOM))["peers"] == 2
-    assert (await plane.port.stats("SE_unknown")).get("peers", 0) == 0
+    assert await participants(plane) == {ALICE, BOB}
+    await plane.port.disconnect(ROOM, BOB)
+    assert await participants(plane) == {ALICE}
+    assert await plane.port.stats("SE_unknown") == {}
+
+
+async def participants(plane: Plane) -> set[str]:
+    stats = await plane.port.stats(ROOM)
+    names = stats["participants"]
+    assert isinstance(names, dict)
+    return set(names)

@@ -94,7 +94,8 @@ class FakeMedia:
 
     async def stats(self, room: str) -> Mapping[str, object]:
         self._called("stats", room, "")
-        return {"peers": sum(1 for key in self.offers if key[0] == room)}
+        participants: dict[str, object] = {key[1]: {} for key in self.offers if key[0] == room}
+        return {"room": room, "participants": participants} if participants else {}
 
     # ---- what a test says happened
 
