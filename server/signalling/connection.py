@@ -177,6 +177,9 @@ class WebSocketPump:
         self._woken = asyncio.Event()
         self._room = asyncio.Event()
         self._final: tuple[list[bytes], int] | None = None
+        self._receiving = False
+        self._reader: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         connection.attach(self)
 
     def wake(self) -> None:
@@ -186,26 +189,35 @@ class WebSocketPump:
     def finish(self, frames: list[bytes], number: int) -> None:
         if self._final is None:
             self._final = (frames, number)
+            # Hard: the writer may be in the middle of a write that nobody takes.
+            self._deadline = asyncio.get_running_loop().call_later(2 * self._close_s, self._abort)
         self.wake()
 
     async def run(self, greet: Greet) -> None:
         """Returns when the socket is closed and both tasks are over."""
+        reader = self._reader = asyncio.create_task(self._read(greet), name="signalling-reader")
         writer = asyncio.create_task(self._write(), name="signalling-writer")
         try:
-            await self._read(greet)
+            await asyncio.wait([reader])
         finally:
+            reader.cancel()
             self._connection.lost(self)
-            # The reader ends first when the client closed; what is left to write is the farewell, at most.
-            if self._final is None:
-                self.finish([], 1000)
-            await asyncio.wait([writer], timeout=2 * self._close_s)
-            if not writer.done():
-                writer.cancel()
-                await asyncio.wait([writer])
+            self.finish([], 1000)  # the client closed: nothing is left to say
+            await asyncio.wait([writer], timeout=3 * self._close_s)
+            writer.cancel()
+            await asyncio.wait([reader, writer])
+            if self._deadline is not None:
+                self._deadline.cancel()
+            for task in (reader, writer):
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    log.error("signalling socket failed", exc_info=error, extra={"connection": self._connection.id})
+                    self._abort()
 
     async def _read(self, greet: Greet) -> None:
         while self._final is None:
+            self._receiving = True
             message = await self._socket.receive()
+            self._receiving = False
             if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
                 return
             event = self._connection.receive(self, message.data)
@@ -219,9 +231,6 @@ class WebSocketPump:
             while self._final is None and not self._connection.protocol.ready_for_more:
                 self._room.clear()
                 await self._room.wait()
-        # The writer closes; wait for the other side's answer so that the farewell is not lost.
-        while not self._socket.closed:
-            await self._socket.receive()
 
     async def _write(self) -> None:
         try:
@@ -234,7 +243,11 @@ class WebSocketPump:
             frames, number = self._final
             async with asyncio.timeout(self._close_s):
                 await self._send(frames)
-                await self._socket.close(code=number)
+            # ``close`` waits for the other side's close, and so must be the only one to read.
+            if self._reader is not None and self._receiving:
+                self._reader.cancel()
+                await asyncio.wait([self._reader])
+            await self._socket.close(code=number)
         except TimeoutError:
             log.info("signalling socket does not read", extra={"connection": self._connection.id})
             if self._final is None:
