@@ -176,7 +176,10 @@ async def running(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(make_folder, config.data_dir)
-        own = await asyncio.to_thread(auth_keys.load_or_create, config.data_dir)
+        if config.secret:
+            own = auth_keys.from_secret(config.secret)
+        else:
+            own = await asyncio.to_thread(auth_keys.load_or_create, config.data_dir)
         ssl_context = await asyncio.to_thread(tls.server_context, config, clock.now())
         listener = listen(config.host, config.port)
         stack.callback(listener.close)

@@ -157,24 +157,45 @@ async def _upgrade(file: Path | None) -> None:
 @audit.command("verify")
 def audit_verify(
     source: Annotated[Path | None, typer.Argument(help="A SQLite database or an export; the configured one otherwise.")] = None,
+    checkpoint: Annotated[
+        list[str] | None, typer.Option(help="A head printed before (NUMBER:HASH), kept elsewhere; may be repeated.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Check every link of the chain, offline. Exit status 1 when it is not intact."""
+    """Check every link of the chain, offline. Exit status 1 when it is not intact.
+
+    Keep the head it prints somewhere else: without a checkpoint a chain that was cut short or rewritten whole cannot be told.
+    """
     from server import config as configuration
     from server.audit import verify
 
     path = source or configuration.load(config).data_dir / "tongping.db"
     if not path.is_file():
         _fail(f"{path} is not there")
+    points = [verify.read_checkpoint(text) for text in checkpoint or []]
     with path.open("rb") as file:
         is_database = file.read(16) == b"SQLite format 3\x00"
-    report = verify.verify_database(path) if is_database else verify.verify_export(path)
+    check = verify.verify_database if is_database else verify.verify_export
+    report = check(path, checkpoints=points)
     if report.ok:
-        print(f"intact: {report.entries} entries")
+        print(f"intact: {report.entries} entries, head {verify.checkpoint_text(report.head)}")
     else:
         print(f"not intact: entry {report.broken}: {report.why}")
     if not report.ok:
         raise typer.Exit(EXIT_NOT_INTACT)
+
+
+@audit.command("export")
+def audit_export(
+    config: ConfigFile = None,
+    after: Annotated[int, typer.Option(help="Only entries with a greater number.", min=0)] = 0,
+) -> None:
+    """Write the audit trail to standard output as JSON lines."""
+    from server import config as configuration
+    from server.audit import verify
+
+    for line in verify.export_database(configuration.load(config).data_dir / "tongping.db", after=after):
+        sys.stdout.buffer.write(line)
 
 
 @app.command()

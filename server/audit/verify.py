@@ -6,6 +6,7 @@ case) in front, e.g. ``{"hash":"…","previous":"…","entry":{…}}``. Its last
 Every function reads entry by entry, in constant memory, and blocks on the disk: not for the event loop.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from server.audit.events import AuditEntry
 from server.errors import Invalid, StoreUnavailable
 
 MAX_LINE_BYTES = 1 << 20
+_CHECKPOINT = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +53,19 @@ def read_line(line: bytes) -> AuditEntry:
     if export_line(entry) != line:
         raise Invalid("not a line of an audit export")
     return entry
+
+
+def checkpoint_text(point: Checkpoint) -> str:
+    """``NUMBER:HASH``, to be kept elsewhere."""
+    return f"{point.number}:{point.hash.hex()}"
+
+
+def read_checkpoint(text: str) -> Checkpoint:
+    """The inverse of ``checkpoint_text``. Raises Invalid."""
+    found = _CHECKPOINT.fullmatch(text)
+    if found is None:
+        raise Invalid("a checkpoint is a number, a colon and 64 hex digits")
+    return Checkpoint(number=int(found[1]), hash=bytes.fromhex(found[2]))
 
 
 def verify_lines(

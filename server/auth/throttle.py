@@ -52,7 +52,6 @@ def policies(*, attempts: int = 5, window_s: float = 900, waiting_joins: int = 1
         ),
         "link": address,
         "waiting": Policy(free=waiting_joins, window_s=window_s, base_s=5, cap_s=600, address=True),
-        "invitation": Policy(free=attempts, window_s=3600, base_s=30, cap_s=3600),
     }
 
 

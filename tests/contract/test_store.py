@@ -529,6 +529,21 @@ async def test_a_message_may_carry_a_file(store: Store, make: Records, session: 
         assert await tx.list_messages(session.id, after=0, limit=1) == [sent]
 
 
+async def test_the_files_of_a_session_are_summed(
+    store: Store, make: Records, session: Session, participant: Participant
+) -> None:
+    other = make.session()
+    stranger = make.participant(other.id)
+    async with store.begin() as tx:
+        await tx.add_session(other)
+        await tx.add_participant(stranger)
+        assert await tx.session_file_bytes(session.id) == 0
+        for size_bytes in (5, 2**40):
+            await tx.add_file(msgspec.structs.replace(make.file(session.id, participant.id), size_bytes=size_bytes))
+        await tx.add_file(make.file(other.id, stranger.id))
+        assert await tx.session_file_bytes(session.id) == 2**40 + 5
+
+
 async def test_racing_messages_get_all_numbers(store: Store, make: Records, session: Session, participant: Participant) -> None:
     async def send(client_id: str) -> int:
         async with store.begin() as tx:

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from server.audit import chain
 from server.audit.chain import Checkpoint
 from server.audit.events import AuditAction, AuditEntry, AuditEvent
-from server.audit.verify import export_database, export_line, read_line, verify_database, verify_export, verify_lines
+from server.audit.verify import (
+    checkpoint_text,
+    export_database,
+    export_line,
+    read_checkpoint,
+    read_line,
+    verify_database,
+    verify_export,
+    verify_lines,
+)
 from server.errors import Invalid, StoreUnavailable
 from server.store.sql import open_store
 from tests.support.records import Records, at
@@ -277,6 +286,13 @@ async def test_the_audit_trail_cannot_be_changed_by_mistake(database: Path) -> N
 async def test_a_changed_database_is_found(database: Path, statement: str, values: tuple[object, ...], broken: int) -> None:
     change(database, statement, *values)
     assert verify_database(database, checkpoints=[Checkpoint(number=20, hash=WHOLE[19].hash)]).broken == broken
+
+
+def test_a_checkpoint_is_written_and_read() -> None:
+    assert read_checkpoint(checkpoint_text(HEAD)) == HEAD
+    for text in ("", "1", "1:", ":", f"-1:{'0' * 64}", f"1:{'0' * 63}", f"1:{'A' * 64}", f"1:{'0' * 64}\n", f"x:{'0' * 64}"):
+        with pytest.raises(Invalid):
+            read_checkpoint(text)
 
 
 async def test_a_broken_entry_is_not_exported(database: Path) -> None:
