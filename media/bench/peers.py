@@ -1,0 +1,180 @@
+"""The load's connections: real ICE and DTLS by aiortc, with session descriptions of our own; then the sockets are taken over."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import aioice.ice
+from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
+from aiortc.rtcdtlstransport import (
+    SRTP_AEAD_AES_128_GCM,
+    SRTP_AES128_CM_SHA1_80,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+)
+from aiortc.rtcicetransport import RTCIceParameters
+from aiortc.sdp import candidate_from_sdp
+
+from media.bench.load import TWCC_EXTENSION, Load, Publisher, Receiver, own_sessions
+from media.bench.network import BenchError
+from media.errors import SdpError
+from media.sdp import EXTENSION_NAMES
+
+PROFILES = {"cm": SRTP_AES128_CM_SHA1_80, "gcm": SRTP_AEAD_AES_128_GCM}
+"""AES_CM_128_HMAC_SHA1_80 and AEAD_AES_128_GCM (RFC 5764, RFC 7714)."""
+CONNECT_TIMEOUT_S = 15.0
+VP8, RTX = 96, 97
+MID_EXTENSION = 4
+
+_URIS = {name: uri for uri, name in EXTENSION_NAMES.items()}
+
+
+@contextmanager
+def only_address(address: str) -> Any:
+    """aioice gathers exactly this address (it would leave out loopback, and try every interface)."""
+    before = aioice.ice.get_host_addresses
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [address]
+    try:
+        yield
+    finally:
+        aioice.ice.get_host_addresses = before
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One video section of a description we write. ``ssrc`` 0: it receives."""
+
+    mid: str
+    ssrc: int = 0
+    payload_type: int = VP8
+    rtx_type: int = RTX
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What we need of the other side's description."""
+
+    ufrag: str
+    pwd: str
+    fingerprint: RTCDtlsFingerprint
+    candidates: tuple[str, ...]
+    lite: bool
+
+
+def read_remote(text: str) -> Remote:
+    """The transport lines of a description. Raises SdpError when one is missing."""
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        values.setdefault(name, []).append(value)
+    try:
+        algorithm, _, digest = values["a=fingerprint"][0].partition(" ")
+        return Remote(
+            values["a=ice-ufrag"][0],
+            values["a=ice-pwd"][0],
+            RTCDtlsFingerprint(algorithm, digest),
+            tuple(dict.fromkeys(values.get("a=candidate", ()))),
+            "a=ice-lite" in values,
+        )
+    except (KeyError, IndexError):
+        raise SdpError("no_transport", "the server's description names none") from None
+
+
+class Connection:
+    """One ICE and DTLS transport of the load; DTLS client, the SRTP profile given."""
+
+    _numbers = count(1)
+
+    def __init__(self, certificate: RTCCertificate, profile: str, controlling: bool) -> None:
+        self.number = next(self._numbers)
+        self._profile = PROFILES[profile]
+        self._gatherer = RTCIceGatherer(iceServers=[])
+        self._ice = RTCIceTransport(self._gatherer)
+        self._ice._connection.ice_controlling = controlling
+        self._ice._role_set = True
+        self._dtls = RTCDtlsTransport(self._ice, [certificate])
+        self._dtls._set_role("client")
+        self._dtls._srtp_profiles = [self._profile]
+
+    async def describe(self, sections: Sequence[Section], setup: str) -> str:
+        """Our offer or answer: VP8 with NACK, RTX, PLI and transport-wide feedback."""
+        await self._gatherer.gather()
+        ice = self._gatherer.getLocalParameters()
+        (fingerprint,) = (f for f in self._dtls.getLocalParameters().fingerprints if f.algorithm == "sha-256")
+        candidates = [
+            f"a=candidate:{c.foundation} {c.component} {c.protocol} {c.priority} {c.ip} {c.port} typ {c.type}"
+            for c in self._gatherer.getLocalCandidates()
+        ]
+        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0"]
+        lines.append("a=group:BUNDLE " + " ".join(section.mid for section in sections))
+        for section in sections:
+            pt, rtx = section.payload_type, section.rtx_type
+            lines += [
+                f"m=video 9 UDP/TLS/RTP/SAVPF {pt} {rtx}",
+                "c=IN IP4 0.0.0.0",
+                f"a=mid:{section.mid}",
+                f"a=ice-ufrag:{ice.usernameFragment}",
+                f"a=ice-pwd:{ice.password}",
+                f"a=fingerprint:sha-256 {fingerprint.value}",
+                f"a=setup:{setup}",
+                *candidates,
+                "a=end-of-candidates",
+                "a=rtcp-mux",
+                "a=rtcp-rsize",
+                "a=sendonly" if section.ssrc else "a=recvonly",
+                f"a=rtpmap:{pt} VP8/90000",
+                *(f"a=rtcp-fb:{pt} {name}" for name in ("transport-cc", "nack", "nack pli", "ccm fir")),
+                f"a=rtpmap:{rtx} rtx/90000",
+                f"a=fmtp:{rtx} apt={pt}",
+                f"a=extmap:{MID_EXTENSION} {_URIS['mid']}",
+                f"a=extmap:{TWCC_EXTENSION} {_URIS['twcc']}",
+            ]
+            if section.ssrc:
+                lines += [
+                    "a=msid:bench bench",
+                    f"a=ssrc-group:FID {section.ssrc} {section.ssrc + 1}",
+                    f"a=ssrc:{section.ssrc} cname:bench",
+                    f"a=ssrc:{section.ssrc + 1} cname:bench",
+                ]
+        return "\r\n".join(lines) + "\r\n"
+
+    async def connect(self, description: str) -> None:
+        """ICE and DTLS with the server's description. Raises BenchError when that takes too long."""
+        remote = read_remote(description)
+        self._ice._connection.remote_is_lite = remote.lite
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                for candidate in remote.candidates:
+                    await self._ice.addRemoteCandidate(candidate_from_sdp(candidate))
+                await self._ice.addRemoteCandidate(None)
+                await self._ice.start(RTCIceParameters(usernameFragment=remote.ufrag, password=remote.pwd))
+                await self._dtls.start(RTCDtlsParameters(fingerprints=[remote.fingerprint]))
+        except TimeoutError:
+            raise BenchError("a load connection was not set up in time") from None
+        if self._dtls.state != "connected":
+            raise BenchError(f"a load connection failed: ICE {self._ice.state}, DTLS {self._dtls.state}")
+
+    def hand_over(self, load: Load, ssrc: int = 0, payload_type: int = VP8) -> None:
+        """Give socket and keys to the load's thread; with an ``ssrc`` it publishes."""
+        (pair,) = self._ice._connection._nominated.values()
+        protocol = pair.protocol
+        fd = protocol.transport.get_extra_info("socket").fileno()
+        loop: Any = asyncio.get_running_loop()
+        loop._remove_reader(fd)  # a transport's own reader has no public switch
+        tx, rx = own_sessions(self._dtls, self._profile)
+        with socket.socket(fileno=fd) as borrowed:
+            sock = borrowed.dup()
+            borrowed.detach()
+        load.add_receiver(Receiver(sock, rx, protocol.datagram_received))
+        if ssrc:
+            load.add_publisher(
+                Publisher(len(load.publishers), sock, (pair.remote_addr[0], pair.remote_addr[1]), tx, ssrc, payload_type)
+            )
+
+    async def close(self) -> None:
+        await self._dtls.stop()
+        await self._ice.stop()

@@ -1,0 +1,362 @@
+"""``tongping bench relay``: CPU per forwarded packet of our worker, and of Janus in the same run on the same machine.
+
+The server runs on CPU 0 and the load on CPU 1, the servers one after another. Set-up is real ICE and DTLS. Cost is the server
+process's own clock over the time in which packets flow, divided by packets that arrived; a run that lost packets is reported
+with its loss and counts as failed. NACK with its packet ring, RTX and transport-wide feedback are negotiated everywhere.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aiortc import RTCCertificate
+
+from media.bench.janus import ROOM_SETTINGS, Janus, find_janus
+from media.bench.load import Load, Window
+from media.bench.network import BenchError, Namespace
+from media.bench.peers import PROFILES, Connection, Section, only_address
+from media.client import MediaClient
+from media.control import Configure
+from media.errors import MediaError
+from media.ports import SlotAssignment
+from media.supervisor import SupervisorConfig
+
+SERVER_CPU, LOAD_CPU = 0, 1
+DRAIN_S = 0.5
+WARM_UP_S = 1.0
+SETTLE_S = 0.3
+ROOM_SIZE = 5
+EXIT_FAILED, EXIT_UNAVAILABLE = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``rate``: packets a second of one publisher to ``subscribers``; in the 5 × 5 room each publishes a fifth of
+    ``rate × subscribers / 4``, so that both shapes have about the same number of forwards. ``profiles``: the first gives the
+    headline figures.
+    """
+
+    versus: tuple[str, ...] = ()
+    seconds: float = 10.0
+    rate: float = 600.0
+    subscribers: int = 20
+    payload_bytes: int = 1100
+    profiles: tuple[str, ...] = ("cm", "gcm")
+    room: bool = True
+
+    @property
+    def room_rate(self) -> float:
+        return self.rate * self.subscribers / (ROOM_SIZE * (ROOM_SIZE - 1))
+
+
+Shape = Callable[[Load, str], Any]
+
+
+def _process_cpu_s(pid: int) -> float:
+    """The clock of all threads of another process (clock_getcpuclockid(3): MAKE_PROCESS_CPUCLOCK with CPUCLOCK_SCHED)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+class _Quiet:
+    """The load hears of nothing it needs to act on."""
+
+    def on_slots(self, room: str, participant: str, slots: Sequence[SlotAssignment]) -> None: ...
+    def on_speaking(self, room: str, participants: Sequence[str]) -> None: ...
+    def on_peer(self, room: str, participant: str, state: str) -> None: ...
+    def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None: ...
+    def on_rooms_lost(self, rooms: Sequence[str]) -> None: ...
+
+
+class Ours:
+    """Our worker under its own supervisor."""
+
+    def __init__(self, client: MediaClient) -> None:
+        self._client = client
+
+    @property
+    def pid(self) -> int:
+        pid = self._client.supervisor.pid(0)
+        if pid is None:
+            raise BenchError("the media worker died")
+        return pid
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(cls, address: str, prefix: tuple[str, ...]) -> AsyncIterator["Ours"]:
+        client = MediaClient(
+            SupervisorConfig(
+                worker=Configure(bind=(address,)), command=(*prefix, sys.executable, "-m", "media.worker") if prefix else ()
+            )
+        )
+        client.listen(_Quiet())
+        await client.start()
+        try:
+            yield cls(client)
+        finally:
+            await client.close()
+
+    async def join(self, load: Load, make: Callable[[bool], Connection], publishes: bool, slots: int) -> Connection:
+        connection = make(True)
+        name = f"peer{connection.number}"
+        ssrc = 100_000 + 10 * connection.number if publishes else 0
+        sections = [Section("0", ssrc)] if publishes else []
+        sections += [Section(str(n)) for n in range(len(sections), len(sections) + slots)]
+        await self._client.set_gates("bench", name, frozenset({"camera"}))
+        answer = await self._client.connect("bench", name, await connection.describe(sections, "actpass"))
+        await connection.connect(answer)
+        connection.hand_over(load, ssrc)
+        return connection
+
+    async def broadcast(self, load: Load, make: Callable[[bool], Connection], subscribers: int) -> list[Connection]:
+        """One publisher, ``subscribers`` with one slot each."""
+        joined = [await self.join(load, make, True, 0)]
+        for _ in range(subscribers):
+            joined.append(await self.join(load, make, False, 1))
+        return joined
+
+    async def room(self, load: Load, make: Callable[[bool], Connection]) -> list[Connection]:
+        """Everybody publishes and has a slot for each of the others, over one connection."""
+        return [await self.join(load, make, True, ROOM_SIZE - 1) for _ in range(ROOM_SIZE)]
+
+
+class Theirs:
+    """Janus VideoRoom: a connection to publish and another one to subscribe, as it works."""
+
+    def __init__(self, janus: Janus) -> None:
+        self._janus = janus
+        self._rooms = 0
+
+    @property
+    def pid(self) -> int:
+        return self._janus.pid
+
+    async def _new_room(self) -> int:
+        self._rooms += 1
+        handle = await self._janus.attach()
+        await self._janus.message(handle, {"request": "create", "room": self._rooms, **ROOM_SETTINGS})
+        return self._rooms
+
+    async def _publish(self, load: Load, make: Callable[[bool], Connection], room: int) -> tuple[Connection, int]:
+        connection = make(True)
+        ssrc = 100_000 + 10 * connection.number
+        handle = await self._janus.attach()
+        joined, _ = await self._janus.message(handle, {"request": "join", "ptype": "publisher", "room": room})
+        offer = await connection.describe([Section("0", ssrc)], "active")
+        _, answer = await self._janus.message(handle, {"request": "configure", "video": True}, "offer", offer)
+        await connection.connect(answer)
+        connection.hand_over(load, ssrc)
+        return connection, joined["id"]
+
+    async def _subscribe(self, load: Load, make: Callable[[bool], Connection], room: int, feeds: list[int]) -> Connection:
+        connection = make(False)
+        handle = await self._janus.attach()
+        body = {"request": "join", "ptype": "subscriber", "room": room, "streams": [{"feed": feed} for feed in feeds]}
+        _, offer = await self._janus.message(handle, body)
+        answer = await connection.describe(_answer_sections(offer), "active")
+        await self._janus.message(handle, {"request": "start"}, "answer", answer)
+        await connection.connect(offer)
+        connection.hand_over(load)
+        return connection
+
+    async def broadcast(self, load: Load, make: Callable[[bool], Connection], subscribers: int) -> list[Connection]:
+        room = await self._new_room()
+        publisher, feed = await self._publish(load, make, room)
+        return [publisher, *[await self._subscribe(load, make, room, [feed]) for _ in range(subscribers)]]
+
+    async def room(self, load: Load, make: Callable[[bool], Connection]) -> list[Connection]:
+        room = await self._new_room()
+        published = [await self._publish(load, make, room) for _ in range(ROOM_SIZE)]
+        feeds = [feed for _, feed in published]
+        subscribed = [await self._subscribe(load, make, room, [other for other in feeds if other != feed]) for feed in feeds]
+        return [connection for connection, _ in published] + subscribed
+
+
+def _answer_sections(offer: str) -> list[Section]:
+    """One per video section of Janus's offer, with its payload types."""
+    sections = []
+    for part in offer.replace("\r", "").split("\nm=")[1:]:
+        lines = part.split("\n")
+        mid = next(line[6:] for line in lines if line.startswith("a=mid:"))
+        types = [int(word) for word in lines[0].split()[3:]]
+        sections.append(Section(mid, payload_type=types[0], rtx_type=types[1] if len(types) > 1 else types[0] + 1))
+    return sections
+
+
+def _figures(window: Window, forwards: int, cpu_s: float, seconds: float) -> dict[str, Any]:
+    return {
+        "cpu_us_per_forward": round(cpu_s / window.received * 1e6, 2) if window.received else None,
+        "core_percent": round(100 * cpu_s / seconds, 1),
+        "forwards": window.received,
+        "forwards_per_s": round(window.received / seconds),
+        "loss": round(1 - window.received / forwards, 6) if forwards else 1.0,
+        "p50_ms": round(window.percentile_ms(0.50), 3),
+        "p95_ms": round(window.percentile_ms(0.95), 3),
+        "duplicates": window.duplicates,
+    }
+
+
+async def _measure(server: Ours | Theirs, shape: str, profile: str, settings: Settings) -> dict[str, Any]:
+    """Set up, warm up, measure one window, tear down."""
+    certificate = RTCCertificate.generateCertificate()
+    load = Load(settings.payload_bytes)
+    connections: list[Connection] = []
+    viewers = settings.subscribers if shape == "broadcast" else ROOM_SIZE - 1
+    rate = settings.rate if shape == "broadcast" else settings.room_rate
+
+    def make(controlling: bool) -> Connection:
+        connections.append(Connection(certificate, profile, controlling))
+        return connections[-1]
+
+    try:
+        async with AsyncExitStack() as stack:
+            stack.callback(load.stop)
+            if shape == "broadcast":
+                await server.broadcast(load, make, settings.subscribers)
+            else:
+                await server.room(load, make)
+            load.start()
+            await asyncio.sleep(SETTLE_S)
+            await load.window(rate, WARM_UP_S, DRAIN_S)
+            started, cpu_s = time.monotonic(), _process_cpu_s(server.pid)
+            window = await load.window(rate, settings.seconds, DRAIN_S)
+            cpu_s = _process_cpu_s(server.pid) - cpu_s
+            seconds = time.monotonic() - started - DRAIN_S
+    finally:
+        await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
+    return _figures(window, window.sent * viewers, cpu_s, seconds)
+
+
+async def _all(settings: Settings, address: str, namespace: Namespace | None, pinned: bool) -> dict[str, Any]:
+    """profile → shape → server → figures."""
+    pin = ("taskset", "-c", str(SERVER_CPU)) if pinned else ()
+    result: dict[str, Any] = {}
+    shapes = ("broadcast", "room") if settings.room else ("broadcast",)
+    for profile in settings.profiles:
+        for shape in shapes:
+            figures = result.setdefault(profile, {}).setdefault(shape, {})
+            prefix = (*namespace.prefix, *pin) if namespace is not None else pin
+            async with Ours.running(namespace.server_address if namespace is not None else address, prefix) as ours:
+                figures["ours"] = await _measure(ours, shape, profile, settings)
+            if namespace is None:
+                continue
+            for name, loops in (("janus", 0), ("janus_tuned", 1)):
+                async with Janus(namespace, pin, event_loops=loops) as janus:
+                    figures[name] = await _measure(Theirs(janus), shape, profile, settings)
+    return result
+
+
+def _pinned() -> bool:
+    return {SERVER_CPU, LOAD_CPU} <= os.sched_getaffinity(0) and shutil.which("taskset") is not None
+
+
+def _ratios(figures: dict[str, Any]) -> dict[str, Any]:
+    """Ours over theirs; None where one side forwarded nothing."""
+    ours = figures["ours"]["cpu_us_per_forward"]
+    found = {}
+    for name, ratio in (("janus", "ratio"), ("janus_tuned", "ratio_tuned")):
+        if name in figures:
+            theirs = figures[name]["cpu_us_per_forward"]
+            found[ratio] = round(ours / theirs, 3) if ours and theirs else None
+    return figures | found
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Measure; the figures as they are printed. Raises BenchError when that cannot be done here."""
+    affinity = os.sched_getaffinity(0)
+    with contextlib.ExitStack() as stack:
+        namespace = None
+        if settings.versus:
+            find_janus()
+            namespace = stack.enter_context(Namespace())
+        address = namespace.load_address if namespace is not None else "127.0.0.1"
+        stack.enter_context(only_address(address))
+        pinned = _pinned()
+        stack.callback(os.sched_setaffinity, 0, affinity)
+        measured = asyncio.run(_pinned_all(settings, address, namespace, pinned))
+    profiles = {profile: {shape: _ratios(figures) for shape, figures in shapes.items()} for profile, shapes in measured.items()}
+    headline = profiles[settings.profiles[0]]
+    return {
+        **headline["broadcast"],
+        **({"room_5x5": headline["room"]} if "room" in headline else {}),
+        "other_profiles": {profile: profiles[profile] for profile in settings.profiles[1:]},
+        "lossless": all(
+            server["loss"] == 0
+            for shapes in profiles.values()
+            for figures in shapes.values()
+            for server in figures.values()
+            if isinstance(server, dict)
+        ),
+        "settings": {
+            **asdict(settings),
+            "room_rate": settings.room_rate,
+            "profile": PROFILES[settings.profiles[0]].openssl_profile.decode(),
+            "server_cpu": SERVER_CPU if pinned else None,
+            "load_cpu": LOAD_CPU if pinned else None,
+            "network": "veth pair" if settings.versus else "loopback",
+            "features": "NACK ring, RTX, transport-wide feedback negotiated",
+            "janus": "as packaged; tuned: event_loops = 1" if settings.versus else None,
+            "python": platform.python_version(),
+        },
+    }
+
+
+async def _pinned_all(settings: Settings, address: str, namespace: Namespace | None, pinned: bool) -> dict[str, Any]:
+    if pinned:
+        os.sched_setaffinity(0, {LOAD_CPU})
+    return await _all(settings, address, namespace, pinned)
+
+
+def _settings(arguments: Sequence[str]) -> tuple[Settings, bool]:
+    default = Settings()
+    parser = argparse.ArgumentParser(
+        prog="tongping bench relay", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--vs", choices=["janus"], action="append", default=[], help="measure this one too (root, Debian's package)"
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
+    parser.add_argument("--seconds", type=float, default=default.seconds, help="length of each measurement (10)")
+    parser.add_argument("--rate", type=float, default=default.rate, help="packets a second of the one publisher (600)")
+    parser.add_argument("--subscribers", type=int, default=default.subscribers, help="of the one publisher (20)")
+    parser.add_argument("--profile", choices=[*PROFILES, "both"], default="both", help="SRTP: AES_CM_128, AEAD_AES_128_GCM")
+    parser.add_argument("--no-room", action="store_true", help="leave out the 5 × 5 room")
+    options = parser.parse_args(list(arguments))
+    if options.seconds <= 0 or options.rate <= 0 or options.subscribers < 1:
+        parser.error("seconds, rate and subscribers must be positive")
+    profiles = default.profiles if options.profile == "both" else (options.profile,)
+    return (
+        Settings(
+            versus=tuple(options.vs),
+            seconds=options.seconds,
+            rate=options.rate,
+            subscribers=options.subscribers,
+            profiles=profiles,
+            room=not options.no_room,
+        ),
+        options.json,
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; returns the exit status: 0, 1 when packets were lost, 2 when it cannot run here."""
+    settings, as_json = _settings(arguments)
+    logging.getLogger("aiortc").setLevel(logging.CRITICAL)
+    logging.getLogger("aioice").setLevel(logging.CRITICAL)
+    try:
+        figures = run(settings)
+    except (BenchError, MediaError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return EXIT_UNAVAILABLE
+    print(json.dumps(figures) if as_json else json.dumps(figures, indent=2))
+    return 0 if figures["lossless"] else EXIT_FAILED
