@@ -4,7 +4,7 @@ import { tokenExpiry } from "./desk";
 import { loudness } from "./devices";
 import { callPlace } from "./place";
 import { ApiError, apiProblem, deviceProblem, signedOut, surroundings } from "./problems";
-import { level, report, sample, worthSending } from "./quality";
+import { level, report, sample, undersized, worthSending } from "./quality";
 import { remoteTracks } from "./slots";
 import { signalUrl } from "./socket";
 
@@ -123,6 +123,17 @@ describe("quality", () => {
     [100, 90, "poor"],
   ] as const)("%i ms and %i ‰ are %s", (rtt, loss, expected) => {
     expect(level(rtt, loss)).toBe(expected);
+  });
+
+  it("sees a camera that is sent too small for its path", () => {
+    const stat = { type: "outbound-rtp", mid: "1", frameWidth: 320, qualityLimitationReason: "bandwidth", targetBitrate: 1_500_000 };
+    const is = (part: object): boolean => undersized([{ type: "codec" }, { ...stat, mid: "2", frameWidth: 960 }, { ...stat, ...part }], "1", 960, 1_500_000);
+    expect(is({})).toBe(true);
+    expect(is({ frameWidth: 960 })).toBe(false);
+    expect(is({ frameWidth: 0 })).toBe(false);
+    expect(is({ qualityLimitationReason: "cpu" })).toBe(false);
+    expect(is({ targetBitrate: 600_000 })).toBe(false);
+    expect(undersized([], "1", 960, 1_500_000)).toBe(false);
   });
 
   it("is told when it changes, else every five seconds", () => {

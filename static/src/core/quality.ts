@@ -70,6 +70,17 @@ export function report(before: Sample, now: Sample): QualityReport {
   };
 }
 
+/** Whether the camera section `mid` is sent far smaller than it could be: Chromium starts a call small, for want of an estimate,
+ *  and grows for tens of seconds although the path has long proved wide enough. */
+export function undersized(stats: Iterable<Stat>, mid: string, captureWidth: number, maxBitrate: number): boolean {
+  for (const stat of stats) {
+    if (stat["type"] !== "outbound-rtp" || stat["mid"] !== mid) continue;
+    const width = number(stat, "frameWidth");
+    return width > 0 && width < 0.75 * captureWidth && stat["qualityLimitationReason"] === "bandwidth" && number(stat, "targetBitrate") >= 0.8 * maxBitrate;
+  }
+  return false;
+}
+
 /** Whether a report is worth sending: it says something new, or the last one is 5 s old. */
 export function worthSending(last: QualityReport | null, lastAtMs: number, next: QualityReport, nowMs: number): boolean {
   if (last === null || nowMs - lastAtMs >= 5_000) return true;
