@@ -4,6 +4,7 @@ import "./styles/workbench.css";
 import "./styles/stories.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
+import { useEffect } from "preact/hooks";
 import { language } from "./i18n";
 import { stories } from "./stories/list";
 import { Announcer } from "./ui/announce";
@@ -28,6 +29,9 @@ function link(story: string): string {
 
 function Stories() {
   const { story, turn } = shown.value;
+  useEffect(() => {
+    dispatchEvent(new Event("storyshown")); // tests wait for it
+  }, [turn]);
   const found = stories.find((item) => item.name === story);
   if (found) {
     return (

@@ -24,8 +24,8 @@ function shape(context: CanvasRenderingContext2D, colour: string, draw: () => vo
 
 function drawFace(context: CanvasRenderingContext2D, width: number, height: number, look: Look, beat: number): void {
   const x = width / 2;
-  const unit = height / 100;
-  const y = height * 0.47 + (beat % 2) * unit * 0.4;
+  const unit = height / 128;
+  const y = height * 0.5 + (beat % 2) * unit * 0.4;
   context.fillStyle = look.wall;
   context.fillRect(0, 0, width, height);
   context.fillStyle = "rgb(255 255 255 / 22%)";

@@ -28,15 +28,16 @@ export function WaitingCard(props: { entry: WaitingEntry; now: number; busy: boo
       <p class="task-reason" dir="auto">
         {entry.reason || t("waiting.no_reason")}
       </p>
-      <div class="row wrap">
-        <span class="chip">{t(`language.${entry.language}`)}</span>
-        {!entry.connected && (
-          <span class="chip warn">
-            <WifiOff size={16} strokeWidth={1.75} aria-hidden />
-            {t("waiting.away")}
-          </span>
-        )}
-        <span class="grow" />
+      <div class="row">
+        <div class="row wrap grow">
+          <span class="chip">{t(`language.${entry.language}`)}</span>
+          {!entry.connected && (
+            <span class="chip warn">
+              <WifiOff size={16} strokeWidth={1.75} aria-hidden />
+              {t("waiting.away")}
+            </span>
+          )}
+        </div>
         <Button look="primary" label={t("waiting.take.label", { name })} busy={props.busy} disabled={props.disabled} onClick={props.onTake}>
           {t("waiting.take")}
         </Button>

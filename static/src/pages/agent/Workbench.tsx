@@ -43,15 +43,17 @@ function RailButton(props: { icon: LucideIcon; text: string; onClick: () => void
       type="button"
       class="rail-button"
       aria-pressed={props.pressed}
-      aria-label={props.count ? `${props.text} (${props.count})` : props.text}
       title={props.text}
       onClick={props.onClick}
     >
       <span class="bar-icon">
         <Icon size={22} strokeWidth={1.75} aria-hidden />
-        {props.count ? <span class="badge">{props.count}</span> : null}
+        {props.count ? <span class="badge" aria-hidden>{props.count}</span> : null}
       </span>
-      <span class="rail-text">{props.text}</span>
+      <span class="rail-text">
+        {props.text}
+        {props.count ? <span class="hidden-text"> ({props.count})</span> : null}
+      </span>
     </button>
   );
 }
@@ -149,7 +151,7 @@ export function Workbench(props: WorkbenchProps) {
   };
   useKeys({ n: startCreate, "?": () => (open.value = "keys") }, !inCall && open.value === "none");
   useEffect(() => {
-    if (inCall && !matchMedia("(min-width: 1280px)").matches) list.value = "none"; // the stage needs the room
+    if (inCall && !matchMedia("(min-width: 1440px)").matches) list.value = "none"; // the stage needs the room
   }, [inCall]);
 
   const pick = (next: "waiting" | "sessions") => () => {

@@ -14,6 +14,8 @@ interface BarButtonProps {
   expanded?: boolean;
   look?: string;
   count?: number;
+  /** Said after the words, not shown. */
+  spoken?: string;
   keys?: string;
 }
 
@@ -25,7 +27,7 @@ function BarButton(props: BarButtonProps) {
     <button
       type="button"
       class={`bar-button ${props.look ?? ""}`}
-      aria-label={label}
+      aria-label={props.label}
       aria-expanded={props.expanded}
       aria-keyshortcuts={keys}
       title={keys ? `${label} (${keys})` : label}
@@ -33,9 +35,12 @@ function BarButton(props: BarButtonProps) {
     >
       <span class="bar-icon">
         <Icon size={24} strokeWidth={1.75} aria-hidden />
-        {props.count ? <span class="badge">{props.count > 99 ? "99" : props.count}</span> : null}
+        {props.count ? <span class="badge" aria-hidden>{props.count > 99 ? "99" : props.count}</span> : null}
       </span>
-      <span class="bar-text">{props.text}</span>
+      <span class="bar-text">
+        {props.text}
+        {props.spoken && <span class="hidden-text"> {props.spoken}</span>}
+      </span>
     </button>
   );
 }
@@ -87,7 +92,7 @@ export function Bar() {
       <BarButton
         icon={MessageSquare}
         text={t("bar.chat")}
-        label={unread ? t("bar.chat.unread", { n: unread }) : t("bar.chat")}
+        {...(unread ? { spoken: t("bar.chat.unread", { n: unread }) } : {})}
         count={unread}
         expanded={ui.panel.value === "chat"}
         keys="C"

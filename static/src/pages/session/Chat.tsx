@@ -31,7 +31,7 @@ function FileCard({ call, file }: { call: Call; file: FileView }) {
   };
   return (
     <>
-      <button type="button" class="file" aria-busy={busy.value} aria-label={t("chat.download", { name: file.name })} onClick={() => void open()}>
+      <button type="button" class="file" aria-busy={busy.value} aria-label={`${t("chat.download", { name: file.name })} ${fileSize(file.size_bytes)}`} onClick={() => void open()}>
         <FileText size={24} strokeWidth={1.75} aria-hidden />
         <span class="grow">
           <span class="file-name" dir="auto">

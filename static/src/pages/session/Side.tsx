@@ -30,7 +30,7 @@ export function ContextCard({ session }: { session: SessionView }) {
             </div>
           ))}
       </dl>
-      <h3>{t("context.summary")}</h3>
+      <h2 class="sub">{t("context.summary")}</h2>
       {session.context ? (
         <p class="prose" dir="auto">
           {session.context}
@@ -93,12 +93,12 @@ export function Side({ extra }: { extra?: ComponentChildren }) {
       </div>
       {panel === "chat" && <Chat call={ui.call} />}
       {panel === "people" && (
-        <div class="side-body">
+        <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
           <People />
         </div>
       )}
       {panel === "context" && (
-        <div class="side-body">
+        <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
           {session ? <ContextCard session={session} /> : <div class="skeleton tall" />}
           {extra}
         </div>

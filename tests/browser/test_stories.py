@@ -1,0 +1,100 @@
+"""Every page in every state, in both languages and at three widths: no complaint, nothing sticks out, nothing is cut off."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.support.stories import HEIGHTS, Stories, open_stories
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+#: What is wrong with the story on the page now, in words. Runs in the browser.
+FAULTS = """
+() => {
+  const faults = [];
+  const root = document.documentElement;
+  const minimum = root.dataset.size === "large" ? 56 : 44;
+  if (root.scrollWidth > innerWidth) faults.push(`sticks out sideways: ${root.scrollWidth} > ${innerWidth}`);
+  const seen = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 1 && box.height > 1 && element.checkVisibility({ visibilityProperty: true });
+  };
+  const named = (element) => `${element.tagName.toLowerCase()}.${element.className} "${(element.ariaLabel || element.textContent || "").slice(0, 40)}"`;
+  if (![...document.querySelectorAll("#app *")].some(seen)) faults.push("shows nothing");
+  for (const element of document.querySelectorAll("#app button, #app a[href], #app select, #app summary, #app textarea, #app input:not([type=radio]):not([type=file])")) {
+    if (!seen(element)) continue;
+    const box = element.getBoundingClientRect();
+    if (box.width < minimum - 0.5 || box.height < minimum - 0.5) faults.push(`too small to touch: ${named(element)} ${box.width}x${box.height}`);
+    let around = element.parentElement;
+    while (around && !/auto|scroll/.test(getComputedStyle(around).overflowX)) around = around.parentElement;
+    if (!around && (box.left < -0.5 || box.right > innerWidth + 0.5)) faults.push(`cut off at the side: ${named(element)}`);
+    if (element.tagName === "BUTTON" && element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflow === "visible") {
+      faults.push(`words do not fit: ${named(element)}`);
+    }
+  }
+  const clipping = document.querySelectorAll("#app p, #app h1, #app h2, #app h3, #app dd, #app label, #app li");
+  for (const element of clipping) {
+    const style = getComputedStyle(element);
+    if (!seen(element) || style.overflowX === "auto" || style.textOverflow === "ellipsis") continue;
+    if (element.scrollWidth > element.clientWidth + 1 && style.display !== "inline") faults.push(`text wider than its box: ${named(element)}`);
+  }
+  const bar = document.querySelector(".bar");
+  if (bar && bar.getBoundingClientRect().bottom > innerHeight + 0.5) faults.push("the bar is below the edge of the screen");
+  if (/\\{\\w+\\}|undefined|NaN|\\[object/.test(document.body.innerText)) faults.push("a word was not filled in");
+  return faults;
+}
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=sorted(HEIGHTS))
+async def stories(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[Stories]:
+    async with open_stories(browser, request.param) as opened:
+        yield opened
+
+
+async def _faults(stories: Stories, **look: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in stories.names:
+        await stories.show(name, **look)
+        faults = [*stories.problems, *(await stories.page.evaluate(FAULTS))]
+        if faults:
+            found[name] = faults
+    return found
+
+
+async def test_there_are_stories(stories: Stories) -> None:
+    assert len(stories.names) >= 60
+    assert len(set(stories.names)) == len(stories.names)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_every_story_is_whole(stories: Stories, lang: str) -> None:
+    assert await _faults(stories, lang=lang) == {}
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_every_story_is_whole_in_large_text(stories: Stories, lang: str) -> None:
+    if stories.width == 768:
+        pytest.skip("between the two that differ most")
+    assert await _faults(stories, lang=lang, size="large", theme="dark") == {}
+
+
+async def test_a_fault_is_noticed(stories: Stories) -> None:
+    """The measure itself: a page that sticks out and has a tiny button is found."""
+    await stories.show("arrive")
+    await stories.page.evaluate(
+        """() => {
+            const wide = document.createElement("p");
+            wide.style.width = "3000px";
+            wide.textContent = "wide";
+            const tiny = document.createElement("button");
+            tiny.style.cssText = "width: 10px; height: 10px; padding: 0; overflow: hidden";
+            document.querySelector("#app").append(wide, tiny);
+        }"""
+    )
+    faults = " ".join(await stories.page.evaluate(FAULTS))
+    await stories.page.reload()
+    assert "sticks out sideways" in faults
+    assert "too small to touch" in faults
