@@ -27,7 +27,9 @@ def test_vp8_descriptors(data: bytes, expected: tuple[object, ...]) -> None:
     assert whole(vp8, data) == expected
 
 
-@pytest.mark.parametrize("data", [b"", b"\x10", b"\x90", b"\x90\x80", b"\x90\x80\x85", b"\x90\x40", b"\x90\x30\x01", b"\x90\x20"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x10", b"\x90", b"\x90\x80", b"\x90\x80\x85", b"\x90\x40", b"\x90\x30\x01", b"\x90\x20"]
+)
 def test_cut_vp8_descriptors(data: bytes) -> None:
     assert whole(vp8, data) == NO_VP8
 

@@ -11,7 +11,13 @@ IDS = ExtensionIds(mid=1, rid=2, rrid=3, twcc=4, audio_level=5)
 
 
 def packet(
-    payload: bytes = b"abc", *, extension: bytes = b"", profile: int = 0xBEDE, csrcs: int = 0, padding: bytes = b"", first: int = 0x80
+    payload: bytes = b"abc",
+    *,
+    extension: bytes = b"",
+    profile: int = 0xBEDE,
+    csrcs: int = 0,
+    padding: bytes = b"",
+    first: int = 0x80,
 ) -> bytes:
     head = first | csrcs | (0x10 if extension else 0) | (0x20 if padding else 0)
     data = struct.pack("!BBHII", head, 0x80 | 96, 7, 8, 9) + bytes(4 * csrcs)

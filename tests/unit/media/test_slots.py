@@ -46,7 +46,14 @@ def test_audio_and_video_do_not_mix() -> None:
 
 
 candidates = st.lists(
-    st.builds(Candidate, st.integers(0, 9), st.sampled_from(["audio", "video"]), st.booleans(), st.sampled_from([0.0, 1.0, 2.0]), st.integers(0, 9)),
+    st.builds(
+        Candidate,
+        st.integers(0, 9),
+        st.sampled_from(["audio", "video"]),
+        st.booleans(),
+        st.sampled_from([0.0, 1.0, 2.0]),
+        st.integers(0, 9),
+    ),
     max_size=10,
     unique_by=lambda c: c.key,
 )

@@ -1,0 +1,323 @@
+"""The ICE agent without a socket: hostile datagrams, address choice, restarts, consent; and campaign 2's state machine."""
+
+from typing import Any
+
+import pytest
+from aioice import stun
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from media.ice_lite import (
+    CONSENT_S,
+    DISCONNECT_S,
+    MAX_ADDRESSES,
+    UNKNOWN_PER_S,
+    IceLite,
+    IceSession,
+    Kind,
+    Outcome,
+    Verdict,
+    classify,
+)
+
+PWD = "0123456789012345678901"
+HOST = ("192.0.2.1", 5000)
+
+
+def check(
+    ufrag: str = "user", pwd: str = PWD, *, use: bool = False, controlled: bool = False, method: Any = stun.Method.BINDING
+) -> bytes:
+    message = stun.Message(message_method=method, message_class=stun.Class.REQUEST)
+    message.attributes["USERNAME"] = f"{ufrag}:remote"
+    message.attributes["PRIORITY"] = 1
+    message.attributes["ICE-CONTROLLED" if controlled else "ICE-CONTROLLING"] = 7
+    if use:
+        message.attributes["USE-CANDIDATE"] = None
+    message.add_message_integrity(pwd.encode())
+    return bytes(message)
+
+
+def agent() -> tuple[IceLite, IceSession]:
+    ice = IceLite(0.0)
+    return ice, ice.add("user", PWD, "peer", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "kind"),
+    [(0, Kind.STUN), (3, Kind.STUN), (4, Kind.OTHER), (19, Kind.OTHER), (20, Kind.DTLS), (63, Kind.DTLS), (64, Kind.OTHER),
+     (127, Kind.OTHER), (128, Kind.SRTP), (191, Kind.SRTP), (192, Kind.OTHER), (255, Kind.OTHER)],
+)  # fmt: skip
+def test_the_first_byte_says_the_protocol(first: int, kind: Kind) -> None:
+    assert classify(first) is kind
+
+
+def test_a_good_check_is_answered_and_proves_the_address() -> None:
+    ice, session = agent()
+    assert ice.owner(b"a") is None
+    outcome = ice.handle(check(), b"a", HOST, 1.0)
+    assert outcome.verdict is Verdict.ANSWERED
+    assert outcome.selected
+    assert ice.owner(b"a") == "peer"
+    assert outcome.reply is not None
+    reply = stun.parse_message(outcome.reply)
+    assert reply.message_class == stun.Class.RESPONSE
+    assert reply.attributes["XOR-MAPPED-ADDRESS"] == HOST
+    assert "FINGERPRINT" in reply.attributes
+    assert reply.check_message_integrity(PWD.encode())
+    assert not ice.handle(check(), b"a", HOST, 1.1).selected
+    assert session.alive(1.0)
+
+
+def cut(data: bytes, at: int) -> bytes:
+    return data[:at]
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict"),
+    [
+        (b"", Verdict.MALFORMED),
+        (check()[:19], Verdict.MALFORMED),
+        (check()[:-4], Verdict.MALFORMED),
+        (check() + b"\0\0\0\0", Verdict.MALFORMED),
+        (check() + b"\0", Verdict.MALFORMED),
+        (check()[:4] + b"\0\0\0\0" + check()[8:], Verdict.MALFORMED),
+        (bytes(2000), Verdict.MALFORMED),
+        (b"\x01\x01" + check()[2:], Verdict.IGNORED),
+        (b"\x00\x11" + check()[2:], Verdict.IGNORED),
+        (check("other"), Verdict.UNKNOWN_USER),
+        (check("use"), Verdict.UNKNOWN_USER),
+        (b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12), Verdict.UNKNOWN_USER),
+        (b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x06\x00\xffuser", Verdict.UNKNOWN_USER),
+        (check(pwd="wrong" * 5), Verdict.BAD_INTEGRITY),
+        (check(method=stun.Method.ALLOCATE), Verdict.IGNORED),
+    ],
+)
+def test_everything_else_gets_no_answer(data: bytes, verdict: Verdict) -> None:
+    ice, session = agent()
+    assert ice.handle(data, b"a", HOST, 1.0) == Outcome(verdict)
+    assert ice.owner(b"a") is None
+    assert session.selected is None
+    assert ice.counts[verdict] == 1
+
+
+def test_a_changed_byte_is_not_authentic() -> None:
+    ice, _ = agent()
+    data = bytearray(check())
+    data[21 + 16] ^= 1
+    assert ice.handle(bytes(data), b"a", HOST, 1.0).verdict in (Verdict.BAD_INTEGRITY, Verdict.MALFORMED)
+
+
+def test_no_integrity_and_an_unreadable_message() -> None:
+    ice, _ = agent()
+    plain = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    plain.attributes["USERNAME"] = "user:x"
+    assert ice.handle(bytes(plain), b"a", HOST, 1.0).verdict is Verdict.BAD_INTEGRITY
+    plain.add_fingerprint()
+    broken = bytearray(bytes(plain))
+    broken[-1] ^= 1
+    assert ice.handle(bytes(broken), b"a", HOST, 1.0).verdict is Verdict.MALFORMED
+
+
+def test_a_controlled_peer_is_told_of_the_role_conflict() -> None:
+    ice, session = agent()
+    outcome = ice.handle(check(controlled=True), b"a", HOST, 1.0)
+    assert outcome.verdict is Verdict.ROLE_CONFLICT
+    assert outcome.reply is not None
+    reply = stun.parse_message(outcome.reply)
+    assert reply.error_code == 487
+    assert reply.check_message_integrity(PWD.encode())
+    assert session.selected is None
+
+
+def test_nomination_moves_the_address_and_plain_checks_do_not() -> None:
+    ice, session = agent()
+    ice.handle(check(), b"a", HOST, 1.0)
+    assert not ice.handle(check(), b"b", HOST, 1.1).selected
+    assert session.selected == b"a"
+    assert ice.handle(check(use=True), b"b", HOST, 1.2).selected
+    assert session.selected == b"b"
+
+
+def test_a_silent_address_is_left_for_one_that_speaks() -> None:
+    ice, session = agent()
+    ice.handle(check(), b"a", HOST, 1.0)
+    session.last_media = 5.0
+    assert not ice.handle(check(), b"b", HOST, 5.5).selected
+    assert ice.handle(check(), b"b", HOST, 6.1).selected
+
+
+def test_a_restart_drops_the_old_credentials_and_keeps_the_address_until_the_next_check() -> None:
+    ice, session = agent()
+    ice.handle(check(), b"a", HOST, 1.0)
+    ice.restart(session, "new", "n" * 22)
+    assert session.selected == b"a"
+    assert ice.owner(b"a") == "peer"
+    assert ice.handle(check(use=True), b"b", HOST, 1.1).verdict is Verdict.UNKNOWN_USER
+    assert ice.handle(check("new", "n" * 22), b"b", HOST, 1.2).selected
+    assert session.selected == b"b"
+    assert not session.restarting
+    ice.restart(session, "newer", "m" * 22)
+    assert not ice.handle(check("newer", "m" * 22), b"b", HOST, 1.3).selected
+    assert not session.restarting
+    with pytest.raises(ValueError, match="in use"):
+        ice.restart(session, "newer", "x")
+    with pytest.raises(ValueError, match="in use"):
+        ice.add("newer", "x", "other", 1.0)
+
+
+def test_an_address_in_use_by_a_live_peer_is_not_taken_over() -> None:
+    ice, session = agent()
+    other = ice.add("second", PWD, "other", 0.0)
+    ice.handle(check(), b"a", HOST, 1.0)
+    assert ice.handle(check("second"), b"a", HOST, 1.1).verdict is Verdict.TAKEN
+    assert ice.owner(b"a") == "peer"
+    late = 1.0 + DISCONNECT_S + 1
+    assert ice.handle(check("second"), b"a", HOST, late).verdict is Verdict.ANSWERED
+    assert ice.owner(b"a") == "other"
+    assert session.selected is None
+    assert other.selected == b"a"
+
+
+def test_an_address_that_is_only_proven_may_change_hands() -> None:
+    ice, session = agent()
+    ice.add("second", PWD, "other", 0.0)
+    ice.handle(check(), b"a", HOST, 1.0)
+    ice.handle(check(), b"b", HOST, 1.0)
+    assert ice.handle(check("second"), b"b", HOST, 1.1).verdict is Verdict.ANSWERED
+    assert session.selected == b"a"
+    assert b"b" not in session.addresses
+
+
+def test_addresses_per_peer_are_bounded() -> None:
+    ice, session = agent()
+    for i in range(3 * MAX_ADDRESSES):
+        ice.handle(check(), b"%d" % i, HOST, 1.0 + i / 100)
+    assert len(session.addresses) == MAX_ADDRESSES
+    assert session.selected in session.addresses
+    assert len(ice.by_address) == MAX_ADDRESSES
+
+
+def test_work_for_unproven_addresses_is_limited_and_proven_ones_go_on() -> None:
+    ice, _ = agent()
+    ice.handle(check(), b"good", HOST, 0.0)
+    bad = check(pwd="w" * 22)
+    verdicts = [ice.handle(bad, b"%d" % i, HOST, 0.0).verdict for i in range(int(2 * UNKNOWN_PER_S))]
+    assert verdicts[-1] is Verdict.THROTTLED
+    assert ice.handle(check(), b"good", HOST, 0.0).verdict is Verdict.ANSWERED
+    assert ice.handle(check(), b"new", HOST, 1.0).verdict is Verdict.ANSWERED
+
+
+def test_consent_and_removal() -> None:
+    ice, session = agent()
+    assert not session.alive(0.0)
+    ice.handle(check(), b"a", HOST, 1.0)
+    assert session.alive(1.0 + DISCONNECT_S)
+    assert not session.alive(1.1 + DISCONNECT_S)
+    session.last_media = 20.0
+    assert session.alive(21.0)
+    session.last_media = 1.5 + CONSENT_S
+    assert not session.alive(1.5 + CONSENT_S)
+    ice.remove(session)
+    ice.remove(session)
+    assert ice.owner(b"a") is None
+    assert ice.handle(check(), b"a", HOST, 2.0).verdict is Verdict.UNKNOWN_USER
+
+
+@pytest.mark.campaign(1)
+@given(st.binary(max_size=120))
+def test_any_bytes_have_a_verdict_and_prove_nothing(data: bytes) -> None:
+    ice, session = agent()
+    outcome = ice.handle(data, b"a", HOST, 1.0)
+    assert outcome.reply is None
+    assert session.selected is None
+
+
+@pytest.mark.campaign(1)
+@given(st.data())
+def test_a_changed_check_proves_nothing(data: st.DataObject) -> None:
+    ice, session = agent()
+    good = check()
+    position = data.draw(st.integers(0, len(good) - 9))  # the fingerprint alone may be broken without being authentic
+    value = data.draw(st.integers(0, 255).filter(lambda v: v != good[position]))
+    changed = good[:position] + bytes((value,)) + good[position + 1 :]
+    assert ice.handle(changed, b"a", HOST, 1.0).reply is None
+    assert session.selected is None
+
+
+class Agent(RuleBasedStateMachine):
+    """Two peers, five addresses, checks of every kind, restarts, time: what must always hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1.0
+        self.ice = IceLite(0.0)
+        self.generation = [0, 0]
+        self.sessions: list[IceSession] = [self.ice.add(self._ufrag(i), PWD, i, 0.0) for i in (0, 1)]
+        self.proven: dict[bytes, set[int]] = {}
+
+    def _ufrag(self, peer: int) -> str:
+        return f"p{peer}g{self.generation[peer]}"
+
+    @rule(peer=st.integers(0, 1), address=st.sampled_from([b"a", b"b", b"c", b"d", b"e"]), use=st.booleans())
+    def good_check(self, peer: int, address: bytes, use: bool) -> None:
+        outcome = self.ice.handle(check(self._ufrag(peer), use=use), address, HOST, self.now)
+        assert outcome.verdict in (Verdict.ANSWERED, Verdict.TAKEN)
+        if outcome.verdict is Verdict.ANSWERED:
+            self.proven.setdefault(address, set()).add(peer)
+            assert self.ice.owner(address) == peer
+            assert not use or self.sessions[peer].selected == address
+        else:
+            assert self.ice.owner(address) == 1 - peer
+
+    @rule(
+        peer=st.integers(0, 1), address=st.sampled_from([b"a", b"b", b"x"]), kind=st.sampled_from(["pwd", "old", "cut", "role"])
+    )
+    def bad_check(self, peer: int, address: bytes, kind: str) -> None:
+        before = [(s.selected, dict(s.addresses), s.last_check) for s in self.sessions]
+        ufrag = self._ufrag(peer)
+        data = {
+            "pwd": check(ufrag, "w" * 22, use=True),
+            "old": check(f"p{peer}g{self.generation[peer] - 1}", use=True),
+            "cut": check(ufrag)[:-8],
+            "role": check(ufrag, controlled=True),
+        }[kind]
+        outcome = self.ice.handle(data, address, HOST, self.now)
+        assert outcome.verdict is not Verdict.ANSWERED
+        assert [(s.selected, dict(s.addresses), s.last_check) for s in self.sessions] == before
+
+    @rule(peer=st.integers(0, 1))
+    def restart(self, peer: int) -> None:
+        self.generation[peer] += 1
+        selected = self.sessions[peer].selected
+        self.ice.restart(self.sessions[peer], self._ufrag(peer), PWD)
+        assert self.sessions[peer].selected == selected
+
+    @rule(peer=st.integers(0, 1))
+    def media(self, peer: int) -> None:
+        self.sessions[peer].last_media = self.now
+
+    @rule(step=st.sampled_from([0.1, 0.9, 1.5, 9.0, 31.0]))
+    def time(self, step: float) -> None:
+        self.now += step
+
+    @precondition(lambda self: self.generation[0] > 0)
+    @rule()
+    def leave_and_come_back(self) -> None:
+        self.ice.remove(self.sessions[0])
+        assert all(s is not self.sessions[0] for s in self.ice.by_address.values())
+        self.generation[0] += 1
+        self.sessions[0] = self.ice.add(self._ufrag(0), PWD, 0, self.now)
+
+    @invariant()
+    def addresses_belong_to_whom_they_were_proven(self) -> None:
+        for address, session in self.ice.by_address.items():
+            assert session.owner in self.proven[address]
+            assert address in session.addresses
+        for session in self.sessions:
+            assert session.selected is None or self.ice.by_address.get(session.selected) is session
+        assert len(self.ice.by_ufrag) == 2
+
+
+TestAgent = pytest.mark.campaign(2)(Agent.TestCase)
+TestAgent.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

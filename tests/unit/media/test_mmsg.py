@@ -1,0 +1,124 @@
+"""Batches of datagrams on real loopback sockets, with and without the system calls for many at once."""
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from media.mmsg import AVAILABLE, PACKET_BYTES, SEND_BATCH, Destination, ReceiveBatch, SendBatch, pack_address, unpack_address
+
+ways = pytest.mark.parametrize(
+    "use_mmsg", [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no mmsg")), False]
+)
+families = pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+
+
+def opened(family: int, host: str) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    try:
+        sock.bind((host, 0))
+    except OSError:
+        sock.close()
+        pytest.skip("no such address family here")
+    return sock
+
+
+@pytest.fixture
+def pair(family: int, host: str) -> Iterator[tuple[socket.socket, socket.socket]]:
+    with opened(family, host) as one, opened(family, host) as two:
+        yield one, two
+
+
+def wait(sock: socket.socket) -> None:
+    assert select.select([sock], [], [], 5)[0]
+
+
+def drain(batch: ReceiveBatch, sock: socket.socket, count: int) -> list[tuple[bytes, bytes]]:
+    got: list[tuple[bytes, bytes]] = []
+    while len(got) < count:
+        wait(sock)
+        n = batch.fill(sock)
+        got += [(bytes(batch.views[i][: batch.lengths[i]]), batch.keys[i]) for i in range(n)]
+    return got
+
+
+@ways
+@families
+def test_what_is_sent_comes_in_with_its_address(pair: tuple[socket.socket, socket.socket], host: str, use_mmsg: bool) -> None:
+    one, two = pair
+    send, receive = SendBatch(one, use_mmsg=use_mmsg), ReceiveBatch(use_mmsg=use_mmsg)
+    to = Destination(pack_address(host, two.getsockname()[1]))
+    for i in range(100):
+        send.put(b"%d" % i, to)
+    send.flush()
+    send.flush()
+    got = drain(receive, two, 100)
+    assert [data for data, _ in got] == [b"%d" % i for i in range(100)]
+    assert {unpack_address(key) for _, key in got} == {(host, one.getsockname()[1])}
+    assert {key for _, key in got} == {pack_address(host, one.getsockname()[1])}
+    assert (send.sent, send.dropped) == (100, 0)
+    assert receive.fill(two) == 0
+
+
+@ways
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1")])
+def test_bounds(pair: tuple[socket.socket, socket.socket], use_mmsg: bool, host: str) -> None:
+    one, two = pair
+    send, receive = SendBatch(one, use_mmsg=use_mmsg), ReceiveBatch(use_mmsg=use_mmsg)
+    to = Destination(pack_address(host, two.getsockname()[1]))
+    send.put(bytes(PACKET_BYTES + 1), to)
+    assert (send.count, send.dropped) == (0, 1)
+    one.sendto(bytes(PACKET_BYTES + 1), two.getsockname())  # too long to be read whole: nobody reads it
+    assert drain(receive, two, 1)[0][0] == b""
+    for _ in range(SEND_BATCH + 1):
+        send.put(b"x", to)
+    assert send.count == 1
+    send.flush()
+    assert send.sent == SEND_BATCH + 1
+
+
+@ways
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1")])
+def test_one_that_cannot_be_sent_does_not_stop_the_others(
+    pair: tuple[socket.socket, socket.socket], use_mmsg: bool, host: str
+) -> None:
+    one, two = pair
+    send, receive = SendBatch(one, use_mmsg=use_mmsg), ReceiveBatch(use_mmsg=use_mmsg)
+    good = Destination(pack_address(host, two.getsockname()[1]))
+    send.put(b"a", good)
+    send.put(b"b", Destination(pack_address("255.255.255.255", 9)))  # broadcast is not permitted
+    send.put(b"c", good)
+    send.flush()
+    assert [data for data, _ in drain(receive, two, 2)] == [b"a", b"c"]
+    assert (send.sent, send.dropped) == (2, 1)
+
+
+@ways
+def test_a_full_socket_drops_and_counts(use_mmsg: bool) -> None:
+    one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with one, two:
+        one.setblocking(False)
+        send = SendBatch(one, use_mmsg=use_mmsg)
+        for i in range(SEND_BATCH):
+            send.buffers[i][:1] = b"x"
+            send.iov[2 * i + 1] = PACKET_BYTES
+            send.destinations[i] = None
+            send.count = i + 1
+        if not use_mmsg:
+            send.flush()
+            assert send.count == 0
+            return
+        send.flush()
+        assert send.dropped > 0
+        assert send.sent + send.dropped == SEND_BATCH
+
+
+def test_addresses_in_text() -> None:
+    for host in ("203.0.113.9", "2001:db8::1"):
+        key = pack_address(host, 4242)
+        assert unpack_address(key) == (host, 4242)
+        assert Destination(key).sockname[:2] == (host, 4242)
+    with pytest.raises(ValueError, match="does not appear"):
+        pack_address("example.org", 1)
