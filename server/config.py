@@ -280,8 +280,9 @@ def _parse(variable: str, text: str, key: Key) -> object:
 
 
 def _unknown(message: str, name: str, known: Mapping[str, Key]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"{message}; did you mean {near[0]}?" if near else message
+    bare = {other.removeprefix(PREFIX): other for other in known}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.5)
+    return f"{message}; did you mean {bare[near[0]]}?" if near else message
 
 
 def _build(values: Mapping[str, object]) -> Config:

@@ -1,0 +1,106 @@
+"""Logs hold static words and ids; whatever people wrote stays out, also out of tracebacks (campaign 22, short form)."""
+
+import io
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from server import telemetry
+from tests.support.fake_media import OFFER
+from tests.support.server import Here, app
+
+CANARIES = (
+    "Canary Name",
+    "canary-reason",
+    "canary-reference",
+    "canary-context",
+    "canary-password",
+    "canary-file",
+    "canary-text",
+)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """The telemetry as it serves, writing here; everything as it was afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    out = io.StringIO()
+    telemetry.configure("debug", out)
+    yield out
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for package in telemetry.OUR_PACKAGES:
+        logging.getLogger(package).setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+async def here(tmp_path: Path, log: io.StringIO) -> AsyncIterator[Here]:
+    async with app(tmp_path) as here:
+        yield here
+
+
+@pytest.mark.campaign(22)
+async def test_canaries_are_in_no_log(here: Here, log: io.StringIO) -> None:
+    session = await here.session(
+        customer_name="Canary Name", reason="canary-reason", customer_reference="canary-reference", context="canary-context"
+    )
+    invited = await here.invitation(session, "expert", name="Canary Name")
+    secret = invited["link"].rpartition("/")[2]
+    await here.get(f"//j/{secret}")
+    entry = (await here.post("/invitations/redeem", {"secret": secret, "name": "Canary Name"})).json
+    await here.post("/invitations/redeem", {"secret": secret, "name": "Canary Name"})
+    await here.post("/login", {"username": "canary-reason", "password": "canary-password"})
+    await here.post("/login", {"username": "canary-reason", "password": 5})
+    await here.post(
+        f"/sessions/{session}/files", data=b"canary-text", headers={"X-File-Name": "canary-file"}, token=entry["token"]
+    )
+    await here.get("/sessions?customer_reference=canary-reference", token=here.agent)
+    async with here.http.ws_connect(here.url + "/api/v1/signal") as socket:
+        await socket.send_json({"t": "hello", "version": 1, "token": entry["token"]})
+        await socket.receive_json()
+        for seq, body in enumerate(
+            [{"type": "media.offer", "sdp": OFFER}, {"type": "chat.send", "client_id": "1", "text": "canary-text"}], 1
+        ):
+            await socket.send_json({"t": "msg", "seq": seq, "ack": 0, "body": body})
+            await socket.receive_json()
+    await here.post(f"/sessions/{session}/end", {"reason": "canary-reason"}, token=here.agent)
+    written = log.getvalue()
+    assert '"route": "/j/{secret}"' in written
+    forbidden = [
+        *CANARIES,
+        secret,
+        entry["token"],
+        here.agent,
+        here.key,
+        invited["code"],
+        "ice-ufrag",
+        "abcdefghijklmnopqrstuv",
+    ]
+    assert [word for word in forbidden if word in written] == []
+    assert all(json.loads(line)["event"] for line in written.splitlines())
+
+
+def test_exceptions_are_logged_without_their_text(log: io.StringIO) -> None:
+    try:
+        raise ValueError("canary-text")
+    except ValueError:
+        structlog.get_logger("server").error("it failed", exc_info=True)
+        logging.getLogger("server.x").exception("it failed", extra={"session": "SE_1", "token": "canary-text"})
+        logging.getLogger("aiohttp.server").exception("failed for %s", "canary-text")
+        logging.getLogger("aiohttp.server").error("canary-text")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["it failed", "it failed", "failed for %s", "foreign log entry"]
+    assert lines[1]["session"] == "SE_1"
+    assert lines[0]["exception"].startswith("builtins.ValueError at test_telemetry.py:")
+    assert "canary" not in log.getvalue()
+
+
+def test_a_forbidden_field_is_withheld(log: io.StringIO) -> None:
+    structlog.get_logger("server").info("made", token="canary-text", session="SE_1")
+    assert json.loads(log.getvalue())["token"] == "withheld"
