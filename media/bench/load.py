@@ -32,6 +32,7 @@ _STAMP = struct.Struct("!8sIIIQ")
 STAMP_AT = 16
 FRAME_PACKETS = 8
 KEY_PACKETS = 600
+"""A key frame every so many packets; in the first window every frame is one."""
 TWCC_EXTENSION = 3
 _HEAD = struct.Struct("!BBHIIHHBHx")
 
@@ -205,7 +206,7 @@ class Load:
         start = 20
         size = self._payload_bytes
         view[start : start + size] = bytes(size)
-        key = publisher.number % KEY_PACKETS == 0
+        key = self._window == 1 or publisher.number % KEY_PACKETS == 0  # the warm-up lets everybody start
         view[start] = 0x90 if position == 0 else 0x80
         view[start + 1] = 0xE0
         struct.pack_into("!HBB", view, start + 2, 0x8000 | frame & 0x7FFF, frame & 0xFF, 0)

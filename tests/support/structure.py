@@ -41,6 +41,11 @@ SHELLS = frozenset(
         "media/srtp.py",
         "media/mmsg.py",
         "media/supervisor.py",
+        "media/bench/janus.py",
+        "media/bench/load.py",
+        "media/bench/network.py",
+        "media/bench/peers.py",
+        "media/bench/relay.py",
     }
 )
 

@@ -1,0 +1,59 @@
+"""The relay benchmark in its smallest form: that it measures, and what it says when it cannot."""
+
+import os
+import subprocess
+
+import pytest
+
+from media.bench import relay
+from media.bench.network import BenchError, Namespace
+
+
+def test_a_small_run_forwards_everything() -> None:
+    affinity = os.sched_getaffinity(0)
+    figures = relay.run(relay.Settings(seconds=0.5, rate=200, subscribers=2, profiles=("gcm", "cm")))
+    assert figures["lossless"]
+    for shapes in (figures, figures["other_profiles"]["cm"]["broadcast"]):
+        assert shapes["ours"]["forwards"] == 200
+        assert shapes["ours"]["cpu_us_per_forward"] > 0
+        assert 0 < shapes["ours"]["p50_ms"] <= shapes["ours"]["p95_ms"]
+    assert figures["room_5x5"]["ours"]["forwards"] == 5 * 4 * 10
+    assert figures["settings"]["profile"] == "SRTP_AEAD_AES_128_GCM"
+    assert os.sched_getaffinity(0) == affinity
+
+
+def test_without_janus_the_comparison_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert relay.main(["--vs", "janus", "--json"]) == relay.EXIT_UNAVAILABLE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "apt-get install janus" in printed.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may make a namespace")
+def test_without_root_the_comparison_says_so() -> None:
+    with pytest.raises(BenchError, match="root"):
+        Namespace()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_namespace_is_gone_afterwards() -> None:
+    try:
+        with Namespace() as namespace:
+            assert namespace.name in names()
+    except BenchError as error:
+        pytest.skip(str(error))
+    assert namespace.name not in names()
+
+
+def names() -> str:
+    return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--rate", "-1"], ["--subscribers", "0"], ["--vs", "nobody"]])
+def test_impossible_arguments(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        relay.main(arguments)
+    assert caught.value.code == 2
