@@ -97,6 +97,7 @@ class LiveSession:
         self.record: Session | None = None
         self.people: dict[ParticipantId, Participant] = {}  # everybody who has a place, here or not
         self._gates: dict[ParticipantId, ConsentGate] = {}  # kept after somebody left: a held gate stays held
+        self._hellos: dict[ParticipantId, TokenBucket] = {}
         self._consents: dict[tuple[ParticipantId, ConsentScope], Consent] = {}
         self._numbers: dict[MessageId, int] = {}  # of the newest chat messages
         self._due: set[str] = set()  # housekeeping that is queued already
@@ -111,6 +112,9 @@ class LiveSession:
             participant = await self._admissible(session, claims)
         except TongpingError as error:
             connection.close(_refusal(error), error.detail)
+            return None
+        if not self._hello_rate(participant.id).take(self.needs.clock.monotonic()):
+            connection.close(CloseCode.TOO_MANY, "Too many connections in a short time.")
             return None
         member = self.members.get(participant.id)
         if hello.resume is not None:
@@ -159,6 +163,14 @@ class LiveSession:
         if not may_join(participant):
             raise NotFound("This place was given up.")
         return participant
+
+    def _hello_rate(self, participant: ParticipantId) -> TokenBucket:
+        """One for each place: connecting again must not be a way round the limits of a connection."""
+        rate = self._hellos.get(participant)
+        if rate is None:
+            settings, now = self.needs.settings, self.needs.clock.monotonic()
+            rate = self._hellos[participant] = TokenBucket(settings.hello_per_s, settings.hello_burst, now)
+        return rate
 
     def _seat(self, participant: Participant, grants: frozenset[Grant]) -> Member:
         gate = self._gates.get(participant.id)
@@ -312,7 +324,10 @@ class LiveSession:
 
     async def depart(self, member: Member, reason: LeaveReason, actor: str) -> None:
         """Stored, then the media is taken down, then everybody is told. Raises StoreUnavailable: nothing has changed."""
-        self.people[member.id] = await self.needs.records.leave(member.id, reason, actor)
+        try:
+            self.people[member.id] = await self.needs.records.leave(member.id, reason, actor)
+        except Gone:
+            log.info("left already by the record", extra={"session": self.id, "participant": member.id})
         await self._gone(member, reason)
 
     async def _gone(self, member: Member, reason: LeaveReason) -> None:
@@ -447,8 +462,6 @@ class LiveSession:
             if member.away_since is not None and now - member.away_since >= self.needs.settings.connection.keep_s:
                 try:
                     await self.depart(member, LeaveReason.LOST, member.id)
-                except Gone:  # recorded by somebody else
-                    await self._gone(member, LeaveReason.LOST)
                 except DependencyError:
                     log.warning("leaving not stored, tried again", extra={"session": self.id})
 

@@ -27,3 +27,5 @@ class LiveSettings:
     history: int = 200  # chat messages in a snapshot
     quality_per_s: float = 1.0
     quality_burst: float = 3.0
+    hello_per_s: float = 0.5  # connections of one place, new or resumed; more: too_many
+    hello_burst: float = 20.0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.domain.ids import ConnectionId
@@ -25,8 +25,6 @@ from server.signalling.protocol import (
 from tests.support.signalling import House, Page
 
 pytestmark = pytest.mark.campaign(1)
-_SETTINGS = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30)
 trees = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=10
@@ -91,7 +89,6 @@ def frames(draw: st.DrawFn) -> str | bytes:
     return text
 
 
-@_SETTINGS
 @given(frames() | st.text())
 def test_the_reader(data: str | bytes) -> None:
     refused: FrameRefused | None = None
@@ -105,7 +102,6 @@ def test_the_reader(data: str | bytes) -> None:
         assert len(refused.detail) < 200
 
 
-@_SETTINGS
 @given(st.binary() | bodies().map(lambda body: json.dumps(body).encode()))
 def test_the_body_reader(data: bytes) -> None:
     body = read_body(data)
@@ -114,7 +110,6 @@ def test_the_body_reader(data: bytes) -> None:
         assert 0 < len(body) <= 200
 
 
-@_SETTINGS
 @given(st.lists(frames(), max_size=12))
 def test_the_connection(sequence: list[str | bytes]) -> None:
     protocol = SignallingProtocol(0.0)
@@ -145,7 +140,6 @@ class Raw(Page):
             self.connection.owner.deliver(self.connection, event)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(bodies() | trees, min_size=1, max_size=8))
 def test_a_live_session(sequence: list[Any]) -> None:
     """Every message is either done or answered with a documented error; the other person's connection stands."""

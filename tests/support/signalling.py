@@ -138,12 +138,13 @@ class House:
     """Everything a live session needs. Make one, use ``settle`` and ``advance``, and ``close`` it."""
 
     media_class: type[FakeMedia] = FakeMedia
+    store_class: type[BrittleStore] = BrittleStore
 
     def __init__(self, settings: LiveSettings | None = None) -> None:
         numbers = count(1)
         self.make_id = lambda prefix: ids.make_id(prefix, next(numbers).to_bytes(ids.ID_BYTES, "big"))
         self.clock = ManualClock()
-        self.store = BrittleStore()
+        self.store = self.store_class()
         self.media = self.media_class()
         key = Ed25519PrivateKey.from_private_bytes(bytes(32))
         self.signer = TokenSigner(key, "k", new_jti=lambda: str(next(numbers)))

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from server.live.settings import LiveSettings
 from server.signalling.messages import CLOSE_NUMBERS, CloseCode
 from server.signalling.protocol import Limits
 from tests.support.fake_media import OFFER
-from tests.support.signalling import House, Page, replaced
+from tests.support.signalling import BrittleStore, House, Page, replaced
 
 
 @pytest.fixture
@@ -278,6 +280,18 @@ async def test_a_flood_ends_the_flooder_only(house: House) -> None:
     assert await other.error("chat.send", client_id="1", text="still here") is None
 
 
+async def test_connecting_over_and_over_is_limited(house: House) -> None:
+    session = await house.session()
+    id, token = await house.place(session)
+    _, witness = await house.enter(session, Role.AGENT)
+    byes = [(await house.connect(token)).bye for _ in range(25)]
+    assert byes.count("too_many") == 5
+    assert witness.bye is None
+    await house.advance(4, witness)
+    assert (await house.connect(token)).bye is None
+    assert house.live.states(session)[id] is ParticipantState.JOINED
+
+
 async def test_after_a_restart_places_are_kept_for_a_while(house: House) -> None:
     session = await house.session()
     id, token = await house.place(session)
@@ -376,6 +390,17 @@ async def test_an_end_that_cannot_be_stored_changes_nothing(house: House) -> Non
         with pytest.raises(DependencyError):
             await house.live.end_session(session, "", "AK_1")
     assert page.bye is None
+
+
+async def test_leaving_what_the_record_says_was_left(house: House) -> None:
+    session = await house.session()
+    id, page = await house.enter(session)
+    stored = await house.participant(id)
+    async with house.store.begin() as tx:
+        await tx.save_participant(replaced(stored, state=ParticipantState.LEFT, leave_reason=LeaveReason.LEFT))
+    assert await page.error("leave") is None
+    assert page.bye == "left"
+    assert house.live.connected(session) == frozenset()
 
 
 async def test_nothing_is_left_when_everybody_has_gone(house: House) -> None:
@@ -600,3 +625,88 @@ async def test_a_waiting_customer_whose_page_never_came(house: House) -> None:
     await house.live.waiting_changed()
     await house.advance(610)
     assert (await house.sessions.get(session)).status is SessionStatus.ENDED
+
+
+# ---------------------------------------------------------------- failures
+
+
+class StuckStore(BrittleStore):
+    """While ``stuck`` is set, reading waits for ever."""
+
+    stuck = False
+
+    def read(self) -> Any:
+        return self._stuck_read() if self.stuck else super().read()
+
+    @asynccontextmanager
+    async def _stuck_read(self) -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+
+class StuckHouse(House):
+    store_class = StuckStore
+    store: StuckStore
+
+
+@pytest.mark.parametrize("settings", [LiveSettings(join_s=0.001), LiveSettings(store_s=0.001)])
+async def test_a_store_that_hangs_does_not_hang_the_page(settings: LiveSettings) -> None:
+    house = StuckHouse(settings)
+    session = await house.session()
+    _, token = await house.place(session)
+    _, desk_token = await house.staff()
+    house.store.stuck = True
+    for one in (token, desk_token):
+        page = Page(house, house.live.new_connection())
+        await house.greet(page, one)
+        assert page.bye == "internal"
+    house.store.stuck = False
+    await house.live.close(0.01)
+
+
+async def test_a_defect_while_greeting_costs_one_connection(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await house.session()
+    _, token = await house.place(session)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.verifier, "verify", broken)
+        assert (await house.connect(token)).bye == "internal"
+    assert (await house.connect(token)).bye is None
+
+
+async def test_a_defect_in_a_message_costs_one_message(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await house.session()
+    _, page = await house.enter(session)
+    _, token = await house.staff()
+    desk = await house.connect(token)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.media, "connect", broken)
+        patch.setattr(house.sessions, "end", broken)
+        patch.setattr(house.sessions, "take", broken)
+        assert await page.error("media.offer", sdp=OFFER) == "internal"
+        assert await page.error("session.end") == "internal"
+        assert await desk.error("waiting.take", session=session) == "internal"
+    assert await page.error("chat.send", client_id="1", text="goes on") is None
+
+
+async def test_full_inboxes_end_the_connection(house: House) -> None:
+    session = await house.session()
+    _, page = await house.enter(session)
+    _, token = await house.staff()
+    desk = await house.connect(token)
+    for actor in (house.live._sessions[session].actor, house.live._desks.actor):
+
+        async def idle() -> None: ...
+
+        while actor.post(idle):
+            pass
+    page.post("track.state", source="camera", on=True)
+    desk.post("waiting.take", session=session)
+    assert page.bye == desk.bye == "internal"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -259,10 +259,6 @@ class IllegalOrders(RuleBasedStateMachine):
 
 
 TestLossyWire = pytest.mark.campaign(15)(LossyWire.TestCase)
-TestLossyWire.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestLossyWire.settings = settings(stateful_step_count=50)
 TestIllegalOrders = pytest.mark.campaign(2)(IllegalOrders.TestCase)
-TestIllegalOrders.settings = settings(
-    max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestIllegalOrders.settings = settings(stateful_step_count=30)
