@@ -100,13 +100,17 @@ class LabWorker:
                 pass
             return stats
 
-    async def connect(self, client: "LabClient", room: str = "room") -> None:
-        """Offer, answer, and wait until the worker says connected."""
+    async def connect(self, client: "LabClient", room: str = "room", via: "Wire | None" = None) -> None:
+        """Offer, answer, and wait until the worker says connected. ``via``: the wire between the client and the worker."""
         mark = len(self.events)
         offer = await client.offer()
         reply = await self.ask(control.Connect, room, client.name, offer)
         assert isinstance(reply, control.Connected), reply
-        await client.accept(reply.answer)
+        answer = reply.answer
+        if via is not None:
+            answer = answer.replace(f" 127.0.0.1 {self.address[1]} ", f" 127.0.0.1 {via.port} ")
+        client.answer = reply.answer
+        await client.accept(answer)
         await self.state(client.name, "connected", mark)
 
     async def state(self, participant: str, state: str, after: int = 0) -> None:
@@ -186,7 +190,11 @@ class ToneTrack(AudioStreamTrack):
         frame = av.AudioFrame(format="s16", layout="mono", samples=silent.samples)
         samples = array.array("h", (4000 if at // 10 % 2 else -4000 for at in range(silent.samples))).tobytes()
         frame.planes[0].update(samples.ljust(frame.planes[0].buffer_size, bytes(1)))
-        frame.pts, frame.sample_rate, frame.time_base = silent.pts, silent.sample_rate, fractions.Fraction(1, silent.sample_rate)
+        frame.pts, frame.sample_rate, frame.time_base = (
+            silent.pts,
+            silent.sample_rate,
+            fractions.Fraction(1, silent.sample_rate),
+        )
         return frame
 
 
@@ -194,9 +202,16 @@ class LabClient:
     """One participant as the pages make it: sends first, then slots to receive in, and the pointer channel."""
 
     def __init__(
-        self, name: str, *, send: Any = ("audio", "video"), colour: Any = (120, 90, 160), audio_slots: int = 2, video_slots: int = 2
+        self,
+        name: str,
+        *,
+        send: Any = ("audio", "video"),
+        colour: Any = (120, 90, 160),
+        audio_slots: int = 2,
+        video_slots: int = 2,
     ) -> None:
         self.name = name
+        self.answer = ""
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.tracks: dict[str, Any] = {}
         self.messages: asyncio.Queue[str] = asyncio.Queue()
@@ -235,6 +250,72 @@ class LabClient:
 
     async def close(self) -> None:
         await self.pc.close()
+
+
+def _udp() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+class Wire:
+    """A NAT between one client and the worker: loses what ``lose_up``/``lose_down`` say, changes its address by ``rebind``."""
+
+    def __init__(self, worker: tuple[str, int]) -> None:
+        self._worker = worker
+        self._front = _udp()
+        self._back = _udp()
+        self._client: Any = None
+        self.port = self._front.getsockname()[1]
+        self.lose_up: Callable[[bytes], bool] = lambda data: False
+        self.lose_down: Callable[[bytes], bool] = lambda data: False
+        self.lost = 0
+        self.seen_down: asyncio.Queue[bytes] = asyncio.Queue()
+        self.watch_down: Callable[[bytes], bool] = lambda data: False
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._front, self._up)
+        loop.add_reader(self._back, self._down)
+
+    @property
+    def back_port(self) -> int:
+        return int(self._back.getsockname()[1])
+
+    def _up(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            data, self._client = self._front.recvfrom(4096)
+            if self.lose_up(data):
+                self.lost += 1
+            else:
+                self.inject(data)
+
+    def _down(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            data, _ = self._back.recvfrom(4096)
+            if self.watch_down(data):
+                self.seen_down.put_nowait(data)
+            elif self.lose_down(data):
+                self.lost += 1
+            elif self._client is not None:
+                self._front.sendto(data, self._client)
+
+    def inject(self, data: bytes) -> None:
+        """To the worker, from the client's address."""
+        self._back.sendto(data, self._worker)
+
+    def rebind(self) -> None:
+        """From now on the client comes from another address; what is sent to the old one is lost."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._back)
+        self._back.close()
+        self._back = _udp()
+        loop.add_reader(self._back, self._down)
+
+    def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sock in (self._front, self._back):
+            loop.remove_reader(sock)
+            sock.close()
 
 
 def shows(participant: str, publisher: str, source: str) -> Callable[[Any], str | None]:
