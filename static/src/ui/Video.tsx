@@ -1,22 +1,22 @@
 /** A stream on the page. Preact sets properties only where they exist as attributes, so `srcObject` is set here. */
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Ref } from "preact";
 
 /** True while the browser refuses to play sound until somebody touches the page. */
 export const soundBlocked = signal(false);
 
-export function Video(props: { stream: MediaStream; mirrored?: boolean; fit?: "cover" | "contain"; label: string; videoRef?: Ref<HTMLVideoElement> }) {
+export function Video(props: { stream: MediaStream; mirrored?: boolean; fit?: "cover" | "contain"; label: string; videoRef?: { current: HTMLVideoElement | null } }) {
   const element = useRef<HTMLVideoElement>(null);
   useEffect(() => {
     const video = element.current;
     if (!video) return;
     video.srcObject = props.stream;
     video.play().catch(() => undefined); // muted video may always play; it rejects only when it is taken away meanwhile
-    if (typeof props.videoRef === "function") props.videoRef(video);
-    else if (props.videoRef) props.videoRef.current = video;
+    const { videoRef } = props;
+    if (videoRef) videoRef.current = video;
     return () => {
       video.srcObject = null;
+      if (videoRef?.current === video) videoRef.current = null;
     };
   }, [props.stream]);
   return (

@@ -31,16 +31,14 @@ function FileCard({ call, file }: { call: Call; file: FileView }) {
   };
   return (
     <>
-      <button type="button" class="file" aria-busy={busy.value} aria-label={`${t("chat.download", { name: file.name })} ${fileSize(file.size_bytes)}`} onClick={() => void open()}>
+      <button type="button" class="file" aria-busy={busy.value} aria-label={t("chat.download", { name: file.name })} onClick={() => void open()}>
         <FileText size={24} strokeWidth={1.75} aria-hidden />
-        <span class="grow">
-          <span class="file-name" dir="auto">
-            {file.name}
-          </span>
-          <span class="small soft">{fileSize(file.size_bytes)}</span>
+        <span class="grow file-name" dir="auto">
+          {file.name}
         </span>
         <Download size={20} strokeWidth={1.75} aria-hidden />
       </button>
+      <span class="file-size small soft">{fileSize(file.size_bytes)}</span>
       {failed.value && (
         <span class="field-error" role="alert">
           {failed.value}

@@ -1,5 +1,4 @@
 import { MicOff, MonitorUp, WifiOff } from "lucide-preact";
-import type { Ref } from "preact";
 import { t } from "../../i18n";
 import type { ParticipantView } from "../../protocol.gen";
 import { Avatar } from "../../ui/controls";
@@ -12,7 +11,7 @@ export interface TileProps {
   person: ParticipantView;
   screen?: boolean;
   main?: boolean;
-  videoRef?: Ref<HTMLVideoElement>;
+  videoRef?: { current: HTMLVideoElement | null };
 }
 
 /** One person, or one person's screen: picture or initials, name, role, state. */
