@@ -33,8 +33,6 @@ from media.ports import SlotAssignment
 from media.supervisor import SupervisorConfig
 
 SERVER_CPU, LOAD_CPU = 0, 1
-DRAIN_S = 0.5
-WARM_UP_S = 1.0
 SETTLE_S = 0.3
 ROOM_SIZE = 5
 ATTEMPTS = 3
@@ -56,6 +54,8 @@ class Settings:
     payload_bytes: int = 1100
     profiles: tuple[str, ...] = ("cm", "gcm")
     room: bool = True
+    warm_up_s: float = 1.0
+    drain_s: float = 0.5
 
     @property
     def room_rate(self) -> float:
@@ -246,14 +246,14 @@ async def _attempt(server: Ours | Theirs, shape: str, profile: str, settings: Se
                 await server.room(load, make)
             load.start()
             await asyncio.sleep(SETTLE_S)
-            await load.window(rate, WARM_UP_S, DRAIN_S)
+            await load.window(rate, settings.warm_up_s, settings.drain_s)
             busy_s, started, cpu_s = _core_busy_s(), time.monotonic(), _process_cpu_s(server.pid)
-            window = await load.window(rate, settings.seconds, DRAIN_S)
+            window = await load.window(rate, settings.seconds, settings.drain_s)
             cpu_s = _process_cpu_s(server.pid) - cpu_s
             elapsed, busy_s = time.monotonic() - started, _core_busy_s() - busy_s
     finally:
         await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
-    figures = _figures(window, window.sent * viewers, cpu_s, elapsed - DRAIN_S)
+    figures = _figures(window, window.sent * viewers, cpu_s, elapsed - settings.drain_s)
     return figures | {"others_core_percent": round(max(0.0, 100 * (busy_s - cpu_s) / elapsed), 1)}
 
 
