@@ -77,6 +77,8 @@ class Desks:
         self._session_changed = session_changed
         self._desks: list[Desk] = []  # oldest first
         self._refresh_queued = False
+        self._refreshed_at = needs.clock.monotonic()
+        self._somebody_waits = False
 
     def __len__(self) -> int:
         return len(self._desks)
@@ -160,6 +162,8 @@ class Desks:
         except DependencyError:
             log.warning("waiting list not read")
             return
+        self._refreshed_at = self.needs.clock.monotonic()
+        self._somebody_waits = bool(waiting)
         entries = []
         for session in waiting:
             live = self._watch(session.id)
@@ -174,7 +178,9 @@ class Desks:
     # ------------------------------------------------------------ time
 
     def tick(self) -> None:
-        wall = self.needs.clock.now()
+        wall, now = self.needs.clock.now(), self.needs.clock.monotonic()
+        if self._somebody_waits and now - self._refreshed_at >= self.needs.settings.wait_refresh_s:
+            self.refresh()  # the estimates grow old
         for desk in list(self._desks):
             desk.connection.tick()
             if desk.connection.state is not State.OPEN:

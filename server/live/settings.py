@@ -24,6 +24,7 @@ class LiveSettings:
     retry_s: float = 1.0  # a gate that could not be set is tried again after this
     renew_before_s: float = 120.0  # a token is renewed so long before it ends (at half its life if it is shorter)
     wait_keep_s: float = 600.0  # a waiting customer whose page is gone keeps the place in the list so long
+    wait_refresh_s: float = 15.0  # estimated waits are told anew this often
     history: int = 200  # chat messages in a snapshot
     quality_per_s: float = 1.0
     quality_burst: float = 3.0

@@ -19,6 +19,7 @@ BINDS_PACKAGES = frozenset({"server/app.py"})
 SANS_IO = (
     "server/errors.py",
     "server/domain/*.py",
+    "server/live/gates.py",
     "server/live/ports.py",
     "server/signalling/messages.py",
     "server/signalling/protocol.py",

@@ -132,3 +132,14 @@ async def test_a_waiting_customer_whose_page_never_came(house: House) -> None:
     await house.live.waiting_changed()
     await house.advance(610)
     assert (await house.sessions.get(session)).status is SessionStatus.ENDED
+
+
+async def test_the_estimate_is_told_anew(house: House) -> None:
+    earlier = await house.session(SessionStatus.WAITING)
+    house.clock.seconds += 60
+    staff, _ = await house.staff()
+    await house.sessions.take(earlier, staff)
+    _, page = await house.enter(await house.session(SessionStatus.WAITING))
+    await house.advance(31, page)
+    told = [body["estimated_wait_s"] for body in page.got("queue.position")]
+    assert told == [60, 45, 30]
