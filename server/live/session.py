@@ -221,6 +221,11 @@ class LiveSession:
     async def _snapshot(self, member: Member) -> Snapshot:
         messages, files = await self.needs.records.history(self.id, self.needs.settings.history)
         self._numbers = {message.id: message.number for message in messages}
+        characters, shown = 0, len(messages)
+        while shown > 0 and characters + len(messages[shown - 1].text) <= self.needs.settings.history_chars:
+            shown -= 1
+            characters += len(messages[shown].text)
+        messages = messages[shown:]
         session = self.record
         assert session is not None  # loaded before anybody is seated
         settings = self.needs.settings

@@ -26,6 +26,7 @@ class LiveSettings:
     wait_keep_s: float = 600.0  # a waiting customer whose page is gone keeps the place in the list so long
     wait_refresh_s: float = 15.0  # estimated waits are told anew this often
     history: int = 200  # chat messages in a snapshot
+    history_chars: int = 100_000  # of text in a snapshot: a slow line must take it within the write deadline
     quality_per_s: float = 1.0
     quality_burst: float = 3.0
     hello_per_s: float = 0.5  # connections of one place, new or resumed; more: too_many

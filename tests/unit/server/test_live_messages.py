@@ -124,6 +124,17 @@ async def test_only_so_many_numbers_are_kept() -> None:
     await house.close()
 
 
+async def test_a_snapshot_has_so_much_text_at_most() -> None:
+    house = House(LiveSettings(history_chars=25))
+    session = await house.session()
+    id, page = await house.enter(session)
+    for n in range(4):
+        await page.say("chat.send", client_id=str(n), text=str(n) * 10)
+    again = await house.connect(house.token(session, id, Role.CUSTOMER))
+    assert [message["number"] for message in again.snapshot["chat"]] == [3, 4]
+    await house.close()
+
+
 # ---------------------------------------------------------------- tracks, asking, quality
 
 
