@@ -47,9 +47,9 @@ async def test_chat_and_file_arrive_at_both_others(trio: Trio) -> None:
     for page in trio.seats().values():
         await page.open_chat()
         await page.sees(text)
-        await expect(page.button("chat.download", name="申请表 form.png")).to_be_visible(timeout=APPEARS_MS)
+        await expect(page.download("申请表 form.png")).to_be_visible(timeout=APPEARS_MS)
     async with trio.agent.page.expect_download() as download:
-        await trio.agent.press("chat.download", name="申请表 form.png")
+        await trio.agent.download("申请表 form.png").click()
     path = await (await download.value).path()
     assert path.read_bytes() == PNG
 
