@@ -105,7 +105,13 @@ export class SignalSocket {
 
   private connect(): void {
     this.drop();
-    const socket = new WebSocket(this.url);
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(this.url);
+    } catch {
+      this.perform(this.wire.closed(performance.now(), 1006)); // forbidden here and now; it is tried again like any other failure
+      return;
+    }
     this.socket = socket;
     socket.onopen = () => this.from(socket, () => this.wire.opened(performance.now()));
     socket.onmessage = (event) =>

@@ -145,6 +145,21 @@ describe("cuts", () => {
     expect(wire.frame(20_000, text({ t: "msg", seq: 1, ack: 1, body: speaking }))).toHaveLength(1);
   });
 
+  it("starts anew at once when the place was given up, however long it has been trying", () => {
+    const wire = open(new Wire("token", () => 1));
+    for (let round = 0; round < 8; round += 1) {
+      wire.closed(0, 1006);
+      wire.tick(wire.deadline ?? 0);
+    }
+    wire.opened(50_000);
+    wire.frame(50_000, text({ t: "bye", code: "resume_unknown", detail: "", retry: true }));
+    expect(wire.deadline).toBe(50_000);
+    expect(kinds(wire.tick(50_000))).toEqual(["connect"]);
+    wire.opened(50_000);
+    wire.frame(50_000, text({ t: "bye", code: "resume_unknown", detail: "", retry: true }));
+    expect(wire.deadline).toBeGreaterThan(50_000); // once only
+  });
+
   it("waits longer each time, with jitter, and tries at once when the network is back", () => {
     const wire = open(new Wire("token", () => 0));
     wire.closed(0, 1006);

@@ -136,8 +136,7 @@ export class Wire {
     if (this.current === "ended" || this.current === "idle" || this.current === "waiting") return [];
     const code = codeOfNumber(number);
     if (code !== null && number >= 4000 && !RETRYABLE.includes(code)) return this.end(code);
-    if (code === "resume_unknown") this.resumeKey = null;
-    return this.lose(now);
+    return this.lose(now, code === "resume_unknown" && this.forget());
   }
 
   tick(now: number): Action[] {
@@ -233,8 +232,7 @@ export class Wire {
 
   private bye(now: number, code: CloseCode, retry: boolean): Action[] {
     if (!retry) return [{ do: "close" }, ...this.end(code)];
-    if (code === "resume_unknown") this.resumeKey = null;
-    return [{ do: "close" }, ...this.lose(now)];
+    return [{ do: "close" }, ...this.lose(now, code === "resume_unknown" && this.forget())];
   }
 
   private connect(now: number): Action[] {
@@ -244,9 +242,20 @@ export class Wire {
     return [{ do: "connect" }];
   }
 
-  private lose(now: number): Action[] {
+  /** The server has given the place up; whether that is news, and worth starting anew at once. */
+  private forget(): boolean {
+    const news = this.resumeKey !== null;
+    this.resumeKey = null;
+    return news;
+  }
+
+  private lose(now: number, atOnce = false): Action[] {
     this.clearTimes();
     this.current = "waiting";
+    if (atOnce) {
+      this.connectAt = now;
+      return [{ do: "cut" }];
+    }
     const steps = WIRE_LIMITS.backoffMs;
     const step = steps[Math.min(this.attempts, steps.length - 1)] ?? 8_000;
     this.attempts += 1;
