@@ -22,7 +22,9 @@ _BY_STATUS = {
     413: "too_large",
     415: "unsupported_media_type",
     417: "invalid",
+    426: "upgrade_required",
     429: "too_many",
+    503: "unavailable",
 }
 
 
@@ -70,7 +72,7 @@ def from_error(error: TongpingError) -> web.Response:
 
 def from_http(error: web.HTTPException) -> web.Response:
     """What aiohttp refused: unknown paths and methods, bodies that are too large or malformed."""
-    headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    headers = {name: error.headers[name] for name in ("Allow", "Retry-After", "Upgrade") if name in error.headers}
     status = error.status if error.status in _BY_STATUS else 400
     return response(status, _BY_STATUS.get(status, "invalid"), headers=headers)
 

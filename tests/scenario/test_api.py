@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
+from server.api.router import client_address
 from tests.support.server import Here, app
 from tests.support.signalling import ManualClock
 
@@ -352,3 +355,28 @@ async def test_cors_is_off_unless_configured(tmp_path: Path) -> None:
         other = {**asked, "Origin": "https://evil.example"}
         assert (await here.call("OPTIONS", "/sessions", headers=other)).status == 405
         assert "Access-Control-Allow-Origin" not in (await here.get("/site", headers=other)).headers
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "192.0.2.9", "127.0.0.1"),
+        (1, "192.0.2.9", "192.0.2.9"),
+        (1, "198.51.100.1, 192.0.2.9", "192.0.2.9"),
+        (2, "198.51.100.1, 192.0.2.9", "198.51.100.1"),
+        (2, "192.0.2.9", "192.0.2.9"),
+        (1, "not an address", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+    ],
+)
+def test_the_caller_behind_proxies(proxies: int, forwarded: str, address: str) -> None:
+    transport = mock.Mock(get_extra_info=lambda name, default=None: ("127.0.0.1", 1) if name == "peername" else default)
+    request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": forwarded}, transport=transport)
+    assert client_address(request, proxies) == address
+
+
+async def test_the_signalling_endpoint_refuses_in_problems(here: Here) -> None:
+    plain = await here.get("/signal")
+    assert (plain.status, plain.code, plain.headers["Upgrade"]) == (426, "upgrade_required", "websocket")
+    foreign = await here.get("/signal", headers={"Origin": "https://evil.example"})
+    assert (foreign.status, foreign.code) == (403, "not_allowed")

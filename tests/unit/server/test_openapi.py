@@ -70,6 +70,6 @@ async def test_schemathesis_finds_no_fault(tmp_path: Path) -> None:
     async with app(tmp_path, throttle__attempts=1000, throttle__waiting_joins=1000) as here:
         session = await here.session()
         place = await here.place(session)
-        failures, cases = await explore(here.url, [here.supervisor, here.key, place["token"], ""], session=session, examples=4)
+        failures, cases = await explore(here.url, [here.supervisor, here.key, place["token"]], session=session, examples=3)
     assert failures == []
-    assert cases >= 8 * len(OPERATIONS)
+    assert cases >= 5 * len(OPERATIONS)

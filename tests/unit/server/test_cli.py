@@ -1,0 +1,126 @@
+"""The command: one clear line and status 2 for what the operator can put right; a start, its links, and a quick stop."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("TONGPING_") and name != "PORT"}
+    return {**bare, "TONGPING_DATA_DIR": str(folder / "data"), "TONGPING_MEDIA_WORKERS": "1", **more}
+
+
+def tongping(folder: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        cwd=ROOT,
+        env=environment(folder, **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"TONGPING_PROT": "1"}, "tongping: unknown variable TONGPING_PROT; did you mean TONGPING_PORT?\n"),
+        ({"PORT": "x"}, "tongping: PORT must be a whole number\n"),
+        ({"TONGPING_HOST": "192.0.2.1", "TONGPING_INSECURE_HTTP": "1", "PORT": "0"}, "cannot be used"),
+        ({"TONGPING_DATABASE_URL": "mysql://x"}, "is not supported"),
+        ({"TONGPING_DATA_DIR": "/dev/null/x"}, "data_dir /dev/null/x cannot be made"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, more: dict[str, str], said: str) -> None:
+    done = tongping(tmp_path, "serve", **more) if "PORT" in more else tongping(tmp_path, "serve", TONGPING_PORT="0", **more)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = tongping(tmp_path, "serve", "--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr == f"tongping: port {port} on 127.0.0.1 is in use: choose another with --port or PORT\n"
+
+
+def test_an_unreadable_tls_key(tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("not a certificate")
+    done = tongping(
+        tmp_path,
+        "serve",
+        TONGPING_PORT="0",
+        TONGPING_TLS_CERT_FILE=str(tmp_path / "cert.pem"),
+        TONGPING_TLS_KEY_FILE=str(tmp_path / "cert.pem"),
+    )
+    assert done.returncode == 2
+    assert "cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_database_key_and_audit(tmp_path: Path) -> None:
+    assert tongping(tmp_path, "version").stdout.strip() == "0.1.0"
+    assert tongping(tmp_path, "db", "upgrade").stdout == "the database is up to date\n"
+    made = tongping(tmp_path, "token", "core banking")
+    assert re.fullmatch(r"\S{40,120}\n", made.stdout)
+    verified = tongping(tmp_path, "audit", "verify")
+    assert verified.returncode == 0, verified.stderr
+    assert "1 entr" in verified.stdout
+
+
+def serve(folder: Path, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+    with (folder / "log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "server", "serve", "--port", "0", *arguments],
+            cwd=ROOT,
+            env=environment(folder, **more),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+
+
+def test_the_demo_prints_its_links_and_stops(tmp_path: Path) -> None:
+    passwords = set()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = serve(tmp_path, "--demo")
+        assert process.stdout is not None
+        with process.stdout as out:
+            lines = [out.readline() for _ in range(3)]
+            assert re.fullmatch(r"customer  http://127\.0\.0\.1:\d+/j/[\w-]{22}\n", lines[0]), (tmp_path / "log").read_text()
+            agent = re.fullmatch(r"agent  (http://127\.0\.0\.1:\d+)/agent  agent / (\S+)\n", lines[1])
+            assert agent
+            assert re.fullmatch(r"expert  http://127\.0\.0\.1:\d+/j/[\w-]{22}\n", lines[2])
+            passwords.add(agent[2])
+            with urllib.request.urlopen(f"{agent[1]}/healthz", timeout=5) as answer:
+                assert answer.read() == b"ok\n"
+            process.send_signal(number)
+            assert process.wait(timeout=10) == 0
+            assert out.read() == ""
+    assert len(passwords) == 1, "later starts print the same password"
+    kept = tmp_path / "data" / "demo-passwords.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_certificate_of_its_own(tmp_path: Path) -> None:
+    process = serve(tmp_path, "--tls-self-signed", "--demo")
+    assert process.stdout is not None
+    with process.stdout as out:
+        customer = out.readline()
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+    assert customer.startswith("customer  https://127.0.0.1:")
+    assert (tmp_path / "data" / "self-signed-key.pem").stat().st_mode & 0o777 == 0o600
