@@ -240,7 +240,7 @@ export const en = {
   "end.text": "It ends for everybody. What was agreed stays as it is.",
   "end.title.agent": "End the session?",
   "end.text.agent": "It ends for everybody, the customer included.",
-  "end.yes": "End",
+  "end.yes": "Yes, end",
   "end.no": "Stay",
   "end.reason": "What came of it (optional)",
   "end.only_me": "Only I leave",

@@ -242,7 +242,7 @@ export const zh: Words = {
   "end.text": "交谈将对所有人结束，已经办理的事项不受影响。",
   "end.title.agent": "要结束会话吗？",
   "end.text.agent": "会话将对所有人结束，包括客户。",
-  "end.yes": "结束",
+  "end.yes": "确认结束",
   "end.no": "继续交谈",
   "end.reason": "办理结果（可不填）",
   "end.only_me": "仅我离开",

@@ -19,10 +19,20 @@ export interface DialogProps {
 export function Dialog({ title, children, onClose, broad = false, alert = false }: DialogProps) {
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
+  const closing = useRef(onClose);
+  closing.current = onClose;
   useEffect(() => {
     const before = document.activeElement;
     box.current?.focus();
+    const bring = (event: KeyboardEvent) => {
+      const inside = box.current?.contains(document.activeElement);
+      if (inside || document.activeElement !== document.body) return;
+      if (event.key === "Escape") closing.current?.(); // the control that had the focus is gone
+      else box.current?.focus();
+    };
+    document.addEventListener("keydown", bring);
     return () => {
+      document.removeEventListener("keydown", bring);
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);

@@ -32,7 +32,7 @@ export function InviteDialog(props: { desk: Desk; session: string; made?: Invita
   };
   if (made.value) {
     return (
-      <Dialog title={t("invite.made", { name: made.value.name || roleName(made.value.role) })} onClose={props.onClose}>
+      <Dialog key="made" title={t("invite.made", { name: made.value.name || roleName(made.value.role) })} onClose={props.onClose}>
         <p class="soft">{t("invite.send")}</p>
         <Invitation invitation={made.value} />
         <Button look="primary" onClick={props.onClose}>
@@ -42,7 +42,7 @@ export function InviteDialog(props: { desk: Desk; session: string; made?: Invita
     );
   }
   return (
-    <Dialog title={t("invite.title")} onClose={props.onClose}>
+    <Dialog key="form" title={t("invite.title")} onClose={props.onClose}>
       <form
         class="stack"
         onSubmit={(event) => {
