@@ -174,12 +174,15 @@ class Mux:
                 self.counts["stranger"] += 1
                 return
             peer = session.owner
+            heard = session.last_media
             if not peer.ready:  # type: ignore[attr-defined]
                 self.counts["early_srtp"] += 1
             elif size > 1 and 192 <= view[1] <= 223:
                 peer.on_rtcp(bytes(view[:size]), now)  # type: ignore[attr-defined]
             else:
                 self.forwarder.on_srtp(peer, batch.memory[i], view, size, now)
+            if key != session.selected:  # only the selected address's media keeps it selected
+                session.last_media = heard
         elif 20 <= first <= 63:
             session = self.ice.by_address.get(key)
             if session is None:

@@ -44,12 +44,12 @@ def rtp(data: bytes) -> bool:
 
 
 def every(n: int) -> Callable[[bytes], bool]:
-    """Lose every n-th RTP packet of some size (video)."""
+    """Lose every n-th RTP packet."""
     seen = 0
 
     def lose(data: bytes) -> bool:
         nonlocal seen
-        if not rtp(data) or len(data) < 150:
+        if not rtp(data):
             return False
         seen += 1
         return seen % n == 0

@@ -77,7 +77,8 @@ class LabWorker:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         future = self._waiting[number]
         self.send(kind(number, *arguments))
-        return await asyncio.wait_for(future, DEADLINE_S)
+        async with asyncio.timeout(DEADLINE_S):  # wait_for of Python 3.11 may swallow an outer timeout
+            return await future
 
     async def event(self, test: Callable[[Any], T | None], after: int = 0) -> T:
         """Wait until an event from index ``after`` on makes ``test`` true; returns what ``test`` returned."""
@@ -94,11 +95,13 @@ class LabWorker:
         return (await self.ask(control.Stats, room)).stats
 
     async def until(self, test: Callable[[dict[str, Any]], bool], room: str | None = "room") -> dict[str, Any]:
-        """Ask for statistics until they satisfy ``test``; each question waits for the answer to the one before."""
+        """Ask for statistics until they satisfy ``test``, once per heartbeat."""
         async with asyncio.timeout(DEADLINE_S):
-            while not test(stats := await self.stats(room)):
-                pass
-            return stats
+            while True:
+                mark = len(self.events)
+                if test(stats := await self.stats(room)):
+                    return stats
+                await self.event(lambda e: isinstance(e, control.Heartbeat) or None, mark)
 
     async def connect(self, client: "LabClient", room: str = "room", via: "Wire | None" = None) -> None:
         """Offer, answer, and wait until the worker says connected. ``via``: the wire between the client and the worker."""
@@ -141,7 +144,7 @@ async def lab_worker(**configuration: Any) -> AsyncIterator[LabWorker]:
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     worker = LabWorker(process, reader, writer)
     try:
-        worker.send(control.Configure(**{"bind": ("127.0.0.1",), **configuration}))
+        worker.send(control.Configure(**{"bind": ("127.0.0.1",), "heartbeat_interval_s": 0.1, **configuration}))
         ready = await worker.event(lambda e: e if isinstance(e, control.Ready) else None)
         worker.address = ready.addresses[0]
         yield worker
