@@ -101,7 +101,7 @@ async def test_the_agent_removes_one_and_ends_it_for_all(browser: Browser, bank:
         await people.customer.receives("expert", "camera")
         await people.agent.open_people()
         await people.agent.press("remove.label", name=people.expert_name)
-        await people.agent.press("remove.yes")
+        await people.agent.confirm("remove.yes")
         await people.expert.sees(people.expert.say("ended.removed"))
         await expect(
             people.customer.page.get_by_label(people.customer.say("tile.video", name=people.expert_name))
@@ -109,7 +109,7 @@ async def test_the_agent_removes_one_and_ends_it_for_all(browser: Browser, bank:
         picture = await people.agent.flow("customer", "camera", over_s=2)
         assert picture.per_s >= LEAST_FRAMES_PER_S
         await people.agent.press("bar.end")
-        await people.agent.press("end.yes")
+        await people.agent.confirm("end.yes")
         await people.customer.sees(people.customer.say("ended.session_ended"))
         assert (await bank.call("GET", f"/sessions/{people.session}"))["status"] == "ended"
 

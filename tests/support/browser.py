@@ -102,6 +102,10 @@ class Seat:
     async def press(self, key: str, **places: object) -> None:
         await self.button(key, **places).click()
 
+    async def confirm(self, key: str) -> None:
+        """Answer the question that stands in the way."""
+        await self.page.get_by_role("alertdialog").get_by_role("button", name=self.say(key), exact=True).click()
+
     async def press_label(self, label: str) -> None:
         await self.page.get_by_role("button", name=label, exact=True).click()
 

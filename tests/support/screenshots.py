@@ -104,7 +104,7 @@ async def album(browser: Browser, server: ServerProcess, bank: Bank, folder: Pat
         await pictures.take(agent, "call-agent")
         await pictures.take(customer, "chat-customer")
         await agent.press("bar.end")
-        await agent.press("end.yes")
+        await agent.confirm("end.yes")
         await customer.sees(customer.say("ended.session_ended"))
         await pictures.take(customer, "done")
     finally:
