@@ -1,0 +1,48 @@
+"""Pictures of stories, with drawn people, for the documentation.
+
+python -m tests.support.story_pictures docs/screenshots
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from playwright.async_api import async_playwright
+
+from tests.support.browser import launch
+from tests.support.stories import open_stories
+
+#: Story, language, theme, size of text, widths.
+PICTURES = (
+    ("arrive", "zh", "light", "normal", (390, 1280)),
+    ("check", "zh", "light", "normal", (390, 1280)),
+    ("consent-camera", "zh", "light", "normal", (390,)),
+    ("wait", "zh", "light", "large", (390,)),
+    ("call-live", "zh", "light", "normal", (390, 1280)),
+    ("call-asked-screen", "en", "dark", "normal", (390,)),
+    ("expert-arrival", "en", "light", "normal", (1280,)),
+    ("call-grid", "en", "dark", "normal", (1280,)),
+    ("bench-home", "zh", "light", "normal", (1280,)),
+    ("bench-call", "zh", "light", "normal", (390, 1280)),
+)
+
+
+async def main(folder: Path) -> None:
+    """Writes ``story-<name>-<lang>-<width>.png`` for each."""
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        for width in (390, 1280):
+            async with open_stories(browser, width) as stories:
+                for name, lang, theme, size, widths in PICTURES:
+                    if width not in widths:
+                        continue
+                    await stories.show(name, lang=lang, theme=theme, size=size)
+                    await stories.page.wait_for_function(
+                        "[...document.querySelectorAll('video')].every((video) => video.readyState >= 2)"
+                    )
+                    await stories.page.screenshot(path=folder / f"story-{name}-{lang}-{width}.png", caret="hide")
+        await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
