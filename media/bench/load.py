@@ -32,7 +32,7 @@ _STAMP = struct.Struct("!8sIIIQ")
 STAMP_AT = 16
 FRAME_PACKETS = 8
 KEY_PACKETS = 600
-"""A key frame every so many packets; in the first window every frame is one."""
+"""A key frame every so many packets."""
 TWCC_EXTENSION = 3
 _HEAD = struct.Struct("!BBHIIHHBHx")
 
@@ -91,7 +91,8 @@ class Load:
         self._thread = threading.Thread(target=self._run, name="bench-load", daemon=True)
         self._stopping = False
         self._window = 0
-        self._order: tuple[float, float, int] | None = None
+        self._order: tuple[float, float, int, int] | None = None
+        self._keys = False
         self._ended = asyncio.Event()
         self._latencies: list[int] = []
         self._sent = 0
@@ -145,8 +146,10 @@ class Load:
         for receiver in self._receivers.values():
             receiver.sock.close()
 
-    async def window(self, rate: float, seconds: float, drain_s: float) -> Window:
-        """Every publisher sends ``rate`` packets a second; then ``drain_s`` for what is still on its way."""
+    async def window(self, rate: float, seconds: float, drain_s: float, viewers: int, *, keys: bool = False) -> Window:
+        """Every publisher sends ``rate`` packets a second, each meant for so many ``viewers``; then at most ``drain_s`` until
+        all have arrived. ``keys``: every frame is a key frame, so that everybody can start.
+        """
         count = round(rate * seconds)
         for receiver in self._receivers.values():
             receiver.seen = {publisher.index: bytearray(count) for publisher in self._publishers}
@@ -155,7 +158,8 @@ class Load:
         self._sent = self._packets = 0
         self._ended.clear()
         self._window += 1
-        self._order = (1 / rate, drain_s, count)
+        self._keys = keys
+        self._order = (1 / rate, drain_s, count, count * len(self._publishers) * viewers)
         await self._ended.wait()
         received = sum(sum(seen) for receiver in self._receivers.values() for seen in receiver.seen.values())
         return Window(
@@ -174,7 +178,7 @@ class Load:
             if order is None:
                 self._receive(0.002)
                 continue
-            step, drain_s, count = order
+            step, drain_s, count, expected = order
             publishers = self._publishers
             start = time.monotonic() + 0.002
             total = count * len(publishers)
@@ -187,7 +191,7 @@ class Load:
                     n += 1
                 self._receive(max(0.0, start + n * spread - time.monotonic()))
             end = time.monotonic() + drain_s
-            while time.monotonic() < end and not self._stopping:
+            while self._packets < expected and time.monotonic() < end and not self._stopping:
                 self._receive(0.002)
             self._order = None
             self._loop.call_soon_threadsafe(self._ended.set)
@@ -206,7 +210,7 @@ class Load:
         start = 20
         size = self._payload_bytes
         view[start : start + size] = bytes(size)
-        key = self._window == 1 or publisher.number % KEY_PACKETS == 0  # the warm-up lets everybody start
+        key = self._keys or publisher.number % KEY_PACKETS == 0
         view[start] = 0x90 if position == 0 else 0x80
         view[start + 1] = 0xE0
         struct.pack_into("!HBB", view, start + 2, 0x8000 | frame & 0x7FFF, frame & 0xFF, 0)
