@@ -145,6 +145,17 @@ describe("cuts", () => {
     expect(wire.frame(20_000, text({ t: "msg", seq: 1, ack: 1, body: speaking }))).toHaveLength(1);
   });
 
+  it("does not sit out an attempt that hangs from before the network came back", () => {
+    const wire = open();
+    wire.closed(0, 1006);
+    wire.tick(1_000);
+    expect(wire.kick(1_500)).toEqual([]);
+    expect(kinds(wire.kick(2_500))).toEqual(["close", "connect"]);
+    expect(wire.deadline).toBe(12_500);
+    wire.opened(3_000);
+    expect(kinds(wire.kick(5_000))).toEqual(["close", "connect"]);
+  });
+
   it("starts anew at once when the place was given up, however long it has been trying", () => {
     const wire = open(new Wire("token", () => 1));
     for (let round = 0; round < 8; round += 1) {

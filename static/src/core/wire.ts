@@ -25,6 +25,7 @@ export const WIRE_LIMITS = {
   remembered: 256,
   connectMs: 10_000, // opening the socket
   welcomeMs: 10_000, // from open to `welcome`
+  patienceMs: 1_000, // an attempt younger than this is not given up for another
   pongMs: 5_000, // silence after a ping
   probeMs: 3_000, // the same after the network came back
   ackMs: 200, // how long an acknowledgement waits for a message to ride on
@@ -112,6 +113,11 @@ export class Wire {
   /** The network may be back, or the page is visible again: try at once, or find out whether the socket still lives. */
   kick(now: number): Action[] {
     if (this.current === "waiting") return this.connect(now);
+    if (this.current === "connecting" || this.current === "greeting") {
+      // An attempt from before the network came back may hang until its deadline: a young one is left alone.
+      const old = this.timeoutAt !== null && this.timeoutAt - now < WIRE_LIMITS.connectMs - WIRE_LIMITS.patienceMs;
+      return old ? [{ do: "close" }, ...this.connect(now)] : [];
+    }
     if (this.current !== "open") return [];
     const actions: Action[] = [this.ping(now)];
     this.deadAt = Math.min(this.deadAt ?? Infinity, now + WIRE_LIMITS.probeMs);
