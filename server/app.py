@@ -388,6 +388,6 @@ async def _stop(tasks: list["asyncio.Task[None]"]) -> None:
 
 def relay_bench(arguments: Sequence[str]) -> int:
     """``tongping bench relay``; the exit status."""
-    from media.bench import relay
+    from media.bench.relay import main
 
-    return relay.main(list(arguments))
+    return main(list(arguments))

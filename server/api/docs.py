@@ -47,7 +47,7 @@ def page(document: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(info["title"])} API</title><link rel="stylesheet" href="docs.css"></head><body><main>'
+        f'<title>{escape(info["title"])} API</title><link rel="icon" href="/favicon.svg"><link rel="stylesheet" href="docs.css"></head><body><main>'
         f"<h1>{escape(info['title'])} API <code>{escape(info['version'])}</code></h1>"
         f"<p>{escape(info['description'].replace('`', ''))}</p>"
         '<p>The same as a document for machines: <a href="openapi.json">openapi.json</a></p>'

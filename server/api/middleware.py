@@ -29,7 +29,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": (
         "camera=(self), microphone=(self), display-capture=(self), picture-in-picture=(self), fullscreen=(self), "
-        "geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=()"
+        "geolocation=(), payment=(), usb=(), serial=(), midi=()"
     ),
 }
 HSTS = "max-age=31536000"
