@@ -2,7 +2,7 @@
 
     python -m tests.support.screenshots docs/screenshots
 
-Cameras are Chromium's own moving pattern: nobody's face. Each page at 1280 and 390 pixels, in Chinese and English.
+Cameras are drawn people: nobody's face. Each page at 1280 and 390 pixels, in Chinese and English.
 """
 
 import asyncio
@@ -20,6 +20,16 @@ from tests.support.server_process import ServerProcess
 
 NAMES = {"zh": ("林晓雨", "陈医生", "客户临时来访"), "en": ("Lin Xiaoyu", "Dr Chen", "Wang Min")}
 SIZES = {"1280": DESKTOP, "390": PHONE}
+
+
+DRAWN = (Path(__file__).resolve().parent / "drawn.js").read_text(encoding="utf-8")
+
+
+async def sit(browser: Browser, role: str, language: str, size: str) -> Seat:
+    """A seat whose camera shows a drawn person."""
+    seat = await Seat.take(browser, language=language, viewport=SIZES[size])
+    await seat.context.add_init_script(DRAWN.replace("__ROLE__", role))
+    return seat
 
 
 class Album:
@@ -77,7 +87,7 @@ async def album(browser: Browser, server: ServerProcess, bank: Bank, folder: Pat
     pictures = Album(folder, language, size)
     customer_name, expert_name, _ = NAMES[language]
     opened = await bank.open(language=language, customer=customer_name, expert=expert_name)
-    seats = [await Seat.take(browser, language=language, viewport=SIZES[size]) for _ in range(3)]
+    seats = [await sit(browser, role, language, size) for role in ("customer", "agent", "expert")]
     customer, agent, expert = seats
     try:
         seats.append(await waiting_page(pictures, browser, server, language, size))
@@ -114,17 +124,19 @@ async def album(browser: Browser, server: ServerProcess, bank: Bank, folder: Pat
 
 
 async def main(folder: Path) -> None:
+    """Every album with a server of its own, so that nobody from another one is in a list."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, ServerProcess(Path(data)) as server:
-        async with aiohttp.ClientSession() as http, async_playwright() as playwright:
-            bank = Bank(http, server.url)
-            await bank.sign_in(*server.agent)
-            browser = await launch(playwright, clips=False)
-            for language in ("zh", "en"):
-                for size in SIZES:
-                    taken = await album(browser, server, bank, folder, language, size)
-                    print(f"{language} {size}: {len(taken)} pictures")
-            await browser.close()
+    async with async_playwright() as playwright:
+        browser = await launch(playwright, clips=False)
+        for language in ("zh", "en"):
+            for size in SIZES:
+                with tempfile.TemporaryDirectory() as data, ServerProcess(Path(data)) as server:
+                    async with aiohttp.ClientSession() as http:
+                        bank = Bank(http, server.url)
+                        await bank.sign_in(*server.agent)
+                        taken = await album(browser, server, bank, folder, language, size)
+                print(f"{language} {size}: {len(taken)} pictures", flush=True)
+        await browser.close()
 
 
 if __name__ == "__main__":
