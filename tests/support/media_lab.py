@@ -149,8 +149,7 @@ async def lab_worker(**configuration: Any) -> AsyncIterator[LabWorker]:
         worker.address = ready.addresses[0]
         yield worker
     finally:
-        if process.returncode is None:
-            await worker.stop()
+        await worker.stop()
 
 
 class ColourTrack(VideoStreamTrack):
