@@ -74,10 +74,9 @@ async def test_every_story_is_whole(stories: Stories, lang: str) -> None:
     assert await _faults(stories, lang=lang) == {}
 
 
+@pytest.mark.parametrize("stories", [390, 1280], indirect=True)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 async def test_every_story_is_whole_in_large_text(stories: Stories, lang: str) -> None:
-    if stories.width == 768:
-        pytest.skip("between the two that differ most")
     assert await _faults(stories, lang=lang, size="large", theme="dark") == {}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.async_api import async_playwright
 
-from tests.support.browser import launch
+from tests.support.browser import chromium_path, flags
 from tests.support.stories import open_stories
 
 #: Story, language, theme, size of text, widths.
@@ -30,7 +30,7 @@ PICTURES = (
 async def main(folder: Path) -> None:
     """Writes ``story-<name>-<lang>-<width>.png`` for each."""
     async with async_playwright() as playwright:
-        browser = await launch(playwright)
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=flags(clips=False))
         for width in (390, 1280):
             async with open_stories(browser, width) as stories:
                 for name, lang, theme, size, widths in PICTURES:

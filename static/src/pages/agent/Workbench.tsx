@@ -151,7 +151,8 @@ export function Workbench(props: WorkbenchProps) {
   };
   useKeys({ n: startCreate, "?": () => (open.value = "keys") }, !inCall && open.value === "none");
   useEffect(() => {
-    if (inCall && !matchMedia("(min-width: 1440px)").matches) list.value = "none"; // the stage needs the room
+    if (!inCall) list.value = list.peek() === "none" ? "waiting" : list.peek();
+    else if (!matchMedia("(min-width: 1440px)").matches) list.value = "none"; // the stage needs the room
   }, [inCall]);
 
   const pick = (next: "waiting" | "sessions") => () => {
