@@ -34,6 +34,9 @@ class Refusal(msgspec.Struct, frozen=True):
     invitation: str = ""
 
 
+CODE_MAX_S = 86_400  # six digits can be guessed in time, however slowly guesses are let through
+
+
 class Invitations:
     """``code_key``: secret that codes are hashed with (HMAC-SHA-256): a million codes are too few for a plain hash."""
 
@@ -48,6 +51,8 @@ class Invitations:
         """The one time that link and code can be read. Raises NotFound, Gone, Invalid (a role nobody is invited as)."""
         if request.role not in INVITABLE:
             raise Invalid("role: one can be invited as customer, agent or expert.")
+        if request.with_code and request.expires_in_s > CODE_MAX_S:
+            raise Invalid("with_code: a 6-digit code lives a day at most; send the link alone, or let it expire sooner.")
         now = self._clock.now()
         secret = secrets.token_urlsafe(SECRET_BYTES)
         async with self._store.begin() as tx:

@@ -30,6 +30,10 @@ class Passwords(Protocol):
         """As long as ``verify`` takes: an unknown user name must not answer sooner."""
         ...
 
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Whether it was made with weaker parameters than today's."""
+        ...
+
 
 class Throttle(Protocol):
     """``server/auth/throttle.py``. ``scope`` is what is guessed at, ``who`` the guesser (address, user name)."""

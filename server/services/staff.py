@@ -43,8 +43,14 @@ class StaffAccounts:
             right = False
         else:
             right = await self._passwords.verify(staff.password_hash, request.password) and staff.disabled_at is None
+        fresh_hash = None
+        if staff is not None and right and self._passwords.needs_rehash(staff.password_hash):
+            fresh_hash = await self._passwords.hash(request.password)
         now = self._clock.now()
         async with self._store.begin() as tx:
+            if staff is not None and fresh_hash is not None:
+                staff = msgspec.structs.replace(await tx.get_staff(staff.id) or staff, password_hash=fresh_hash)
+                await tx.save_staff(staff)
             await tx.append_audit(
                 AuditEvent(
                     action=AuditAction.LOGIN_SUCCEEDED if right else AuditAction.LOGIN_FAILED,

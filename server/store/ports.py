@@ -5,14 +5,13 @@ is on disk; otherwise nothing of it happened. Write transactions are serialised;
 foreign inside. The audit entry of a fact is appended in the transaction that records the fact.
 """
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
-from server.audit.events import AuditEntry, AuditEvent
+from server.audit.ports import AuditLog
 from server.domain.ids import (
     ApiKeyId,
     FileId,
@@ -52,7 +51,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class Transaction(Protocol):
+class Transaction(AuditLog, Protocol):
     # get_* return None when there is no such record; add_* raise Conflict when the key is taken;
     # save_* replace the whole record and raise NotFound when it does not exist.
 
@@ -112,7 +111,6 @@ class Transaction(Protocol):
         """The sizes of all its files together."""
         ...
 
-
     async def add_api_key(self, key: ApiKey) -> None: ...
     async def save_api_key(self, key: ApiKey) -> None: ...
     async def get_api_key(self, id: ApiKeyId) -> ApiKey | None: ...
@@ -127,9 +125,6 @@ class Transaction(Protocol):
     async def get_idempotency(self, scope: str, key: str) -> IdempotencyRecord | None: ...
     async def add_idempotency(self, record: IdempotencyRecord) -> None: ...
     async def forget_idempotency(self, before: datetime) -> int: ...
-
-    async def append_audit(self, event: AuditEvent) -> AuditEntry: ...
-    async def list_audit(self, *, after: int, limit: int) -> Sequence[AuditEntry]: ...
 
 
 class Store(Protocol):

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import msgspec
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from server.api.router import client_address
+from server.auth.passwords import Passwords
 from tests.support.server import Here, app
 from tests.support.signalling import ManualClock
 
@@ -176,6 +178,35 @@ async def test_login_is_throttled_and_says_nothing(here: Here) -> None:
     assert answers[-1].status == 429
     password = here.server.first_passwords["agent"]
     assert (await here.post("/login", {"username": "agent", "password": password})).status == 429
+
+
+async def test_a_login_renews_a_hash_made_with_older_parameters(here: Here) -> None:
+    store, password = here.server.context.store, here.server.first_passwords["agent"]
+    async with store.read() as tx:
+        staff = await tx.staff_by_username("agent")
+    assert staff is not None
+    old = Passwords(memory_kib=32, passes=1, lanes=1)
+    weaker = await old.hash(password)
+    await old.close()
+    async with store.begin() as tx:
+        await tx.save_staff(msgspec.structs.replace(staff, password_hash=weaker))
+    assert (await here.post("/login", {"username": "agent", "password": "wrong password"})).status == 401
+    async with store.read() as tx:
+        assert (await tx.get_staff(staff.id) or staff).password_hash == weaker
+    assert (await here.post("/login", {"username": "agent", "password": password})).status == 200
+    async with store.read() as tx:
+        renewed = (await tx.get_staff(staff.id) or staff).password_hash
+    assert renewed != weaker
+    assert "m=64" in renewed
+
+
+async def test_a_code_lives_a_day_at_most(here: Here) -> None:
+    path = f"/sessions/{await here.session()}/invitations"
+    long = {"role": "customer", "expires_in_s": 7 * 86_400}
+    assert (await here.post(path, long, token=here.agent)).status == 400
+    link = await here.post(path, {**long, "with_code": False}, token=here.agent)
+    assert (link.status, link.json["code"]) == (201, None)
+    assert (await here.post(path, {"role": "customer", "expires_in_s": 86_400}, token=here.agent)).status == 201
 
 
 async def test_staff_accounts_and_keys_end_at_once(here: Here) -> None:
