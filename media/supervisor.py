@@ -285,17 +285,20 @@ class Supervisor:
         if not self._closing:
             _kill(running.process)
         running.fail_pending()
-        running.writer.close()
         if running.ready is not None and not self._closing:
             self._events.on_lost(worker)
         try:
             if self._closing:
-                with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(TimeoutError, OSError):
                     async with asyncio.timeout(self._config.stop_timeout_s):
+                        running.writer.write_eof()
+                        while await running.reader.read(READ_BYTES):
+                            pass
                         await running.process.wait()
         finally:
             _kill(running.process)
             await running.process.wait()
+            running.writer.close()
             with contextlib.suppress(ConnectionError):
                 await running.writer.wait_closed()
 
