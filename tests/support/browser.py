@@ -149,6 +149,10 @@ class Seat:
                 .click()
             )
 
+    async def close_panel(self) -> None:
+        """On a phone the panel covers the bar."""
+        await self.page.get_by_role("complementary").get_by_role("button", name=self.say("close"), exact=True).click()
+
     async def open_people(self) -> None:
         await self.page.locator("button.top-people").click()
 

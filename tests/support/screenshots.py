@@ -18,7 +18,7 @@ from tests.support.browser import APPEARS_MS, DESKTOP, PHONE, Seat, launch
 from tests.support.call import agent_enters
 from tests.support.server_process import ServerProcess
 
-NAMES = {"zh": ("林晓雨", "陈医生", "客户临时来访"), "en": ("Lin Xiaoyu", "Dr Chen", "Wang Min")}
+NAMES = {"zh": ("林晓雨", "陈医生", "王敏"), "en": ("Lin Xiaoyu", "Dr Chen", "Wang Min")}
 SIZES = {"1280": DESKTOP, "390": PHONE}
 
 
@@ -113,6 +113,7 @@ async def album(browser: Browser, server: ServerProcess, bank: Bank, folder: Pat
         await agent.write("已经停了，我们来补办。" if language == "zh" else "It is. Let us get you a new one.")
         await pictures.take(agent, "call-agent")
         await pictures.take(customer, "chat-customer")
+        await agent.close_panel()
         await agent.press("bar.end")
         await agent.confirm("end.yes")
         await customer.sees(customer.say("ended.session_ended"))
