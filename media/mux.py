@@ -11,28 +11,16 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any
 
 from media.forward import Forwarder
-from media.ice_lite import IceLite, IceSession, Verdict
+from media.ice_lite import IceLite, Verdict
 from media.mmsg import Destination, ReceiveBatch, SendBatch, unpack_address
 
 SOCKET_BUFFER_BYTES = 8 << 20
 MAX_DRAINS = 4
 """Full batches taken per wake-up before other work of the loop gets its turn."""
 _BIND_TRIES = 20
-
-
-class MuxPeer(Protocol):
-    """What the mux needs of a peer."""
-
-    session: IceSession
-
-    def on_path(self, endpoint: "Endpoint", destination: Destination, now: float) -> None: ...
-    def on_checked(self, now: float) -> None: ...
-    def on_dtls(self, data: bytes) -> None: ...
-    @property
-    def ready(self) -> bool: ...
 
 
 class Endpoint:
@@ -114,7 +102,6 @@ class Mux:
             self.endpoints.append(Endpoint(sock, host, host, bytes((index,))))
         self._announced = tuple(announced)
         self._batch = ReceiveBatch()
-        self._by_key: dict[bytes, Destination] = {}
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -173,12 +160,12 @@ class Mux:
             if session is None:
                 self.counts["stranger"] += 1
                 return
-            peer = session.owner
+            peer: Any = session.owner
             heard = session.last_media
-            if not peer.ready:  # type: ignore[attr-defined]
+            if not peer.ready:
                 self.counts["early_srtp"] += 1
             elif size > 1 and 192 <= view[1] <= 223:
-                peer.on_rtcp(bytes(view[:size]), now)  # type: ignore[attr-defined]
+                peer.on_rtcp(bytes(view[:size]), now)
             else:
                 self.forwarder.on_srtp(peer, batch.memory[i], view, size, now)
             if key != session.selected:  # only the selected address's media keeps it selected
@@ -188,7 +175,8 @@ class Mux:
             if session is None:
                 self.counts["stranger"] += 1
                 return
-            session.owner.on_dtls(bytes(view[:size]))  # type: ignore[attr-defined]
+            receiver: Any = session.owner
+            receiver.on_dtls(bytes(view[:size]))
         elif first < 4:
             self._stun(endpoint, bytes(view[:size]), key, now)
         else:
@@ -203,7 +191,7 @@ class Mux:
         endpoint.batch.put(outcome.reply, destination)
         if outcome.verdict is not Verdict.ANSWERED:
             return
-        peer = outcome.session.owner
+        checked: Any = outcome.session.owner
         if outcome.selected:
-            peer.on_path(endpoint, destination, now)  # type: ignore[attr-defined]
-        peer.on_checked(now)  # type: ignore[attr-defined]
+            checked.on_path(endpoint, destination, now)
+        checked.on_checked(now)

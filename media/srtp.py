@@ -1,7 +1,7 @@
 """SRTP in place: libsrtp called on our own buffers (1-2 microseconds), RFC 3711 and RFC 7714.
 
 ``pylibsrtp._binding`` is private: the version is pinned and ``tests/contract/test_private_names.py`` names what we use.
-Where it is missing, ``Session`` does the same with two more copies. Every return code is checked by the callers:
+Every return code is checked by the callers:
 0 is success, anything else means that the packet must not be used.
 """
 
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pylibsrtp
+from pylibsrtp._binding import ffi as _ffi
+from pylibsrtp._binding import lib as _lib
 
 from media.errors import SrtpError
 
@@ -18,17 +20,10 @@ MAX_PLAIN_BYTES = 2048 - TRAILER_BYTES
 
 Cipher = Callable[[Any, Any, Any], int]
 
-try:
-    from pylibsrtp._binding import ffi as _ffi
-    from pylibsrtp._binding import lib as _lib
-
-    protect: Cipher = _lib.srtp_protect
-    unprotect: Cipher = _lib.srtp_unprotect
-    protect_rtcp: Cipher = _lib.srtp_protect_rtcp
-    unprotect_rtcp: Cipher = _lib.srtp_unprotect_rtcp
-    IN_PLACE = True
-except (ImportError, AttributeError):  # pragma: no cover - only with another pylibsrtp than the pinned one
-    IN_PLACE = False
+protect: Cipher = _lib.srtp_protect
+unprotect: Cipher = _lib.srtp_unprotect
+protect_rtcp: Cipher = _lib.srtp_protect_rtcp
+unprotect_rtcp: Cipher = _lib.srtp_unprotect_rtcp
 
 
 def new_length() -> Any:

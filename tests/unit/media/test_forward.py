@@ -282,7 +282,7 @@ def test_a_full_batch_is_flushed_and_a_pathless_subscriber_skipped(stage: Stage)
     slot = stage.slot(stage.camera, "1")
     stage.batch.count = 0
     stage.frame(1, key=True)
-    for i in range(SEND_BATCH - 1):
+    for _ in range(SEND_BATCH - 1):
         stage.batch.put(b"x", stage.destination)
     stage.frame(2)
     assert stage.batch.count == 1
