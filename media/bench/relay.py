@@ -15,6 +15,7 @@ import logging
 import os
 import platform
 import shutil
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -42,7 +43,7 @@ ROOM_SIZE = 5
 ATTEMPTS = 3
 """Something else on the machine may make a server lose packets: then it is measured again, and ``attempts`` says so."""
 QUIET_CORE_PERCENT = 10
-EXIT_FAILED, EXIT_UNAVAILABLE = 1, 2
+EXIT_FAILED, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,15 +378,24 @@ def _settings(arguments: Sequence[str]) -> tuple[Settings, bool]:
     )
 
 
+def _terminated(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(arguments: Sequence[str]) -> int:
     """The command; returns the exit status: 0, 1 when packets were lost, 2 when it cannot run here."""
     settings, as_json = _settings(arguments)
     logging.getLogger("aiortc").setLevel(logging.CRITICAL)
     logging.getLogger("aioice").setLevel(logging.CRITICAL)
+    before = signal.signal(signal.SIGTERM, _terminated)  # so that processes and the namespace are cleared away then, too
     try:
         figures = run(settings)
     except (BenchError, MediaError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return EXIT_UNAVAILABLE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
     print(json.dumps(figures) if as_json else json.dumps(figures, indent=2))
     return 0 if figures["lossless"] else EXIT_FAILED
