@@ -3,4 +3,5 @@ import "./base.css";
 import "./controls.css";
 import "./customer.css";
 import "./session.css";
+import "./side.css";
 import "./chat.css";
