@@ -167,7 +167,7 @@ async def demo_server() -> AsyncIterator[tuple[str, str]]:
             raise BenchFailed(f"the server was not ready within {START_TIMEOUT_S:.0f} s") from None
         finally:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGTERM)
+                process.terminate()  # it stops its workers itself
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), START_TIMEOUT_S)
             if process.returncode is None:
