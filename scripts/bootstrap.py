@@ -270,7 +270,8 @@ STEPS: dict[str, Callable[[], None]] = {
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["npm"]:
         npm, env = node_and_npm()
-        return subprocess.run([*npm, *arguments[1:]], cwd=STATIC, env=env, check=False).returncode  # noqa: S603
+        os.chdir(STATIC)
+        os.execvpe(npm[0], [*npm, *arguments[1:]], env)  # noqa: S606 - npm itself gets the signals and gives the status
     names = arguments or ["venv", "runtime", "verification", "static"]
     unknown = [name for name in names if name not in STEPS]
     if unknown:
