@@ -23,6 +23,7 @@ class _Room:
     def __init__(self) -> None:
         self.worker: int | None = None
         self.gates: dict[str, frozenset[str]] = {}
+        self.receive: dict[str, int] = {}
         self.participants: set[str] = set()
 
 
@@ -69,6 +70,9 @@ class MediaClient:
         request = self._supervisor.next_request
         gated = self._supervisor.send(worker, control.SetGates(request(), room, participant, tuple(sorted(gates))))
         gated.add_done_callback(_retrieve)
+        if participant in held.receive:
+            limited = self._supervisor.send(worker, control.SetReceive(request(), room, participant, held.receive[participant]))
+            limited.add_done_callback(_retrieve)
         reply = await self._supervisor.reply(
             self._supervisor.send(worker, control.Connect(request(), room, participant, offer_sdp))
         )
@@ -92,12 +96,23 @@ class MediaClient:
             sources = tuple(sorted(open_sources))
             await self._must(held.worker, control.SetGates(self._supervisor.next_request(), room, participant, sources))
 
+    async def set_receive(self, room: str, participant: str, video: int) -> None:
+        """Show this participant at most ``video`` pictures at once. Remembered like the gates. Raises MediaUnavailableError."""
+        held = self._rooms.setdefault(room, _Room())
+        held.receive[participant] = video
+        if held.worker is not None:
+            command = control.SetReceive(self._supervisor.next_request(), room, participant, video)
+            reply = await self._supervisor.reply(self._supervisor.send(held.worker, command))
+            if not isinstance(reply, control.Done):
+                raise MediaUnavailableError("not_applied", "the media worker could not apply it")
+
     async def disconnect(self, room: str, participant: str) -> None:
         """Forget a participant's connection and gates; nothing happens when there is none."""
         held = self._rooms.get(room)
         if held is None:
             return
         held.gates.pop(participant, None)
+        held.receive.pop(participant, None)
         held.participants.discard(participant)
         if held.worker is not None:
             await self._must(held.worker, control.Disconnect(self._supervisor.next_request(), room, participant))

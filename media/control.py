@@ -66,6 +66,15 @@ class SetGates(Message, frozen=True):
     sources: tuple[str, ...]
 
 
+class SetReceive(Message, frozen=True):
+    """Show this participant at most ``video`` pictures at once: ``Done``. Kept until ``Disconnect``."""
+
+    request: int
+    room: str
+    participant: str
+    video: int
+
+
 class Disconnect(Message, frozen=True):
     """Forget a participant's connection and gates: ``Done``, also when there is none."""
 
@@ -94,7 +103,7 @@ class Drain(Message, frozen=True):
     request: int
 
 
-Command = Configure | Connect | SetGates | Disconnect | CloseRoom | Stats | Drain
+Command = Configure | Connect | SetGates | SetReceive | Disconnect | CloseRoom | Stats | Drain
 
 # ---- from the worker: replies
 

@@ -37,6 +37,7 @@ class Room:
         self._clock = clock
         self.peers: dict[str, Peer] = {}
         self.gates: dict[str, frozenset[str]] = {}
+        self.receive: dict[str, int] = {}
         self._order = 0
         self._speaker = SpeakerDetector()
         self._dirty = False
@@ -86,6 +87,14 @@ class Room:
             self._apply_gates(peer, now)
             self.reassign(now)
 
+    def set_receive(self, participant: str, video: int) -> None:
+        """Show this participant at most ``video`` pictures from now on; its offer's slots are the bound when it never said."""
+        if participant not in self.receive and len(self.receive) >= MAX_PARTICIPANTS:
+            raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
+        self.receive[participant] = video
+        if participant in self.peers:
+            self.reassign(self._clock())
+
     def _apply_gates(self, peer: Peer, now: float) -> None:
         opened = self.gates.get(peer.participant, frozenset())
         for publication in peer.publications.values():
@@ -103,6 +112,7 @@ class Room:
     def disconnect(self, participant: str) -> None:
         """Forget a participant's connection and gates."""
         self.gates.pop(participant, None)
+        self.receive.pop(participant, None)
         peer = self.peers.get(participant)
         if peer is not None:
             self._remove(peer, self._clock(), tell=True)
@@ -110,6 +120,7 @@ class Room:
     def close(self) -> None:
         now = self._clock()
         self.gates.clear()
+        self.receive.clear()
         for peer in list(self.peers.values()):
             self._remove(peer, now, tell=True)
 
@@ -180,7 +191,7 @@ class Room:
                 for p in offered
                 if p.participant != peer.participant and self._receivable(peer, p)
             ]
-            changes = peer.slots.update(candidates)
+            changes = peer.slots.update(candidates, self.receive.get(peer.participant))
             for mid, key in changes:
                 old = peer.shown.pop(mid, None)
                 if old is not None:

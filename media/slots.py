@@ -27,25 +27,29 @@ class SlotTable(Generic[Key]):
         self._mids = {"audio": tuple(audio), "video": tuple(video)}
         self.shown: dict[str, Key | None] = dict.fromkeys((*audio, *video))
 
-    def update(self, candidates: Iterable[Candidate[Key]]) -> list[tuple[str, Key | None]]:
-        """Take the new set of candidates; returns the slots that changed, those that became empty first."""
+    def update(self, candidates: Iterable[Candidate[Key]], most_video: int | None = None) -> list[tuple[str, Key | None]]:
+        """Take the new set of candidates; returns the slots that changed, those that became empty first.
+
+        ``most_video``: show at most so many pictures, however many slots there are.
+        """
         everything = list(candidates)
         changes: list[tuple[str, Key | None]] = []
         for kind, mids in self._mids.items():
-            changes += self._update(mids, [c for c in everything if c.kind == kind])
+            most = len(mids) if kind == "audio" or most_video is None else min(most_video, len(mids))
+            changes += self._update(mids, [c for c in everything if c.kind == kind], most)
         changes.sort(key=lambda change: change[1] is not None)
         return changes
 
-    def _update(self, mids: tuple[str, ...], candidates: list[Candidate[Key]]) -> list[tuple[str, Key | None]]:
+    def _update(self, mids: tuple[str, ...], candidates: list[Candidate[Key]], most: int) -> list[tuple[str, Key | None]]:
         where = {key: mid for mid in mids if (key := self.shown[mid]) is not None}
         ranked = sorted(candidates, key=lambda c: (not c.screen, -c.spoke_at, c.key not in where, c.order))
-        chosen = {c.key for c in ranked[: len(mids)]}
+        chosen = {c.key for c in ranked[:most]}
         before = {mid: self.shown[mid] for mid in mids}
         for key, mid in where.items():
             if key not in chosen:
                 self.shown[mid] = None
         free = [mid for mid in mids if self.shown[mid] is None]
-        newcomers = sorted((c for c in ranked[: len(mids)] if c.key not in where), key=lambda c: (not c.screen, c.order))
+        newcomers = sorted((c for c in ranked[:most] if c.key not in where), key=lambda c: (not c.screen, c.order))
         for mid, candidate in zip(free, newcomers, strict=False):
             self.shown[mid] = candidate.key
         return [(mid, self.shown[mid]) for mid in mids if self.shown[mid] != before[mid]]

@@ -145,6 +145,8 @@ class Worker:
             return control.Connected(command.request, self._room(command.room).connect(command.participant, command.offer))
         if isinstance(command, control.SetGates):
             self._room(command.room).set_gates(command.participant, command.sources)
+        elif isinstance(command, control.SetReceive):
+            self._room(command.room).set_receive(command.participant, command.video)
         elif isinstance(command, control.Disconnect):
             room = self.rooms.get(command.room)
             if room is not None:

@@ -129,6 +129,12 @@ class WorkerMedia:
         except MediaUnavailableError as error:
             raise MediaUnavailable(error.code) from error
 
+    async def set_receive(self, room: str, participant: str, video: int) -> None:
+        try:
+            await self._client.set_receive(room, participant, video)
+        except MediaUnavailableError as error:
+            raise MediaUnavailable(error.code) from error
+
     async def disconnect(self, room: str, participant: str) -> None:
         try:
             await self._client.disconnect(room, participant)

@@ -24,6 +24,7 @@ from server.signalling.messages import (
     MediaOffer,
     Quality,
     QualityReport,
+    ReceiveSet,
     Remove,
     TakeWaiting,
     TrackState,
@@ -56,6 +57,11 @@ async def _track(session: "LiveSession", member: Member, seq: int, body: TrackSt
     else:
         member.on.discard(body.source)
     session.tell_view(member)
+
+
+async def _receive(session: "LiveSession", member: Member, seq: int, body: ReceiveSet) -> None:
+    _need(member, Grant.SUBSCRIBE)
+    await session.room.receive(member, body.video)
 
 
 async def _consent(session: "LiveSession", member: Member, seq: int, body: ConsentSet) -> None:
@@ -138,6 +144,7 @@ Action = Callable[["LiveSession", Member, int, Any], Awaitable[None]]
 ACTIONS: Final[dict[type, Action]] = {
     MediaOffer: _offer,
     TrackState: _track,
+    ReceiveSet: _receive,
     ConsentSet: _consent,
     ChatSend: _say,
     ChatRead: _read,

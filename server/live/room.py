@@ -6,7 +6,7 @@ import logging
 from server.domain.grants import Grant
 from server.domain.ids import SessionId
 from server.domain.model import SessionStatus
-from server.errors import NotAllowed
+from server.errors import MediaPlaneUnavailable, NotAllowed
 from server.live.gates import PUBLISH
 from server.live.member import Member, Offer
 from server.live.ports import MediaPort, MediaRefused, MediaUnavailable
@@ -45,6 +45,14 @@ class Room:
             return True
         member.applied = wanted if epoch == self._epoch else None
         return True
+
+    async def receive(self, member: Member, video: int) -> None:
+        """Send this person at most so many pictures. Raises MediaPlaneUnavailable: it may not be so yet."""
+        try:
+            async with asyncio.timeout(self._settings.media_control_s):
+                await self._media.set_receive(self.id, member.id, video)
+        except (MediaUnavailable, TimeoutError):
+            raise MediaPlaneUnavailable("The media relay did not answer. Try again.") from None
 
     def lost(self, members: list[Member]) -> None:
         """The worker is gone, and with it every connection: a new one starts with all gates shut."""

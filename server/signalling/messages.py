@@ -113,6 +113,12 @@ class TrackState(Body, frozen=True, kw_only=True, tag="track.state"):
     on: bool
 
 
+class ReceiveSet(Body, frozen=True, kw_only=True, tag="receive.set"):
+    """How many pictures this page wants at most; what is over is not sent to it: screens stay, then who spoke last. 0: voices only."""
+
+    video: Annotated[int, msgspec.Meta(ge=0, le=64)]
+
+
 class ConsentSet(Body, frozen=True, kw_only=True, tag="consent.set"):
     """A decision about oneself. ``wording`` names the text that was shown, e.g. ``camera-1``."""
 
@@ -175,7 +181,7 @@ class TakeWaiting(Body, frozen=True, kw_only=True, tag="waiting.take"):
 
 
 ClientBody = (
-    MediaOffer | TrackState | ConsentSet | ChatSend | ChatRead | Ask | Remove | EndSession | Leave | QualityReport | TakeWaiting
+    MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | EndSession | Leave | QualityReport | TakeWaiting
 )
 
 # ---------------------------------------------------------------- server → client: bodies

@@ -83,7 +83,7 @@ export interface ChatSend {
   file?: FileId | null;
 }
 
-export type ClientBody = MediaOffer | TrackState | ConsentSet | ChatSend | ChatRead | Ask | Remove | EndSession | Leave | QualityReport | TakeWaiting;
+export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | EndSession | Leave | QualityReport | TakeWaiting;
 
 export type ClientFrame = Hello | ClientMessage | Ack | Ping;
 
@@ -380,6 +380,11 @@ export interface QueuePosition {
   type: "queue.position";
   position: number;
   estimated_wait_s: number | null;
+}
+
+export interface ReceiveSet {
+  type: "receive.set";
+  video: number;
 }
 
 export interface RedeemInvitation {

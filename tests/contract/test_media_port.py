@@ -77,6 +77,12 @@ async def test_gates_before_and_after_connecting(plane: Plane) -> None:
     await plane.port.set_gates(ROOM, BOB, frozenset({"screen"}))
 
 
+async def test_how_much_one_wants_to_receive_before_and_after_connecting(plane: Plane) -> None:
+    await plane.port.set_receive(ROOM, ALICE, 0)
+    await plane.port.connect(ROOM, ALICE, OFFER)
+    await plane.port.set_receive(ROOM, ALICE, 12)
+
+
 async def test_leaving_twice_is_no_error(plane: Plane) -> None:
     await plane.port.connect(ROOM, ALICE, OFFER)
     for _ in range(2):

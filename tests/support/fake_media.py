@@ -52,13 +52,14 @@ class FakeMedia:
     """Set ``down`` to make every call raise MediaUnavailable.
 
     ``offers``: (room, participant) → the last offer answered, present while connected. ``gates``: (room, participant) → open
-    sources, as last set. ``calls``: every call made, in order, as (name, room, participant or "").
+    sources, as last set. ``receive``: the most pictures, as last set. ``calls``: every call made, in order, as (name, room, participant or "").
     """
 
     def __init__(self) -> None:
         self.down = False
         self.offers: dict[tuple[str, str], Offer] = {}
         self.gates: dict[tuple[str, str], frozenset[str]] = {}
+        self.receive: dict[tuple[str, str], int] = {}
         self.calls: list[tuple[str, str, str]] = []
         self._events: MediaEvents | None = None
 
@@ -81,10 +82,15 @@ class FakeMedia:
         self._called("set_gates", room, participant)
         self.gates[room, participant] = open_sources
 
+    async def set_receive(self, room: str, participant: str, video: int) -> None:
+        self._called("set_receive", room, participant)
+        self.receive[room, participant] = video
+
     async def disconnect(self, room: str, participant: str) -> None:
         self._called("disconnect", room, participant)
         self.offers.pop((room, participant), None)
         self.gates.pop((room, participant), None)
+        self.receive.pop((room, participant), None)
 
     async def close_room(self, room: str) -> None:
         self._called("close_room", room, "")

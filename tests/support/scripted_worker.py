@@ -67,6 +67,8 @@ def answer(stream, say, gates, command) -> None:  # type: ignore[no-untyped-def]
             say(control.Failed(request, "broken"))
         elif kind != "deaf" or not command.sources:
             say(control.Done(request))
+    elif isinstance(command, control.SetReceive):
+        say(control.Done(request))
     elif isinstance(command, control.Stats):
         say(control.StatsReport(request, {"gates": gates.get(room, {}), "pid": os.getpid()}))
     elif isinstance(command, control.Disconnect):

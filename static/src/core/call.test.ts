@@ -454,6 +454,16 @@ describe("people and the end", () => {
     expect(call.endedBecause.value).toBe("left");
   });
 
+  it("asks for no more pictures than the saver leaves, and says so again to a page's new place", async () => {
+    const call = begin();
+    FakeSocket.last.frame(welcome());
+    call.setSaver("saver");
+    call.setSaver("audio");
+    expect(FakeSocket.last.bodies("receive.set").map(({ video }) => video)).toEqual([3, 2, 0]); // there are three slots
+    await reconnect({ resumed: false });
+    expect(FakeSocket.last.bodies("receive.set").at(-1)).toEqual({ type: "receive.set", video: 0 });
+  });
+
   it("keeps a renewed token for a reload", () => {
     begin();
     FakeSocket.last.frame(welcome());

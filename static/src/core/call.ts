@@ -28,6 +28,8 @@ import { callPlace, type Place } from "./place";
 import { ApiError, deviceProblem } from "./problems";
 import { SignalSocket } from "./socket";
 
+const PICTURES: Readonly<Record<Saver, number>> = { full: 64, saver: 2, audio: 0 }; // a screen and a face where it must be little
+
 /** A line of one's own that the server has not confirmed yet stands last in `chat`, with this before its `client_id` as id. */
 export const PENDING = "pending:";
 
@@ -169,7 +171,13 @@ export class LiveCall implements Call {
   setSaver(saver: Saver): void {
     this.saver.value = saver;
     this.media.setSaver(saver);
+    this.sayReceive();
     if (saver === "audio") void this.devices.setCamera(false);
+  }
+
+  /** What the saver leaves of the others' pictures is not only hidden: it is not sent here. */
+  private sayReceive(): void {
+    if (this.limits !== null) this.send({ type: "receive.set", video: Math.min(PICTURES[this.saver.peek()], this.limits.media.video_slots) });
   }
 
   say(text: string): void {
@@ -254,6 +262,7 @@ export class LiveCall implements Call {
       this.settlePhase();
     });
     if (this.phase.peek() === "ended") return;
+    if (welcome.snapshot !== null) this.sayReceive();
     if (welcome.snapshot === null) this.media.resume();
     else if (this.mediaStarted && this.limits !== null) this.media.start(this.limits.media); // the server knows nothing of the old one
     this.startMedia();

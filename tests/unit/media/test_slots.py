@@ -39,6 +39,18 @@ def test_who_speaks_gets_in_when_slots_are_short() -> None:
     assert table.update([camera("a", 1), camera("b", 2, 3.0), camera("c", 3, 7.0)]) == [("v0", "c")]
 
 
+def test_a_page_that_wants_fewer_pictures_keeps_the_screen_and_every_voice() -> None:
+    table: SlotTable[str] = SlotTable(["a0", "a1"], ["v0", "v1", "v2"])
+    voices = [Candidate("voice 1", "audio", False, 0.0, 1), Candidate("voice 2", "audio", False, 0.0, 2)]
+    everything = [camera("spoke", 1, 9.0), camera("silent", 2), screen("s", 3), *voices]
+    table.update(everything)
+    assert table.update(everything, most_video=2) == [("v2", None)]
+    assert {key for key in table.shown.values() if key} == {"spoke", "s", "voice 1", "voice 2"}
+    assert table.update(everything, most_video=0) == [("v0", None), ("v1", None)]
+    assert dict(table.update(everything)) == {"v0": "s", "v1": "spoke", "v2": "silent"}
+    assert table.update(everything, most_video=64) == []
+
+
 def test_audio_and_video_do_not_mix() -> None:
     table: SlotTable[str] = SlotTable(["a0"], ["v0"])
     changes = table.update([Candidate("mic", "audio", False, 0.0, 1), camera("cam", 2)])

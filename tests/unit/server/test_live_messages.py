@@ -149,6 +149,16 @@ async def test_track_state(house: House) -> None:
         assert {track["source"] for track in view["tracks"] if track["on"]} == ({"camera"} if on else set())
 
 
+async def test_how_many_pictures_a_page_wants(house: House) -> None:
+    session = await house.session()
+    id, page = await house.enter(session)
+    await page.say("receive.set", video=0)
+    assert house.media.receive == {(session, id): 0}
+    house.media.down = True
+    assert await page.error("receive.set", video=2) == "media_unavailable"
+    assert await page.error("receive.set", video=65) == "invalid"
+
+
 async def test_ask(house: House) -> None:
     session = await house.session()
     id, page = await house.enter(session)
@@ -216,6 +226,7 @@ async def test_nothing_reaches_another_session(house: House) -> None:
         ("waiting.take", {"session": foreign}, {"not_allowed"}),
         ("media.offer", {"sdp": OFFER}, {None}),
         ("track.state", {"source": "camera", "on": True}, {None}),
+        ("receive.set", {"video": 1}, {None}),
         ("consent.set", {"scope": "camera", "decision": "given", "wording": "w", "language": "en"}, {None}),
         ("chat.send", {"client_id": "1", "text": "mine"}, {None}),
         ("quality.report", {"level": "good", "rtt_ms": 1, "loss_permille": 0, "down_kbps": 1, "up_kbps": 1}, {None}),
