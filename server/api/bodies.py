@@ -13,6 +13,7 @@
 | POST   /sessions                                    | session.create *             | CreateSession → SessionView (201)       |
 | GET    /sessions?status&customer_reference&limit&cursor | session.list             | → SessionPage                           |
 | GET    /sessions/{session}                          | session.read                 | → SessionView                           |
+| PATCH  /sessions/{session}                          | invite                       | UpdateSession → SessionView             |
 | POST   /sessions/{session}/end                      | session.end                  | EndRequest → SessionView                |
 | POST   /sessions/{session}/enter                    | staff                        | → Entry                                 |
 | GET    /sessions/{session}/participants             | session.read                 | → Participants                          |
@@ -149,6 +150,14 @@ class CreateSession(Request, frozen=True, kw_only=True):
     customer_name: Name = ""
     reason: Reason = ""
     context: Context = ""
+
+
+class UpdateSession(Request, frozen=True, kw_only=True):
+    """What the agent learnt meanwhile. What is left out stays as it is; an empty text empties the field."""
+
+    customer_reference: Reference | None = None
+    reason: Reason | None = None
+    context: Context | None = None
 
 
 class SessionPage(Answer, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ SECURITY_HEADERS = {
     ),
 }
 HSTS = "max-age=31536000"
-CORS_METHODS = "GET, POST, DELETE"
+CORS_METHODS = "GET, POST, PATCH, DELETE"
 CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-File-Name"
 
 

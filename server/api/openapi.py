@@ -173,7 +173,11 @@ def _responses(operation: Operation, by_type: Mapping[Any, dict[str, Any]]) -> d
         statuses |= {404}
     if operation.body is not None:
         statuses |= {410, 415, 417, 429}
-    if operation.idempotent or operation.method == "DELETE" or operation.id in {"enter_session", "end_session"}:
+    if (
+        operation.idempotent
+        or operation.method == "DELETE"
+        or operation.id in {"enter_session", "end_session", "update_session"}
+    ):
         statuses |= {409, 410}
     if operation.id == "join_waiting":
         statuses |= {403}

@@ -51,7 +51,7 @@ class Operation:
     """``needs``: a grant, held in the path's session where there is one. ``idempotent``: takes an ``Idempotency-Key``."""
 
     id: str
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     needs: Grant | Access
     summary: str
@@ -104,6 +104,10 @@ OPERATIONS: tuple[Operation, ...] = (
         bodies.SessionPage, query=SessionsQuery,
     ),
     Operation("get_session", "GET", SESSION, Grant.SESSION_READ, "One session", SessionView),
+    Operation(
+        "update_session", "PATCH", SESSION, Grant.INVITE, "Change reference, reason and summary; those in it are told",
+        SessionView, bodies.UpdateSession,
+    ),
     Operation(
         "end_session", "POST", f"{SESSION}/end", Grant.SESSION_END, "End a session for everybody in it",
         SessionView, bodies.EndRequest,

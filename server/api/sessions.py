@@ -1,6 +1,6 @@
 """Sessions, who is in them, and what they agreed to."""
 
-from server.api.bodies import Consents, CreateSession, EndRequest, Participants, SessionPage
+from server.api.bodies import Consents, CreateSession, EndRequest, Participants, SessionPage, UpdateSession
 from server.api.call import Call, Handler, Reply
 from server.api.operations import BASE, SessionsQuery
 from server.domain import ids
@@ -29,6 +29,14 @@ async def list_sessions(call: Call) -> Reply:
 
 async def get_session(call: Call) -> Reply:
     return Reply(session_view(call.where, call.grants))
+
+
+async def update_session(call: Call) -> Reply:
+    body: UpdateSession = call.body
+    session = await call.context.sessions.update(call.where.id, body, call.who.actor)
+    if session != call.where:
+        call.context.live.session_changed(session)
+    return Reply(session_view(session, call.grants))
 
 
 async def end_session(call: Call) -> Reply:
@@ -71,6 +79,7 @@ HANDLERS: dict[str, Handler] = {
     "create_session": create_session,
     "list_sessions": list_sessions,
     "get_session": get_session,
+    "update_session": update_session,
     "end_session": end_session,
     "enter_session": enter_session,
     "list_participants": list_participants,

@@ -9,6 +9,7 @@ import msgspec
 class AuditAction(StrEnum):
     SESSION_CREATED = "session.created"
     SESSION_TAKEN = "session.taken"
+    SESSION_UPDATED = "session.updated"
     SESSION_ENDED = "session.ended"
     INVITATION_CREATED = "invitation.created"
     INVITATION_REDEEMED = "invitation.redeemed"

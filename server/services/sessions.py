@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from server.api.bodies import CreateSession
+from server.api.bodies import CreateSession, UpdateSession
 from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain import ids
@@ -70,6 +70,30 @@ class Sessions:
         """Newest first. Raises Invalid for a cursor that no page gave."""
         async with self._store.read() as tx:
             return await tx.list_sessions(status=status, customer_reference=customer_reference, limit=limit, cursor=cursor)
+
+    async def update(self, id: SessionId, change: UpdateSession, actor: str) -> Session:
+        """The audit says which fields changed, not what they say. Nothing new: nothing happens. Raises NotFound, Gone."""
+        async with self._store.begin() as tx:
+            session = await existing(tx, id)
+            if session.status is SessionStatus.ENDED:
+                raise Gone("This session has ended.")
+            given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+            fresh = {name: value for name, value in given.items() if value != getattr(session, name)}
+            if not fresh:
+                return session
+            updated = msgspec.structs.replace(session, **fresh)
+            await tx.save_session(updated)
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.SESSION_UPDATED,
+                    at=self._clock.now(),
+                    actor=actor,
+                    session=id,
+                    subject=id,
+                    details={"fields": ",".join(sorted(fresh))},
+                )
+            )
+        return updated
 
     async def take(self, id: SessionId, staff: StaffId) -> Session:
         """A waiting customer for this agent: exactly one of many wins. Raises NotFound, Gone, Conflict."""

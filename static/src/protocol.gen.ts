@@ -522,6 +522,12 @@ export interface TrackView {
   open: boolean;
 }
 
+export interface UpdateSession {
+  customer_reference?: string | null;
+  reason?: string | null;
+  context?: string | null;
+}
+
 export interface WaitingEntries {
   entries: WaitingEntry[];
 }

@@ -57,6 +57,47 @@ async def test_a_session_from_creation_to_its_end(here: Here) -> None:
     assert not any("Chen" in str(entry) or "C-7" in str(entry) for entry in entries)
 
 
+async def test_a_session_is_changed_while_it_runs(here: Here) -> None:
+    """Those in it are told, each what they may see; the audit names the fields, not the words."""
+    id = await here.session(reason="Card", context="lost")
+    places = {role: (await here.place(id, role))["token"] for role in ("customer", "expert")}
+    sockets = {role: await here.http.ws_connect(here.url + "/api/v1/signal") for role in places}
+    try:
+        for role, socket in sockets.items():
+            await socket.send_json({"t": "hello", "version": 1, "token": places[role]})
+            await socket.receive_json()
+        changed = await here.call("PATCH", f"/sessions/{id}", body={"context": "found again"}, token=here.agent)
+        assert (changed.status, changed.json["reason"], changed.json["context"]) == (200, "Card", "found again")
+        for role, context in (("customer", ""), ("expert", "found again")):
+            while (frame := await sockets[role].receive_json(timeout=10))["body"]["type"] != "session.changed":
+                pass
+            assert frame["body"]["session"]["context"] == context
+    finally:
+        for socket in sockets.values():
+            await socket.close()
+    assert (await here.get(f"/sessions/{id}", token=here.agent)).json == changed.json
+    emptied = await here.call("PATCH", f"/sessions/{id}", body={"reason": "", "customer_reference": "C-8"}, token=here.agent)
+    assert (emptied.json["reason"], emptied.json["customer_reference"]) == ("", "C-8")
+    for nothing in ({}, {"reason": None}, {"customer_reference": "C-8"}):
+        same = await here.call("PATCH", f"/sessions/{id}", body=nothing, token=here.agent)
+        assert (same.status, same.json) == (200, emptied.json)
+    entries = (await here.get("/audit", token=here.supervisor)).json["entries"]
+    updates = [entry["details"]["fields"] for entry in entries if entry["action"] == "session.updated"]
+    assert updates == ["context", "customer_reference,reason"]
+    assert not any("found" in str(entry) or "C-8" in str(entry) for entry in entries)
+
+
+async def test_what_cannot_be_changed_in_a_session(here: Here) -> None:
+    id = await here.session()
+    for body, field in (({"context": "x" * 4001}, "context"), ({"status": "ended"}, "status"), ({"reason": 7}, "reason")):
+        answer = await here.call("PATCH", f"/sessions/{id}", body=body, token=here.agent)
+        assert (answer.status, answer.code, answer.json["field"]) == (400, "invalid", field)
+    await here.post(f"/sessions/{id}/end", {}, token=here.agent)
+    late = await here.call("PATCH", f"/sessions/{id}", body={"context": "late"}, token=here.agent)
+    assert (late.status, late.code) == (410, "gone")
+    assert (await here.get(f"/sessions/{id}", token=here.agent)).json["context"] == "lost"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -19,6 +19,7 @@ OWN: dict[str, frozenset[str]] = {
     "create_session": frozenset({"agent", "other_agent", "supervisor", "key"}),
     "list_sessions": frozenset({"agent", "other_agent", "supervisor", "key"}),
     "get_session": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
+    "update_session": frozenset({"agent_place", "agent", "supervisor", "key"}),
     "end_session": frozenset({"customer", "agent_place", "agent", "supervisor", "key"}),
     "enter_session": frozenset({"agent", "supervisor"}),
     "list_participants": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
@@ -82,6 +83,7 @@ async def things(here: Here, session: str, token: str) -> dict[str, str]:
 def request(operation: Operation, number: int) -> dict[str, Any]:
     bodies: dict[str, Any] = {
         "create_session": {"kind": "video"},
+        "update_session": {"context": "more"},
         "end_session": {},
         "create_invitation": {"role": "expert"},
         "create_key": {"name": "k"},
