@@ -60,8 +60,8 @@ class Worker:
     async def run(self) -> None:
         """Serve until stopped."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopped.set)
+        loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group: the server says when a worker ends
         reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
         tasks: list[asyncio.Task[None]] = []
         try:

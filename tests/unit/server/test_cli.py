@@ -90,6 +90,7 @@ def serve(folder: Path, *arguments: str, **more: str) -> "subprocess.Popen[str]"
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            process_group=0,
         )
 
 
@@ -107,9 +108,13 @@ def test_the_demo_prints_its_links_and_stops(tmp_path: Path) -> None:
             passwords.add(agent[2])
             with urllib.request.urlopen(f"{agent[1]}/healthz", timeout=5) as answer:
                 assert answer.read() == b"ok\n"
-            process.send_signal(number)
+            if number is signal.SIGINT:
+                os.killpg(process.pid, number)  # as a terminal does: everybody gets it
+            else:
+                process.send_signal(number)
             assert process.wait(timeout=10) == 0
             assert out.read() == ""
+        assert "lost" not in (tmp_path / "log").read_text(), "workers end when the server says so"
     assert len(passwords) == 1, "later starts print the same password"
     kept = tmp_path / "data" / "demo-passwords.json"
     assert kept.stat().st_mode & 0o777 == 0o600
