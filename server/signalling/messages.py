@@ -181,7 +181,18 @@ class TakeWaiting(Body, frozen=True, kw_only=True, tag="waiting.take"):
 
 
 ClientBody = (
-    MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | EndSession | Leave | QualityReport | TakeWaiting
+    MediaOffer
+    | TrackState
+    | ReceiveSet
+    | ConsentSet
+    | ChatSend
+    | ChatRead
+    | Ask
+    | Remove
+    | EndSession
+    | Leave
+    | QualityReport
+    | TakeWaiting
 )
 
 # ---------------------------------------------------------------- server → client: bodies
