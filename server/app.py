@@ -23,7 +23,7 @@ from media import ports as media_ports
 from media.client import MediaClient
 from media.errors import MediaRefusedError, MediaUnavailableError
 from media.supervisor import SupervisorConfig
-from server import addresses, tls
+from server import addresses, listener, tls
 from server.api import health, middleware, pages, router
 from server.api.handlers import HANDLERS
 from server.api.idempotency import Idempotency
@@ -187,9 +187,9 @@ async def running(
         else:
             own = await asyncio.to_thread(auth_keys.load_or_create, config.data_dir)
         ssl_context = await asyncio.to_thread(tls.server_context, config, clock.now())
-        listener = listen(config.host, config.port)
-        stack.callback(listener.close)
-        port = int(listener.getsockname()[1])
+        sock = listen(config.host, config.port)
+        stack.callback(sock.close)
+        port = int(sock.getsockname()[1])
         public_url = config.public_url or local_url(config, port)
         if store is None:
             store = await open_store(database_url(config))
@@ -204,7 +204,9 @@ async def running(
         first_passwords = await context.staff.create_first()
         await live.recover()
         app = _application(context, endpoint)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S)
+        runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S, keepalive_timeout=listener.HEADERS_S
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(live.close, STOP_S)
@@ -214,9 +216,19 @@ async def running(
             asyncio.create_task(_keep_house(context), name="housekeeping"),
         ]
         stack.push_async_callback(_stop, tasks)
-        await web.SockSite(runner, listener, ssl_context=ssl_context, backlog=BACKLOG).start()
+        accepting = await listener.serve(runner, sock, ssl_context, _bounds(config), BACKLOG)
+        stack.callback(accepting.close)
         log.info("serving", port=port, tls=ssl_context is not None)
         yield Server(public_url, port, context, live, first_passwords)
+
+
+def _bounds(config: Config) -> listener.Bounds:
+    """Room for the requests of those who have a signalling connection, and for those who come."""
+    limits = config.limits
+    return listener.Bounds(
+        connections=2 * limits.max_connections + BACKLOG,
+        per_address=0 if config.trusted_proxies else 2 * limits.max_connections_per_address + BACKLOG,
+    )
 
 
 def _compose(
