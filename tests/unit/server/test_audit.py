@@ -34,7 +34,12 @@ ENTRIES = 1000
 def make_chain(count: int) -> list[AuditEntry]:
     make = Records()
     entries: list[AuditEntry] = []
-    actions = list(AuditAction)
+    actions = (  # fixed: later parts add actions, and the pinned hash below must not care
+        AuditAction.SESSION_CREATED,
+        AuditAction.PARTICIPANT_JOINED,
+        AuditAction.CONSENT_DECIDED,
+        AuditAction.LOGIN_FAILED,
+    )
     for i in range(count):
         event = msgspec.structs.replace(
             make.event(actor=f"ST_{i % 7}", seconds=i, number=str(i), why='退"\n\\'), action=actions[i % len(actions)]
@@ -77,7 +82,7 @@ def test_the_canonical_form_and_the_hash_are_what_the_documentation_says() -> No
 
 def test_the_hashes_do_not_change_with_versions() -> None:
     assert chain.GENESIS.hex() == "aae7237e5453d9f30c03a3866e1d62c168ac52fdca0d8dffb36083d204b0c21f"
-    assert WHOLE[-1].hash.hex() == "249abaf520ec214354490f04b50f7addbaefa8c91c8a652455951f937a89202a"
+    assert WHOLE[-1].hash.hex() == "eb5d8ea742033ede17b86f825c105ec35987f4b154e2d8b8ce69b0311c399677"
 
 
 events = st.builds(
