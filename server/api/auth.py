@@ -7,17 +7,19 @@ from server.auth.tokens import Audience
 from server.context import Context
 from server.domain.grants import Grant, desk_grants
 from server.domain.ids import ParticipantId, SessionId, StaffId
-from server.domain.model import LeaveReason, Role, Session
+from server.domain.model import LeaveReason, Role, Session, staff_of
 from server.errors import NotAllowed, Unauthenticated
 from server.services.keys import looks_like_key
 from server.services.principal import Principal, PrincipalKind
 from server.services.sessions import grants_in
 
+GIVEN_UP = frozenset({LeaveReason.REMOVED, LeaveReason.LEFT})
+
 
 async def authenticate(context: Context, request: web.Request) -> Principal | None:
     """Who asks; None without a credential. A credential that does not hold is refused even where none is needed.
 
-    A disabled account, a revoked key and a removed participant end at once, not when their token does.
+    A disabled account, a revoked key and a place that was taken away or given up end at once, not when their token does.
     Raises Unauthenticated, TokenExpired.
     """
     header = request.headers.getall("Authorization", [])
@@ -36,8 +38,10 @@ async def authenticate(context: Context, request: web.Request) -> Principal | No
     id, session = ParticipantId(claims.subject), SessionId(claims.session)
     async with context.store.read() as tx:
         participant = await tx.get_participant(id)
-    if participant is None or participant.session_id != session or participant.leave_reason is LeaveReason.REMOVED:
-        raise Unauthenticated("This place was taken away.")
+    if participant is None or participant.session_id != session or participant.leave_reason in GIVEN_UP:
+        raise Unauthenticated("This place was taken away or given up.")
+    if (staff_id := staff_of(participant)) is not None:
+        await context.staff.active(staff_id)
     return Principal(PrincipalKind.PARTICIPANT, id, claims.role, claims.grants, session, id)
 
 

@@ -17,7 +17,10 @@ async def create_staff(call: Call) -> Reply:
 
 
 async def disable_staff(call: Call) -> Reply:
-    await call.context.staff.disable(StaffId(call.id("staff", ids.STAFF)), call.who.actor)
+    """Also what is open ends. Again does that again: a first try may have been cut short."""
+    id = StaffId(call.id("staff", ids.STAFF))
+    await call.context.staff.disable(id, call.who.actor)
+    await call.context.live.staff_disabled(id, call.who.actor)
     return Reply()
 
 

@@ -130,6 +130,16 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
     leave_reason: LeaveReason | None = None
 
 
+STAFF_IDENTITY = "staff:"
+
+
+def staff_of(participant: Participant) -> StaffId | None:
+    """The account whose place this is; None for those who came by an invitation or from the waiting list."""
+    if not participant.identity.startswith(STAFF_IDENTITY):
+        return None
+    return StaffId(participant.identity.removeprefix(STAFF_IDENTITY))
+
+
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     """A way in: a link (secret) and a 6-digit code. Only hashes are kept (SHA-256 for the link, keyed HMAC for the code)."""
 

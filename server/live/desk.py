@@ -118,6 +118,12 @@ class Desks:
         if desk in self._desks:
             self._desks.remove(desk)
 
+    async def dismiss(self, staff: StaffId) -> None:
+        """The account was disabled."""
+        for desk in list(self._desks):
+            if desk.staff == staff:
+                desk.connection.close(CloseCode.UNAUTHORISED, "This account is not active.")
+
     async def handle(self, desk: Desk, event: Incoming | Refused) -> None:
         connection = desk.connection
         if connection.state is State.CLOSED:
@@ -200,6 +206,7 @@ class Desks:
         desk.renew_at = now + timedelta(seconds=5)  # unless it works
         try:
             if not await self.needs.records.staff_active(desk.staff):
+                await self.dismiss(desk.staff)  # disabled by another server
                 return
         except DependencyError:
             return

@@ -7,10 +7,11 @@ second), and ``close`` at the end.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from server.auth.tokens import Audience
 from server.clock import Clock
-from server.domain.ids import CONNECTION, ConnectionId, ParticipantId, SessionId
+from server.domain.ids import CONNECTION, ConnectionId, ParticipantId, SessionId, StaffId
 from server.domain.model import ParticipantState, Session, Source
 from server.errors import DependencyError, TokenExpired, TongpingError, TooMany, Unauthenticated
 from server.live.actor import Busy
@@ -138,6 +139,12 @@ class LiveSessions:
         del reason  # free text: neither records nor audit keep it
         live = self._session(session)
         await live.actor.call(lambda: live.remove(participant, actor))
+
+    async def staff_disabled(self, staff: StaffId, actor: str) -> None:
+        """The account's desks and places end now, those that are being taken included. Raises DependencyError: call it again."""
+        await self._desks.actor.call(lambda: self._desks.dismiss(staff))
+        for live in list(self._sessions.values()):
+            await live.actor.call(partial(live.remove_staff, staff, actor))
 
     async def waiting_changed(self) -> None:
         """Desks and waiting customers are told what has changed."""

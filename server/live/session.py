@@ -11,7 +11,7 @@ import msgspec
 from server.auth.tokens import Claims
 from server.clock import Clock
 from server.domain.grants import Grant
-from server.domain.ids import FileId, MessageId, ParticipantId, SessionId
+from server.domain.ids import FileId, MessageId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     ChatMessage,
     Consent,
@@ -24,6 +24,7 @@ from server.domain.model import (
     Session,
     SessionStatus,
     Source,
+    staff_of,
 )
 from server.domain.views import ChatMessageView
 from server.errors import DependencyError, Gone, NotFound, TongpingError
@@ -160,6 +161,9 @@ class LiveSession:
         participant = await self.needs.records.participant(ParticipantId(claims.subject))
         if participant is None or participant.session_id != session.id or participant.role is not claims.role:
             raise NotFound("There is no such place in this session.")
+        staff = staff_of(participant)
+        if staff is not None and not await self.needs.records.staff_active(staff):
+            raise NotFound("This account is not active.")
         if not may_join(participant):
             raise NotFound("This place was given up.")
         return participant
@@ -360,6 +364,12 @@ class LiveSession:
         if stored is None or stored.session_id != self.id:
             raise NotFound("There is no such participant in this session.")
         self.people[participant] = await self.needs.records.leave(participant, LeaveReason.REMOVED, actor)
+
+    async def remove_staff(self, staff: StaffId, actor: str) -> None:
+        """An account was disabled: its place here is taken away. Raises StoreUnavailable."""
+        for member in list(self.members.values()):
+            if staff_of(member.participant) == staff:
+                await self.depart(member, LeaveReason.REMOVED, actor)
 
     async def end(self, reason: str, actor: str) -> Session:
         """Stored, then everybody is told and disconnected. Ending again changes nothing. Raises NotFound, StoreUnavailable."""

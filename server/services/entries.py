@@ -14,6 +14,7 @@ from server.domain import ids
 from server.domain.grants import session_grants
 from server.domain.ids import ParticipantId, SessionId, StaffId
 from server.domain.model import (
+    STAFF_IDENTITY,
     LeaveReason,
     Participant,
     ParticipantState,
@@ -22,6 +23,7 @@ from server.domain.model import (
     SessionKind,
     SessionStatus,
     Staff,
+    staff_of,
 )
 from server.errors import Conflict, Gone, NotAllowed, NotFound, TooMany
 from server.services.invitations import Invitations, Refusal
@@ -142,7 +144,7 @@ class Entries:
             if session.status is SessionStatus.ENDED:
                 raise Gone("This session has ended.")
             session = await self._admit_staff(tx, session, staff, now)
-            identity = f"staff:{staff.id}"
+            identity = f"{STAFF_IDENTITY}{staff.id}"
             participant = await tx.find_participant(session.id, identity)
             if participant is None:
                 await self._check_room(tx, session)
@@ -160,12 +162,16 @@ class Entries:
         return self._entry(session, participant, now)
 
     async def renew(self, session_id: SessionId, participant_id: ParticipantId) -> tuple[str, datetime]:
-        """A fresh token for the same place and when it ends. Raises NotFound, Gone (ended), NotAllowed (removed)."""
+        """A fresh token for the same place and when it ends. Raises NotFound, Gone (ended), NotAllowed (removed, disabled)."""
         async with self._store.read() as tx:
             session = await existing(tx, session_id)
             participant = await tx.get_participant(participant_id)
+            staff_id = staff_of(participant) if participant is not None else None
+            staff = await tx.get_staff(staff_id) if staff_id is not None else None
         if participant is None or participant.session_id != session_id:
             raise NotFound("There is no such participant in this session.")
+        if staff_id is not None and (staff is None or staff.disabled_at is not None):
+            raise NotAllowed("This account is not active.")
         if session.status is SessionStatus.ENDED:
             raise Gone("This session has ended.")
         if participant.leave_reason is LeaveReason.REMOVED:

@@ -57,6 +57,10 @@ class Live(Protocol):
         """Recorded, audited, told, disconnected. Raises NotFound, Gone when they have left already."""
         ...
 
+    async def staff_disabled(self, staff: StaffId, actor: str) -> None:
+        """An account was disabled: its desks and places end."""
+        ...
+
     async def waiting_changed(self) -> None:
         """Somebody came to, left or was taken from the waiting list: desks and waiting customers are told."""
         ...

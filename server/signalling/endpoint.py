@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from server.auth.throttle import address_key
 from server.signalling.connection import Connection, WebSocketPump
 from server.signalling.messages import MAX_FRAME_BYTES, Hello
 
@@ -28,7 +29,7 @@ class EndpointSettings:
 
     origins: frozenset[str] = frozenset()
     sockets: int = 4000  # open at a time, hello or not
-    sockets_per_address: int = 64  # a branch behind one address has this many pages
+    sockets_per_address: int = 64  # a branch behind one address (IPv6: one /64) has this many pages
     write_s: float = 15.0
     close_s: float = 2.0
 
@@ -63,7 +64,7 @@ class SignallingEndpoint:
         )
         if not socket.can_prepare(request):
             raise web.HTTPUpgradeRequired(text="This is a WebSocket.", headers={"Upgrade": "websocket"})
-        address = self._client_address(request)
+        address = address_key(self._client_address(request))
         if self._open[address] >= self._settings.sockets_per_address:
             raise web.HTTPTooManyRequests(text="Too many connections from this address.", headers={"Retry-After": "5"})
         if self.sockets >= self._settings.sockets:

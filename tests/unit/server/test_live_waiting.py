@@ -87,7 +87,7 @@ async def test_a_desk_resumes_and_is_renewed(house: House) -> None:
         assert account is not None
         await tx.save_staff(replaced(account, disabled_at=house.clock.now()))
     await house.advance(1810, again)
-    assert again.bye == "token_expired"
+    assert again.bye == "unauthorised"
     assert (await house.connect(token)).bye == "token_expired"
     fresh = house.signer.desk_token(staff=staff, role=Role.AGENT, grants=frozenset(), now=house.clock.now())[0]
     assert (await house.connect(fresh)).bye == "unauthorised"
