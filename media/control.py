@@ -9,6 +9,7 @@ A worker is started as ``python -m media.worker --control-fd N`` with a connecte
 when that socket closes, so it never outlives its supervisor.
 """
 
+import ipaddress
 import struct
 from typing import Literal
 
@@ -33,10 +34,12 @@ class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True)
 class Configure(Message, frozen=True):
     """The first message to a worker, once. Answered by the ``Ready`` event, which has no request number.
 
-    ``bind``: addresses to listen on, IPv4 or IPv6. ``port``: the same UDP port on each, 0 takes a free one (then each address
-    may get its own). ``announced``: addresses to put into candidates instead of the bound ones (1:1 NAT), empty = the bound
-    ones. ``video_codecs``: order of preference of what publishers are asked to send. ``cpu``: pin the process to this core.
-    ``max_peers``: connections beyond this are refused with code ``worker_full``.
+    ``bind``: addresses to listen on, IPv4 or IPv6. ``port``: the same UDP port on each, 0 takes one that is free on all.
+    ``announced``: addresses to put into candidates instead of the bound ones (1:1 NAT), empty = the bound ones.
+    ``video_codecs``: order of preference of what publishers are asked to send. ``max_peers``: connections beyond this are
+    refused with code ``worker_full``.
+
+    Raises ValueError for what cannot work: no browser can reach 0.0.0.0 or ::, so they may be bound only with ``announced``.
     """
 
     bind: tuple[str, ...] = ("127.0.0.1", "::1")
@@ -44,8 +47,22 @@ class Configure(Message, frozen=True):
     announced: tuple[str, ...] = ()
     video_codecs: tuple[str, ...] = ("VP8", "H264", "VP9", "AV1")
     heartbeat_interval_s: float = 1.0
-    cpu: int | None = None
     max_peers: int = 1000
+
+    def __post_init__(self) -> None:
+        bound = [ipaddress.ip_address(host) for host in self.bind]
+        if not bound:
+            raise ValueError("no address to listen on")
+        if not self.announced and any(address.is_unspecified for address in bound):
+            raise ValueError("a wildcard address needs announced addresses: browsers cannot be told to come to it")
+        for host in self.announced:
+            address = ipaddress.ip_address(host)
+            if address.is_unspecified or address.is_multicast:
+                raise ValueError(f"{host} cannot be announced: it is not the address of one machine")
+        if not 0 <= self.port <= 65535:
+            raise ValueError("a UDP port is 0 to 65535")
+        if not 0.01 <= self.heartbeat_interval_s <= 60 or self.max_peers < 1:
+            raise ValueError("a heartbeat each 0.01 to 60 s, and at least one connection")
 
 
 class Connect(Message, frozen=True):

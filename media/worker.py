@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 import time
@@ -99,9 +98,6 @@ class Worker:
         if not isinstance(first, control.Configure):
             raise ControlError("not_configured")
         self._config = first
-        if first.cpu is not None:
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, {first.cpu})
         self._identity = Identity()
         self._mux = Mux(self._forwarder, self._ice, first.bind, first.port, first.announced)
         self._mux.on_error = self._packet_error  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
 """This machine's own addresses."""
 
 import ipaddress
+from collections.abc import Sequence
 
 import ifaddr
 
@@ -18,6 +19,26 @@ def own_addresses() -> tuple[str, ...]:
                 found.add(address)
     order = sorted(found, key=lambda address: (address.is_loopback, address.version, int(address)))
     return tuple(str(address) for address in order[:MAX_ADDRESSES])
+
+
+def media_addresses(chosen: Sequence[str], announced: Sequence[str]) -> tuple[str, ...]:
+    """What the media workers listen on: what is chosen, or everything.
+
+    A wildcard becomes the machine's addresses of its version, unless other addresses are announced: browsers must be told
+    where to come to, and an answer must leave from the address that was asked.
+    """
+    if not chosen:
+        return own_addresses()
+    if announced:
+        return tuple(chosen)
+    found: dict[str, None] = {}
+    for host in chosen:
+        wildcard = {"0.0.0.0": 4, "::": 6}.get(host)  # noqa: S104
+        if wildcard is None:
+            found[host] = None
+        else:
+            found.update(dict.fromkeys(own for own in own_addresses() if ipaddress.ip_address(own).version == wildcard))
+    return tuple(found)
 
 
 def outside_address() -> str:

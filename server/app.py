@@ -84,20 +84,23 @@ class WorkerMedia:
     """``media.client.MediaClient`` as ``server/live/ports.py: MediaPort``, with the server's errors."""
 
     def __init__(self, config: Config) -> None:
-        bind = tuple(config.media.bind_addresses) or addresses.own_addresses()
-        self._client = MediaClient(
-            SupervisorConfig(
-                workers=config.media.workers or os.cpu_count() or 1,
+        """Raises ConfigError."""
+        chosen = config.media
+        try:
+            settings = SupervisorConfig(
+                workers=chosen.workers or os.cpu_count() or 1,
                 worker=control.Configure(
-                    bind=bind,
-                    port=config.media.udp_port_base,
-                    announced=tuple(config.media.announced_addresses),
-                    video_codecs=tuple(config.media.video_codecs),
+                    bind=addresses.media_addresses(chosen.bind_addresses, chosen.announced_addresses),
+                    port=chosen.udp_port_base,
+                    announced=tuple(chosen.announced_addresses),
+                    video_codecs=tuple(chosen.video_codecs),
                 ),
-                request_timeout_s=config.media.answer_timeout_s,
+                request_timeout_s=chosen.answer_timeout_s,
                 stop_timeout_s=STOP_S,
             )
-        )
+        except ValueError as error:
+            raise ConfigError(f"media: {error}") from None
+        self._client = MediaClient(settings)
 
     def ready(self) -> bool:
         return bool(self._client.supervisor.ready())

@@ -88,6 +88,31 @@ async def test_two_people_see_and_hear_each_other(worker: LabWorker) -> None:
         assert beat.cpu_s > 0
 
 
+async def test_ipv4_and_ipv6_meet_in_one_room() -> None:
+    one, two = LabClient("one", colour=RED), LabClient("two", colour=BLUE)
+    async with lab_worker(bind=("127.0.0.1", "::1")) as worker:
+        assert {host for host, _ in worker.addresses} == {"127.0.0.1", "::1"}
+        try:
+            for client, address in ((one, "127.0.0.1"), (two, "::1")):
+                await worker.gates(client.name, "microphone", "camera")
+                with loopback(address):
+                    await worker.connect(client)
+            for viewer, shown, colour in ((one, two, BLUE), (two, one, RED)):
+                assert near(colour_of(await viewer.frame(await worker.event(shows(viewer.name, shown.name, "camera")))), colour)
+        finally:
+            await asyncio.gather(one.close(), two.close())
+
+
+async def test_only_what_browsers_can_come_to_is_announced() -> None:
+    with loopback():
+        async with lab_worker(bind=("0.0.0.0",), announced=("127.0.0.1", "2001:db8::1")) as worker:
+            assert [host for host, _ in worker.addresses] == ["127.0.0.1", "2001:db8::1"]
+            one, two = LabClient("one", send=("video",), colour=RED), LabClient("two", send=())
+            async with clients(worker, one, two):
+                assert near(colour_of(await two.frame(await worker.event(shows("two", "one", "camera")))), RED)
+                assert "0.0.0.0" not in "".join(line for line in two.answer.splitlines() if line.startswith("a=candidate"))
+
+
 async def test_without_a_gate_nothing_is_forwarded_and_closing_ends_it(worker: LabWorker) -> None:
     one, two = LabClient("one"), LabClient("two", send=())
     async with clients(worker, one, two, gates=()):

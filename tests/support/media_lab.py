@@ -53,6 +53,7 @@ class LabWorker:
         self.events: list[control.WorkerMessage] = []
         self._changed = asyncio.Condition()
         self.address = ("", 0)
+        self.addresses: tuple[tuple[str, int], ...] = ()
         self._task = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -146,6 +147,7 @@ async def lab_worker(**configuration: Any) -> AsyncIterator[LabWorker]:
     try:
         worker.send(control.Configure(**{"bind": ("127.0.0.1",), "heartbeat_interval_s": 0.1, **configuration}))
         ready = await worker.event(lambda e: e if isinstance(e, control.Ready) else None)
+        worker.addresses = ready.addresses
         worker.address = ready.addresses[0]
         yield worker
     finally:

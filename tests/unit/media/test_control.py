@@ -11,7 +11,7 @@ from media import control
 from media.errors import ControlError
 
 COMMANDS = [
-    control.Configure(bind=("127.0.0.1",), port=5000, announced=("203.0.113.1",), cpu=1),
+    control.Configure(bind=("127.0.0.1",), port=5000, announced=("203.0.113.1",)),
     control.Connect(1, "SE_1", "PA_1", "v=0"),
     control.SetGates(2, "SE_1", "PA_1", ("camera",)),
     control.SetReceive(9, "SE_1", "PA_1", 2),
@@ -76,3 +76,32 @@ def test_what_is_not_a_message(body: bytes) -> None:
         control.decode_command(body)
     with pytest.raises(ControlError, match="bad_message"):
         control.decode_worker_message(body)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"bind": ("0.0.0.0",)}, "announced"),
+        ({"bind": ("127.0.0.1", "::")}, "announced"),
+        ({"bind": ()}, "listen"),
+        ({"bind": ("localhost",)}, "localhost"),
+        ({"announced": ("0.0.0.0",)}, "announced"),
+        ({"announced": ("::",)}, "announced"),
+        ({"announced": ("224.0.0.1",)}, "announced"),
+        ({"announced": ("bank.example",)}, "bank.example"),
+        ({"port": 65536}, "port"),
+        ({"port": -1}, "port"),
+        ({"heartbeat_interval_s": 0.0}, "heartbeat"),
+        ({"max_peers": 0}, "connection"),
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        control.Configure(**settings)  # type: ignore[arg-type]
+    sent = msgspec.msgpack.encode({"type": "Configure", **settings})
+    with pytest.raises(ControlError, match="bad_message"):
+        control.decode_command(sent)
+
+
+def test_a_wildcard_is_fine_where_something_else_is_announced() -> None:
+    assert control.Configure(bind=("0.0.0.0", "::"), announced=("203.0.113.1", "2001:db8::1")).bind == ("0.0.0.0", "::")
