@@ -50,10 +50,13 @@ class Subscription:
 
 
 class Publication:
-    """What one participant offers as one source. ``layers``: by rid, ``""`` without simulcast; ``codec_key`` as in the SDP."""
+    """What one participant offers as one source. ``layers``: by rid, ``""`` without simulcast; ``codec_key`` as in the SDP.
+
+    ``forwarded`` counts packets of it that were put into send batches, one for each receiver.
+    """
 
     __slots__ = (
-        "active", "ask_key", "codec_key", "flowing", "gate", "key_asked_at", "kind", "last_at", "layers", "mid", "on_level",
+        "active", "ask_key", "codec_key", "flowing", "forwarded", "gate", "key_asked_at", "kind", "last_at", "layers", "mid", "on_level",
         "order", "participant", "plis", "source", "subscriptions",
     )  # fmt: skip
 
@@ -72,6 +75,7 @@ class Publication:
         self.last_at = 0.0
         self.key_asked_at = float("-inf")
         self.plis = 0
+        self.forwarded = 0
         self.ask_key: Callable[[Uplink], None] = _nobody
         self.on_level: Callable[[str, int, float], None] = _nobody_hears
 
@@ -317,4 +321,5 @@ class Forwarder:
             d.packets += 1
             d.octets += size
             done += 1
+        publication.forwarded += done
         self.forwards += done

@@ -536,7 +536,7 @@ class Peer:
             "published": {
                 p.source: [
                     {"rid": rid, "ssrc": u.ssrc, "packets": u.packets, "octets": u.octets, "late": u.late, "recovered": u.recovered,
-                     "nacked": u.nacked, "keys": u.keys, "plis": p.plis, "flowing": p.flowing, "open": p.gate.open}
+                     "nacked": u.nacked, "keys": u.keys, "plis": p.plis, "flowing": p.flowing, "open": p.gate.open, "forwarded": p.forwarded}
                     for rid, u in p.layers.items()
                 ]
                 for p in self.publications.values()

@@ -19,6 +19,7 @@
 | GET    /sessions/{session}/participants             | session.read                 | → Participants                          |
 | DELETE /sessions/{session}/participants/{participant} | participant.remove         | → 204                                   |
 | GET    /sessions/{session}/consents                 | session.read                 | → Consents                              |
+| GET    /sessions/{session}/media                    | session.read                 | → MediaCounters                         |
 | POST   /sessions/{session}/invitations              | invite *                     | CreateInvitation → InvitationCreated (201) |
 | GET    /sessions/{session}/invitations              | invite                       | → Invitations                           |
 | DELETE /sessions/{session}/invitations/{invitation} | invite                       | → 204                                   |
@@ -40,7 +41,7 @@ from typing import Annotated
 import msgspec
 
 from server.domain.ids import ApiKeyId, InvitationId, ParticipantId, StaffId
-from server.domain.model import Language, Role, SessionKind
+from server.domain.model import Language, Role, SessionKind, Source
 from server.domain.views import ChatMessageView, ConsentView, ParticipantView, SessionView, WaitingEntry
 
 Name = Annotated[str, msgspec.Meta(max_length=80)]
@@ -175,6 +176,56 @@ class Participants(Answer, frozen=True, kw_only=True):
 
 class Consents(Answer, frozen=True, kw_only=True):
     consents: list[ConsentView]
+
+
+class MediaLayer(Answer, frozen=True, kw_only=True):
+    """One incoming stream of a source; ``rid`` names it where there are several. ``late``: out of order; ``recovered``: came as
+    a retransmission; ``nacked``: numbers asked for again."""
+
+    rid: str
+    packets: int
+    bytes: int
+    late: int
+    recovered: int
+    nacked: int
+    key_frames: int
+
+
+class MediaSource(Answer, frozen=True, kw_only=True):
+    """What somebody sends. ``open``: whether it may pass; ``forwarded``: packets passed on, one for each receiver; ``plis``: key
+    frames asked for. Counters start anew with a new media connection."""
+
+    source: Source
+    open: bool
+    flowing: bool
+    forwarded: int
+    plis: int
+    layers: list[MediaLayer]
+
+
+class MediaSlot(Answer, frozen=True, kw_only=True):
+    """What somebody was sent in one receiving section. ``loss_permille`` and ``rtt_ms`` as they last reported it."""
+
+    mid: str
+    packets: int
+    bytes: int
+    resent: int
+    nacked: int
+    loss_permille: int
+    rtt_ms: int | None
+
+
+class MediaParticipant(Answer, frozen=True, kw_only=True):
+    participant: ParticipantId
+    state: str
+    sources: list[MediaSource]
+    slots: list[MediaSlot]
+
+
+class MediaCounters(Answer, frozen=True, kw_only=True):
+    """The relay's counters of a session now: whoever has a media connection, and nobody else."""
+
+    participants: list[MediaParticipant]
 
 
 class CreateInvitation(Request, frozen=True, kw_only=True):

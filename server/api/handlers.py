@@ -1,6 +1,6 @@
 """All handlers by operation id: one file per resource, put together here."""
 
-from server.api import audit, files, invitations, keys, login, messages, sessions, site, staff, waiting
+from server.api import audit, files, invitations, keys, login, media, messages, sessions, site, staff, waiting
 from server.api.call import Handlers
 
 HANDLERS: Handlers = (
@@ -9,6 +9,7 @@ HANDLERS: Handlers = (
     | waiting.HANDLERS
     | invitations.HANDLERS
     | sessions.HANDLERS
+    | media.HANDLERS
     | messages.HANDLERS
     | files.HANDLERS
     | keys.HANDLERS

@@ -129,6 +129,10 @@ OPERATIONS: tuple[Operation, ...] = (
         bodies.Consents,
     ),
     Operation(
+        "get_media", "GET", f"{SESSION}/media", Grant.SESSION_READ, "The relay's counters: what came in, what was passed on",
+        bodies.MediaCounters,
+    ),
+    Operation(
         "create_invitation", "POST", f"{SESSION}/invitations", Grant.INVITE, "Invite somebody by a link and a code",
         bodies.InvitationCreated, bodies.CreateInvitation, status=201, idempotent=True,
     ),

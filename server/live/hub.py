@@ -13,13 +13,14 @@ from server.auth.tokens import Audience
 from server.clock import Clock
 from server.domain.ids import CONNECTION, ConnectionId, ParticipantId, SessionId, StaffId
 from server.domain.model import ParticipantState, Session, Source
-from server.errors import DependencyError, TokenExpired, TongpingError, TooMany, Unauthenticated
+from server.errors import DependencyError, MediaPlaneUnavailable, TokenExpired, TongpingError, TooMany, Unauthenticated
 from server.live.actor import Busy
 from server.live.desk import Desks
 from server.live.ports import (
     DeskTokens,
     EntryRecords,
     MediaPort,
+    MediaUnavailable,
     PeerState,
     SessionRecords,
     SlotAssignment,
@@ -168,6 +169,14 @@ class LiveSessions:
         """The live states of those who are here: finer than the stored ones."""
         live = self._sessions.get(session)
         return {id: member.state for id, member in live.members.items()} if live is not None else {}
+
+    async def media(self, session: SessionId) -> Mapping[str, object]:
+        """The relay's counters; empty where nobody is connected. Raises MediaPlaneUnavailable."""
+        try:
+            async with asyncio.timeout(self.settings.media_control_s):
+                return await self._needs.media.stats(session)
+        except (MediaUnavailable, TimeoutError) as error:
+            raise MediaPlaneUnavailable("The media relay did not answer. Please try again.") from error
 
     def stats(self) -> Mapping[str, int]:
         """For the metrics."""

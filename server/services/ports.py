@@ -1,6 +1,6 @@
 """What the services and the API need of the others. Bound in ``server/app.py``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -75,4 +75,8 @@ class Live(Protocol):
 
     def states(self, session: SessionId) -> dict[ParticipantId, ParticipantState]:
         """The live states of those who are here: finer than the stored ones."""
+        ...
+
+    async def media(self, session: SessionId) -> Mapping[str, object]:
+        """The relay's counters of the session; empty where nobody is connected. Raises MediaPlaneUnavailable."""
         ...

@@ -284,6 +284,20 @@ export interface MediaAnswer {
   sdp: string;
 }
 
+export interface MediaCounters {
+  participants: MediaParticipant[];
+}
+
+export interface MediaLayer {
+  rid: string;
+  packets: number;
+  bytes: number;
+  late: number;
+  recovered: number;
+  nacked: number;
+  key_frames: number;
+}
+
 export interface MediaLimits {
   audio_slots: number;
   video_slots: number;
@@ -296,6 +310,32 @@ export interface MediaLost {
 export interface MediaOffer {
   type: "media.offer";
   sdp: string;
+}
+
+export interface MediaParticipant {
+  participant: ParticipantId;
+  state: string;
+  sources: MediaSource[];
+  slots: MediaSlot[];
+}
+
+export interface MediaSlot {
+  mid: string;
+  packets: number;
+  bytes: number;
+  resent: number;
+  nacked: number;
+  loss_permille: number;
+  rtt_ms: number | null;
+}
+
+export interface MediaSource {
+  source: Source;
+  open: boolean;
+  flowing: boolean;
+  forwarded: number;
+  plis: number;
+  layers: MediaLayer[];
 }
 
 export interface MessageError {

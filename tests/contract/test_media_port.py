@@ -10,6 +10,7 @@ from media.client import MediaClient
 from media.control import Configure
 from media.errors import MediaRefusedError
 from media.supervisor import SupervisorConfig
+from server.api.media import counters
 from server.live.ports import MediaPort, MediaRefused
 from tests.support.fake_media import OFFER, FakeMedia
 
@@ -105,6 +106,12 @@ async def test_stats_name_the_participants(plane: Plane) -> None:
     await plane.port.disconnect(ROOM, BOB)
     assert await participants(plane) == {ALICE}
     assert await plane.port.stats("SE_unknown") == {}
+
+
+async def test_the_counters_can_be_read_by_the_api(plane: Plane) -> None:
+    assert counters(await plane.port.stats(ROOM)).participants == []
+    await plane.port.connect(ROOM, ALICE, OFFER)
+    assert [one.participant for one in counters(await plane.port.stats(ROOM)).participants] == [ALICE]
 
 
 async def participants(plane: Plane) -> set[str]:

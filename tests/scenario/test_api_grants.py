@@ -25,6 +25,7 @@ OWN: dict[str, frozenset[str]] = {
     "list_participants": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
     "remove_participant": frozenset({"agent_place", "agent", "supervisor", "key"}),
     "list_consents": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
+    "get_media": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
     "create_invitation": frozenset({"agent_place", "agent", "supervisor", "key"}),
     "list_invitations": frozenset({"agent_place", "agent", "supervisor", "key"}),
     "revoke_invitation": frozenset({"agent_place", "agent", "supervisor", "key"}),

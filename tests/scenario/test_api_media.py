@@ -1,0 +1,80 @@
+"""The relay's counters over the interface: read, translated, and refused."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from server.api.media import counters
+from tests.support.fake_media import OFFER
+from tests.support.server import FakePlane, app
+
+TOLD: dict[str, Any] = {
+    "room": "SE_1",
+    "pointer_relayed": 3,
+    "participants": {
+        "PA_1": {
+            "state": "connected",
+            "counts": {"srtp_refused": 2},
+            "published": {
+                "camera": [
+                    {"rid": rid, "ssrc": 7, "packets": packets, "octets": 900, "late": 1, "recovered": 2, "nacked": 3, "keys": 4,
+                     "plis": 5, "flowing": True, "open": True, "forwarded": 600}
+                    for rid, packets in (("h", 200), ("f", 300))
+                ],
+                "screen": [],
+            },
+            "slots": {
+                "4": {"packets": 50, "octets": 4000, "resent": 1, "nacked": 2, "refused": 0, "loss": 0.0125, "rtt_s": 0.0304},
+                "5": {"packets": 9, "octets": 90, "resent": 0, "nacked": 0, "refused": 0, "loss": 0.0, "rtt_s": None},
+            },
+        }
+    },
+}  # fmt: skip
+
+
+class CountingPlane(FakePlane):
+    """Tells what a worker would."""
+
+    async def stats(self, room: str) -> Mapping[str, object]:
+        return TOLD if await super().stats(room) else {}
+
+
+async def test_the_counters_of_a_session(tmp_path: Path) -> None:
+    media = CountingPlane()
+    async with app(tmp_path, media=media) as here:
+        session = await here.session()
+        path = f"/sessions/{session}/media"
+        assert (await here.get(path, token=here.key)).json == {"participants": []}
+        await media.connect(session, "PA_1", OFFER)
+        (one,) = (await here.get(path, token=here.agent)).json["participants"]
+        assert (one["participant"], one["state"]) == ("PA_1", "connected")
+        (camera,) = one["sources"]  # the screen has not sent anything
+        layers = camera.pop("layers")
+        assert camera == {"source": "camera", "open": True, "flowing": True, "forwarded": 600, "plis": 5}
+        assert [layer["packets"] for layer in layers] == [200, 300]
+        assert layers[0] == {
+            "rid": "h", "packets": 200, "bytes": 900, "late": 1, "recovered": 2, "nacked": 3, "key_frames": 4,
+        }  # fmt: skip
+        assert one["slots"] == [
+            {"mid": "4", "packets": 50, "bytes": 4000, "resent": 1, "nacked": 2, "loss_permille": 12, "rtt_ms": 30},
+            {"mid": "5", "packets": 9, "bytes": 90, "resent": 0, "nacked": 0, "loss_permille": 0, "rtt_ms": None},
+        ]
+
+
+async def test_a_relay_that_does_not_answer_is_a_problem_and_nothing_more(tmp_path: Path) -> None:
+    media = FakePlane()
+    async with app(tmp_path, media=media) as here:
+        session = await here.session()
+        media.down = True
+        answer = await here.get(f"/sessions/{session}/media", token=here.agent)
+        assert (answer.status, answer.code) == (503, "media_unavailable")
+        media.down = False
+        assert (await here.get(f"/sessions/{session}/media", token=here.agent)).status == 200
+
+
+def test_a_worker_of_another_version_is_not_misread() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        counters({"participants": {"PA_1": {"published": {"camera": [{"rid": ""}]}}}})
