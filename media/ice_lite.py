@@ -2,7 +2,12 @@
 
 RFC 8445 (lite implementation: sections 2.5, 6.1.1, 7.3, 8.2), RFC 8489 (STUN), RFC 7675 (consent), RFC 7983 (demultiplexing).
 ``handle`` takes any datagram and answers with an ``Outcome``; no input raises. An address belongs to a peer from its first
-authenticated check on; datagrams from other addresses must not reach DTLS or SRTP (``owner`` says None).
+authenticated check on; datagrams from other addresses must not reach DTLS or SRTP (``by_address`` has none of them).
+
+Answered with an error are only those who know the password: 487 for a role conflict, 420 with UNKNOWN-ATTRIBUTES (RFC 8489
+sections 6.3.1 and 14.13). RFC 8489 section 9.1.3 would have 400 or 401 sent to everybody else; nothing is sent, because source
+addresses are easily forged, nobody shall learn from outside who is here, and a peer whose credentials are right has no use for
+them.
 
 Which address is used: the first authenticated one; then any with USE-CANDIDATE; then any authenticated one while the
 selected one has been silent for ``SILENCE_S`` (Firefox's later checks carry no USE-CANDIDATE); and the first one after an
@@ -27,26 +32,13 @@ UNKNOWN_PER_S = 500.0
 
 _COOKIE = b"\x21\x12\xa4\x42"
 _ATTRIBUTE = struct.Struct("!HH")
-_USERNAME = 0x0006
-
-
-class Kind(enum.Enum):
-    """RFC 7983 section 7, as far as it concerns us."""
-
-    STUN = "stun"
-    DTLS = "dtls"
-    SRTP = "srtp"
-    OTHER = "other"
-
-
-def classify(first_byte: int) -> Kind:
-    if first_byte < 4:
-        return Kind.STUN
-    if 128 <= first_byte <= 191:
-        return Kind.SRTP
-    if 20 <= first_byte <= 63:
-        return Kind.DTLS
-    return Kind.OTHER
+_HEADER = struct.Struct("!HH")
+_SUCCESS, _ERROR = 0x0101, 0x0111
+_USERNAME, _MESSAGE_INTEGRITY, _ERROR_CODE, _UNKNOWN_ATTRIBUTES = 0x0006, 0x0008, 0x0009, 0x000A
+_XOR_MAPPED_ADDRESS, _FINGERPRINT = 0x0020, 0x8028
+_UNDERSTOOD = frozenset((0x01, 0x06, 0x08, 0x09, 0x0A, 0x14, 0x15, 0x1C, 0x1D, 0x1E, 0x20, 0x24, 0x25))
+"""RFC 8489 section 18.3.1 and RFC 8445 section 16.1; those that do not belong into a check are ignored, as section 6.3 says."""
+MAX_UNKNOWN_LISTED = 8
 
 
 class Verdict(enum.Enum):
@@ -54,6 +46,7 @@ class Verdict(enum.Enum):
 
     ANSWERED = "answered"
     ROLE_CONFLICT = "role_conflict"  # answered with error 487: a lite agent is always the controlled one
+    UNKNOWN_ATTRIBUTE = "unknown_attribute"  # answered with error 420
     MALFORMED = "malformed"
     IGNORED = "ignored"  # well formed, but not a binding request
     UNKNOWN_USER = "unknown_user"
@@ -133,11 +126,6 @@ class IceLite:
         session.addresses.clear()
         session.selected = None
 
-    def owner(self, address: bytes) -> object | None:
-        """Whose datagrams come from this address; None for a stranger."""
-        session = self.by_address.get(address)
-        return session.owner if session else None
-
     def handle(self, data: bytes, address: bytes, host: tuple[str, int], now: float) -> Outcome:
         """Take one datagram that starts like STUN. ``address``: its key; ``host``: the same as text and port."""
         outcome = self._handle(data, address, host, now)
@@ -150,7 +138,8 @@ class IceLite:
             return Outcome(Verdict.MALFORMED)
         if data[0] << 8 | data[1] != 0x0001:
             return Outcome(Verdict.IGNORED)
-        session = self.by_ufrag.get(_local_ufrag(data))
+        ufrag, unknown = _look_through(data)
+        session = self.by_ufrag.get(ufrag)
         if session is None:
             return Outcome(Verdict.UNKNOWN_USER)
         if address not in session.addresses and not self._take_token(now):
@@ -163,10 +152,16 @@ class IceLite:
         current = self.by_address.get(address)
         if current is not None and current is not session and current.selected == address and current.alive(now):
             return Outcome(Verdict.TAKEN)
+        transaction = message.transaction_id
+        if unknown:
+            attributes = ((_ERROR_CODE, _error(420, "Unknown Attribute")), (_UNKNOWN_ATTRIBUTES, unknown))
+            return Outcome(Verdict.UNKNOWN_ATTRIBUTE, _reply(_ERROR, transaction, session, *attributes), session)
         if "ICE-CONTROLLED" in message.attributes:  # RFC 8445 section 7.3.1.1
-            return Outcome(Verdict.ROLE_CONFLICT, _reply(message, session, host, conflict=True), session)
+            conflict = _reply(_ERROR, transaction, session, (_ERROR_CODE, _error(487, "Role Conflict")))
+            return Outcome(Verdict.ROLE_CONFLICT, conflict, session)
         selected = self._adopt(session, address, "USE-CANDIDATE" in message.attributes, now)
-        return Outcome(Verdict.ANSWERED, _reply(message, session, host, conflict=False), session, selected)
+        seen = stun.pack_xor_address(host, transaction)
+        return Outcome(Verdict.ANSWERED, _reply(_SUCCESS, transaction, session, (_XOR_MAPPED_ADDRESS, seen)), session, selected)
 
     def _adopt(self, session: IceSession, address: bytes, nominated: bool, now: float) -> bool:
         previous = self.by_address.get(address)
@@ -202,16 +197,23 @@ class IceLite:
         return True
 
 
-def _local_ufrag(data: bytes) -> bytes:
-    """The part of USERNAME before the colon, found without parsing the rest; ``b""`` when there is none."""
+def _look_through(data: bytes) -> tuple[bytes, bytes]:
+    """The part of USERNAME before the colon, ``b""`` when there is none, and the types (16 bits each) that we would have to know.
+
+    Types under 0x8000 must be understood (RFC 8489 section 14); what follows MESSAGE-INTEGRITY is nobody's word (14.5).
+    """
+    ufrag = unknown = b""
     at = 20
     while at + 4 <= len(data):
         kind, size = _ATTRIBUTE.unpack_from(data, at)
-        at += 4
-        if kind == _USERNAME:
-            return data[at : at + size].partition(b":")[0] if at + size <= len(data) else b""
-        at += size + 3 & ~3
-    return b""
+        if kind == _MESSAGE_INTEGRITY:
+            break
+        if kind == _USERNAME and not ufrag and at + 4 + size <= len(data):
+            ufrag = data[at + 4 : at + 4 + size].partition(b":")[0]
+        elif kind < 0x8000 and kind not in _UNDERSTOOD and len(unknown) < 2 * MAX_UNKNOWN_LISTED:
+            unknown += data[at : at + 2]
+        at += 4 + (size + 3 & ~3)
+    return ufrag, unknown
 
 
 def _parse(data: bytes) -> stun.Message | None:
@@ -223,15 +225,15 @@ def _parse(data: bytes) -> stun.Message | None:
     return message if message.message_method == stun.Method.BINDING else None
 
 
-def _reply(request: stun.Message, session: IceSession, host: tuple[str, int], *, conflict: bool) -> bytes:
-    reply = stun.Message(
-        message_method=stun.Method.BINDING,
-        message_class=stun.Class.ERROR if conflict else stun.Class.RESPONSE,
-        transaction_id=request.transaction_id,
-    )
-    if conflict:
-        reply.attributes["ERROR-CODE"] = (487, "Role Conflict")
-    else:
-        reply.attributes["XOR-MAPPED-ADDRESS"] = host
-    reply.add_message_integrity(session.pwd.encode())
-    return bytes(reply)
+def _error(code: int, reason: str) -> bytes:
+    """The value of ERROR-CODE (RFC 8489 section 14.8)."""
+    return bytes((0, 0, code // 100, code % 100)) + reason.encode()
+
+
+def _reply(kind: int, transaction: bytes, session: IceSession, *attributes: tuple[int, bytes]) -> bytes:
+    """A whole answer: these attributes, MESSAGE-INTEGRITY and FINGERPRINT (RFC 8489 sections 5, 14.5, 14.7)."""
+    body = b"".join(_ATTRIBUTE.pack(type_, len(value)) + value + bytes(-len(value) % 4) for type_, value in attributes)
+    message = _HEADER.pack(kind, len(body)) + _COOKIE + transaction + body
+    message += _ATTRIBUTE.pack(_MESSAGE_INTEGRITY, 20) + stun.message_integrity(message, session.pwd.encode())
+    whole = _HEADER.pack(kind, len(message) - 20 + 8) + message[4:]
+    return whole + _ATTRIBUTE.pack(_FINGERPRINT, 4) + stun.message_fingerprint(whole).to_bytes(4, "big")

@@ -1,5 +1,6 @@
 """The ICE agent without a socket: hostile datagrams, address choice, restarts, consent; and campaign 2's state machine."""
 
+import struct
 from typing import Any
 
 import pytest
@@ -12,17 +13,18 @@ from media.ice_lite import (
     CONSENT_S,
     DISCONNECT_S,
     MAX_ADDRESSES,
+    MAX_UNKNOWN_LISTED,
     UNKNOWN_PER_S,
     IceLite,
     IceSession,
-    Kind,
     Outcome,
     Verdict,
-    classify,
 )
 
 PWD = "0123456789012345678901"
 HOST = ("192.0.2.1", 5000)
+UNDERSTOOD = {0x01, 0x06, 0x08, 0x09, 0x0A, 0x14, 0x15, 0x1C, 0x1D, 0x1E, 0x20, 0x24, 0x25}
+"""RFC 8489 section 18.3.1 and RFC 8445 section 16.1."""
 
 
 def check(
@@ -43,22 +45,18 @@ def agent() -> tuple[IceLite, IceSession]:
     return ice, ice.add("user", PWD, "peer", 0.0)
 
 
-@pytest.mark.parametrize(
-    ("first", "kind"),
-    [(0, Kind.STUN), (3, Kind.STUN), (4, Kind.OTHER), (19, Kind.OTHER), (20, Kind.DTLS), (63, Kind.DTLS), (64, Kind.OTHER),
-     (127, Kind.OTHER), (128, Kind.SRTP), (191, Kind.SRTP), (192, Kind.OTHER), (255, Kind.OTHER)],
-)  # fmt: skip
-def test_the_first_byte_says_the_protocol(first: int, kind: Kind) -> None:
-    assert classify(first) is kind
+def owner(ice: IceLite, address: bytes) -> object:
+    session = ice.by_address.get(address)
+    return session.owner if session else None
 
 
 def test_a_good_check_is_answered_and_proves_the_address() -> None:
     ice, session = agent()
-    assert ice.owner(b"a") is None
+    assert owner(ice, b"a") is None
     outcome = ice.handle(check(), b"a", HOST, 1.0)
     assert outcome.verdict is Verdict.ANSWERED
     assert outcome.selected
-    assert ice.owner(b"a") == "peer"
+    assert owner(ice, b"a") == "peer"
     assert outcome.reply is not None
     reply = stun.parse_message(outcome.reply)
     assert reply.message_class == stun.Class.RESPONSE
@@ -96,7 +94,7 @@ def cut(data: bytes, at: int) -> bytes:
 def test_everything_else_gets_no_answer(data: bytes, verdict: Verdict) -> None:
     ice, session = agent()
     assert ice.handle(data, b"a", HOST, 1.0) == Outcome(verdict)
-    assert ice.owner(b"a") is None
+    assert owner(ice, b"a") is None
     assert session.selected is None
     assert ice.counts[verdict] == 1
 
@@ -130,6 +128,78 @@ def test_a_controlled_peer_is_told_of_the_role_conflict() -> None:
     assert session.selected is None
 
 
+def signed(attributes: list[tuple[int, bytes]], *, late: list[tuple[int, bytes]] | None = None, pwd: str = PWD) -> bytes:
+    """A check with these attributes before its integrity, and others behind it."""
+
+    def packed(pairs: list[tuple[int, bytes]]) -> bytes:
+        return b"".join(struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4) for kind, value in pairs)
+
+    body = packed([(0x0006, b"user:remote"), (0x0024, bytes(4)), *attributes])
+    head = struct.pack("!HH", 1, len(body)) + b"\x21\x12\xa4\x42" + bytes(range(12))
+    data = head + body
+    data += struct.pack("!HH", 8, 20) + stun.message_integrity(data, pwd.encode()) + packed(late or [])
+    return data[:2] + struct.pack("!H", len(data) - 20) + data[4:]
+
+
+def unknown_in(reply: bytes) -> list[int]:
+    """The types in the UNKNOWN-ATTRIBUTES of an answer."""
+    at = 20
+    while at < len(reply):
+        kind, size = struct.unpack_from("!HH", reply, at)
+        if kind == 0x000A:
+            return [number for (number,) in struct.iter_unpack("!H", reply[at + 4 : at + 4 + size])]
+        at += 4 + (size + 3 & ~3)
+    return []
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 0xFFFF).filter(lambda kind: kind not in (6, 8, 0x8028)), st.binary(max_size=20)), max_size=20
+    )
+)
+def test_what_must_be_understood_and_is_not_gets_an_error_that_names_it(attributes: list[tuple[int, bytes]]) -> None:
+    """RFC 8489 sections 6.3.1 and 14.13."""
+    ice, session = agent()
+    outcome = ice.handle(signed(attributes), b"a", HOST, 1.0)
+    if outcome.verdict is Verdict.MALFORMED:  # a value of an attribute we know that is no such value
+        return
+    unknown = [kind for kind, _ in attributes if kind < 0x8000 and kind not in UNDERSTOOD]
+    assert outcome.reply is not None
+    reply = stun.parse_message(outcome.reply)
+    assert reply.check_message_integrity(PWD.encode())
+    assert "FINGERPRINT" in reply.attributes
+    assert reply.transaction_id == bytes(range(12))
+    if unknown:
+        assert outcome.verdict is Verdict.UNKNOWN_ATTRIBUTE
+        assert reply.error_code == 420
+        assert unknown_in(outcome.reply) == unknown[:MAX_UNKNOWN_LISTED]
+        assert session.selected is None
+        assert owner(ice, b"a") is None
+    else:
+        assert outcome.verdict in (Verdict.ANSWERED, Verdict.ROLE_CONFLICT)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 7])
+def test_each_unknown_type_alone(size: int) -> None:
+    ice, _ = agent()
+    outcome = ice.handle(signed([(0x7ABC, bytes(size))]), b"a", HOST, 1.0)
+    assert outcome.verdict is Verdict.UNKNOWN_ATTRIBUTE
+    assert outcome.reply is not None
+    assert unknown_in(outcome.reply) == [0x7ABC]
+
+
+def test_unknown_attributes_behind_the_integrity_or_optional_ones_do_not_matter() -> None:
+    ice, _ = agent()
+    data = signed([(0xC057, bytes(4))], late=[(0x7ABC, b"x"), (0x0025, b"")])
+    assert ice.handle(data, b"a", HOST, 1.0).verdict is Verdict.ANSWERED
+    assert not ice.handle(data, b"b", HOST, 1.1).selected  # the nomination behind the integrity is nobody's word
+
+
+def test_strangers_do_not_learn_what_we_understand() -> None:
+    ice, _ = agent()
+    assert ice.handle(signed([(0x7ABC, b"")], pwd="wrong" * 5), b"a", HOST, 1.0) == Outcome(Verdict.BAD_INTEGRITY)
+
+
 def test_nomination_moves_the_address_and_plain_checks_do_not() -> None:
     ice, session = agent()
     ice.handle(check(), b"a", HOST, 1.0)
@@ -152,7 +222,7 @@ def test_a_restart_drops_the_old_credentials_and_keeps_the_address_until_the_nex
     ice.handle(check(), b"a", HOST, 1.0)
     ice.restart(session, "new", "n" * 22)
     assert session.selected == b"a"
-    assert ice.owner(b"a") == "peer"
+    assert owner(ice, b"a") == "peer"
     assert ice.handle(check(use=True), b"b", HOST, 1.1).verdict is Verdict.UNKNOWN_USER
     assert ice.handle(check("new", "n" * 22), b"b", HOST, 1.2).selected
     assert session.selected == b"b"
@@ -171,10 +241,10 @@ def test_an_address_in_use_by_a_live_peer_is_not_taken_over() -> None:
     other = ice.add("second", PWD, "other", 0.0)
     ice.handle(check(), b"a", HOST, 1.0)
     assert ice.handle(check("second"), b"a", HOST, 1.1).verdict is Verdict.TAKEN
-    assert ice.owner(b"a") == "peer"
+    assert owner(ice, b"a") == "peer"
     late = 1.0 + DISCONNECT_S + 1
     assert ice.handle(check("second"), b"a", HOST, late).verdict is Verdict.ANSWERED
-    assert ice.owner(b"a") == "other"
+    assert owner(ice, b"a") == "other"
     assert session.selected is None
     assert other.selected == b"a"
 
@@ -220,7 +290,7 @@ def test_consent_and_removal() -> None:
     assert not session.alive(1.5 + CONSENT_S)
     ice.remove(session)
     ice.remove(session)
-    assert ice.owner(b"a") is None
+    assert owner(ice, b"a") is None
     assert ice.handle(check(), b"a", HOST, 2.0).verdict is Verdict.UNKNOWN_USER
 
 
@@ -265,10 +335,10 @@ class Agent(RuleBasedStateMachine):
         assert outcome.verdict in (Verdict.ANSWERED, Verdict.TAKEN)
         if outcome.verdict is Verdict.ANSWERED:
             self.proven.setdefault(address, set()).add(peer)
-            assert self.ice.owner(address) == peer
+            assert owner(self.ice, address) == peer
             assert not use or self.sessions[peer].selected == address
         else:
-            assert self.ice.owner(address) == 1 - peer
+            assert owner(self.ice, address) == 1 - peer
 
     @rule(
         peer=st.integers(0, 1), address=st.sampled_from([b"a", b"b", b"x"]), kind=st.sampled_from(["pwd", "old", "cut", "role"])
