@@ -12,7 +12,7 @@ from server.api.router import from_stored, participant_only, run_once, stored
 from server.domain import ids
 from server.domain.ids import FileId, ParticipantId
 from server.domain.model import SessionStatus
-from server.errors import Gone, TooLarge
+from server.errors import Gone, NotAllowed, TooLarge
 from server.services.file_types import IMAGES
 from server.services.views import file_view
 
@@ -30,10 +30,18 @@ async def send_file(call: Call) -> web.StreamResponse:
         raise Gone("This session has ended.")
     if (call.request.content_length or 0) > files.max_file_bytes:
         raise TooLarge(f"Files may have {files.max_file_bytes} bytes.")
+    if call.where.status is SessionStatus.WAITING:
+        raise NotAllowed("Files can be sent when somebody is there to see them.")
+    with files.one_more(ParticipantId(who.actor)):
+        return await _take_in(call, ParticipantId(who.actor))
+
+
+async def _take_in(call: Call, participant: ParticipantId) -> web.StreamResponse:
+    files = call.context.files
     received = await files.receive(file_name(call.request), call.chunks())
 
     async def keep() -> StoredReply:
-        record = await files.keep(received, call.where.id, ParticipantId(who.actor))
+        record = await files.keep(received, call.where.id, participant)
         return stored(Reply(file_view(record), f"{BASE}/sessions/{call.where.id}/files/{record.id}"))
 
     try:

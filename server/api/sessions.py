@@ -4,6 +4,7 @@ from server.api.bodies import Consents, CreateSession, EndRequest, Participants,
 from server.api.call import Call, Handler, Reply
 from server.api.operations import BASE, SessionsQuery
 from server.domain import ids
+from server.domain.grants import Grant
 from server.domain.ids import ParticipantId, StaffId
 from server.domain.model import SessionStatus
 from server.domain.views import SessionView
@@ -18,12 +19,18 @@ async def create_session(call: Call) -> Reply:
 
 
 async def list_sessions(call: Call) -> Reply:
-    """Sessions of others are listed without reference, reason and context: those need ``session.read`` in them."""
+    """Sessions of others are listed without reference, reason and context: those need ``session.read`` in them.
+
+    So does finding them by the reference.
+    """
     query: SessionsQuery = call.query
     page = await call.context.sessions.page(
         status=query.status, customer_reference=query.customer_reference, limit=query.limit, cursor=query.cursor
     )
-    views = [session_view(session, grants_in(session, call.who)) for session in page.sessions]
+    found = [(session, grants_in(session, call.who)) for session in page.sessions]
+    if query.customer_reference is not None:  # else asking for a reference would tell whose session it is
+        found = [(session, grants) for session, grants in found if Grant.SESSION_READ in grants]
+    views = [session_view(session, grants) for session, grants in found]
     return Reply(SessionPage(sessions=views, next=page.next))
 
 

@@ -44,6 +44,12 @@ def _need(member: Member, grant: Grant) -> None:
         raise NotAllowed(f"This needs the grant {grant.value}.")
 
 
+def _store_one(session: "LiveSession", member: Member) -> None:
+    """Each is a transaction on disk, and told to everybody. Raises TooMany."""
+    if not member.stored.take(session.needs.clock.monotonic()):
+        raise TooMany("Too much in a short time. Please wait a moment.")
+
+
 async def _offer(session: "LiveSession", member: Member, seq: int, body: MediaOffer) -> None:
     connection = member.connection
     if connection is not None:
@@ -65,10 +71,13 @@ async def _receive(session: "LiveSession", member: Member, seq: int, body: Recei
 
 
 async def _consent(session: "LiveSession", member: Member, seq: int, body: ConsentSet) -> None:
-    """Taking back: the relay first, then the record; and shut it stays if recording fails. Giving: the record first."""
-    if body.decision is not ConsentDecision.GIVEN:
+    """Taking back: the relay first, then the record; and shut it stays if recording fails or is refused. Giving: the record first."""
+    withdrawn = body.decision is not ConsentDecision.GIVEN
+    if withdrawn:
         member.gate.hold(body.scope)
         await session.apply_gate(member)
+    if not (withdrawn and session.agreed(member, body.scope)):  # taking back a stored yes is always stored
+        _store_one(session, member)
     consent = await session.needs.records.decide(session.id, member.id, body)
     session.keep_consent(member, consent)
     session.tell(ConsentChanged(consent=consent_view(consent)))
@@ -79,6 +88,7 @@ async def _say(session: "LiveSession", member: Member, seq: int, body: ChatSend)
     _need(member, Grant.CHAT)
     if body.file is None and not body.text.strip():
         raise Invalid("A message has a text or a file.")
+    _store_one(session, member)
     posted = await session.needs.records.post(session.id, member.id, body)
     files = {posted.file.id: posted.file} if posted.file is not None else {}
     view = ChatPosted(message=session.message_view(posted.message, files))

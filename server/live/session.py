@@ -15,6 +15,7 @@ from server.domain.ids import FileId, MessageId, ParticipantId, SessionId, Staff
 from server.domain.model import (
     ChatMessage,
     Consent,
+    ConsentDecision,
     ConsentScope,
     FileRecord,
     LeaveReason,
@@ -186,7 +187,12 @@ class LiveSession:
         gate.grants = grants
         now = self.needs.clock.monotonic()
         settings = self.needs.settings
-        member = Member(participant, gate, TokenBucket(settings.quality_per_s, settings.quality_burst, now))
+        member = Member(
+            participant,
+            gate,
+            TokenBucket(settings.quality_per_s, settings.quality_burst, now),
+            TokenBucket(settings.stored_per_s, settings.stored_burst, now),
+        )
         self.members[participant.id] = member
         return member
 
@@ -305,6 +311,11 @@ class LiveSession:
 
     def number_of(self, message: MessageId) -> int | None:
         return self._numbers.get(message)
+
+    def agreed(self, member: Member, scope: ConsentScope) -> bool:
+        """Whether the newest stored decision is a yes."""
+        newest = self._consents.get((member.id, scope))
+        return newest is not None and newest.decision is ConsentDecision.GIVEN
 
     def keep_consent(self, member: Member, consent: Consent) -> None:
         """A decision that is stored."""

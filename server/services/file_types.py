@@ -4,6 +4,7 @@ Told apart: PNG, JPEG, WebP, GIF, PDF, OOXML documents without macros (docx, xls
 """
 
 import io
+import re
 import struct
 import zipfile
 
@@ -26,6 +27,10 @@ MAX_PIXELS = 100_000_000  # 10,000 × 10,000; decoded that is 400 MB in a browse
 MAX_ZIP_ENTRIES = 5_000
 MAX_UNPACKED_BYTES = 512 * 1024 * 1024
 MAX_ZIP_RATIO = 200
+MAX_JPEG_SEGMENTS = 2_000  # before the first frame: a profile of 16 MB has 256
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_PDF_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
+_ZIP_ENTRY = b"PK\x01\x02"
 _EICAR = b"EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE"
 _EXECUTABLE = (b"MZ", b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe",
                b"\xca\xfe\xba\xbe", b"#!", b"\0asm", b"dex\n", b"\x4c\0\0\0\x01\x14\x02\0")  # fmt: skip
@@ -62,11 +67,17 @@ def danger(data: bytes, media_type: str) -> str | None:
             return "broken_image"
         if size[0] * size[1] > MAX_PIXELS:
             return "too_many_pixels"
-    if media_type == PDF and any(mark in data for mark in _PDF_ACTIVE):
-        return "active_pdf"
+    if media_type == PDF:
+        plain = _PDF_ESCAPE.sub(_unescaped, data)  # /J#61vaScript is the same name (ISO 32000-1, 7.3.5)
+        if any(mark in data or mark in plain for mark in _PDF_ACTIVE):
+            return "active_pdf"
     if media_type in {DOCX, XLSX, PPTX}:
         return _zip_danger(data)
     return None
+
+
+def _unescaped(match: "re.Match[bytes]") -> bytes:
+    return bytes((int(match[1], 16),))
 
 
 def image_size(data: bytes, media_type: str) -> tuple[int, int] | None:
@@ -104,7 +115,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     """The first start-of-frame segment (ITU-T T.81 B.2.2)."""
     at = 2
-    while True:
+    for _ in range(MAX_JPEG_SEGMENTS):
         marker, length = struct.unpack_from(">HH", data, at)
         if marker >> 8 != 0xFF or length < 2:
             return None
@@ -114,18 +125,23 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         if marker == 0xFFDA:
             return None
         at += 2 + length
+    return None
 
 
 def _is_text(data: bytes) -> bool:
     """UTF-8 without control characters other than tab, line feed, form feed and carriage return."""
+    if not data or _CONTROL.search(data) is not None:  # in C: a large file must not hold everybody else up
+        return False
     try:
-        text = data.decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return bool(text) and not any((char < " " and char not in "\t\n\r\f") or char == "\x7f" for char in text)
+    return True
 
 
 def _ooxml(data: bytes) -> str | None:
+    if data.count(_ZIP_ENTRY) > MAX_ZIP_ENTRIES:  # before the directory is read: that takes seconds for a large one
+        return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist()[:MAX_ZIP_ENTRIES])

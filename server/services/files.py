@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,13 +20,15 @@ from server.clock import Clock
 from server.domain import ids
 from server.domain.ids import FileId, ParticipantId, SessionId
 from server.domain.model import FileRecord, SessionStatus
-from server.errors import DependencyError, Gone, Invalid, NotFound, TooLarge, UnsupportedMediaType
+from server.errors import DependencyError, Gone, Invalid, NotFound, TooLarge, TooMany, UnsupportedMediaType
 from server.services import file_types
 from server.services.ports import MakeId
 from server.services.sessions import existing
 from server.store.ports import Store
 
 MAX_NAME_CHARS = 120
+COMING_IN = 32  # files at a time; each may be of the largest size on disk, and once in memory
+COMING_IN_PER_PERSON = 3
 _WRITE_BYTES = 256 * 1024
 _TEMPORARY = ".part"
 
@@ -76,12 +80,31 @@ class Files:
         self.max_file_bytes = max_file_bytes
         self._max_session_bytes = max_session_bytes
         self._media_types = media_types & file_types.KNOWN
+        self._coming_in: Counter[ParticipantId] = Counter()
 
     def prepare(self) -> None:
         """Make the folder and remove what an interrupted upload left. Blocks: call it at the start."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._folder.glob(f"*{_TEMPORARY}"):
             left.unlink(missing_ok=True)
+
+    @property
+    def coming_in(self) -> int:
+        """Files that are being received now."""
+        return self._coming_in.total()
+
+    @contextmanager
+    def one_more(self, participant: ParticipantId) -> Iterator[None]:
+        """Room for one more file that comes in. Raises TooMany: quotas are counted only when a file is on record."""
+        if self._coming_in[participant] >= COMING_IN_PER_PERSON or self._coming_in.total() >= COMING_IN:
+            raise TooMany("Too many files at once. Please wait until the others are sent.", retry_after_s=5)
+        self._coming_in[participant] += 1
+        try:
+            yield
+        finally:
+            self._coming_in[participant] -= 1
+            if not self._coming_in[participant]:
+                del self._coming_in[participant]
 
     async def receive(self, name: str, chunks: AsyncIterator[bytes]) -> Received:
         """Raises Invalid (empty, bad name), TooLarge, UnsupportedMediaType (not allowed, or refused by the scanner)."""

@@ -247,7 +247,7 @@ async def test_a_flood_and_a_slow_reader_cost_nobody_else() -> None:
         for seq in range(1, 260):
             await good.send_json(chat(seq, "x" * 3000, handled))
             handled = (await read_until(good, is_chat))["seq"]
-            site.house.clock.seconds += 0.1
+            site.house.clock.seconds += 0.2
         assert await ended(slow) == 4413
         await good.send_json(chat(260, "still here", handled))
         frame = await read_until(good, is_chat)
