@@ -228,7 +228,7 @@ def decode_command(frame: bytes) -> Command:
     """What the worker reads. Raises ControlError(``bad_message``)."""
     try:
         return _command_decoder.decode(frame)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError("bad_message", str(error)) from None
 
 
@@ -236,7 +236,7 @@ def decode_worker_message(frame: bytes) -> WorkerMessage:
     """What the supervisor reads. Raises ControlError(``bad_message``)."""
     try:
         return _worker_decoder.decode(frame)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError("bad_message", str(error)) from None
 
 

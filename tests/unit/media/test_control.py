@@ -65,6 +65,10 @@ def test_frames_that_are_too_large() -> None:
         b"\xc1",
         b"\x91" * 3000,
         msgspec.msgpack.encode({"type": "Nothing"}),
+        msgspec.msgpack.encode({"type": "Disconnect", "request": 1, "room": "r", "participant": "no"}).replace(
+            b"no", b"\xff\xfe"
+        ),
+        msgspec.msgpack.encode({"type": "Done", "request": 1}).replace(b"request", b"\xff\xfe\xfdrest"[:7]),
         msgspec.msgpack.encode({"type": "Connect", "request": 1}),
         msgspec.msgpack.encode({"type": "Connect", "request": "1", "room": "r", "participant": "p", "offer": "o"}),
         msgspec.msgpack.encode({"type": "Done", "request": 1, "more": 1}),
