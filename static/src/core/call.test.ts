@@ -222,6 +222,42 @@ describe("consent", () => {
     expect(FakePeer.last.offers).toBe(1);
   });
 
+  it("takes the consent back when a screen stops, so that a stop is not taken for a pause", async () => {
+    const screen = track("video");
+    vi.stubGlobal("navigator", { mediaDevices: { getDisplayMedia: async () => new FakeStream([screen]) } });
+    const call = begin();
+    FakeSocket.last.frame(welcome());
+    await settle();
+    call.decide("screen", "given", "screen-1");
+    FakeSocket.last.say(consent("given", "screen"));
+    await call.shareScreen();
+    call.pauseScreen(true);
+    expect(FakeSocket.last.bodies("consent.set")).toHaveLength(1);
+    screen.onended?.(new Event("ended")); // the browser's own button
+    call.stopScreen();
+    expect(FakeSocket.last.bodies("consent.set").map(({ decision, wording }) => [decision, wording])).toEqual([
+      ["given", "screen-1"],
+      ["withdrawn", "screen-1"],
+    ]);
+    expect(call.screen.value).toBe("off");
+  });
+
+  it("takes the consent back when no screen was chosen, and when the page that showed one is loaded again", async () => {
+    const getDisplayMedia = async () => Promise.reject(new DOMException("", "NotAllowedError"));
+    vi.stubGlobal("navigator", { mediaDevices: { getDisplayMedia } });
+    const call = begin();
+    FakeSocket.last.frame(welcome());
+    call.decide("screen", "given", "screen-1");
+    expect(await call.shareScreen()).toBe(false);
+    expect(call.failure.value).toBeNull();
+    expect(FakeSocket.last.bodies("consent.set").map(({ decision }) => decision)).toEqual(["given", "withdrawn"]);
+    call.leave();
+    begin(true);
+    const consents = [{ participant: "PA_me", scope: "screen" as const, decision: "given" as const, decided_at: "2026-01-01T00:00:00Z" }];
+    FakeSocket.last.frame(welcome({ snapshot: snapshot({ consents }) }));
+    expect(FakeSocket.last.bodies("consent.set").map(({ decision }) => decision)).toEqual(["withdrawn"]);
+  });
+
   it("mutes by disabling: the track stays, the others are told", async () => {
     const microphone = track("audio");
     devices.microphoneTrack.value = microphone;

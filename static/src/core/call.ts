@@ -23,15 +23,16 @@ import { MAX_CHAT_CHARS } from "../protocol.gen";
 import type { BrowserDevices } from "./devices";
 import { randomKey, send as ask, upload } from "./http";
 import { Media, SOURCES } from "./media";
-import type { Call, CallPhase, FileUpload, QualityInfo, Saver } from "./model";
+import { PENDING } from "./model";
+import type { Call, CallPhase, QualityInfo, Saver } from "./model";
 import { callPlace, type Place } from "./place";
 import { ApiError, deviceProblem } from "./problems";
 import { SignalSocket } from "./socket";
+import { Uploads } from "./uploads";
 
 const PICTURES: Readonly<Record<Saver, number>> = { full: 64, saver: 2, audio: 0 }; // a screen and a face where it must be little
 
-/** A line of one's own that the server has not confirmed yet stands last in `chat`, with this before its `client_id` as id. */
-export const PENDING = "pending:";
+export { PENDING };
 
 /** Errors about these are nobody's news: they say again what the page knows, or come again anyway. */
 const QUIET: ReadonlySet<ClientBody["type"]> = new Set(["quality.report", "chat.read", "track.state", "leave"]);
@@ -48,7 +49,7 @@ export class LiveCall implements Call {
   readonly chat = signal<ChatMessageView[]>([]);
   readonly unread = signal(0);
   readonly seen = signal<ReadonlyMap<ParticipantId, number>>(new Map());
-  readonly uploads = signal<FileUpload[]>([]);
+  readonly uploads;
   readonly quality = signal<ReadonlyMap<ParticipantId, QualityInfo>>(new Map());
   readonly asked = signal<{ by: ParticipantId; source: Source } | null>(null);
   readonly queue = signal<{ position: number; estimatedWaitS: number | null } | null>(null);
@@ -60,10 +61,19 @@ export class LiveCall implements Call {
   readonly remote;
 
   private readonly media: Media;
+  private readonly files = new Uploads({
+    send: async (file, key, progress) => {
+      if (this.limits !== null && file.size > this.limits.files.max_bytes) throw new ApiError("too_large", "");
+      const path = `/sessions/${encodeURIComponent(this.place.session)}/files`;
+      return upload<FileView>(path, file, () => this.place.token, progress, key);
+    },
+    stored: (file) => this.post("", file),
+  });
   private readonly socket: SignalSocket;
   private readonly given = new Set<ConsentScope>(); // said by the page, not yet on record
   private readonly told = new Map<Source, boolean>(); // what the server knows of one's own sources
   private limits: { media: MediaLimits; files: FileLimits } | null = null;
+  private screenWording = "screen"; // of the newest question
   private mediaStarted = false;
   private restore: Place["on"] | null; // after a reload: what to switch on again
   private lastRead = 0;
@@ -85,6 +95,7 @@ export class LiveCall implements Call {
         if (worthTelling) this.socket.send(report);
       },
     });
+    this.uploads = this.files.list;
     this.mediaState = this.media.state;
     this.remote = this.media.remote;
     this.socket = new SignalSocket(signalUrl, place.token, {
@@ -106,14 +117,13 @@ export class LiveCall implements Call {
 
   decide(scope: ConsentScope, decision: ConsentDecision, wording: string): void {
     const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
-    if (decision === "given") {
-      this.given.add(scope); // nothing is sent before the server has it on record
-    } else {
-      this.given.delete(scope);
-      this.setConsent(scope, decision); // takes effect here at once, whatever the network does
-      if (scope === "screen") this.stopScreen();
-    }
+    if (scope === "screen") this.screenWording = wording;
+    if (decision === "given") this.given.add(scope); // no media before the server has it on record
+    else this.given.delete(scope);
     this.send({ type: "consent.set", scope, decision, wording, language });
+    if (decision === "given") return;
+    this.setConsent(scope, decision); // takes effect here at once, whatever the network does
+    if (scope === "screen") this.letScreenGo();
   }
 
   setMicrophone(on: boolean): Promise<void> {
@@ -138,7 +148,7 @@ export class LiveCall implements Call {
         stream.getTracks().forEach((one) => one.stop());
         return false;
       }
-      this.stopScreen();
+      this.letScreenGo(); // an earlier one
       track.onended = () => this.stopScreen(); // the browser's own "stop sharing"
       batch(() => {
         this.screenPreview.value = stream;
@@ -148,6 +158,7 @@ export class LiveCall implements Call {
     } catch (error) {
       const problem = deviceProblem(error);
       if (problem !== "denied" && problem !== "busy") this.failure.value = `screen_${problem}`;
+      if (this.screen.peek() === "off") this.takeScreenBack();
       return false; // closing the browser's dialogue is no failure
     }
   }
@@ -157,6 +168,16 @@ export class LiveCall implements Call {
   }
 
   stopScreen(): void {
+    this.takeScreenBack();
+    this.letScreenGo();
+  }
+
+  /** The consent was "until you press Stop": the gate shuts, and the others can tell a stop from a pause. */
+  private takeScreenBack(): void {
+    if (this.given.has("screen") || this.consents.peek().get("screen") === "given") this.decide("screen", "withdrawn", this.screenWording);
+  }
+
+  private letScreenGo(): void {
     const stream = this.screenPreview.peek();
     batch(() => {
       this.screen.value = "off";
@@ -187,21 +208,17 @@ export class LiveCall implements Call {
   }
 
   async sendFile(file: File): Promise<void> {
-    const key = randomKey();
-    const change = (part: Partial<FileUpload>): void => {
-      this.uploads.value = this.uploads.peek().map((one) => (one.key === key ? { ...one, ...part } : one));
-    };
-    const earlier = this.uploads.peek().filter(({ error }) => error === null); // what failed before has been seen
-    this.uploads.value = [...earlier, { key, name: file.name, progress: 0, error: null }];
-    try {
-      if (this.limits !== null && file.size > this.limits.files.max_bytes) throw new ApiError("too_large", "");
-      const path = `/sessions/${encodeURIComponent(this.place.session)}/files`;
-      const stored = await upload<FileView>(path, file, () => this.place.token, (progress) => change({ progress }));
-      this.uploads.value = this.uploads.peek().filter((one) => one.key !== key);
-      this.post("", stored);
-    } catch (error) {
-      change({ error: error instanceof ApiError ? error.code : "failed" });
-    }
+    const sent = this.files.add(file);
+    if (sent === false) this.failure.value = "too_many";
+    else await sent;
+  }
+
+  retryUpload(key: string): void {
+    void this.files.retry(key);
+  }
+
+  dismissUpload(key: string): void {
+    this.files.dismiss(key);
   }
 
   fileUrl(fileId: string): Promise<string> {
@@ -262,7 +279,10 @@ export class LiveCall implements Call {
       this.settlePhase();
     });
     if (this.phase.peek() === "ended") return;
-    if (welcome.snapshot !== null) this.sayReceive();
+    if (welcome.snapshot !== null) {
+      this.sayReceive();
+      if (this.screen.peek() === "off" && !this.given.has("screen")) this.takeScreenBack(); // it went with the page that was loaded again
+    }
     if (welcome.snapshot === null) this.media.resume();
     else if (this.mediaStarted && this.limits !== null) this.media.start(this.limits.media); // the server knows nothing of the old one
     this.startMedia();
@@ -473,7 +493,7 @@ export class LiveCall implements Call {
     if (this.phase.peek() === "ended") return;
     this.disposers.forEach((dispose) => dispose());
     callPlace.clear();
-    this.stopScreen();
+    this.letScreenGo();
     this.media.close();
     this.devices.stop();
     for (const url of this.objectUrls.values()) url.then((made) => URL.revokeObjectURL(made), () => undefined);

@@ -48,7 +48,9 @@ beforeEach(() => {
   FakeSocket.all = [];
   vi.stubGlobal("WebSocket", FakeSocket);
   vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    const body = url.includes("/login/renew")
+    const body = init.method === "PATCH"
+      ? { ...session(url.split("/").at(-1) ?? ""), ...JSON.parse(String(init.body)) }
+      : url.includes("/login/renew")
       ? { token: "renewed", expires_at: new Date(Date.now() + 3_600_000).toISOString(), staff: {}, grants: [] }
       : url.includes("/waiting")
         ? { entries: [entry] }
@@ -118,6 +120,16 @@ describe("a desk", () => {
     const made = await one.create({ customerName: "", customerReference: "", reason: "", context: "", language: "zh" });
     expect(made.id).toBe("SE_5");
     expect(one.sessions.value[0]?.id).toBe("SE_5");
+  });
+
+  it("changes a session, and shows it changed", async () => {
+    const one = await desk();
+    const updated = await one.update("SE_1", { context: "found again" });
+    expect(updated.context).toBe("found again");
+    expect(one.sessions.value.map(({ id, context }) => [id, context])).toEqual([
+      ["SE_2", ""],
+      ["SE_1", "found again"],
+    ]);
   });
 
   it("renews its token in time, and keeps it for a reload", async () => {

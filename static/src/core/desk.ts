@@ -14,6 +14,7 @@ import type {
   SessionPage,
   SessionView,
   StaffView,
+  UpdateSession,
   WaitingEntries,
   WaitingEntry,
   WaitingTaken,
@@ -122,6 +123,13 @@ export class LiveDesk implements Desk {
     this.waiting.value = this.waiting.peek().filter((entry) => entry.session !== session);
     this.sessions.value = [taken.session, ...this.sessions.peek().filter(({ id }) => id !== session)];
     return this.begin(taken.token, tokenExpiry(taken.token), taken.session.id);
+  }
+
+  async update(session: string, change: UpdateSession): Promise<SessionView> {
+    const path = `/sessions/${encodeURIComponent(session)}`;
+    const updated = await request<SessionView>(path, { method: "PATCH", token: this.login.token, body: change });
+    this.sessions.value = this.sessions.peek().map((one) => (one.id === updated.id ? updated : one));
+    return updated;
   }
 
   invite(session: string, role: Role, name: string): Promise<InvitationCreated> {

@@ -8,7 +8,7 @@ const AGAIN_MS = [300, 1_000]; // before the 2nd and 3rd try
 const PASSING = new Set([502, 503, 504]);
 
 export interface Ask {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
   token?: string;
   body?: unknown;
   /** This request creates something: it gets a key and is tried again when the answer may have been lost. */
@@ -52,8 +52,7 @@ export async function send(path: string, ask: Ask = {}): Promise<Response> {
 }
 
 /** Sends a file with progress (fetch has none). Tried again once when the network failed; the key makes that safe. */
-export async function upload<Answer>(path: string, file: File, token: () => string, progress: (part: number) => void): Promise<Answer> {
-  const key = randomKey();
+export async function upload<Answer>(path: string, file: File, token: () => string, progress: (part: number) => void, key: string): Promise<Answer> {
   try {
     return await uploadOnce<Answer>(path, file, token(), key, progress);
   } catch (error) {

@@ -18,6 +18,7 @@ import type {
   Site,
   Source,
   StaffView,
+  UpdateSession,
   WaitingEntry,
 } from "../protocol.gen";
 
@@ -74,6 +75,9 @@ export interface QualityInfo {
 /** `connecting` first time, `reconnecting` after a cut (place kept), `ended` is final and has a reason. */
 export type CallPhase = "connecting" | "waiting" | "live" | "reconnecting" | "ended";
 
+/** A line of one's own that the server has not confirmed yet stands last in `chat`, with this before its `client_id` as id. */
+export const PENDING = "pending:";
+
 export interface FileUpload {
   key: string;
   name: string;
@@ -119,6 +123,9 @@ export interface Call {
   setSaver(saver: Saver): void;
   say(text: string): void;
   sendFile(file: File): Promise<void>;
+  /** One that failed: again in its place, or put away. */
+  retryUpload(key: string): void;
+  dismissUpload(key: string): void;
   fileUrl(fileId: string): Promise<string>; // object URL, fetched with the token
   markRead(): void;
   ask(participant: ParticipantId, source: Source): void;
@@ -169,6 +176,8 @@ export interface Desk {
   create(session: NewSession): Promise<SessionView>;
   enter(session: string): Promise<Call>;
   take(session: string): Promise<Call>; // a waiting customer; rejects with `conflict` when somebody else was faster
+  /** What was learnt meanwhile; those in the session are told. */
+  update(session: string, change: UpdateSession): Promise<SessionView>;
   invite(session: string, role: Role, name: string): Promise<InvitationCreated>;
   logout(): void;
 }
