@@ -9,6 +9,7 @@ export type Words = Readonly<Record<Key, string>>;
 export type Parameters = Readonly<Record<string, string | number>>;
 
 const ALL: Readonly<Record<Language, Words>> = { en, zh };
+const LOCALES: Readonly<Record<Language, string>> = { zh: "zh-CN", en: "en-GB" }; // how times and dates are written
 export const LANGUAGES: readonly Language[] = ["zh", "en"];
 
 export const language = signal<Language>("zh");
@@ -25,12 +26,28 @@ export function hasWords(key: string): key is Key {
 }
 
 export function clockTime(iso: string): string {
-  return new Intl.DateTimeFormat(language.value, { hour: "2-digit", minute: "2-digit", hour12: false }).format(new Date(iso));
+  return new Intl.DateTimeFormat(LOCALES[language.value], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(iso));
+}
+
+export function sameDay(one: string, other: string): boolean {
+  return new Date(one).toDateString() === new Date(other).toDateString();
+}
+
+export function isToday(iso: string): boolean {
+  return sameDay(iso, new Date().toISOString());
+}
+
+/** "Today", or the day of the week and the date; the year only where it is another one. */
+export function dayName(iso: string): string {
+  if (isToday(iso)) return t("time.today");
+  const date = new Date(iso);
+  const year = date.getFullYear() === new Date().getFullYear() ? {} : ({ year: "numeric" } as const);
+  return new Intl.DateTimeFormat(LOCALES[language.value], { weekday: "long", day: "numeric", month: "long", ...year }).format(date);
 }
 
 export function fileSize(bytes: number): string {
   const [value, unit] = bytes < 1024 ** 2 ? [Math.max(1, Math.round(bytes / 1024)), "KB"] : [bytes / 1024 ** 2, "MB"];
-  return `${new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }).format(value)} ${unit}`;
+  return `${new Intl.NumberFormat(LOCALES[language.value], { maximumFractionDigits: 1 }).format(value)} ${unit}`;
 }
 
 /** Seconds as "3 min" or "less than a minute", never a false exactness. */

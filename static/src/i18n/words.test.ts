@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { en } from "./en";
-import { fileSize, language, roughly, t } from "./index";
+import { clockTime, dayName, fileSize, isToday, language, roughly, sameDay, t } from "./index";
 import { zh } from "./zh";
 
 const places = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1] ?? "").sort();
@@ -27,6 +27,17 @@ describe("words", () => {
   it("rounds a waiting time honestly", () => {
     expect(roughly(20)).toBe("less than a minute");
     expect(roughly(250)).toBe("about 4 min");
+  });
+
+  it("names days and times as each language writes them", () => {
+    const now = new Date();
+    expect(dayName(now.toISOString())).toBe("Today");
+    const day = new Date(2020, 1, 3, 0, 5).toISOString();
+    expect([dayName(day), clockTime(day)]).toEqual(["Monday, 3 February 2020", "00:05"]);
+    language.value = "zh";
+    expect([dayName(day), clockTime(day)]).toEqual(["2020年2月3日星期一", "00:05"]);
+    expect(sameDay(new Date(2020, 1, 3, 0, 5).toISOString(), new Date(2020, 1, 3, 23, 59).toISOString())).toBe(true);
+    expect(isToday(day)).toBe(false);
   });
 
   it("never says that a file has no size", () => {

@@ -2,6 +2,7 @@
 import { InviteDialog } from "../pages/agent/Invite";
 import { KeysDialog, SettingsDialog } from "../pages/agent/Help";
 import { LoginPage } from "../pages/agent/Login";
+import { EditableSummary } from "../pages/agent/Summary";
 import { Workbench } from "../pages/agent/Workbench";
 import type { WorkbenchProps } from "../pages/agent/Workbench";
 import { codeText } from "../ui/problems";
@@ -38,6 +39,8 @@ export const benchStories: Story[] = [
   bench("created", () => fakeDesk(), () => ({ list: "sessions", view: { kind: "session", session: session(), invitation: invitation("customer", NAMES.customer()) } })),
   bench("start", inCall({ consents: [] })),
   bench("call", inCall()),
+  { name: "bench-summary-edit", make: () => <main class="bench-page"><EditableSummary desk={fakeDesk()} session={session()} editing /></main> },
+  bench("call-walk-in", inCall({ session: session({ customer_reference: "", context: "" }), others: [customer()] })),
   bench("call-people", inCall(), { callProps: { panel: "people" } }),
   bench(
     "call-chat",
@@ -48,8 +51,8 @@ export const benchStories: Story[] = [
   bench("call-end", inCall(), { callProps: { open: { kind: "end" }, panel: "none" } }),
   bench("call-remove", inCall(), () => ({ callProps: { open: { kind: "remove", person: expert() }, panel: "none" } })),
   bench("call-ended", () => fakeDesk({ call: fakeCall({ me: me(), phase: "ended", ended: "session_ended" }) })),
-  { name: "bench-invite", make: () => <InviteDialog desk={fakeDesk()} session="SE_1" onClose={nothing} /> },
-  { name: "bench-invited", make: () => <InviteDialog desk={fakeDesk()} session="SE_1" made={invitation("expert", NAMES.expert())} onClose={nothing} /> },
+  { name: "bench-invite", make: () => <InviteDialog desk={fakeDesk()} session={session()} onClose={nothing} /> },
+  { name: "bench-invited", make: () => <InviteDialog desk={fakeDesk()} session={session()} made={invitation("expert", NAMES.expert())} onClose={nothing} /> },
   { name: "bench-keys", make: () => <KeysDialog onClose={nothing} /> },
   { name: "bench-settings", make: () => <SettingsDialog onClose={nothing} /> },
 ];

@@ -1,4 +1,5 @@
 /** The session page in its states. */
+import { useEffect, useState } from "preact/hooks";
 import type { ParticipantView, Role } from "../protocol.gen";
 import { CallView } from "../pages/session/CallView";
 import type { CallViewProps } from "../pages/session/CallView";
@@ -45,6 +46,15 @@ function crowd(): ParticipantView[] {
   ];
 }
 
+/** A screen is shown, then paused: that is only known to whoever saw it before. */
+function ScreenPaused() {
+  const [call] = useState(() => fakeCall({ others: [person("PA_agent", "agent", NAMES.agent(), ["microphone", "camera", "screen"]), expert()] }));
+  useEffect(() => {
+    call.others.value = call.others.value.map((one) => ({ ...one, tracks: one.tracks.map((track) => (one.id === "PA_agent" && track.source === "screen" ? { ...track, on: false } : track)) }));
+  }, []);
+  return <CallView call={call} variant="customer" />;
+}
+
 export const callStories: Story[] = [
   view("live", () => ({ speaking: ["PA_agent"] })),
   view("connecting", () => ({ phase: "connecting", others: [], session: null, quality: [] })),
@@ -56,14 +66,26 @@ export const callStories: Story[] = [
   view("sharing", () => ({ screen: "on" })),
   view("sharing-paused", () => ({ screen: "paused" })),
   view("their-screen", () => ({ others: [person("PA_agent", "agent", NAMES.agent(), ["microphone", "camera", "screen"]), expert()] })),
+  { name: "call-their-screen-paused", make: () => <ScreenPaused /> },
+  view("weak", () => ({ quality: [["PA_me", "poor"], ["PA_agent", "poor"]] })),
+  view("weak-voice", () => ({ quality: [["PA_me", "poor"]], saver: "audio", others: [person("PA_agent", "agent", NAMES.agent(), ["microphone"])] })),
   view("everything-off", () => ({ consents: [["microphone", "refused"], ["camera", "refused"]], others: [person("PA_agent", "agent", NAMES.agent(), ["microphone"])] })),
   view("chat", () => ({ chat: chat(), seen: [["PA_agent", 5]] }), { panel: "chat" }),
+  view("chat-days", () => ({
+    chat: [
+      { ...message(1, agent(), zh() ? "明天见。" : "See you tomorrow."), sent_at: "2026-03-01T09:30:00Z" },
+      message(2, me(), `${zh() ? "是这个网址吗？" : "Is it this address?"} https://bank.example/cards/${"block-".repeat(12)}now`),
+      message(3, me(), "x".repeat(120)),
+    ],
+    seen: [["PA_agent", 2]],
+  }), { panel: "chat" }),
   view("chat-empty", () => ({}), { panel: "chat" }),
   view("chat-upload-failed", () => ({
     chat: chat().slice(0, 2),
     uploads: [
       { key: "1", name: zh() ? "身份证正面.jpg" : "Identity card front.jpg", progress: 0.6, error: null },
       { key: "2", name: "a-very-long-file-name-without-any-spaces-in-it-from-a-telephone-camera-2026-11-21.heic", progress: 0, error: "too_large" },
+      { key: "3", name: zh() ? "银行卡.jpg" : "Bank card.jpg", progress: 0.4, error: "offline" },
     ],
   }), { panel: "chat" }),
   view("people", () => ({ others: crowd(), quality: [["PA_me", "good"], ["PA_agent", "fair"], ["PA_expert", "poor"]] }), { panel: "people" }),

@@ -161,6 +161,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
   const failure = signal<string | null>(setting.failure ?? null);
   const asked = signal(setting.asked ?? null);
   const people = signal(others);
+  const uploads = signal(setting.uploads ?? []);
   const unread = signal(setting.unread ?? 0);
   const end = (why: NonNullable<CallSetting["ended"]>) => {
     endedBecause.value = why;
@@ -179,13 +180,13 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     chat,
     unread,
     seen: signal(new Map(setting.seen ?? [])),
-    uploads: signal(setting.uploads ?? []),
+    uploads,
     quality: signal(new Map((setting.quality ?? [["PA_me", "good"]]).map(([id, level]) => [id, QUALITY[level]]))),
     asked,
     queue: signal(setting.queue ?? null),
     mediaState: signal(setting.mediaState ?? "connected"),
     screen,
-    screenPreview: signal(null),
+    screenPreview: signal(screen.value === "off" ? null : screenStream()),
     saver,
     failure,
     devices,
@@ -201,6 +202,8 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     setSaver: (next) => void (saver.value = next),
     say: (text) => void (chat.value = [...chat.value, message(chat.value.length + 1, me, text)]),
     sendFile: settled,
+    retryUpload: (key) => void (uploads.value = uploads.value.map((one) => (one.key === key ? { ...one, error: null, progress: 0.3 } : one))),
+    dismissUpload: (key) => void (uploads.value = uploads.value.filter((one) => one.key !== key)),
     fileUrl: async () => URL.createObjectURL(new Blob(["story"])),
     markRead: () => void (unread.value = 0),
     ask: () => undefined,
@@ -261,6 +264,7 @@ export function fakeDesk(setting: { waiting?: WaitingEntry[]; sessions?: Session
     create: async (fresh) => session({ id: "SE_new", customer_name: fresh.customerName, reason: fresh.reason, context: fresh.context }),
     enter,
     take: enter,
+    update: async (id, change) => session({ id, context: change.context ?? "" }),
     invite: async (_session, role, name) => invitation(role, name),
     logout: () => undefined,
   };

@@ -15,6 +15,25 @@ export interface DialogProps {
   alert?: boolean;
 }
 
+/** Everything beside the dialogue, up to the document, leaves the reach of keys and screen readers; what is said aloud stays.
+ *  Returns what puts it back. */
+function standAlone(scrim: HTMLElement): () => void {
+  const silenced: HTMLElement[] = [];
+  for (let inner: HTMLElement = scrim; inner.parentElement && inner !== document.body; inner = inner.parentElement) {
+    for (const other of inner.parentElement.children) {
+      if (other === inner || !(other instanceof HTMLElement) || other.inert || other.matches("[aria-live], script, audio")) continue;
+      other.inert = true;
+      silenced.push(other);
+    }
+  }
+  return () => {
+    for (const element of silenced) element.inert = false;
+  };
+}
+
+/** Where the focus goes when what opened the dialogue is gone. */
+const SOMEWHERE = ".bar button, main h1, main h2, main button";
+
 /** A modal question: takes the focus, keeps it, gives it back. */
 export function Dialog({ title, children, onClose, broad = false, alert = false }: DialogProps) {
   const id = useId();
@@ -23,7 +42,9 @@ export function Dialog({ title, children, onClose, broad = false, alert = false 
   closing.current = onClose;
   useEffect(() => {
     const before = document.activeElement;
-    box.current?.focus();
+    const scrim = box.current?.parentElement;
+    const putBack = scrim ? standAlone(scrim) : () => undefined;
+    (box.current?.querySelector<HTMLElement>("[data-first]") ?? box.current)?.focus();
     const bring = (event: KeyboardEvent) => {
       const inside = box.current?.contains(document.activeElement);
       if (inside || document.activeElement !== document.body) return;
@@ -33,7 +54,9 @@ export function Dialog({ title, children, onClose, broad = false, alert = false 
     document.addEventListener("keydown", bring);
     return () => {
       document.removeEventListener("keydown", bring);
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      putBack();
+      const opener = before instanceof HTMLElement && before !== document.body && before.isConnected ? before : null;
+      (opener ?? document.querySelector<HTMLElement>(SOMEWHERE))?.focus();
     };
   }, []);
   const onKeyDown = (event: KeyboardEvent) => {
@@ -91,7 +114,7 @@ export function Confirm(props: {
       <p>{props.text}</p>
       {props.children}
       <div class="pair">
-        <button type="button" class="button secondary" onClick={props.onNo}>
+        <button type="button" class="button secondary" data-first onClick={props.onNo}>
           {props.no}
         </button>
         <button type="button" class="button danger" onClick={props.onYes}>

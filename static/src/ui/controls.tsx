@@ -98,13 +98,15 @@ export function Switch(props: { label: string; on: boolean; onChange: (on: boole
   );
 }
 
-const NOTICE_ICONS = { info: Info, warn: TriangleAlert, bad: CircleAlert, offline: WifiOff };
+/** `quiet` is amber but waits until the screen reader has finished; `warn` and `bad` interrupt. */
+const NOTICE_ICONS = { info: Info, quiet: TriangleAlert, warn: TriangleAlert, bad: CircleAlert, offline: WifiOff };
+const QUIET: ReadonlySet<string> = new Set(["info", "quiet"]);
 
 export function Notice(props: { kind?: keyof typeof NOTICE_ICONS; children: ComponentChildren; action?: ComponentChildren }) {
   const kind = props.kind ?? "info";
   const Icon = NOTICE_ICONS[kind];
   return (
-    <div class={`notice ${kind === "offline" ? "warn" : kind}`} role={kind === "info" ? "status" : "alert"}>
+    <div class={`notice ${kind === "offline" || kind === "quiet" ? "warn" : kind}`} role={QUIET.has(kind) ? "status" : "alert"}>
       <Icon size={22} strokeWidth={1.75} aria-hidden />
       <div>{props.children}</div>
       {props.action}

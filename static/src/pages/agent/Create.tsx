@@ -1,12 +1,12 @@
 /** A new session, and what comes of it: the link and the code for the customer. */
 import { useSignal } from "@preact/signals";
-import type { NewSession } from "../../core/model";
+import type { Desk, NewSession } from "../../core/model";
 import { LANGUAGES, clockTime, language, t } from "../../i18n";
 import type { InvitationCreated, Language, SessionView } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { Choice, CopyField, Notice, TextField } from "../../ui/controls";
 import { roleName } from "../../ui/words";
-import { ContextCard } from "../session/Side";
+import { EditableSummary } from "./Summary";
 
 export function CreateSession(props: { busy: boolean; error: string | null; onCreate: (session: NewSession) => void; onCancel: () => void }) {
   const form = useSignal<NewSession>({ customerName: "", customerReference: "", reason: "", context: "", language: language.value });
@@ -76,6 +76,8 @@ export function Invitation({ invitation }: { invitation: InvitationCreated }) {
 }
 
 export interface SessionReadyProps {
+  desk: Desk;
+  onSaved: (session: SessionView) => void;
   session: SessionView;
   invitation: InvitationCreated | null;
   busy: boolean;
@@ -93,7 +95,7 @@ export function SessionReady(props: SessionReadyProps) {
       <h1 dir="auto">{session.customer_name || t("sessions.one")}</h1>
       {props.error && <Notice kind="bad">{props.error}</Notice>}
       <div class="card">
-        <ContextCard session={session} />
+        <EditableSummary key={session.id} desk={props.desk} session={session} onSaved={props.onSaved} />
       </div>
       {props.invitation ? (
         <div class="card stack">

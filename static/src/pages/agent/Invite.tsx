@@ -3,7 +3,7 @@ import { UserPlus } from "lucide-preact";
 import { useSignal } from "@preact/signals";
 import type { Desk } from "../../core/model";
 import { t } from "../../i18n";
-import type { InvitationCreated, Role } from "../../protocol.gen";
+import type { InvitationCreated, Role, SessionView } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { Choice, Notice, TextField } from "../../ui/controls";
 import { Dialog } from "../../ui/Dialog";
@@ -13,9 +13,10 @@ import { Invitation } from "./Create";
 
 const ROLES: readonly Role[] = ["expert", "customer"];
 
-export function InviteDialog(props: { desk: Desk; session: string; made?: InvitationCreated; onClose: () => void }) {
+export function InviteDialog(props: { desk: Desk; session: SessionView; made?: InvitationCreated; onClose: () => void }) {
   const name = useSignal("");
   const role = useSignal<Role>("expert");
+  const context = useSignal(props.session.context);
   const busy = useSignal(false);
   const error = useSignal<string | null>(null);
   const made = useSignal<InvitationCreated | null>(props.made ?? null);
@@ -23,7 +24,9 @@ export function InviteDialog(props: { desk: Desk; session: string; made?: Invita
     busy.value = true;
     error.value = null;
     try {
-      made.value = await props.desk.invite(props.session, role.value, name.value.trim());
+      const told = context.value.trim();
+      if (role.value === "expert" && told !== props.session.context) await props.desk.update(props.session.id, { context: told });
+      made.value = await props.desk.invite(props.session.id, role.value, name.value.trim());
     } catch (problem) {
       error.value = problemText(asProblem(problem));
     } finally {
@@ -68,6 +71,18 @@ export function InviteDialog(props: { desk: Desk; session: string; made?: Invita
             name.value = text;
           }}
         />
+        {role.value === "expert" && (
+          <TextField
+            label={t("invite.context")}
+            hint={t("invite.context.hint")}
+            value={context.value}
+            maxLength={4000}
+            lines={5}
+            onInput={(text) => {
+              context.value = text;
+            }}
+          />
+        )}
         <Button look="primary" submit icon={UserPlus} busy={busy.value}>
           {t("invite.go")}
         </Button>

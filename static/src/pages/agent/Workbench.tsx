@@ -24,6 +24,7 @@ import { CreateSession, SessionReady } from "./Create";
 import { KeysDialog, SettingsDialog } from "./Help";
 import { InviteDialog } from "./Invite";
 import { SessionList, WaitingList } from "./Lists";
+import { EditableSummary } from "./Summary";
 
 export type View = { kind: "home" } | { kind: "create" } | { kind: "session"; session: SessionView; invitation: InvitationCreated | null };
 type Open = "none" | "keys" | "settings" | "logout";
@@ -102,9 +103,10 @@ function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewP
       call={call}
       variant="agent"
       {...(asked ? {} : { center: <JoinStage call={call} /> })}
+      {...(call.grants.value.has("invite") ? { summary: (session: SessionView) => <EditableSummary key={session.id} desk={desk} session={session} /> } : {})}
       dialogs={(ui) => {
         const session = call.session.value;
-        if (ui.open.value.kind === "invite" && session) return <InviteDialog desk={desk} session={session.id} onClose={() => close(ui)} />;
+        if (ui.open.value.kind === "invite" && session) return <InviteDialog desk={desk} session={session} onClose={() => close(ui)} />;
         if (ui.open.value.kind === "keys") return <KeysDialog onClose={() => close(ui)} />;
         return null;
       }}
@@ -234,7 +236,11 @@ export function Workbench(props: WorkbenchProps) {
               />
             ) : shown.kind === "session" ? (
               <SessionReady
+                desk={desk}
                 session={shown.session}
+                onSaved={(session) => {
+                  view.value = { ...shown, session };
+                }}
                 invitation={shown.invitation}
                 busy={busy.value === "enter"}
                 inviting={busy.value === "invite"}

@@ -90,13 +90,9 @@ function Sound({ devices }: { devices: Devices }) {
   );
 }
 
-/** What the connection is good for, once something is known. */
+/** Only what is certain before anything was sent: that nothing gets through. How good the line is shows in the conversation. */
 function Verdict({ call }: { call: Call }) {
-  const me = call.me.value;
-  const info = me ? call.quality.value.get(me.id) : undefined;
-  if (call.mediaState.value === "failed") return <Notice kind="warn">{t("network.text")}</Notice>;
-  if (!info) return null;
-  return <Notice kind={info.level === "poor" ? "warn" : "info"}>{t(`network.${info.level}`)}</Notice>;
+  return call.mediaState.value === "failed" ? <Notice kind="warn">{t("network.text")}</Notice> : null;
 }
 
 export function DeviceChoices({ devices }: { devices: Devices }) {

@@ -1,7 +1,9 @@
 /** What is wrong or asked right now, above the stage: the line, the media, a device, a refused message. */
 import { Volume2 } from "lucide-preact";
 import { useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import type { Call } from "../../core/model";
 import { t } from "../../i18n";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/controls";
@@ -24,6 +26,48 @@ export function useOnline(): boolean {
     };
   }, []);
   return online.value;
+}
+
+/** Comes when one's own line is weak, and stays until it is good or the reader has decided: it must not come and go. */
+function useAdvice(call: Call): Signal<"no" | "yes" | "decided"> {
+  const advice = useSignal<"no" | "yes" | "decided">("no");
+  const me = call.me.value;
+  const level = me ? call.quality.value.get(me.id)?.level : undefined;
+  useEffect(() => {
+    if (level === "poor" && advice.value === "no") advice.value = "yes";
+    else if (level === "good" && advice.value === "yes") advice.value = "no";
+  }, [level]);
+  return advice;
+}
+
+function Advice({ call }: { call: Call }) {
+  const advice = useAdvice(call);
+  const level = call.me.value ? call.quality.value.get(call.me.value.id)?.level : undefined;
+  if (call.saver.value === "audio") return level === "poor" ? <Notice kind="quiet">{t("quality.advice.write")}</Notice> : null;
+  if (advice.value !== "yes") return null;
+  return (
+    <Notice
+      kind="quiet"
+      action={
+        <>
+          <Button
+            onClick={() => {
+              call.setSaver("audio");
+              advice.value = "no";
+            }}
+          >
+            {t("quality.advice.go")}
+          </Button>
+          <Button look="plain" onClick={() => (advice.value = "decided")}>
+            {t("quality.advice.no")}
+          </Button>
+        </>
+      }
+    >
+      <strong>{t("quality.advice.title")}</strong>
+      <p>{t("quality.advice.text")}</p>
+    </Notice>
+  );
 }
 
 export function Banners() {
@@ -68,6 +112,7 @@ export function Banners() {
           {deviceProblem(devices.cameraProblem.value, "camera")} {t(`device.help.${devices.cameraProblem.value}`)}
         </Notice>
       )}
+      {call.phase.value === "live" && <Advice call={call} />}
       {saver !== "full" && (
         <Notice action={<Button onClick={() => call.setSaver("full")}>{t("saver.back")}</Button>}>{t(`saver.${saver}.on`)}</Notice>
       )}

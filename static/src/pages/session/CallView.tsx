@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Call, Layout } from "../../core/model";
 import { t } from "../../i18n";
-import type { Role } from "../../protocol.gen";
+import type { Role, SessionView } from "../../protocol.gen";
 import { Banners } from "./Banners";
 import { Bar, canShareScreen } from "./Bar";
 import { Dialogs } from "./Dialogs";
@@ -21,6 +21,8 @@ export interface CallViewProps {
   layout?: Layout;
   /** Instead of the stage, for instance the question about one's own devices. */
   center?: ComponentChildren;
+  /** Instead of the summary that can only be read. */
+  summary?: (session: SessionView) => ComponentChildren;
   /** More in the context panel. */
   extra?: ComponentChildren;
   /** Dialogs of the workbench. */
@@ -73,7 +75,7 @@ export function CallView(props: CallViewProps) {
               ))}
             <Bar />
           </div>
-          <Side extra={props.extra} />
+          <Side extra={props.extra} summary={props.summary} />
         </div>
         <Dialogs />
         {props.dialogs?.(ui)}

@@ -1,96 +1,19 @@
 /** The chat with files. Files are chosen by a button or dropped anywhere on the sheet. */
-import { CheckCheck, CircleAlert, Download, FileText, Paperclip, SendHorizontal } from "lucide-preact";
+import { MessageSquare, Paperclip, SendHorizontal } from "lucide-preact";
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Call, FileUpload } from "../../core/model";
-import { clockTime, fileSize, t } from "../../i18n";
-import type { ChatMessageView, FileView } from "../../protocol.gen";
+import { Fragment } from "preact";
+import type { Call } from "../../core/model";
+import { dayName, isToday, sameDay, t } from "../../i18n";
+import type { ChatMessageView } from "../../protocol.gen";
 import { IconButton } from "../../ui/Button";
-import { codeText, asProblem, problemText } from "../../ui/problems";
-import { roleName } from "../../ui/words";
+import { Message, Upload } from "./Message";
 
-function FileCard({ call, file }: { call: Call; file: FileView }) {
-  const busy = useSignal(false);
-  const failed = useSignal<string | null>(null);
-  const open = async () => {
-    if (busy.value) return;
-    busy.value = true;
-    failed.value = null;
-    try {
-      const url = await call.fileUrl(file.id);
-      const link = document.createElement("a");
-      link.href = url;
-      link.download = file.name;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
-    } catch (error) {
-      failed.value = problemText(asProblem(error));
-    } finally {
-      busy.value = false;
-    }
-  };
-  return (
-    <>
-      <button type="button" class="file" aria-busy={busy.value} aria-label={t("chat.download", { name: file.name })} onClick={() => void open()}>
-        <FileText size={24} strokeWidth={1.75} aria-hidden />
-        <span class="grow file-name" dir="auto">
-          {file.name}
-        </span>
-        <Download size={20} strokeWidth={1.75} aria-hidden />
-      </button>
-      <span class="file-size small soft">{fileSize(file.size_bytes)}</span>
-      {failed.value && (
-        <span class="field-error" role="alert">
-          {failed.value}
-        </span>
-      )}
-    </>
-  );
-}
-
-function Message({ call, message, seen }: { call: Call; message: ChatMessageView; seen: boolean }) {
-  const mine = message.participant === call.me.value?.id;
-  return (
-    <li class={`message${mine ? " mine" : ""}`}>
-      <span class="message-who small soft">
-        {mine ? t("you") : <bdi>{message.name || roleName(message.role)}</bdi>}
-        {!mine && message.name && ` · ${roleName(message.role)}`} <time dateTime={message.sent_at}>{clockTime(message.sent_at)}</time>
-      </span>
-      <div class="bubble">
-        {message.text && <p dir="auto">{message.text}</p>}
-        {message.file && <FileCard call={call} file={message.file} />}
-      </div>
-      {mine && seen && (
-        <span class="small soft row">
-          <CheckCheck size={16} strokeWidth={1.75} aria-hidden /> {t("chat.seen")}
-        </span>
-      )}
-    </li>
-  );
-}
-
-function Upload({ upload }: { upload: FileUpload }) {
-  return (
-    <li class="message mine">
-      <div class="bubble">
-        <span class="file">
-          <FileText size={24} strokeWidth={1.75} aria-hidden />
-          <span class="grow">
-            <span class="file-name" dir="auto">
-              {upload.name}
-            </span>
-            {upload.error === null && <progress max={1} value={upload.progress} aria-label={t("chat.uploading", { name: upload.name })} />}
-          </span>
-        </span>
-      </div>
-      {upload.error !== null && (
-        <span class="field-error" role="alert">
-          <CircleAlert size={18} strokeWidth={1.75} aria-hidden />
-          {t("chat.failed")} {codeText(upload.error)}
-        </span>
-      )}
-    </li>
-  );
+/** A day's name stands above its first line; of a conversation of today nobody needs to be told the day. */
+function startsDay(messages: readonly ChatMessageView[], index: number): boolean {
+  const at = messages[index]?.sent_at ?? "";
+  const before = messages[index - 1]?.sent_at;
+  return before === undefined ? !isToday(at) : !sameDay(before, at);
 }
 
 export function Chat({ call }: { call: Call }) {
@@ -132,12 +55,20 @@ export function Chat({ call }: { call: Call }) {
       }}
     >
       <ol ref={list} class="messages" tabIndex={0} aria-label={t("chat.list")}>
-        {messages.length + uploads.length === 0 && <li class="empty">{t("chat.empty")}</li>}
-        {messages.map((message) => (
-          <Message key={message.id} call={call} message={message} seen={message === lastSeen} />
+        {messages.length + uploads.length === 0 && (
+          <li class="empty">
+            <MessageSquare size={28} strokeWidth={1.5} aria-hidden />
+            {t("chat.empty")}
+          </li>
+        )}
+        {messages.map((message, index) => (
+          <Fragment key={message.id}>
+            {startsDay(messages, index) && <li class="day small soft">{dayName(message.sent_at)}</li>}
+            <Message call={call} message={message} seen={message === lastSeen} />
+          </Fragment>
         ))}
         {uploads.map((upload) => (
-          <Upload key={upload.key} upload={upload} />
+          <Upload key={upload.key} call={call} upload={upload} />
         ))}
       </ol>
       <form

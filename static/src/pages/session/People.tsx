@@ -35,6 +35,9 @@ export function Person({ person, self = false }: { person: ParticipantView; self
           <span>{roleName(person.role)}</span>
           {person.state === "disconnected" ? <span class="chip warn">{t("tile.lost")}</span> : quality && <QualityMark info={quality} words />}
         </div>
+        {quality && person.state !== "disconnected" && (self || quality.level !== "good") && (
+          <p class="small">{self ? t(`network.${quality.level}`) : t(`quality.other.${quality.level === "poor" ? "poor" : "fair"}`)}</p>
+        )}
         <ul class="person-sources" aria-label={t("people.shares")}>
           {SOURCES.map(([source, On, Off]) => {
             const now = state(person, source);

@@ -42,13 +42,20 @@ export function ContextCard({ session }: { session: SessionView }) {
   );
 }
 
-export function Side({ extra }: { extra?: ComponentChildren }) {
+export function Side({ extra, summary }: { extra?: ComponentChildren; summary?: ((session: SessionView) => ComponentChildren) | undefined }) {
   const ui = useCall();
   const box = useRef<HTMLElement>(null);
   const panel = ui.panel.value;
   const session = ui.call.session.value;
+  const opener = useRef<Element | null>(null);
   useEffect(() => {
-    if (panel !== "none" && panel !== "context") box.current?.focus({ preventScroll: true });
+    if (panel === "none") {
+      const back = opener.current;
+      if (document.activeElement === document.body && back instanceof HTMLElement && back.isConnected) back.focus();
+      return;
+    }
+    if (!box.current?.contains(document.activeElement)) opener.current = document.activeElement;
+    if (panel !== "context") box.current?.focus({ preventScroll: true });
   }, [panel]);
   if (panel === "none") return null;
   const tabs: Panel[] = ui.variant === "customer" ? [] : ["context", "people", "chat"];
@@ -99,7 +106,7 @@ export function Side({ extra }: { extra?: ComponentChildren }) {
       )}
       {panel === "context" && (
         <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
-          {session ? <ContextCard session={session} /> : <div class="skeleton tall" />}
+          {!session ? <div class="skeleton tall" /> : summary ? summary(session) : <ContextCard session={session} />}
           {extra}
         </div>
       )}

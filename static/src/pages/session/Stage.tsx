@@ -5,7 +5,7 @@ import type { ParticipantId, ParticipantView } from "../../protocol.gen";
 import { Voice } from "../../ui/Video";
 import { SelfPicture, SelfView } from "./SelfView";
 import { Tile } from "./Tile";
-import { isShown, useCall } from "./ui";
+import { screenOf, useCall } from "./ui";
 import type { CallUi } from "./ui";
 
 interface Shown {
@@ -15,10 +15,10 @@ interface Shown {
 }
 
 /** Screens first, then people in the order they came. */
-function pictures(others: readonly ParticipantView[]): Shown[] {
+function pictures(ui: CallUi, others: readonly ParticipantView[]): Shown[] {
   const present = others.filter((person) => person.state !== "left");
   return [
-    ...present.filter((person) => isShown(person, "screen")).map((person) => ({ key: `${person.id}-screen`, person, screen: true })),
+    ...present.filter((person) => screenOf(ui, person) !== "none").map((person) => ({ key: `${person.id}-screen`, person, screen: true })),
     ...present.map((person) => ({ key: person.id, person, screen: false })),
   ];
 }
@@ -42,7 +42,7 @@ function useMain(ui: CallUi, shown: readonly Shown[]): Shown | undefined {
 export function Stage() {
   const ui = useCall();
   const { call } = ui;
-  const shown = pictures(call.others.value);
+  const shown = pictures(ui, call.others.value);
   const main = useMain(ui, shown);
   const rest = shown.filter((item) => item !== main);
   const grid = ui.layout.value === "grid" && shown.length > 1;

@@ -1,11 +1,11 @@
-import { MicOff, MonitorUp, WifiOff } from "lucide-preact";
+import { CirclePause, MicOff, MonitorUp, WifiOff } from "lucide-preact";
 import { t } from "../../i18n";
 import type { ParticipantView } from "../../protocol.gen";
 import { Avatar } from "../../ui/controls";
 import { Video } from "../../ui/Video";
 import { roleName } from "../../ui/words";
 import { QualityMark } from "./Quality";
-import { isShown, streamOf, useCall } from "./ui";
+import { isShown, screenOf, streamOf, useCall } from "./ui";
 
 export interface TileProps {
   person: ParticipantView;
@@ -16,7 +16,9 @@ export interface TileProps {
 
 /** One person, or one person's screen: picture or initials, name, role, state. */
 export function Tile({ person, screen = false, main = false, videoRef }: TileProps) {
-  const { call } = useCall();
+  const ui = useCall();
+  const { call } = ui;
+  const paused = screen && screenOf(ui, person) === "paused";
   const source = screen ? "screen" : "camera";
   const stream = isShown(person, source) ? streamOf(call, person.id, source) : null;
   const lost = person.state === "disconnected";
@@ -27,6 +29,12 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
     <figure class={`tile${speaking ? " speaking" : ""}${main ? " main" : ""}${screen ? " of-screen" : ""}`}>
       {stream && !lost ? (
         <Video stream={stream} fit={screen ? "contain" : "cover"} label={t(screen ? "tile.screen" : "tile.video", { name })} {...(videoRef ? { videoRef } : {})} />
+      ) : paused ? (
+        <div class="tile-still" role="status">
+          <CirclePause size={main ? 48 : 28} strokeWidth={1.5} aria-hidden />
+          <strong>{t("tile.paused", { name })}</strong>
+          {main && <span>{t("tile.paused.text")}</span>}
+        </div>
       ) : (
         <div class="tile-still">
           <Avatar name={name} big />
@@ -51,7 +59,7 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
           {!screen && person.name && <span class="tile-role"> {roleName(person.role)}</span>}
         </span>
         {speaking && <span class="hidden-text">{t("tile.speaking")}</span>}
-        {quality && quality.level !== "good" && !screen && <QualityMark info={quality} />}
+        {quality && quality.level !== "good" && !screen && <QualityMark info={quality} words={main && quality.level === "poor"} />}
       </figcaption>
     </figure>
   );

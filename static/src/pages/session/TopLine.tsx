@@ -2,8 +2,9 @@
 import { Camera, CirclePause, CirclePlay, CircleStop, MicOff, MonitorUp, ShieldCheck, Users } from "lucide-preact";
 import { t } from "../../i18n";
 import { Button } from "../../ui/Button";
+import { Video } from "../../ui/Video";
 import { QualityMark } from "./Quality";
-import { isOn, isShown, togglePanel, useCall } from "./ui";
+import { isOn, screenOf, togglePanel, useCall } from "./ui";
 
 export function TopLine() {
   const ui = useCall();
@@ -12,7 +13,7 @@ export function TopLine() {
   const me = call.me.value;
   const first = others.find((person) => person.role === (ui.variant === "customer" ? "agent" : "customer")) ?? others[0];
   const mine = me ? call.quality.value.get(me.id) : undefined;
-  const presenting = others.filter((person) => isShown(person, "screen"));
+  const presenting = others.filter((person) => screenOf(ui, person) !== "none");
   const camera = isOn(call, "camera");
   const microphone = isOn(call, "microphone");
   const share = camera ? (microphone ? "both" : "camera") : microphone ? "microphone" : "nothing";
@@ -46,7 +47,7 @@ export function TopLine() {
       {presenting.map((person) => (
         <p key={person.id} class="top-screen seen">
           <MonitorUp size={20} strokeWidth={1.75} aria-hidden />
-          <span class="grow">{t("top.sees", { name: person.name })}</span>
+          <span class="grow">{t(screenOf(ui, person) === "paused" ? "top.sees.paused" : "top.sees", { name: person.name || t(`role.${person.role}`) })}</span>
         </p>
       ))}
     </header>
@@ -56,18 +57,28 @@ export function TopLine() {
 function ScreenLine() {
   const { call } = useCall();
   const paused = call.screen.value === "paused";
+  const preview = call.screenPreview.value;
   return (
     <div class="top-screen">
-      <MonitorUp size={20} strokeWidth={1.75} aria-hidden />
+      {preview ? (
+        <figure class={`screen-thumb${paused ? " paused" : ""}`}>
+          <Video stream={preview} fit="contain" label={t("screen.preview")} />
+          {paused && <CirclePause size={24} strokeWidth={1.75} aria-hidden />}
+        </figure>
+      ) : (
+        <MonitorUp size={20} strokeWidth={1.75} aria-hidden />
+      )}
       <span class="grow" role="status">
         {paused ? t("top.screen.paused") : t("top.screen.on")}
       </span>
-      <Button icon={paused ? CirclePlay : CirclePause} onClick={() => call.pauseScreen(!paused)}>
-        {t(paused ? "screen.resume" : "screen.pause")}
-      </Button>
-      <Button icon={CircleStop} look="danger" onClick={() => call.stopScreen()}>
-        {t("screen.stop")}
-      </Button>
+      <div class="row screen-tools">
+        <Button icon={paused ? CirclePlay : CirclePause} onClick={() => call.pauseScreen(!paused)}>
+          {t(paused ? "screen.resume" : "screen.pause")}
+        </Button>
+        <Button icon={CircleStop} look="danger" onClick={() => call.stopScreen()}>
+          {t("screen.stop")}
+        </Button>
+      </div>
     </div>
   );
 }

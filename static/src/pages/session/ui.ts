@@ -22,6 +22,8 @@ export interface CallUi {
   readonly open: Signal<Open>;
   readonly layout: Signal<Layout>;
   readonly mainVideo: { current: HTMLVideoElement | null };
+  /** Whose screen was shown and may still be. */
+  readonly screens: Set<ParticipantId>;
 }
 
 export const CallUiContext = createContext<CallUi | null>(null);
@@ -34,7 +36,7 @@ export function useCall(): CallUi {
 
 export function useCallUi(call: Call, variant: Role, panel: Panel, open: Open, layout: Layout): CallUi {
   return useMemo(
-    () => ({ call, variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null } }),
+    () => ({ call, variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Set<ParticipantId>() }),
     [call, variant],
   );
 }
@@ -55,6 +57,15 @@ export function trackOf(person: ParticipantView, source: Source): TrackView | un
 export function isShown(person: ParticipantView, source: Source): boolean {
   const track = trackOf(person, source);
   return track !== undefined && track.on && track.open;
+}
+
+/** Paused: it was shown, is still allowed, and nothing is sent. Stopping takes the consent back, so that is told apart. */
+export function screenOf(ui: CallUi, person: ParticipantView): "none" | "shown" | "paused" {
+  const track = trackOf(person, "screen");
+  if (!track?.open || person.state === "disconnected" || person.state === "left") ui.screens.delete(person.id);
+  else if (track.on) ui.screens.add(person.id);
+  if (!ui.screens.has(person.id)) return "none";
+  return track?.on ? "shown" : "paused";
 }
 
 export function streamOf(call: Call, participant: ParticipantId, source: Source): MediaStream | null {
