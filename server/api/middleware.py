@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
-from server.api import problems
+from server.api import pages, problems
 from server.context import CONTEXT
 from server.errors import DependencyError, TongpingError, http_status
 
@@ -65,7 +65,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"}
 
 @web.middleware
 async def explain(request: web.Request, handler: Next) -> web.StreamResponse:
-    """Every error becomes a problem; a bug says nothing but ``internal`` and is logged with its places."""
+    """Every error becomes a problem, or the arrival page for a person at a wrong address; a bug says nothing but ``internal`` and is logged with its places."""
     try:
         return await handler(request)
     except TongpingError as error:
@@ -77,6 +77,8 @@ async def explain(request: web.Request, handler: Next) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400:
             raise
+        if error.status == 404 and pages.astray(request):
+            return await pages.arrival_not_found(request)
         return problems.from_http(error)
     except TimeoutError:
         return problems.response(408, "timeout", "The request took too long.", headers={"Connection": "close"})

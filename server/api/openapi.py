@@ -48,7 +48,6 @@ def document(url: str) -> dict[str, Any]:
             "version": VERSION,
             "description": "Sessions between a bank's customers, agents and experts. Errors are problem details (RFC 9457). "
             "Signalling is a WebSocket at `/api/v1/signal`, described in `docs/protocol.md`.",
-            "license": {"name": "See LICENSE"},
         },
         "servers": [{"url": url}],
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],

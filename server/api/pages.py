@@ -17,18 +17,27 @@ from server.context import CONTEXT
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
-NOT_BUILT = "The pages are not built. Run: make build\n"
+NOT_BUILT = "The pages are not built. Run: make ready\n"
 NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,150}"
 
 
-def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _page(name: str, *, status: int = 200) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def page(request: web.Request) -> web.StreamResponse:
         path = request.app[CONTEXT].static_dir / name
         if not await asyncio.to_thread(path.is_file):
             return web.Response(status=503, text=NOT_BUILT)
-        return web.FileResponse(path, headers={"Cache-Control": ASK_AGAIN})
+        return web.FileResponse(path, status=status, headers={"Cache-Control": ASK_AGAIN})
 
     return page
+
+
+arrival_not_found = _page("index.html", status=404)
+
+
+def astray(request: web.Request) -> bool:
+    """Whether this is a person at an address that is none, such as a link copied with its full stop: see ``arrival_not_found``."""
+    to_a_page = not request.path.startswith(("/api/", "/assets/", "/dev/"))
+    return request.method == "GET" and to_a_page and "text/html" in request.headers.get("Accept", "")
 
 
 async def asset(request: web.Request) -> web.StreamResponse:
@@ -69,9 +78,14 @@ async def _file(path: Path, cache: str) -> web.StreamResponse:
 def add_routes(app: web.Application) -> None:
     customer, agent = _page("index.html"), _page("agent.html")
     app.router.add_get("/", customer)
-    app.router.add_get("/join", customer)
-    app.router.add_get(r"/j/{secret:[A-Za-z0-9_-]{1,100}}", customer)
-    app.router.add_get("/agent", agent)
+    for path, page in (
+        ("/join", customer),
+        ("/j", customer),
+        (r"/j/{secret:[A-Za-z0-9_-]{1,100}}", customer),
+        ("/agent", agent),
+    ):
+        app.router.add_get(path, page)
+        app.router.add_get(path + "/", page)
     app.router.add_get("/dev/stories", stories)
     app.router.add_get(BASE + "/openapi.json", openapi_document)
     app.router.add_get(BASE + "/docs", openapi_page)

@@ -400,6 +400,16 @@ async def test_headers_pages_and_health(tmp_path: Path) -> None:
             assert page.headers["Referrer-Policy"] == "no-referrer"
             assert "Server" not in page.headers
             assert (await here.get(path, headers={"If-None-Match": page.headers["ETag"]})).status == 304
+        person = {"Accept": "text/html,*/*;q=0.8"}
+        for path, content in (("//j/abcDEF_-1/", b"index"), ("//j/", b"index"), ("//join/", b"index"), ("//agent/", b"agent")):
+            page = await here.get(path)
+            assert (page.status, content in page.raw) == (200, True)
+        for path in ("//j/abcDEF_-1.", "//nothing", "//agent/nothing"):
+            page = await here.get(path, headers=person)
+            assert (page.status, page.raw) == (404, b"<!doctype html>index.html")
+            assert (await here.get(path)).json["code"] == "not_found"
+        for path in ("/nothing", "//assets/nothing.js", "//dev/stories"):
+            assert (await here.get(path, headers=person)).json["code"] == "not_found"
         asset = await here.get("//assets/index-abc123.js")
         assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         for path in ("//assets/%2e%2e/index.html", "//assets/nothing.js", "//dev/stories", "//secret.txt"):
