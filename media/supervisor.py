@@ -11,7 +11,7 @@ import logging
 import socket
 import sys
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -52,6 +52,15 @@ class SupervisorConfig:
             raise ValueError("the workers' ports go past 65535")
 
 
+class WorkerState(NamedTuple):
+    """One worker now. ``restarts``: how often it was started again. ``heartbeat``: its last word, None while it is not ready."""
+
+    worker: int
+    ready: bool
+    restarts: int
+    heartbeat: control.Heartbeat | None
+
+
 class WorkerEvents(Protocol):
     """Told from the supervisor's loop; ``worker`` is an index from 0. Must be quick and never raise."""
 
@@ -88,6 +97,7 @@ class Supervisor:
         self._events = events
         self._running: dict[int, _Running] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._restarts = [0] * config.workers
         self._changed = asyncio.Event()
         self._next_request = 0
         self._closing = False
@@ -123,9 +133,14 @@ class Supervisor:
         running = self._running.get(worker)
         return running.ready.addresses if running is not None and running.ready is not None else ()
 
-    def heartbeat(self, worker: int) -> control.Heartbeat | None:
-        running = self._running.get(worker)
-        return running.heartbeat if running is not None else None
+    def states(self) -> tuple[WorkerState, ...]:
+        """Every worker, those that are being started again included."""
+        states = []
+        for worker, restarts in enumerate(self._restarts):
+            running = self._running.get(worker)
+            ready = running is not None and running.ready is not None
+            states.append(WorkerState(worker, ready, restarts, running.heartbeat if running is not None else None))
+        return tuple(states)
 
     def pid(self, worker: int) -> int | None:
         running = self._running.get(worker)
@@ -215,6 +230,7 @@ class Supervisor:
                 pause = self._config.backoff_first_s
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._config.backoff_max_s)
+            self._restarts[worker] += 1
 
     async def _spawn(self) -> _Running:
         ours, theirs = socket.socketpair()

@@ -8,7 +8,7 @@ import errno
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from media import control
 from media import ports as media_ports
 from media.client import MediaClient
 from media.errors import MediaRefusedError, MediaUnavailableError
-from media.supervisor import SupervisorConfig
+from media.supervisor import SupervisorConfig, WorkerState
 from server import addresses, listener, tls
 from server.api import health, middleware, pages, router
 from server.api.handlers import HANDLERS
@@ -62,6 +62,7 @@ class MediaPlane(MediaPort, Protocol):
     """A media port with a life."""
 
     def ready(self) -> bool: ...
+    def workers(self) -> Sequence[WorkerState]: ...
     async def start(self) -> None: ...
     async def close(self) -> None: ...
 
@@ -104,6 +105,9 @@ class WorkerMedia:
 
     def ready(self) -> bool:
         return bool(self._client.supervisor.ready())
+
+    def workers(self) -> Sequence[WorkerState]:
+        return self._client.supervisor.states()
 
     async def start(self) -> None:
         """Raises MediaPlaneUnavailable when no worker is ready in time."""
@@ -303,6 +307,7 @@ def _compose(
         metrics.gauge(f"tongping_live_{name}", f"Live {name.replace('_', ' ')} now", partial(_live_number, live, name))
     metrics.gauge("tongping_connections", "Open signalling sockets", lambda: endpoint.sockets)
     metrics.gauge("tongping_media_ready", "Whether a media worker answers", lambda: float(media.ready()))
+    _measure_workers(metrics, media)
     context = Context(
         config=config,
         clock=clock,
@@ -324,6 +329,29 @@ def _compose(
         media_ready=media.ready,
     )
     return context, live, endpoint
+
+
+def _measure_workers(metrics: Metrics, media: MediaPlane) -> None:
+    """By worker; a room's own counters are in the interface, because labels must be few."""
+
+    def table(
+        name: str, about: str, read: Callable[[WorkerState], float], *, counts: bool = False, always: bool = False
+    ) -> None:
+        def rows() -> list[tuple[str, float]]:
+            return [(str(one.worker), read(one)) for one in media.workers() if always or one.heartbeat is not None]
+
+        metrics.table(f"tongping_media_worker_{name}", about, "worker", rows, counts=counts)
+
+    def said(name: str) -> Callable[[WorkerState], float]:
+        return lambda one: float(getattr(one.heartbeat, name))
+
+    table("ready", "Whether this media worker takes commands", lambda one: float(one.ready), always=True)
+    table("restarts", "How often this media worker was started again", lambda one: one.restarts, counts=True, always=True)
+    table("lag_seconds", "How late its timers fire", lambda one: said("lag_ms")(one) / 1000)
+    table("rooms", "Its rooms now", said("rooms"))
+    table("peers", "Its connections now", said("peers"))
+    table("forwards", "Packets it has forwarded since it started", said("forwards"), counts=True)
+    table("cpu_seconds", "Processor time of its process", said("cpu_s"), counts=True)
 
 
 def _live_number(live: LiveSessions, name: str) -> float:

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 FORBIDDEN_FIELDS = frozenset({"token", "sdp", "text", "password", "secret", "body", "customer_name", "username"})
 OUR_PACKAGES = frozenset({"server", "media", "verification"})
@@ -78,6 +80,24 @@ class _StaticFormatter(logging.Formatter):
         return str(structlog.processors.JSONRenderer()(None, "", _withhold(None, "", event)))
 
 
+class _Table(Collector):
+    def __init__(
+        self,
+        family: type[CounterMetricFamily | GaugeMetricFamily],
+        name: str,
+        about: str,
+        label: str,
+        read: Callable[[], Iterable[tuple[str, float]]],
+    ) -> None:
+        self._family, self._name, self._about, self._label, self._read = family, name, about, label, read
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family(self._name, self._about, labels=[self._label])
+        for value, number in self._read():
+            family.add_metric([value], number)
+        yield family
+
+
 class Metrics:
     """Prometheus metrics of one server in a registry of its own. Labels are bounded: routes, methods, statuses."""
 
@@ -103,6 +123,12 @@ class Metrics:
     def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
         """A value that is read when the metrics are."""
         Gauge(name, about, registry=self.registry).set_function(read)
+
+    def table(
+        self, name: str, about: str, label: str, read: Callable[[], Iterable[tuple[str, float]]], *, counts: bool
+    ) -> None:
+        """Values by one label that are read when the metrics are; ``counts``: they only grow, until what they count starts over."""
+        self.registry.register(_Table(CounterMetricFamily if counts else GaugeMetricFamily, name, about, label, read))
 
     def render(self) -> bytes:
         """The text exposition format."""

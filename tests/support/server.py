@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from media.supervisor import WorkerState
 from server.app import MediaPlane, Server, running
 from server.auth.passwords import Passwords
 from server.clock import Clock
@@ -26,6 +27,9 @@ class FakePlane(FakeMedia):
 
     def ready(self) -> bool:
         return not self.down
+
+    def workers(self) -> tuple[WorkerState, ...]:
+        return (WorkerState(0, self.ready(), 0, None),)
 
     async def start(self) -> None: ...
 
