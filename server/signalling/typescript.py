@@ -143,7 +143,7 @@ def render() -> str:
         f"export const RETRYABLE: readonly CloseCode[] = [{retryable}];",
     ]
     declarations = (writer.declarations[name] for name in sorted(writer.declarations))
-    return "\n".join([HEADER, *constants, "", "\n\n".join(declarations), ""])
+    return "\n".join([HEADER, *constants, "", "\n".join(declarations), ""])
 
 
 def main() -> None:

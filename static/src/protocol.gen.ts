@@ -11,21 +11,17 @@ export interface Ack {
   t: "ack";
   ack: number;
 }
-
 export type ApiKeyId = string;
-
 export interface Ask {
   type: "ask";
   participant: ParticipantId;
   source: Source;
 }
-
 export interface Asked {
   type: "asked";
   by: ParticipantId;
   source: Source;
 }
-
 export interface AuditEntryView {
   number: number;
   at: string;
@@ -36,18 +32,15 @@ export interface AuditEntryView {
   details: Record<string, string>;
   hash: string;
 }
-
 export interface AuditPage {
   entries: AuditEntryView[];
 }
-
 export interface Bye {
   t: "bye";
   code: CloseCode;
   detail: string;
   retry: boolean;
 }
-
 export interface ChatMessageView {
   id: MessageId;
   number: number;
@@ -59,54 +52,41 @@ export interface ChatMessageView {
   file: FileView | null;
   sent_at: string;
 }
-
 export interface ChatPosted {
   type: "chat.message";
   message: ChatMessageView;
 }
-
 export interface ChatRead {
   type: "chat.read";
   message: MessageId;
 }
-
 export interface ChatSeen {
   type: "chat.seen";
   participant: ParticipantId;
   number: number;
 }
-
 export interface ChatSend {
   type: "chat.send";
   client_id: string;
   text?: string;
   file?: FileId | null;
 }
-
 export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | EndSession | Leave | QualityReport | TakeWaiting;
-
 export type ClientFrame = Hello | ClientMessage | Ack | Ping;
-
 export interface ClientMessage {
   t: "msg";
   seq: number;
   ack: number;
   body: ClientBody;
 }
-
 export type CloseCode = "left" | "removed" | "session_ended" | "moved" | "unauthorised" | "token_expired" | "bad_message" | "too_large" | "too_many" | "too_slow" | "timeout" | "resume_unknown" | "going_away" | "internal";
-
 export type ConnectionId = string;
-
 export interface ConsentChanged {
   type: "consent.changed";
   consent: ConsentView;
 }
-
 export type ConsentDecision = "given" | "refused" | "withdrawn";
-
 export type ConsentScope = "microphone" | "camera" | "screen" | "recording" | "page_view" | "page_control" | "face";
-
 export interface ConsentSet {
   type: "consent.set";
   scope: ConsentScope;
@@ -114,18 +94,15 @@ export interface ConsentSet {
   wording: string;
   language: Language;
 }
-
 export interface ConsentView {
   participant: ParticipantId;
   scope: ConsentScope;
   decision: ConsentDecision;
   decided_at: string;
 }
-
 export interface Consents {
   consents: ConsentView[];
 }
-
 export interface CreateInvitation {
   role: Role;
   name?: string;
@@ -133,11 +110,9 @@ export interface CreateInvitation {
   expires_in_s?: number;
   with_code?: boolean;
 }
-
 export interface CreateKey {
   name: string;
 }
-
 export interface CreateSession {
   kind: SessionKind;
   language?: Language;
@@ -146,23 +121,19 @@ export interface CreateSession {
   reason?: string;
   context?: string;
 }
-
 export interface CreateStaff {
   username: string;
   name: string;
   role: Role;
   password: string;
 }
-
 export interface EndRequest {
   reason?: string;
 }
-
 export interface EndSession {
   type: "session.end";
   reason?: string;
 }
-
 export interface Entry {
   token: string;
   expires_at: string;
@@ -170,32 +141,25 @@ export interface Entry {
   role: Role;
   session: SessionView;
 }
-
 export type ErrorCode = "not_allowed" | "invalid" | "not_found" | "conflict" | "media_unavailable" | "sdp_refused" | "too_many" | "internal";
-
 export type FileId = string;
-
 export interface FileLimits {
   max_bytes: number;
   media_types: string[];
 }
-
 export interface FileView {
   id: FileId;
   name: string;
   media_type: string;
   size_bytes: number;
 }
-
 export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read";
-
 export interface Hello {
   t: "hello";
   version: number;
   token: string;
   resume?: Resume | null;
 }
-
 export interface InvitationCreated {
   id: InvitationId;
   role: Role;
@@ -205,9 +169,7 @@ export interface InvitationCreated {
   uses_allowed: number;
   expires_at: string;
 }
-
 export type InvitationId = string;
-
 export interface InvitationPreview {
   role: Role;
   name: string;
@@ -217,12 +179,10 @@ export interface InvitationPreview {
   context: string;
   expires_at: string;
 }
-
 export interface InvitationSecret {
   secret?: string;
   code?: string;
 }
-
 export interface InvitationView {
   id: InvitationId;
   role: Role;
@@ -232,62 +192,49 @@ export interface InvitationView {
   expires_at: string;
   revoked: boolean;
 }
-
 export interface Invitations {
   invitations: InvitationView[];
 }
-
 export interface JoinWaiting {
   name: string;
   reason: string;
   language: Language;
 }
-
 export interface KeyCreated {
   key: KeyView;
   secret: string;
 }
-
 export interface KeyView {
   id: ApiKeyId;
   name: string;
   created_at: string;
   revoked: boolean;
 }
-
 export interface Keys {
   keys: KeyView[];
 }
-
 export type Language = "zh" | "en";
-
 export interface Leave {
   type: "leave";
 }
-
 export type LeaveReason = "left" | "removed" | "lost" | "ended";
-
 export interface Login {
   token: string;
   expires_at: string;
   staff: StaffView;
   grants: string[];
 }
-
 export interface LoginRequest {
   username: string;
   password: string;
 }
-
 export interface MediaAnswer {
   type: "media.answer";
   sdp: string;
 }
-
 export interface MediaCounters {
   participants: MediaParticipant[];
 }
-
 export interface MediaLayer {
   rid: string;
   packets: number;
@@ -297,28 +244,23 @@ export interface MediaLayer {
   nacked: number;
   key_frames: number;
 }
-
 export interface MediaLimits {
   audio_slots: number;
   video_slots: number;
 }
-
 export interface MediaLost {
   type: "media.lost";
 }
-
 export interface MediaOffer {
   type: "media.offer";
   sdp: string;
 }
-
 export interface MediaParticipant {
   participant: ParticipantId;
   state: string;
   sources: MediaSource[];
   slots: MediaSlot[];
 }
-
 export interface MediaSlot {
   mid: string;
   packets: number;
@@ -328,7 +270,6 @@ export interface MediaSlot {
   loss_permille: number;
   rtt_ms: number | null;
 }
-
 export interface MediaSource {
   source: Source;
   open: boolean;
@@ -337,35 +278,27 @@ export interface MediaSource {
   plis: number;
   layers: MediaLayer[];
 }
-
 export interface MessageError {
   type: "error";
   re: number;
   code: ErrorCode;
   detail: string;
 }
-
 export type MessageId = string;
-
 export interface Messages {
   messages: ChatMessageView[];
 }
-
 export interface ParticipantChanged {
   type: "participant.changed";
   participant: ParticipantView;
 }
-
 export type ParticipantId = string;
-
 export interface ParticipantLeft {
   type: "participant.left";
   participant: ParticipantId;
   reason: LeaveReason;
 }
-
 export type ParticipantState = "joining" | "joined" | "active" | "disconnected" | "left";
-
 export interface ParticipantView {
   id: ParticipantId;
   role: Role;
@@ -373,21 +306,17 @@ export interface ParticipantView {
   state: ParticipantState;
   tracks: TrackView[];
 }
-
 export interface Participants {
   participants: ParticipantView[];
 }
-
 export interface Ping {
   t: "ping";
   n: number;
 }
-
 export interface Pong {
   t: "pong";
   n: number;
 }
-
 export interface Problem {
   type: string;
   title: string;
@@ -396,7 +325,6 @@ export interface Problem {
   detail: string;
   field: string;
 }
-
 export interface Quality {
   type: "quality";
   participant: ParticipantId;
@@ -404,9 +332,7 @@ export interface Quality {
   rtt_ms: number;
   loss_permille: number;
 }
-
 export type QualityLevel = "good" | "fair" | "poor";
-
 export interface QualityReport {
   type: "quality.report";
   level: QualityLevel;
@@ -415,64 +341,49 @@ export interface QualityReport {
   down_kbps: number;
   up_kbps: number;
 }
-
 export interface QueuePosition {
   type: "queue.position";
   position: number;
   estimated_wait_s: number | null;
 }
-
 export interface ReceiveSet {
   type: "receive.set";
   video: number;
 }
-
 export interface RedeemInvitation {
   secret?: string;
   code?: string;
   name?: string;
 }
-
 export interface Remove {
   type: "participant.remove";
   participant: ParticipantId;
   reason?: string;
 }
-
 export interface Resume {
   key: string;
   ack: number;
 }
-
 export type Role = "customer" | "agent" | "expert" | "supervisor" | "service";
-
 export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | SessionChanged | QueuePosition | TokenRenewed | WaitingList | WaitingTaken | MessageError;
-
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
-
 export interface ServerMessage {
   t: "msg";
   seq: number;
   ack: number;
   body: ServerBody;
 }
-
 export interface SessionChanged {
   type: "session.changed";
   session: SessionView;
 }
-
 export type SessionId = string;
-
 export type SessionKind = "video" | "cobrowse" | "same_screen" | "verification";
-
 export interface SessionPage {
   sessions: SessionView[];
   next: string | null;
 }
-
 export type SessionStatus = "waiting" | "open" | "ended";
-
 export interface SessionView {
   id: SessionId;
   kind: SessionKind;
@@ -487,7 +398,6 @@ export interface SessionView {
   ended_at: string | null;
   end_reason: string;
 }
-
 export interface Site {
   bank_name: Record<Language, string>;
   version: string;
@@ -495,18 +405,15 @@ export interface Site {
   max_file_bytes: number;
   development: boolean;
 }
-
 export interface SlotView {
   mid: string;
   participant: ParticipantId | null;
   source: Source | null;
 }
-
 export interface Slots {
   type: "slots";
   slots: SlotView[];
 }
-
 export interface Snapshot {
   session: SessionView;
   you: ParticipantView;
@@ -517,20 +424,15 @@ export interface Snapshot {
   media: MediaLimits;
   files: FileLimits;
 }
-
 export type Source = "microphone" | "camera" | "screen";
-
 export interface Speaking {
   type: "speaking";
   participants: ParticipantId[];
 }
-
 export type StaffId = string;
-
 export interface StaffList {
   staff: StaffView[];
 }
-
 export interface StaffView {
   id: StaffId;
   username: string;
@@ -538,40 +440,33 @@ export interface StaffView {
   role: Role;
   disabled: boolean;
 }
-
 export interface TakeWaiting {
   type: "waiting.take";
   session: SessionId;
 }
-
 export interface TokenRenewed {
   type: "token.renewed";
   token: string;
   expires_at: string;
 }
-
 export interface TrackState {
   type: "track.state";
   source: Source;
   on: boolean;
 }
-
 export interface TrackView {
   source: Source;
   on: boolean;
   open: boolean;
 }
-
 export interface UpdateSession {
   customer_reference?: string | null;
   reason?: string | null;
   context?: string | null;
 }
-
 export interface WaitingEntries {
   entries: WaitingEntry[];
 }
-
 export interface WaitingEntry {
   session: SessionId;
   customer_name: string;
@@ -580,18 +475,15 @@ export interface WaitingEntry {
   waiting_since: string;
   connected: boolean;
 }
-
 export interface WaitingList {
   type: "waiting.list";
   entries: WaitingEntry[];
 }
-
 export interface WaitingTaken {
   type: "waiting.taken";
   session: SessionView;
   token: string;
 }
-
 export interface Welcome {
   t: "welcome";
   version: number;
