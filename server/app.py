@@ -23,7 +23,7 @@ from media import ports as media_ports
 from media.client import MediaClient
 from media.errors import MediaRefusedError, MediaUnavailableError
 from media.supervisor import SupervisorConfig, WorkerState
-from server import addresses, listener, tls
+from server import addresses, data_lock, listener, tls
 from server.api import health, middleware, pages, router
 from server.api.handlers import HANDLERS
 from server.api.idempotency import Idempotency
@@ -189,6 +189,7 @@ async def running(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(make_folder, config.data_dir)
+        stack.enter_context(data_lock.held(config.data_dir))
         if config.secret:
             own = auth_keys.from_secret(config.secret)
         else:

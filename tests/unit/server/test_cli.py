@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from server.data_lock import held
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -55,6 +57,17 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         done = tongping(tmp_path, "serve", "--port", str(port))
     assert done.returncode == 2
     assert done.stderr == f"tongping: port {port} on 127.0.0.1 is in use: choose another with --port or PORT\n"
+
+
+def test_a_second_server_keeps_off_the_first_ones_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with held(tmp_path / "data"):
+        done = tongping(tmp_path, "serve", TONGPING_PORT="0")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"tongping: another server uses data_dir {tmp_path / 'data'}: ")
+    assert os.listdir(tmp_path / "data") == ["server.lock"]
+    with held(tmp_path / "data"):  # let go of
+        pass
 
 
 def test_an_unreadable_tls_key(tmp_path: Path) -> None:
