@@ -1,4 +1,4 @@
-"""DTLS by aiortc's transport behind an adapter of our own: bounded queue, deadline, few handshakes at once.
+"""DTLS by aiortc's transport behind an adapter of our own: bounded queue, deadline, one step of a handshake at a time.
 
 RFC 8827 section 6.5 (fingerprints), RFC 5764 (SRTP keys). aiortc verifies that every fingerprint of the offer with a known
 algorithm matches the peer's certificate and negotiates AEAD_AES_256_GCM, AEAD_AES_128_GCM or AES128_CM_SHA1_80; we are always
@@ -19,17 +19,19 @@ from media.srtp import Protector
 QUEUE_DATAGRAMS = 128
 """Datagrams waiting for DTLS; when full the newest is dropped (DTLS and SCTP repeat what is lost)."""
 HANDSHAKE_DEADLINE_S = 15.0
-HANDSHAKES_AT_ONCE = 8
-"""A handshake costs about 3 ms of this process; more at once would make everybody's media late."""
 MAX_DATAGRAM_BYTES = 2048
 
 
 class Identity:
-    """The process's certificate and the cap on handshakes; one per worker."""
+    """The process's certificate, and whose turn it is to go on with a handshake; one per worker.
+
+    A handshake costs about 3 ms of this process. One step of one of them is taken per turn of the event loop, so that media is
+    read in between; those that wait for their peer hold nobody up.
+    """
 
     def __init__(self) -> None:
         self.certificate: RTCCertificate = RTCCertificate.generateCertificate()
-        self.slots = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
+        self.turn = asyncio.Lock()
 
     @property
     def fingerprints(self) -> tuple[Fingerprint, ...]:
@@ -59,6 +61,9 @@ class DtlsEndpoint:
 
     async def _recv(self) -> bytes:
         data = await self._queue.get()
+        if not self.connected:
+            async with self._identity.turn:
+                await asyncio.sleep(0)
         if data is None or self._closed:
             raise ConnectionError("closed")
         return data
@@ -85,7 +90,7 @@ class DtlsEndpoint:
         if not wanted.fingerprints:
             raise HandshakeError("no_fingerprint")
         try:
-            async with asyncio.timeout(HANDSHAKE_DEADLINE_S), self._identity.slots:
+            async with asyncio.timeout(HANDSHAKE_DEADLINE_S):
                 await self.transport.start(wanted)
         except TimeoutError:
             raise HandshakeError("handshake_timeout") from None

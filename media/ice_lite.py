@@ -27,6 +27,8 @@ CONSENT_S = 30.0
 """RFC 7675 section 5.1: without a check for this long nothing more may be sent."""
 MAX_ADDRESSES = 8
 MAX_STUN_BYTES = 1280
+UNKNOWN_PER_SESSION_PER_S = 20.0
+"""The same for one session's ufrag, bursts of three times as many: a flood with one's own name keeps nobody else out."""
 UNKNOWN_PER_S = 500.0
 """Requests from unproven addresses whose integrity is looked at, per second; bursts of twice as many. More are dropped."""
 
@@ -67,7 +69,9 @@ class Outcome(NamedTuple):
 class IceSession:
     """One peer's credentials, proven addresses and selected address. Times are in seconds of the caller's clock."""
 
-    __slots__ = ("addresses", "created", "last_check", "last_media", "owner", "pwd", "restarting", "selected", "ufrag")
+    __slots__ = (
+        "addresses", "created", "last_check", "last_media", "owner", "pwd", "restarting", "selected", "tokens", "tokens_at", "ufrag",
+    )  # fmt: skip
 
     def __init__(self, ufrag: str, pwd: str, owner: object, now: float) -> None:
         self.ufrag = ufrag
@@ -79,6 +83,8 @@ class IceSession:
         self.last_check = now
         self.last_media = 0.0
         self.restarting = False
+        self.tokens = 3 * UNKNOWN_PER_SESSION_PER_S
+        self.tokens_at = now
 
     def alive(self, now: float) -> bool:
         """Checked within ``DISCONNECT_S``; media within 3 s also counts, up to ``CONSENT_S``."""
@@ -142,7 +148,7 @@ class IceLite:
         session = self.by_ufrag.get(ufrag)
         if session is None:
             return Outcome(Verdict.UNKNOWN_USER)
-        if address not in session.addresses and not self._take_token(now):
+        if address not in session.addresses and not self._take_token(session, now):
             return Outcome(Verdict.THROTTLED)
         message = _parse(data)
         if message is None:
@@ -187,7 +193,13 @@ class IceLite:
             return True
         return False
 
-    def _take_token(self, now: float) -> bool:
+    def _take_token(self, session: IceSession, now: float) -> bool:
+        elapsed = max(0.0, now - session.tokens_at)
+        session.tokens_at = now
+        session.tokens = min(3 * UNKNOWN_PER_SESSION_PER_S, session.tokens + elapsed * UNKNOWN_PER_SESSION_PER_S)
+        if session.tokens < 1:
+            return False
+        session.tokens -= 1
         elapsed = max(0.0, now - self._tokens_at)
         self._tokens_at = now
         self._tokens = min(2 * UNKNOWN_PER_S, self._tokens + elapsed * UNKNOWN_PER_S)

@@ -34,6 +34,8 @@ MAX_SSRCS = 24
 """Media and RTX SSRCs of one peer; ignored beyond."""
 MAX_STRANGE_SSRCS = 64
 """SSRCs that belong to nothing: beyond this the peer is closed, because SRTP keeps state for each."""
+MAX_SSRCS_EVER = 128
+"""SSRCs that ever belonged to something, for the same reason."""
 TWCC_INTERVAL_S = 0.05
 REPORT_INTERVAL_S = 1.0
 MAX_NACKED_AT_ONCE = 128
@@ -115,6 +117,7 @@ class Peer:
         self._twcc_at = self._report_at = now
         self._clock_map = PublisherClock()
         self._strange: set[int] = set()
+        self._ever: set[int] = set()
         self.routes: dict[int, Route] = {}
         self.publications: dict[str, Publication] = {}
         self.payload_types: dict[str, int] = {}
@@ -292,6 +295,11 @@ class Peer:
                 route = self._learn_media(reader, now)
         if route is not None:
             self.routes[ssrc] = route
+            self._ever.add(ssrc)
+            if len(self._ever) > MAX_SSRCS_EVER:
+                self.failure = "too_many_ssrcs"
+                self._set_state("failed")
+                return None
             return route
         self.counts["ssrc_unknown"] += 1
         self._strange.add(ssrc)
