@@ -51,6 +51,8 @@ def _store_one(session: "LiveSession", member: Member) -> None:
 
 
 async def _offer(session: "LiveSession", member: Member, seq: int, body: MediaOffer) -> None:
+    if not member.offers.take(session.needs.clock.monotonic()):
+        raise TooMany("Too many offers in a short time. Please wait a moment.")
     connection = member.connection
     if connection is not None:
         session.room.offer(member, connection, seq, body.sdp)

@@ -32,6 +32,7 @@ class Member:
     participant: Participant
     gate: ConsentGate
     quality: TokenBucket
+    offers: TokenBucket
     stored: TokenBucket  # what this person says that is written down
     connection: Connection | None = None
     away_since: float | None = None

@@ -191,6 +191,7 @@ class LiveSession:
             participant,
             gate,
             TokenBucket(settings.quality_per_s, settings.quality_burst, now),
+            TokenBucket(settings.offers_per_s, settings.offers_burst, now),
             TokenBucket(settings.stored_per_s, settings.stored_burst, now),
         )
         self.members[participant.id] = member

@@ -29,6 +29,8 @@ class LiveSettings:
     history_chars: int = 100_000  # of text in a snapshot: a slow line must take it within the write deadline
     quality_per_s: float = 1.0
     quality_burst: float = 3.0
+    offers_per_s: float = 0.5  # each may be a new connection at the relay; more: too_many
+    offers_burst: float = 15.0
     stored_per_s: float = 5.0  # chat messages and decisions of one person; more: too_many, and nothing is stored
     stored_burst: float = 60.0
     hello_per_s: float = 0.5  # connections of one place, new or resumed; more: too_many

@@ -28,6 +28,15 @@ async def test_a_chat_flood_is_refused_and_the_connection_goes_on(page: Page) ->
     assert await page.error("chat.send", client_id="later", text="x") is None
 
 
+async def test_a_flood_of_offers_does_not_reach_the_relay(page: Page) -> None:
+    codes = [await page.error("media.offer", sdp="v=0") for _ in range(30)]
+    allowed = int(LiveSettings().offers_burst)
+    assert "too_many" not in codes[:allowed]
+    assert codes[allowed:] == ["too_many"] * (30 - allowed)
+    page.house.clock.seconds += 2
+    assert await page.error("media.offer", sdp="v=0") != "too_many"
+
+
 async def test_consent_is_taken_back_in_a_flood_and_a_yes_is_not_stored(page: Page) -> None:
     assert await page.error("consent.set", **decision("camera", "given")) is None
     while await page.error("consent.set", **decision("microphone", "given")) is None:
