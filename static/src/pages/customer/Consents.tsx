@@ -1,5 +1,6 @@
 /** One card after the other: microphone, then camera. Refusing goes on all the same. */
 import { useSignal } from "@preact/signals";
+import { useState } from "preact/hooks";
 import type { Call } from "../../core/model";
 import { t } from "../../i18n";
 import type { Site } from "../../protocol.gen";
@@ -13,11 +14,13 @@ export function Consents(props: { site: Site | null; call: Call; onDone: () => v
   const { call } = props;
   const index = useSignal(props.first ?? 0);
   const scope = ASKED[index.value] ?? "camera";
+  // Devices are known once they were tried. Who skipped the check has not switched the camera off there.
+  const [checked] = useState(() => call.devices.cameras.peek().length + call.devices.microphones.peek().length > 0);
   const answer = (given: boolean) => {
     const { devices } = call;
     call.decide(scope, given ? "given" : "refused", WORDING[scope]);
     if (scope === "microphone") void call.setMicrophone(given && devices.microphoneProblem.value === null);
-    else void call.setCamera(given && devices.cameraOn.value);
+    else void call.setCamera(given && (checked ? devices.cameraOn.value : devices.cameraProblem.value === null));
     if (index.value + 1 < ASKED.length) index.value += 1;
     else props.onDone();
   };
