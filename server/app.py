@@ -224,7 +224,7 @@ async def running(
             asyncio.create_task(_keep_house(context), name="housekeeping"),
         ]
         stack.push_async_callback(_stop, tasks)
-        accepting = await listener.serve(runner, sock, ssl_context, _bounds(config), BACKLOG)
+        accepting = await listener.serve(runner, sock, ssl_context, listener.fitting(_bounds(config)), BACKLOG)
         stack.callback(accepting.close)
         log.info("serving", port=port, tls=ssl_context is not None)
         yield Server(public_url, port, context, live, first_passwords)

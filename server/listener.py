@@ -5,6 +5,7 @@ address may have open. Both are bounded here: ``headers_s`` is also how long an 
 """
 
 import asyncio
+import resource
 import ssl
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from server.auth.throttle import address_key
 
 HEADERS_S = 15.0
 TLS_HANDSHAKE_S = 10.0
+OTHER_DESCRIPTORS = 256  # database, files, pipes to the workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,16 @@ class Bounds:
 
     connections: int
     per_address: int
+
+
+def fitting(bounds: Bounds) -> Bounds:
+    """Bounds that this process has descriptors for: its limit is raised as far as it may be, and some are kept for files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = bounds.connections + OTHER_DESCRIPTORS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return Bounds(max(1, min(bounds.connections, soft - OTHER_DESCRIPTORS)), bounds.per_address)
 
 
 class _Connection(asyncio.Protocol):

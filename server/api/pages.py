@@ -5,6 +5,7 @@ files beside an asset are served to those who accept them.
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -55,14 +56,27 @@ async def stories(request: web.Request) -> web.StreamResponse:
     return await _file(request.app[CONTEXT].static_dir / "stories.html", ASK_AGAIN)
 
 
+@functools.lru_cache(maxsize=4)
+def _document(public_url: str) -> bytes:
+    """Made once: it takes longer than most requests, and anybody may ask."""
+    return msgspec.json.encode(openapi.document(public_url))
+
+
+@functools.lru_cache(maxsize=4)
+def _readable(public_url: str) -> str:
+    return docs.page(openapi.document(public_url))
+
+
 async def openapi_document(request: web.Request) -> web.Response:
-    body = msgspec.json.encode(openapi.document(request.app[CONTEXT].public_url))
-    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": ASK_AGAIN})
+    return web.Response(
+        body=_document(request.app[CONTEXT].public_url), content_type="application/json", headers={"Cache-Control": ASK_AGAIN}
+    )
 
 
 async def openapi_page(request: web.Request) -> web.Response:
-    text = docs.page(openapi.document(request.app[CONTEXT].public_url))
-    return web.Response(text=text, content_type="text/html", headers={"Cache-Control": ASK_AGAIN})
+    return web.Response(
+        text=_readable(request.app[CONTEXT].public_url), content_type="text/html", headers={"Cache-Control": ASK_AGAIN}
+    )
 
 
 async def openapi_style(_: web.Request) -> web.Response:

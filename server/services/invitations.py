@@ -12,7 +12,7 @@ from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain import ids
 from server.domain.ids import InvitationId, ParticipantId, SessionId, StaffId
-from server.domain.model import Invitation, Role, Session, SessionStatus
+from server.domain.model import Invitation, Role, Session, SessionStatus, staff_of
 from server.errors import DependencyError, Gone, Invalid, NotFound
 from server.services.ports import MakeId
 from server.services.principal import Principal, PrincipalKind
@@ -34,6 +34,7 @@ class Refusal(msgspec.Struct, frozen=True):
     invitation: str = ""
 
 
+MAX_INVITED_BY_INVITED = 16
 CODE_MAX_S = 86_400  # six digits can be guessed in time, however slowly guesses are let through
 
 
@@ -152,6 +153,8 @@ class Invitations:
         session = await existing(tx, invitation.session_id)
         if why is None and session.status is SessionStatus.ENDED:
             why = "session_ended"
+        if why is None and invitation.role is not Role.CUSTOMER and await self._inviter_disabled(tx, invitation):
+            why = "revoked"  # else a back door could be made beforehand
         if why is not None:
             return Refusal(why, Gone(REFUSED[why]), session.id, invitation.id)
         return invitation, session
@@ -177,6 +180,20 @@ class Invitations:
             if not await tx.live_invitations_by_code(self.code_hash(code), now):
                 return code
         raise DependencyError("Too many codes are in use. Make the invitation without a code.")
+
+    async def _inviter_disabled(self, tx: Transaction, invitation: Invitation) -> bool:
+        """Whether it goes back to an account that was disabled, also over people who were invited and invited others."""
+        who = invitation.created_by
+        for _ in range(MAX_INVITED_BY_INVITED):
+            if ids.is_id(who, ids.STAFF):
+                staff = await tx.get_staff(StaffId(who))
+                return staff is None or staff.disabled_at is not None
+            participant = await tx.get_participant(ParticipantId(who)) if ids.is_id(who, ids.PARTICIPANT) else None
+            if participant is None:
+                return False
+            earlier = await tx.get_invitation(InvitationId(participant.identity.removeprefix("invitation:").partition("#")[0]))
+            who = staff_of(participant) or (earlier.created_by if earlier is not None else "")
+        return True
 
     async def _inviter(self, tx: Transaction, invitation: Invitation) -> str:
         """The name of whoever invited, where it is a person; "" for one of the bank's systems."""

@@ -64,6 +64,35 @@ async def test_disabling_an_account_ends_everything_it_has_open(tmp_path: Path) 
         assert (await here.delete(f"/staff/{id}", token=here.supervisor)).status == 204  # again changes nothing
 
 
+async def test_a_back_door_made_beforehand_is_shut(tmp_path: Path) -> None:
+    """Links for colleagues end with the account, however many hands they went through; customers' stay good."""
+    async with app(tmp_path) as here:
+        id, desk = await insider(here)
+        session = (await here.post("/sessions", {"kind": "video"}, token=desk)).json["id"]
+
+        async def invite(role: str, token: str) -> str:
+            made = await here.post(f"/sessions/{session}/invitations", {"role": role, "uses_allowed": 9}, token=token)
+            return str(made.json["link"]).rpartition("/")[2]
+
+        async def redeem(secret: str) -> Any:
+            return await here.post("/invitations/redeem", {"secret": secret, "name": "x"})
+
+        own_place = (await here.post(f"/sessions/{session}/enter", token=desk)).json["token"]
+        first = await invite("agent", desk)
+        guest = (await redeem(first)).json["token"]
+        second = await invite("agent", own_place)
+        third = await invite("agent", guest)
+        last = await invite("expert", (await redeem(third)).json["token"])
+        customer = await invite("customer", desk)
+        for secret in (first, second, third, last, customer):
+            assert (await redeem(secret)).status == 200
+        await here.delete(f"/staff/{id}", token=here.supervisor)
+        for secret in (first, second, third, last):
+            assert (await redeem(secret)).status == 410
+            assert (await here.post("/invitations/inspect", {"secret": secret})).status == 410
+        assert (await redeem(customer)).status == 200
+
+
 async def test_a_place_token_kept_for_later_is_dead_with_the_account(tmp_path: Path) -> None:
     """Never connected: there is nothing to disconnect, and the token opens nothing all the same."""
     async with app(tmp_path) as here:

@@ -87,3 +87,14 @@ async def test_one_connection_too_many_is_dropped_and_room_comes_back(tmp_path: 
                     continue
                 assert answer.status == 200
                 break
+
+
+def test_bounds_fit_what_the_process_may_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    limits = (1024, 4096)
+    monkeypatch.setattr("resource.getrlimit", lambda what: limits)
+    monkeypatch.setattr("resource.setrlimit", lambda what, pair: asked.append(pair))
+    assert listener.fitting(listener.Bounds(500, 5)) == listener.Bounds(500, 5)
+    assert listener.fitting(listener.Bounds(2000, 5)) == listener.Bounds(2000, 5)
+    assert listener.fitting(listener.Bounds(9000, 5)) == listener.Bounds(4096 - listener.OTHER_DESCRIPTORS, 5)
+    assert asked == [(2000 + listener.OTHER_DESCRIPTORS, 4096), (4096, 4096)]
