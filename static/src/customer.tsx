@@ -3,7 +3,9 @@ import { render } from "preact";
 import { api } from "./core";
 import { CustomerApp, secretFrom } from "./pages/customer/App";
 import { startPrefs } from "./ui/prefs";
+import { startViewport } from "./ui/viewport";
 
 startPrefs();
+startViewport();
 const root = document.getElementById("app");
 if (root) render(<CustomerApp api={api} secret={secretFrom(location)} />, root);

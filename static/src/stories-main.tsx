@@ -9,6 +9,7 @@ import { language } from "./i18n";
 import { stories } from "./stories/list";
 import { Announcer } from "./ui/announce";
 import { largeText, startPrefs, theme } from "./ui/prefs";
+import { startViewport } from "./ui/viewport";
 
 const shown = signal<{ story: string; turn: number }>({ story: "", turn: 0 });
 
@@ -17,6 +18,7 @@ function read(): void {
   language.value = wish.get("lang") === "en" ? "en" : "zh";
   theme.value = wish.get("theme") === "dark" ? "dark" : "light";
   largeText.value = wish.get("size") === "large";
+  document.documentElement.dir = wish.get("dir") === "rtl" ? "rtl" : "ltr";
   const story = wish.get("story") ?? "";
   shown.value = { story, turn: shown.value.turn + 1 };
 }
@@ -60,6 +62,7 @@ function Stories() {
 }
 
 startPrefs();
+startViewport();
 read();
 addEventListener("hashchange", read);
 Object.assign(window, { storyNames: stories.map((item) => item.name) });

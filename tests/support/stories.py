@@ -9,7 +9,8 @@ from playwright.async_api import Browser, Page
 
 from tests.support.static_site import DIST, serve
 
-HEIGHTS = {390: 844, 768: 1024, 1280: 800}
+#: Heights of the widths: telephones upright (360, 390, 430) and on their side (844), a page of 1280 enlarged twice (640).
+HEIGHTS = {360: 740, 390: 844, 430: 932, 640: 400, 768: 1024, 844: 390, 1024: 768, 1280: 800}
 
 
 @dataclass
@@ -22,7 +23,9 @@ class Stories:
     problems: list[str] = field(default_factory=list)
     turns: "count[int]" = field(default_factory=count)
 
-    async def show(self, name: str, *, lang: str = "zh", theme: str = "light", size: str = "normal") -> None:
+    async def show(
+        self, name: str, *, lang: str = "zh", theme: str = "light", size: str = "normal", direction: str = "ltr"
+    ) -> None:
         """Shows one story and returns when it is drawn."""
         self.problems.clear()
         await self.page.evaluate(
@@ -32,7 +35,7 @@ class Stories:
                 await shown;
                 await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
             }""",
-            f"story={name}&lang={lang}&theme={theme}&size={size}&turn={next(self.turns)}",
+            f"story={name}&lang={lang}&theme={theme}&size={size}&dir={direction}&turn={next(self.turns)}",
         )
 
 

@@ -1,5 +1,6 @@
 /** Every page and state, by name. The tests open all of them; `docs` says which are photographed. */
 import type { JSX } from "preact";
+import { AgentApp } from "../pages/agent/App";
 import { Arrive, ArriveError, ArriveLoading, Invited, WalkIn } from "../pages/customer/Arrive";
 import { CustomerApp } from "../pages/customer/App";
 import { Check } from "../pages/customer/Check";
@@ -27,6 +28,7 @@ const checking = (change: Parameters<typeof fakeDevices>[0] = {}, setting: Param
 
 const customer: Story[] = [
   { name: "customer-flow", make: () => <CustomerApp api={fakeApi()} secret={null} /> },
+  { name: "agent-flow", make: () => <AgentApp api={fakeApi()} /> },
   { name: "arrive", make: () => <Arrive site={site()} {...idle} onCode={nothing} onWalkIn={nothing} /> },
   { name: "arrive-loading", make: () => <ArriveLoading /> },
   { name: "arrive-wrong-code", make: () => <Arrive site={site()} busy={false} error={codeText("not_found")} onCode={nothing} onWalkIn={nothing} /> },
