@@ -23,7 +23,7 @@ from media import ports as media_ports
 from media.client import MediaClient
 from media.errors import MediaRefusedError, MediaUnavailableError
 from media.supervisor import SupervisorConfig, WorkerState
-from server import addresses, data_lock, listener, tls
+from server import addresses, data_lock, demo, listener, tls
 from server.api import health, middleware, pages, router
 from server.api.handlers import HANDLERS
 from server.api.idempotency import Idempotency
@@ -209,7 +209,7 @@ async def running(
         await asyncio.to_thread(context.files.prepare)
         await media.start()
         stack.push_async_callback(media.close)
-        first_passwords = await context.staff.create_first()
+        first_passwords = await context.staff.create_first(agent_name=demo.AGENT_NAME if config.demo else "Agent")
         await live.recover()
         app = _application(context, endpoint)
         runner = web.AppRunner(

@@ -14,6 +14,7 @@ from server.services.principal import Principal, PrincipalKind
 
 PASSWORDS = "demo-passwords.json"
 REFERENCE = "DEMO"
+AGENT_NAME = "李明"  # customers read "… invites you to talk"
 USES = 20
 LIFETIME_S = 24 * 3600
 CONTEXT_ZH = "演示会话：客户咨询银行卡挂失与补卡。"

@@ -126,7 +126,7 @@ class StaffAccounts:
             await tx.save_staff(msgspec.structs.replace(staff, disabled_at=now))
             await tx.append_audit(AuditEvent(action=AuditAction.STAFF_DISABLED, at=now, actor=actor, subject=id))
 
-    async def create_first(self) -> dict[str, str]:
+    async def create_first(self, *, agent_name: str = "Agent") -> dict[str, str]:
         """On a store without staff: ``agent`` and ``supervisor``. Answers user name → password, {} when there is staff.
 
         Generated passwords; whoever calls shows them or keeps them, this service does not.
@@ -134,7 +134,7 @@ class StaffAccounts:
         if await self.all():
             return {}
         made: dict[str, str] = {}
-        for username, name, role in (("agent", "Agent", Role.AGENT), ("supervisor", "Supervisor", Role.SUPERVISOR)):
+        for username, name, role in (("agent", agent_name, Role.AGENT), ("supervisor", "Supervisor", Role.SUPERVISOR)):
             password = secrets.token_urlsafe(12)
             await self.create(CreateStaff(username=username, name=name, role=role, password=password), actor="")
             made[username] = password

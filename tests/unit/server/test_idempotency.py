@@ -1,0 +1,72 @@
+"""An Idempotency-Key does a thing once, also when the same request comes again before the first is answered."""
+
+import asyncio
+
+import pytest
+
+from server.api.idempotency import Idempotency, StoredReply
+from server.errors import Conflict
+from server.store.memory import MemoryStore
+from tests.support.signalling import ManualClock
+
+REPLY = StoredReply(body=b"{}", location="/api/v1/sessions/SE_1")
+
+
+class Work:
+    """Something that is done when ``go`` is set, and counts how often."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.go = asyncio.Event()
+        self.times = 0
+        self.fails = False
+
+    async def __call__(self) -> StoredReply:
+        self.times += 1
+        self.started.set()
+        await self.go.wait()
+        if self.fails:
+            raise Conflict("not now")
+        return REPLY
+
+
+def made() -> Idempotency:
+    return Idempotency(MemoryStore(), ManualClock(), secret=b"s" * 32, keep_s=60)
+
+
+async def overtaken(keys: Idempotency, work: Work) -> list[StoredReply | BaseException]:
+    """The answers of two requests, the second of which came while the first was at work."""
+    first = asyncio.create_task(keys.run("POST /sessions", "k", b"hash", 201, work))
+    await work.started.wait()
+    second = asyncio.create_task(keys.run("POST /sessions", "k", b"hash", 201, work))
+    for _ in range(20):  # as far as it gets
+        await asyncio.sleep(0)
+    assert work.times == 1
+    work.go.set()
+    return await asyncio.gather(first, second, return_exceptions=True)
+
+
+async def test_the_second_waits_for_the_first_and_gets_its_answer() -> None:
+    work = Work()
+    assert await overtaken(made(), work) == [REPLY, REPLY]
+    assert work.times == 1
+
+
+async def test_a_failure_is_not_remembered() -> None:
+    keys, work = made(), Work()
+    work.fails = True
+    answers = await overtaken(keys, work)
+    assert [type(answer) for answer in answers] == [Conflict, Conflict]
+    assert work.times == 2
+    work.fails = False
+    assert await keys.run("POST /sessions", "k", b"hash", 201, work) == REPLY
+
+
+async def test_another_request_under_the_same_key() -> None:
+    keys, work = made(), Work()
+    work.go.set()
+    await keys.run("POST /sessions", "k", b"hash", 201, work)
+    with pytest.raises(Conflict):
+        await keys.run("POST /sessions", "k", b"other", 201, work)
+    assert await keys.run("POST /waiting", "k", b"other", 201, work) == REPLY
+    assert work.times == 2
