@@ -13,7 +13,7 @@ from media.errors import MediaRefusedError, MediaUnavailableError
 from media.ports import MediaEvents, SlotAssignment
 from media.supervisor import Supervisor, SupervisorConfig
 
-BUSY_CODES = frozenset({"worker_full", "draining"})
+BUSY_CODES = frozenset({"worker_full"})
 """Refusals that are not the peer's fault."""
 
 
@@ -147,7 +147,7 @@ class MediaClient:
         elif isinstance(event, control.Speaking):
             self._events.on_speaking(event.room, event.participants)
         elif isinstance(event, control.PeerState):
-            if event.state == "closed":
+            if event.state in ("closed", "failed"):
                 held.participants.discard(event.participant)
             self._events.on_peer(event.room, event.participant, event.state)
         else:

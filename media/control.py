@@ -114,13 +114,7 @@ class Stats(Message, frozen=True):
     room: str | None = None
 
 
-class Drain(Message, frozen=True):
-    """Take no new rooms; exit when the last one is closed: ``Done`` at once."""
-
-    request: int
-
-
-Command = Configure | Connect | SetGates | SetReceive | Disconnect | CloseRoom | Stats | Drain
+Command = Configure | Connect | SetGates | SetReceive | Disconnect | CloseRoom | Stats
 
 # ---- from the worker: replies
 

@@ -24,6 +24,9 @@ BURST = 120.0
 MAX_BUFFERED_BYTES = 65536
 START_DEADLINE_S = 15.0
 MAX_CHANNELS = 4
+MAX_STREAMS = 64
+MAX_HELD_CHUNKS = 512
+"""Pieces of messages that are not whole, and numbers after a gap. aiortc bounds neither, and looks through all for each piece."""
 
 Relay = Callable[[str], None]
 
@@ -47,7 +50,10 @@ class TokenBucket:
 
 
 class _Guard:
-    """Stands between DTLS and SCTP: what SCTP raises on a peer's bytes is counted and does not end the connection."""
+    """Stands between DTLS and SCTP: what SCTP raises on a peer's bytes is counted and does not end the connection.
+
+    A peer that makes SCTP hold more than pointers ever need loses its whole connection: it costs everybody's worker.
+    """
 
     def __init__(self, inner: Any, counts: Counter[str]) -> None:
         self._inner = inner
@@ -60,6 +66,17 @@ class _Guard:
             raise
         except Exception:
             self._counts["sctp_error"] += 1
+        if self._too_much():
+            self._counts["sctp_held"] += 1
+            raise ConnectionError("the association holds too much")
+
+    def _too_much(self) -> bool:
+        streams = self._inner._inbound_streams
+        return (
+            len(streams) > MAX_STREAMS
+            or len(self._inner._sack_misordered) > MAX_HELD_CHUNKS
+            or sum(len(stream.reassembly) for stream in streams.values()) > MAX_HELD_CHUNKS
+        )
 
 
 class PointerChannel:
@@ -82,6 +99,7 @@ class PointerChannel:
         self._dtls.transport._data_receiver = _Guard(self._sctp, self._counts)
 
     def _on_channel(self, channel: Any) -> None:
+        self._channels = [known for known in self._channels if known.readyState != "closed"]
         if channel.label != LABEL or len(self._channels) >= MAX_CHANNELS:
             self._counts["channel_refused"] += 1
             channel.close()

@@ -36,10 +36,13 @@ class SlotCodec(NamedTuple):
 class Epoch:
     """The differences out − in since a switch to ``uplink``; ``first_out`` is the first number sent under them."""
 
-    __slots__ = ("first_in", "first_out", "pid_off", "seq_off", "tl0_off", "ts_off", "uplink")
+    __slots__ = ("codec", "first_in", "first_out", "pid_off", "seq_off", "tl0_off", "ts_off", "uplink")
 
-    def __init__(self, uplink: Uplink, first_in: int, first_out: int, ts_off: int, pid_off: int, tl0_off: int) -> None:
+    def __init__(
+        self, uplink: Uplink, codec: SlotCodec, first_in: int, first_out: int, ts_off: int, pid_off: int, tl0_off: int
+    ) -> None:
         self.uplink = uplink
+        self.codec = codec
         self.first_in = first_in
         self.first_out = first_out
         self.seq_off = (first_out - first_in) & 0xFFFF
@@ -97,9 +100,9 @@ class Downlink:
     """
 
     __slots__ = (
-        "_resent", "batch", "codecs", "destination", "epochs", "head", "kind", "last_at", "loss", "mid", "nacked", "octets",
+        "_clock", "_resent", "batch", "codecs", "destination", "epochs", "head", "kind", "last_at", "loss", "mid", "nacked", "octets",
         "out_pid", "out_seq", "out_tl0", "out_ts", "packets", "payload_type", "peer", "pending", "pid_off", "rate", "refused",
-        "resent", "rtt_s", "rtx_head", "rtx_seq", "rtx_type", "seq_off", "ssrc", "tl0_off", "ts_off", "tx", "uplink",
+        "resent", "rtt_s", "rtx_head", "rtx_seq", "seq_off", "ssrc", "tl0_off", "ts_off", "tx", "uplink",
     )  # fmt: skip
 
     def __init__(
@@ -126,9 +129,9 @@ class Downlink:
         self.out_ts = first_ts
         self.out_pid = self.out_tl0 = -1
         self.last_at = -1.0
+        self._clock: tuple[float, int] | None = None
         self.rtx_seq = rtx_seq
         self.payload_type = 0
-        self.rtx_type: int | None = None
         self.seq_off = self.ts_off = self.pid_off = self.tl0_off = 0
         self.uplink: Uplink | None = None
         self.pending: Uplink | None = None
@@ -157,9 +160,6 @@ class Downlink:
             self.pending = None
         return True
 
-    def codec_of(self, codec_key: str) -> SlotCodec | None:
-        return self.codecs.get(codec_key)
-
     def detach(self, now: float) -> None:
         """Show nothing from the next packet on; what was sent cannot be sent again."""
         self._settle(now)
@@ -171,6 +171,7 @@ class Downlink:
         source = self.uplink
         if source is None or not self.epochs:
             return
+        self._clock = now, (source.rtp_at(now) + self.ts_off) & 0xFFFFFFFF
         self._write((source.max_seq, source.last_ts, source.last_pid, source.last_tl0, source.last_at))
 
     def _write(self, newest: tuple[int, int, int, int, float]) -> None:
@@ -186,31 +187,40 @@ class Downlink:
     def switch(self, uplink: Uplink, codec: SlotCodec, seq: int, ts: int, vp8: tuple[Any, ...] | None, now: float) -> None:
         """Go over to ``uplink`` with this packet, its newest.
 
-        Sequence numbers go on by one; timestamps by the time that has passed; picture id and TL0 by one.
+        Sequence numbers go on by one, picture id and TL0 by one; the slot's time goes on as its sender reports said, so that
+        lips stay in step with voices.
         """
         self._settle(now)
-        first = self.last_at < 0
-        elapsed = 0 if first else max(self.rate // 100, int((now - self.last_at) * self.rate))
-        self.ts_off = (self.out_ts + elapsed - ts) & 0xFFFFFFFF
+        self.ts_off = self._offset(uplink, ts, now)
         self.pid_off = self.tl0_off = 0
         if vp8 is not None:
             if vp8[3] >= 0 and self.out_pid >= 0:
                 self.pid_off = (self.out_pid + 1 - vp8[4]) & 0x7FFF
             if vp8[5] >= 0 and self.out_tl0 >= 0:
                 self.tl0_off = (self.out_tl0 + 1 - vp8[6]) & 0xFF
-        epoch = Epoch(uplink, seq, (self.out_seq + 1) & 0xFFFF, self.ts_off, self.pid_off, self.tl0_off)
+        epoch = Epoch(uplink, codec, seq, (self.out_seq + 1) & 0xFFFF, self.ts_off, self.pid_off, self.tl0_off)
         self.seq_off = epoch.seq_off
         self.epochs.append(epoch)
         self.uplink = uplink
         self.pending = None
         self.payload_type = codec.payload_type
-        self.rtx_type = codec.rtx
+
+    def _offset(self, uplink: Uplink, ts: int, now: float) -> int:
+        """From the new source's timestamps to the slot's: by both clocks where that goes forward, else by the time passed."""
+        elapsed = 0 if self.last_at < 0 else max(self.rate // 100, int((now - self.last_at) * self.rate))
+        if self._clock is not None:
+            at, was = self._clock
+            offset = was + int((now - at) * self.rate) - uplink.rtp_at(now)
+            if self.rate // 100 <= (ts + offset - self.out_ts) & 0xFFFFFFFF <= elapsed + self.rate:
+                return offset & 0xFFFFFFFF
+        return (self.out_ts + elapsed - ts) & 0xFFFFFFFF
 
     def restarted(self, uplink: Uplink, before: tuple[int, int, int, int, float]) -> None:
         """The source's numbers jumped; ``before``: its (max_seq, last_ts, last_pid, last_tl0, last_at). Waits for a key frame."""
         if self.uplink is not uplink or not self.epochs:
             return
         self._write(before)
+        self._clock = None
         self.epochs.clear()
         self.uplink = None
         self.pending = uplink
@@ -256,10 +266,10 @@ class Downlink:
             rewrite_vp8(payload, 0, entry.vp8, epoch.pid_off, epoch.tl0_off)
         seq = (entry.seq + epoch.seq_off) & 0xFFFF
         ts = (entry.ts + epoch.ts_off) & 0xFFFFFFFF
-        if self.rtx_type is None:
-            head, kind, number, body = self.head, self.payload_type, seq, bytes(payload)
+        if epoch.codec.rtx is None:
+            head, kind, number, body = self.head, epoch.codec.payload_type, seq, bytes(payload)
         else:
-            head, kind, number = self.rtx_head, self.rtx_type, self.rtx_seq
+            head, kind, number = self.rtx_head, epoch.codec.rtx, self.rtx_seq
             body = struct.pack("!H", seq) + bytes(payload)
             self.rtx_seq = (self.rtx_seq + 1) & 0xFFFF
         out = bytearray(head.size + len(body))

@@ -26,14 +26,6 @@ class RtcpError(PeerError):
     """An RTCP compound packet that cannot be read."""
 
 
-class RtpError(PeerError):
-    """An RTP packet that cannot be read."""
-
-
-class StunError(PeerError):
-    """A STUN message that cannot be read or is not authentic."""
-
-
 class MediaRefusedError(PeerError):
     """What ``MediaClient.connect`` raises when the worker cannot answer the offer."""
 

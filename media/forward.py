@@ -1,22 +1,22 @@
-"""The one place where media packets are forwarded: unprotect, read, note, and per open subscription rewrite, protect, batch.
+"""The one place where media packets are forwarded: unprotect, read, note, and per open subscription rewrite, protect, batch. S.
 
 Everything here is synchronous and runs inside the socket's read callback; nothing is awaited or queued, so a gate that is
-closed lets no further packet through. A compiled forwarder replaces ``Forwarder`` alone: it needs the fields that
-``Downlink`` and ``Uplink`` hold and the same four calls.
+closed lets no further packet through. Ciphers and batches come from outside. A compiled forwarder replaces ``Forwarder``
+alone: it needs the fields that ``Downlink`` and ``Uplink`` hold and ``on_srtp``.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from media import srtp
 from media.downlink import Downlink, rewrite_vp8
-from media.mmsg import PACKET_BYTES, SEND_BATCH
 from media.payload import is_key, vp8
 from media.rtp import RtpReader, rtx_original_seq
+from media.sizes import PACKET_BYTES, SEND_BATCH, SRTP_TRAILER_BYTES
 from media.uplink import Arrived, RingEntry, Uplink
 
 PLI_INTERVAL_S = 0.5
-MAX_PAYLOAD_BYTES = PACKET_BYTES - srtp.TRAILER_BYTES - 64
+MAX_PAYLOAD_BYTES = PACKET_BYTES - SRTP_TRAILER_BYTES - 64
 """A longer payload cannot be sent on with our header and SRTP's trailer; no path carries datagrams this long anyway."""
 
 
@@ -154,31 +154,61 @@ class Route:
         self.rtx = rtx
 
 
-class Forwarder:
-    """Forwards for all peers of a worker. ``forwards`` counts packets put into send batches."""
+class Path(Protocol):
+    """What keeps a peer's address: ``last_media``, when media last came from it."""
 
-    def __init__(self) -> None:
+    last_media: float
+
+
+class Sender(Protocol):
+    """The peer that a packet came from. ``payload_types``: by mid of what it publishes. ``rx``: its decrypting context."""
+
+    counts: Counter[str]
+    rx: Any
+    reader: RtpReader
+    routes: dict[int, Route]
+    payload_types: Mapping[str, int]
+
+    @property
+    def session(self) -> Path: ...
+    def note_arrival(self, number: int, now: float) -> None: ...
+    def learn(self, reader: RtpReader, now: float) -> Route | None: ...
+
+
+Cipher = Callable[[Any, Any, Any], int]
+"""(context, memory, length in and out) → 0, or anything else when the packet must not be used."""
+
+
+class Forwarder:
+    """Forwards for all peers of a worker. ``forwards`` counts packets put into send batches.
+
+    ``length``: memory for one C ``int``, as the ciphers take it.
+    """
+
+    def __init__(self, unprotect: Cipher, protect: Cipher, length: Any) -> None:
         self.forwards = 0
         self.protect_refused = 0
-        self._length = srtp.new_length()
+        self._unprotect = unprotect
+        self._protect = protect
+        self._length = length
 
-    def on_srtp(self, peer: Any, memory: Any, view: memoryview, size: int, now: float) -> None:
+    def on_srtp(self, peer: Sender, memory: Any, view: memoryview, size: int, now: float) -> None:
         """One SRTP datagram from a peer's proven address, in ``view[:size]``; decrypted in place."""
         length = self._length
         length[0] = size
         counts = peer.counts
-        if srtp.unprotect(peer.rx, memory, length):
+        if self._unprotect(peer.rx, memory, length):
             counts["srtp_refused"] += 1
             return
         size = length[0]
-        reader: RtpReader = peer.reader
+        reader = peer.reader
         if not reader.parse(view, size):
             counts["rtp_malformed"] += 1
             return
         peer.session.last_media = now
         if reader.twcc >= 0:
             peer.note_arrival(reader.twcc, now)
-        route: Route | None = peer.routes.get(reader.ssrc)
+        route = peer.routes.get(reader.ssrc)
         if route is None:
             route = peer.learn(reader, now)
             if route is None:
@@ -247,7 +277,6 @@ class Forwarder:
             else:
                 startable = size > 0 and is_key(uplink.codec, payload, 0, size)
             if startable:
-                uplink.last_key_at = now
                 uplink.keys += 1
             uplink.keep(RingEntry(seq, ts, marker, payload, header))
         self._send(publication, uplink, payload, header, marker, seq, ts, reader.level, startable, arrived is Arrived.LATE, now)
@@ -266,7 +295,7 @@ class Forwarder:
         late: bool,
         now: float,
     ) -> None:
-        protect = srtp.protect
+        protect = self._protect
         length = self._length
         size = len(payload)
         done = 0

@@ -12,9 +12,9 @@ from typing import Any
 
 from cffi import FFI
 
-PACKET_BYTES = 2048
+from media.sizes import PACKET_BYTES, SEND_BATCH
+
 RECEIVE_BATCH = 64
-SEND_BATCH = 256
 
 ffi = FFI()
 ffi.cdef(
@@ -40,7 +40,6 @@ def _load() -> Any:
 
 _lib = _load()
 # sendmmsg headers are filled by word index; this holds on 64-bit Linux and is checked, not assumed.
-_WORDS_PER_HEADER = 8
 _LAYOUT_OK = (
     ffi.sizeof("struct mmsghdr") == 64
     and ffi.sizeof("struct iovec") == 16

@@ -23,7 +23,16 @@ from media.mmsg import Destination
 from media.mux import Endpoint
 from media.rtp import RtpReader
 from media.sdp import ExtensionIds, Offer
-from media.sdp_answer import Answer, Candidate, LocalTransport, NegotiatedSection, SlotSsrcs, make_answer
+from media.sdp_answer import (
+    CNAME,
+    Answer,
+    Candidate,
+    LocalTransport,
+    NegotiatedSection,
+    SlotSsrcs,
+    make_answer,
+    slot_cname,
+)
 from media.slots import SlotTable
 from media.srtp import Protector
 from media.twcc import ArrivalLog
@@ -189,7 +198,7 @@ class Peer:
         def first(name: str) -> int:
             return next((n for s in self._sections.values() if s.role == "publish" and (n := getattr(s.extensions, name))), 0)
 
-        return ExtensionIds(first("mid"), first("rid"), first("rrid"), first("twcc"), first("audio_level"), 0)
+        return ExtensionIds(first("mid"), first("rid"), first("rrid"), first("twcc"), first("audio_level"))
 
     def renegotiate(self, offer: Offer) -> str | None:
         """Answer the same offer again, with new ICE credentials if it has them. None when it is not the same shape."""
@@ -211,6 +220,8 @@ class Peer:
             self._ice.restart(self.session, self._ufrag, self._pwd)
         self.offer = offer
         self.answer = answer
+        self._static.clear()
+        self._rtx_of.clear()
         for section in answer.sections:
             if section.role == "publish":
                 self._take_ssrcs(section)
@@ -489,7 +500,7 @@ class Peer:
         if blocks:
             self.send_rtcp(
                 rtcp.build_receiver_report(rtcp.ReceiverReport(self.ssrc, tuple(blocks)))
-                + rtcp.build_source_description(self.ssrc, "relay")
+                + rtcp.build_source_description(self.ssrc, CNAME)
             )
         ntp = ntp_now()
         for downlink in self.downlinks.values():
@@ -499,7 +510,9 @@ class Peer:
                 report = rtcp.SenderReport(
                     downlink.ssrc, ntp, timestamp, downlink.packets & 0xFFFFFFFF, downlink.octets & 0xFFFFFFFF, ()
                 )
-                self.send_rtcp(rtcp.build_sender_report(report) + rtcp.build_source_description(downlink.ssrc, "relay"))
+                self.send_rtcp(
+                    rtcp.build_sender_report(report) + rtcp.build_source_description(downlink.ssrc, slot_cname(downlink.mid))
+                )
 
     def _check_consent(self, now: float) -> None:
         if self.dtls.transport.state in ("closed", "failed"):

@@ -1,6 +1,5 @@
 """The live media of one session: who is connected, whose gates are open, who sees what in which slot, who speaks."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -41,7 +40,6 @@ class Room:
         self._order = 0
         self._speaker = SpeakerDetector()
         self._dirty = False
-        self._layers_at = 0.0
         self.pointer_dropped = 0
         self.pointer_relayed = 0
 
@@ -251,7 +249,3 @@ class Room:
 
 def _name(peer: Peer, mid: str) -> str:
     return f"{peer.participant}/{mid}"
-
-
-async def close_all(peers: Iterable[Peer]) -> None:
-    await asyncio.gather(*(peer.close() for peer in peers))

@@ -39,7 +39,6 @@ EXTENSION_NAMES = {
     "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id": "rrid",
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01": "twcc",
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level": "audio_level",
-    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time": "abs_send_time",
 }
 """URI → field of ``ExtensionIds``."""
 
@@ -90,7 +89,6 @@ class ExtensionIds:
     rrid: int = 0
     twcc: int = 0
     audio_level: int = 0
-    abs_send_time: int = 0
 
 
 @dataclass(frozen=True, slots=True)

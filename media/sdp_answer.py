@@ -15,6 +15,7 @@ DEFAULT_VIDEO_CODECS = ("VP8", "H264", "VP9", "AV1")
 MAX_MESSAGE_BYTES = 262_144
 SCTP_PORT = 5000
 CNAME = "tongping"
+"""One canonical name for each slot (``slot_cname``), because each slot is a stream with a clock of its own."""
 NO_EXTENSIONS = ExtensionIds()
 
 _KEY_ORDER = {"H264/42e0": 0, "H264/4200": 1}
@@ -104,8 +105,8 @@ class Answer:
     sections: tuple[NegotiatedSection, ...]
 
 
-def _negotiated_codec(codec: Codec, key: str, twcc: bool) -> NegotiatedCodec:
-    """REMB is the fall-back of a peer without transport-wide feedback: never both."""
+def _negotiated_codec(codec: Codec, key: str, role: Role, twcc: bool) -> NegotiatedCodec:
+    """REMB is what a subscriber without transport-wide feedback may say; a publisher is not told any, so it is not promised."""
     transport_cc = twcc and "transport-cc" in codec.feedback
     nack = "nack" in codec.feedback
     return NegotiatedCodec(
@@ -118,7 +119,7 @@ def _negotiated_codec(codec: Codec, key: str, twcc: bool) -> NegotiatedCodec:
         pli="nack pli" in codec.feedback,
         fir="ccm fir" in codec.feedback,
         transport_cc=transport_cc,
-        remb=not transport_cc and "goog-remb" in codec.feedback,
+        remb=role == "slot" and not transport_cc and "goog-remb" in codec.feedback,
     )
 
 
@@ -135,7 +136,7 @@ def _forwardable(section: MediaSection, video_codecs: tuple[str, ...]) -> tuple[
 
 
 def _extensions(section: MediaSection, role: Role, twcc: bool) -> ExtensionIds:
-    """What is answered. Send times help only a subscriber without transport-wide feedback; rids only a publisher of several."""
+    """What is answered; rids only to a publisher of several."""
     offered = section.extensions
     simulcast = role == "publish" and bool(section.rids)
     return ExtensionIds(
@@ -144,7 +145,6 @@ def _extensions(section: MediaSection, role: Role, twcc: bool) -> ExtensionIds:
         rrid=offered.rrid if simulcast else 0,
         twcc=offered.twcc if twcc else 0,
         audio_level=offered.audio_level if section.kind == "audio" else 0,
-        abs_send_time=offered.abs_send_time if role == "slot" and not twcc else 0,
     )
 
 
@@ -170,7 +170,7 @@ def _negotiate(section: MediaSection, slot_ssrcs: Mapping[str, SlotSsrcs], video
         kind=section.kind,
         role=section.role,
         source=section.source,
-        codecs=tuple(_negotiated_codec(codec, key, twcc) for codec, key in usable),
+        codecs=tuple(_negotiated_codec(codec, key, section.role, twcc) for codec, key in usable),
         extensions=_extensions(section, section.role, twcc),
     )
     if section.role == "publish":
@@ -216,12 +216,17 @@ def _codec_lines(agreed: NegotiatedSection, section: MediaSection) -> list[str]:
     return lines
 
 
+def slot_cname(mid: str) -> str:
+    """The CNAME of a slot, in the answer and in its RTCP (RFC 8843 section 5, RFC 3550 section 6.5.1)."""
+    return f"{CNAME}-{mid}"
+
+
 def _slot_lines(agreed: NegotiatedSection) -> list[str]:
     """One stream per slot, so that the browser never mixes two slots' clocks."""
     lines = [f"a=msid:slot-{agreed.mid} track-{agreed.mid}"]
     if agreed.rtx_ssrc:
         lines.append(f"a=ssrc-group:FID {agreed.ssrc} {agreed.rtx_ssrc}")
-    lines += [f"a=ssrc:{ssrc} cname:{CNAME}-{agreed.mid}" for ssrc in (agreed.ssrc, agreed.rtx_ssrc) if ssrc]
+    lines += [f"a=ssrc:{ssrc} cname:{slot_cname(agreed.mid)}" for ssrc in (agreed.ssrc, agreed.rtx_ssrc) if ssrc]
     return lines
 
 

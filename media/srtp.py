@@ -13,10 +13,9 @@ from pylibsrtp._binding import ffi as _ffi
 from pylibsrtp._binding import lib as _lib
 
 from media.errors import SrtpError
+from media.sizes import PACKET_BYTES, SRTP_TRAILER_BYTES
 
-TRAILER_BYTES = 148
-"""Room that protecting may need behind a packet (SRTP_MAX_SRTCP_TRAILER_LEN)."""
-MAX_PLAIN_BYTES = 2048 - TRAILER_BYTES
+MAX_PLAIN_BYTES = PACKET_BYTES - SRTP_TRAILER_BYTES
 
 Cipher = Callable[[Any, Any, Any], int]
 
@@ -31,7 +30,7 @@ def new_length() -> Any:
     return _ffi.new("int *")
 
 
-def new_buffer(size: int = 2048) -> tuple[Any, memoryview]:
+def new_buffer(size: int = PACKET_BYTES) -> tuple[Any, memoryview]:
     """Memory for C and the same memory for Python."""
     memory = _ffi.new("char[]", size)
     return memory, memoryview(_ffi.buffer(memory)).cast("B")
@@ -71,4 +70,4 @@ class Protector:
         return self._run(protect, self.tx, data, MAX_PLAIN_BYTES)
 
     def unprotect_rtcp(self, data: bytes) -> bytes:
-        return self._run(unprotect_rtcp, self.rx, data, 2048)
+        return self._run(unprotect_rtcp, self.rx, data, PACKET_BYTES)

@@ -18,7 +18,6 @@ MAX_GAP = 256
 """A longer gap is not worth asking for packet by packet: a key frame is asked for instead."""
 NACK_TRIES = 8
 NACK_AGE_S = 1.0
-NACK_FIRST_S = 0.0
 NACK_AGAIN_S = 0.06
 
 
@@ -66,7 +65,7 @@ class Uplink:
 
     __slots__ = (
         "_bad_seq", "_base", "_jitter", "_missing", "_prior_expected", "_prior_received", "_ring", "_transit",
-        "active_since", "clock", "codec", "cycles", "first_at", "jumps", "keys", "kind", "last_at", "last_key_at",
+        "clock", "codec", "cycles", "first_at", "keys", "kind", "last_at",
         "last_pid", "last_tl0", "last_ts", "late", "max_seq", "mid", "nack", "nacked", "octets", "packets", "rate", "recovered",
         "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "wants_key",
     )  # fmt: skip
@@ -95,16 +94,15 @@ class Uplink:
         self.cycles = 0
         self._base = 0
         self._bad_seq = -1
-        self.packets = self.octets = self.late = self.recovered = self.jumps = self.nacked = self.keys = 0
+        self.packets = self.octets = self.late = self.recovered = self.nacked = self.keys = 0
         self._prior_expected = self._prior_received = 0
         self._transit = 0
         self._jitter = 0.0
         self._missing: dict[int, list[float]] = {}
         self._ring: list[RingEntry | None] = [None] * RING if kind == "video" else []
-        self.first_at = self.last_at = self.active_since = 0.0
+        self.first_at = self.last_at = 0.0
         self.last_ts = 0
         self.last_pid = self.last_tl0 = -1
-        self.last_key_at = -1.0
         self.sr_ntp: float | None = None
         self.sr_ntp_mid = self.sr_rtp = 0
         self.sr_at = 0.0
@@ -137,7 +135,6 @@ class Uplink:
                 return Arrived.REFUSED
             elif seq == self._bad_seq:  # RFC 3550 A.1: two in a row after a jump: the sender restarted
                 self._start(seq, now)
-                self.jumps += 1
                 self._count(ts, size, now)
                 return Arrived.RESTARTED
             else:
@@ -168,6 +165,8 @@ class Uplink:
         self._prior_expected = self._prior_received = 0
         self._missing.clear()
         self.clear_ring()
+        self.sr_ntp = None  # its reports were about other numbers
+        self.sr_ntp_mid = 0
         if not self.first_at:
             self.first_at = now
 

@@ -2,7 +2,7 @@
 
     python -m media.worker --control-fd N
 
-The first message configures it. It ends when the control stream closes, on SIGTERM, or when drained and empty.
+The first message configures it. It ends when the control stream closes or on SIGTERM.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from media import control
+from media import control, srtp
 from media.dtls import Identity
 from media.errors import ControlError, ExhaustedError, MediaError
 from media.forward import Forwarder
@@ -45,14 +45,13 @@ class Worker:
         self._sock = sock
         self.rooms: dict[str, Room] = {}
         self._ice = IceLite(time.monotonic())
-        self._forwarder = Forwarder()
+        self._forwarder = Forwarder(srtp.unprotect, srtp.protect, srtp.new_length())
         self._identity: Identity | None = None
         self._mux: Mux | None = None
         self._config = control.Configure()
         self._writer: asyncio.StreamWriter | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
-        self._draining = False
         self._logged_at = float("-inf")
         self.counts: Counter[str] = Counter()
 
@@ -114,8 +113,6 @@ class Worker:
             while True:
                 for frame in waiting:
                     self._command(control.decode_command(frame))
-                if self._draining and not self.rooms:
-                    return
                 data = await reader.read(READ_BYTES)
                 if not data:
                     return
@@ -153,15 +150,11 @@ class Worker:
                 room.close()
         elif isinstance(command, control.Stats):
             return control.StatsReport(command.request, self._stats(command.room))
-        elif isinstance(command, control.Drain):
-            self._draining = True
         return control.Done(command.request)
 
     def _room(self, name: str) -> Room:
         room = self.rooms.get(name)
         if room is None:
-            if self._draining:
-                raise ExhaustedError("draining", "no new rooms")
             if len(self.rooms) >= MAX_ROOMS:
                 raise ExhaustedError("worker_full", f"{MAX_ROOMS} rooms")
             room = self.rooms[name] = Room(name, self)

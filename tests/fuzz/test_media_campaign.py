@@ -34,7 +34,7 @@ pytestmark = pytest.mark.campaign(1)
 ROUNDS = 1_000_000 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 3_000
 MOST_GROWTH_BYTES = 20 << 20
 PWD = "p" * 22
-IDS = ExtensionIds(1, 2, 3, 4, 5, 6)
+IDS = ExtensionIds(1, 2, 3, 4, 5)
 OFFERS = [path.read_bytes() for path in sorted((Path(__file__).resolve().parents[1] / "data" / "sdp").glob("*.sdp"))]
 LOCAL = LocalTransport("abcd", "p" * 24, (), (Candidate("127.0.0.1", 1),), 1)
 

@@ -371,16 +371,6 @@ async def test_sigterm_and_a_closed_control_stream_end_it_cleanly(worker: LabWor
         assert await second.stop() == 0
 
 
-async def test_a_drained_worker_takes_no_new_rooms_and_ends_with_the_last(worker: LabWorker) -> None:
-    await worker.gates("one", "camera")
-    assert isinstance(await worker.ask(control.Drain), control.Done)
-    refused = await worker.ask(control.SetGates, "other", "one", ())
-    assert isinstance(refused, control.Failed)
-    assert refused.code == "draining"
-    await worker.ask(control.CloseRoom, "room")
-    assert await asyncio.wait_for(worker.process.wait(), 10) == 0
-
-
 async def test_the_number_of_connections_is_bounded() -> None:
     with loopback():
         async with lab_worker(max_peers=1) as worker:

@@ -44,7 +44,6 @@ SHELLS = frozenset(
         "media/supervisor.py",
         "media/room.py",
         "media/peer.py",
-        "media/forward.py",
         "media/datachannel.py",
         "media/bench/janus.py",
         "media/bench/load.py",

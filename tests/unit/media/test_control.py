@@ -19,7 +19,6 @@ COMMANDS = [
     control.CloseRoom(4, "SE_1"),
     control.Stats(5, None),
     control.Stats(6, "SE_1"),
-    control.Drain(7),
 ]
 ANSWERS = [
     control.Connected(1, "v=0"),

@@ -42,7 +42,7 @@ def test_the_first_source_starts_at_the_given_numbers() -> None:
     out.switch(source, CODEC, 40000, 70000, None, 1.0)
     assert (40000 + out.seq_off) & 0xFFFF == 500
     assert (70000 + out.ts_off) & 0xFFFFFFFF == 9000
-    assert (out.payload_type, out.rtx_type) == (96, 97)
+    assert (out.payload_type, out.epochs[-1].codec.rtx) == (96, 97)
 
 
 def test_a_switch_goes_on_by_one_and_by_the_time_that_passed() -> None:
@@ -62,7 +62,6 @@ def test_a_switch_goes_on_by_one_and_by_the_time_that_passed() -> None:
 def test_a_codec_that_the_subscriber_cannot_receive_is_not_wanted() -> None:
     out = downlink()
     assert not out.want(uplink(), "H264/42e0/1", 1.0)
-    assert out.codec_of("VP8") == CODEC
     assert out.pending is None
 
 
@@ -169,6 +168,19 @@ def test_a_retransmission_is_rebuilt_on_the_rtx_stream() -> None:
     assert out.rtx_seq == 51
 
 
+def test_a_packet_from_before_a_switch_is_sent_again_in_its_own_codec() -> None:
+    out, one, two = downlink(), uplink(), uplink()
+    come(one, 10, 1000, 1.0)
+    out.switch(one, CODEC, 10, 1000, None, 1.0)
+    come(two, 20, 1000, 1.1)
+    out.switch(two, SlotCodec(102, 103, True), 20, 1000, None, 1.1)
+    for out_seq, kind in ((500, 97), (501, 103)):
+        found = out.find(out_seq)
+        assert found is not None
+        packet = out.rebuild(found[0], RingEntry(found[1], 1000, 0, b"abc", None), 77)
+        assert packet[1] == kind
+
+
 def test_without_rtx_it_is_the_packet_itself_again() -> None:
     out, source = downlink(ids=ExtensionIds(), codec=SlotCodec(96, None, True)), uplink()
     come(source, 10, 1000, 1.0)
@@ -195,6 +207,46 @@ def test_timestamps_of_reports_follow_the_source() -> None:
     come(source, 10, 1000, 1.0)
     out.switch(source, CODEC, 10, 1000, None, 1.0)
     assert out.timestamp_at(1.5) == 9000 + 45000
+
+
+def reported(offset_s: float, ts: int, seq: int, at: float) -> Uplink:
+    """A source whose packet ``ts`` came at ``at`` and was captured ``offset_s`` before, by its sender report."""
+    source = uplink()
+    come(source, seq, ts, at)
+    source.note_sender_report(int((1000.0 + at) * 2**32), (ts + round(offset_s * 90000)) & 0xFFFFFFFF, at)
+    return source
+
+
+@given(
+    st.floats(0, 0.2),
+    st.floats(0, 0.2),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.floats(0.3, 60),
+    st.booleans(),
+)
+def test_a_switch_keeps_the_time_that_the_sender_reports_said(
+    late_one: float, late_two: float, ts_one: int, ts_two: int, gap_s: float, empty: bool
+) -> None:
+    out, one, two = downlink(), reported(late_one, ts_one, 10, 1.0), reported(late_two, ts_two, 20, 1.0 + gap_s)
+    out.switch(one, CODEC, 10, ts_one, None, 1.0)
+    if empty:
+        out.detach(1.0 + gap_s / 2)
+    before = out.timestamp_at(1.0 + gap_s) if not empty else None
+    out.switch(two, CODEC, 20, ts_two, None, 1.0 + gap_s)
+    after = out.timestamp_at(1.0 + gap_s)
+    assert after is not None
+    expected = before if before is not None else 9000 + round((late_one + gap_s) * 90000)
+    assert abs(((after - expected + 2**31) & 0xFFFFFFFF) - 2**31) <= 4
+    assert 0 < (ts_two + out.ts_off - 9000) & 0xFFFFFFFF < 2**31
+
+
+def test_time_goes_on_where_the_clocks_would_turn_it_back() -> None:
+    out, one = downlink(), reported(0.0, 5000, 10, 1.0)
+    out.switch(one, CODEC, 10, 5000, None, 1.0)
+    slow = reported(0.5, 80, 20, 1.04)  # captured half a second before the picture that is shown
+    out.switch(slow, CODEC, 20, 80, None, 1.04)
+    assert (80 + out.ts_off - 9000) & 0xFFFFFFFF == 3600
 
 
 def test_round_trip_from_a_receiver_report() -> None:

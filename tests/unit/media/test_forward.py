@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from media import srtp
 from media.downlink import Downlink, SlotCodec
 from media.forward import Forwarder, Gate, Publication, Route
-from media.mmsg import SEND_BATCH, Destination, SendBatch, pack_address
+from media.mmsg import Destination, SendBatch, pack_address
 from media.payload import vp8
 from media.rtp import RtpReader
 from media.sdp import ExtensionIds
+from media.sizes import SEND_BATCH
 from media.uplink import PublisherClock, Uplink
 
 KEY = bytes(range(30))
@@ -37,7 +38,7 @@ class Stage:
     """A publisher with a camera and a microphone, and subscribers' slots, around one forwarder."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.forwarder = Forwarder()
+        self.forwarder = Forwarder(srtp.unprotect, srtp.protect, srtp.new_length())
         self.batch = SendBatch(sock)
         self.destination = Destination(pack_address("127.0.0.1", sock.getsockname()[1]))
         self.sender = session(pylibsrtp.Policy.SSRC_ANY_OUTBOUND)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from media.mmsg import AVAILABLE, PACKET_BYTES, SEND_BATCH, Destination, ReceiveBatch, SendBatch, pack_address, unpack_address
+from media.mmsg import AVAILABLE, Destination, ReceiveBatch, SendBatch, pack_address, unpack_address
+from media.sizes import PACKET_BYTES, SEND_BATCH
 
 ways = pytest.mark.parametrize(
     "use_mmsg", [pytest.param(True, marks=pytest.mark.skipif(not AVAILABLE, reason="no mmsg")), False]

@@ -59,7 +59,7 @@ def test_chromium_with_simulcast() -> None:
     camera, screen = by_mid(offer, "1"), by_mid(offer, "2")
     assert camera.rids == ("q", "h", "f")
     assert camera.ssrcs == ()
-    assert camera.extensions == ExtensionIds(mid=4, rid=10, rrid=11, twcc=3, abs_send_time=2)
+    assert camera.extensions == ExtensionIds(mid=4, rid=10, rrid=11, twcc=3)
     assert screen.rids == ()
     assert dict(screen.fid) == {screen.ssrcs[0]: screen.fid[screen.ssrcs[0]]}
     assert len(screen.ssrcs) == 1
@@ -104,8 +104,11 @@ def test_aiortc() -> None:
     assert [role for _, role, _ in roles(offer)] == ["publish", "publish", "slot", "slot", "data"]
     assert [fingerprint.algorithm for fingerprint in offer.fingerprints] == ["sha-256", "sha-384", "sha-512"]
     slot = answer(offer).sections[3]
-    assert slot.extensions == ExtensionIds(mid=1, abs_send_time=3)
+    assert slot.extensions == ExtensionIds(mid=1)
     assert [(codec.remb, codec.transport_cc) for codec in slot.codecs] == [(True, False)] * 3
+    camera = answer(offer).sections[1]
+    assert (camera.kind, camera.role) == ("video", "publish")
+    assert not any(codec.remb for codec in camera.codecs)  # no estimate is sent, so none is promised
 
 
 # ---- answering
