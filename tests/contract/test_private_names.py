@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import pylibsrtp
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport
-from aiortc.rtcsctptransport import RTCSctpTransport
+from aiortc.rtcsctptransport import InboundStream, RTCSctpTransport
 from pylibsrtp import _binding
 
 from media import srtp
@@ -39,3 +39,10 @@ def test_the_adapter_gives_what_the_transports_read() -> None:
     for name in ("_recv", "_send", "role", "state"):
         assert hasattr(DtlsEndpoint, name)
     assert "_handle_data" in RTCSctpTransport.__dict__
+
+
+def test_what_an_association_holds_can_be_counted() -> None:
+    held = inspect.getsource(RTCSctpTransport)
+    for name in ("self._inbound_streams: dict[int, InboundStream]", "self._sack_misordered: set[int]"):
+        assert name in held
+    assert InboundStream().reassembly == []

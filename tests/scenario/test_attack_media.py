@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from aioice import stun
+from aiortc.rtcsctptransport import DataChunk
 
 from media import control
+from media.datachannel import MAX_HELD_CHUNKS
 from media.peer import MAX_SSRCS_EVER
 from tests.support.media_lab import LabClient, LabWorker, lab_worker, loopback
 
@@ -75,7 +77,7 @@ async def test_a_flood_of_checks_with_ones_own_name_keeps_nobody_out(worker: Lab
                     for sock in sockets:
                         for _ in range(20):
                             sock.send(wrong)
-                    await asyncio.sleep(0)
+                    await worker.stats(None)  # as fast as it is taken: no datagram of others is lost
 
             flooding = asyncio.create_task(flood())
             try:
@@ -104,6 +106,32 @@ async def test_a_new_ssrc_with_every_packet_ends_that_peer_alone(worker: LabWork
                 header = struct.pack("!BBHII", 0x80, int(found[1]), 7, 90, 0x1000 + n)
                 await sender._send_rtp(header + b"\x10\x00\x00\x9d\x01\x2a")
                 if n % 50 == 49:  # so that none is lost
+                    await worker.stats()
+        await worker.state("evil", "failed", mark)
+        assert (await worker.stats())["participants"]["good"]["state"] == "connected"
+    finally:
+        await asyncio.gather(evil.close(), good.close())
+
+
+@pytest.mark.parametrize("what", ["gaps", "endless message", "streams"])
+async def test_what_sctp_would_have_to_keep_ends_that_peer_alone(worker: LabWorker, what: str) -> None:
+    """aiortc keeps it without bounds and looks through all of it for each piece: one peer could stop the worker."""
+    evil, good = LabClient("evil"), LabClient("good")
+    try:
+        await worker.connect(good)
+        await worker.connect(evil)
+        mark = len(worker.events)
+        await asyncio.wait_for(evil.opened.wait(), 5)
+        sctp = evil.pc.sctp
+        assert sctp is not None
+        with contextlib.suppress(ConnectionError):
+            for n in range(4 * MAX_HELD_CHUNKS):
+                chunk = DataChunk(flags=6 if what == "streams" else 0)  # neither the first piece nor the last
+                chunk.tsn = (sctp._local_tsn + n * (2 if what == "gaps" else 1)) & 0xFFFFFFFF
+                chunk.stream_id = n if what == "streams" else 0
+                chunk.stream_seq, chunk.protocol, chunk.user_data = 0, 51, b"x"
+                await sctp._send_chunk(chunk)
+                if n % 50 == 49:
                     await worker.stats()
         await worker.state("evil", "failed", mark)
         assert (await worker.stats())["participants"]["good"]["state"] == "connected"
