@@ -94,12 +94,6 @@ class Records:
                     files[file.id] = file
         return messages, files
 
-    async def message_number(self, session: SessionId, id: MessageId, limit: int) -> int | None:
-        """The number of a message among the newest ``limit``, or None."""
-        async with self._reading() as tx:
-            messages = await tx.last_messages(session, limit)
-        return next((message.number for message in messages if message.id == id), None)
-
     async def unfinished(self) -> list[SessionId]:
         """Sessions that are not over."""
         found: list[SessionId] = []

@@ -15,7 +15,6 @@ from server.domain.ids import InvitationId, ParticipantId, SessionId, StaffId
 from server.domain.model import Invitation, Role, Session, SessionStatus, staff_of
 from server.errors import DependencyError, Gone, Invalid, NotFound
 from server.services.ports import MakeId
-from server.services.principal import Principal, PrincipalKind
 from server.services.sessions import existing
 from server.store.ports import Store, Transaction
 
@@ -240,8 +239,3 @@ def invitation_view(invitation: Invitation) -> InvitationView:
         expires_at=invitation.expires_at,
         revoked=invitation.revoked_at is not None,
     )
-
-
-def inviter(principal: Principal) -> str:
-    """What goes into ``created_by``: the staff member, the key, or the participant who invites."""
-    return str(principal.participant) if principal.kind is PrincipalKind.PARTICIPANT else principal.actor

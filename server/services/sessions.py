@@ -138,12 +138,8 @@ class Sessions:
         async with self._store.read() as tx:
             return await tx.waiting_sessions()
 
-    async def queue_position(self, id: SessionId) -> tuple[int, int | None] | None:
-        """Place in the waiting list from 1 and estimated seconds still to wait; None when it does not wait."""
-        return (await self.queue_positions()).get(id)
-
     async def queue_positions(self) -> dict[SessionId, tuple[int, int | None]]:
-        """``queue_position`` of everybody who waits.
+        """Of everybody who waits: place in the waiting list from 1, and estimated seconds still to wait.
 
         The estimate is the median of the last waits less what this one has waited; None when nobody was taken yet, or
         when this one has waited longer than that: no promise is better than a wrong one.
