@@ -118,7 +118,9 @@ async def test_a_keyboard_on_the_screen_covers_nothing(stories: Stories) -> None
     assert composer["bottom"] <= 844 - 336 + 0.5
     assert bar["bottom"] <= 844 - 336 + 0.5
     await stories.page.evaluate("() => { delete visualViewport.height; visualViewport.dispatchEvent(new Event('resize')); }")
-    assert (await stories.page.locator(".composer").bounding_box() or {})["y"] > 700
+    box = await stories.page.locator(".composer").bounding_box()
+    assert box is not None
+    assert box["y"] > 700
 
 
 async def test_a_fault_is_noticed(stories: Stories) -> None:

@@ -5,7 +5,10 @@ import { LoginPage } from "../pages/agent/Login";
 import { EditableSummary } from "../pages/agent/Summary";
 import { Workbench } from "../pages/agent/Workbench";
 import type { WorkbenchProps } from "../pages/agent/Workbench";
+import { t } from "../i18n";
+import { Dialog } from "../ui/Dialog";
 import { codeText } from "../ui/problems";
+import QrCode from "../ui/QrCode";
 import { NAMES, fakeCall, fakeDesk, invitation, message, person, session, site, waiting, zh } from "./fakes";
 import type { CallSetting } from "./fakes";
 import type { Story } from "./list";
@@ -35,6 +38,8 @@ export const benchStories: Story[] = [
   bench("offline", () => fakeDesk({ state: "reconnecting" })),
   bench("long-names", () => fakeDesk({ waiting: longOnes() })),
   bench("sessions", () => fakeDesk(), () => ({ list: "sessions", view: { kind: "session", session: session(), invitation: null } })),
+  bench("many-sessions", () => fakeDesk({ sessions: Array.from({ length: 9 }, (_, n) => session({ id: `SE_00000000${n}`, customer_name: n % 3 ? NAMES.customer() : NAMES.arabic() })) }), { list: "sessions" }),
+  { name: "bench-qr", make: () => <Dialog title={t("qr.title")} onClose={nothing}><p class="soft">{t("qr.under")}</p><QrCode text="https://bank.example/j/x7Qk2mVd9TzLr4WbYc8NsA" label={t("qr.label")} /></Dialog> },
   bench("create", () => fakeDesk(), { view: { kind: "create" } }),
   bench("created", () => fakeDesk(), () => ({ list: "sessions", view: { kind: "session", session: session(), invitation: invitation("customer", NAMES.customer()) } })),
   bench("start", inCall({ consents: [] })),

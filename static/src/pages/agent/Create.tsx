@@ -1,10 +1,14 @@
 /** A new session, and what comes of it: the link and the code for the customer. */
+import { QrCode as QrCodeIcon } from "lucide-preact";
 import { useSignal } from "@preact/signals";
+import type { FunctionComponent } from "preact";
+import { useEffect } from "preact/hooks";
 import type { Desk, NewSession } from "../../core/model";
 import { LANGUAGES, clockTime, language, t } from "../../i18n";
 import type { InvitationCreated, Language, SessionView } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { Choice, CopyField, Notice, TextField } from "../../ui/controls";
+import { Dialog } from "../../ui/Dialog";
 import { roleName } from "../../ui/words";
 import { EditableSummary } from "./Summary";
 
@@ -61,16 +65,50 @@ export function CreateSession(props: { busy: boolean; error: string | null; onCr
   );
 }
 
-/** A link and, where there is one, a code; shown this once. */
-export function Invitation({ invitation }: { invitation: InvitationCreated }) {
+/** The square alone, large: for the screen of a branch, or held up to the camera. Its drawing is loaded when it is wanted. */
+function Square({ link }: { link: string }) {
+  const Drawn = useSignal<FunctionComponent<{ text: string; label: string }> | null>(null);
+  useEffect(() => {
+    import("../../ui/QrCode").then(
+      (loaded) => (Drawn.value = loaded.default),
+      () => undefined, // no line: link and code are there
+    );
+  }, []);
+  return Drawn.value ? <Drawn.value text={link} label={t("qr.label")} /> : <div class="skeleton qr" />;
+}
+
+/** A link and, where there is one, a code; shown this once. `inDialog`: the square opens in its place, not over it. */
+export function Invitation({ invitation, inDialog = false }: { invitation: InvitationCreated; inDialog?: boolean }) {
   const code = invitation.code;
+  const square = useSignal(false);
+  const link = new URL(invitation.link, location.origin).href;
+  const drawn = (
+    <>
+      <p class="soft">{t("qr.under")}</p>
+      <Square link={link} />
+    </>
+  );
   return (
     <section class="stack invitation">
-      <CopyField label={t("invitation.link", { role: roleName(invitation.role) })} value={new URL(invitation.link, location.origin).href} />
+      <CopyField label={t("invitation.link", { role: roleName(invitation.role) })} value={link} />
       {code && <CopyField label={t("invitation.code")} value={code} shown={`${code.slice(0, 3)} ${code.slice(3)}`} big />}
       <p class="small soft">
         {t(invitation.uses_allowed === 1 ? "invitation.once" : "invitation.times", { n: invitation.uses_allowed, time: clockTime(invitation.expires_at) })}
       </p>
+      {inDialog && square.value ? (
+        drawn
+      ) : (
+        <div>
+          <Button icon={QrCodeIcon} onClick={() => (square.value = true)}>
+            {t("qr.show")}
+          </Button>
+        </div>
+      )}
+      {!inDialog && square.value && (
+        <Dialog title={t("qr.title")} onClose={() => (square.value = false)}>
+          {drawn}
+        </Dialog>
+      )}
     </section>
   );
 }

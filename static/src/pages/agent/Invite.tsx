@@ -37,7 +37,7 @@ export function InviteDialog(props: { desk: Desk; session: SessionView; made?: I
     return (
       <Dialog key="made" title={t("invite.made", { name: made.value.name || roleName(made.value.role) })} onClose={props.onClose}>
         <p class="soft">{t("invite.send")}</p>
-        <Invitation invitation={made.value} />
+        <Invitation invitation={made.value} inDialog />
         <Button look="primary" onClick={props.onClose}>
           {t("done")}
         </Button>

@@ -1,9 +1,11 @@
 /** The waiting list and the open sessions: the 300-pixel column. */
-import { Clock3, Hourglass, WifiOff } from "lucide-preact";
+import { Clock3, FolderOpen, Hourglass, WifiOff } from "lucide-preact";
+import { useSignal } from "@preact/signals";
 import { t } from "../../i18n";
 import type { SessionView, WaitingEntry } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { elapsed, useNow } from "../../ui/clock";
+import { TextField } from "../../ui/controls";
 import { shortReference } from "../customer/Done";
 
 /** After this long a waiting customer is marked. */
@@ -80,18 +82,40 @@ export function WaitingList(props: WaitingListProps) {
   );
 }
 
+/** A list that is taken in at a glance needs no search. */
+const SEARCH_FROM = 6;
+
+export function matches(session: SessionView, sought: string): boolean {
+  const text = [session.customer_name, session.reason, session.customer_reference, shortReference(session.id)].join("\n").toLocaleLowerCase();
+  return sought
+    .toLocaleLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
 export function SessionList(props: { sessions: readonly SessionView[]; current: string | null; selected: string | null; onSelect: (session: SessionView) => void }) {
   const now = useNow();
+  const sought = useSignal("");
   if (props.sessions.length === 0) {
     return (
       <div class="empty">
+        <FolderOpen size={28} strokeWidth={1.5} aria-hidden />
         <p>{t("sessions.empty")}</p>
+        <p class="small">{t("create.under")}</p>
       </div>
     );
   }
+  const shown = props.sessions.filter((session) => matches(session, sought.value));
   return (
-    <ul class="tasks">
-      {props.sessions.map((session) => (
+    <>
+      {props.sessions.length >= SEARCH_FROM && <TextField label={t("sessions.search")} value={sought.value} maxLength={80} onInput={(text) => (sought.value = text)} />}
+      {shown.length === 0 && (
+        <p class="empty" role="status">
+          {t("sessions.none")}
+        </p>
+      )}
+      <ul class="tasks">
+      {shown.map((session) => (
         <li key={session.id}>
           <button
             type="button"
@@ -116,6 +140,7 @@ export function SessionList(props: { sessions: readonly SessionView[]; current: 
           </button>
         </li>
       ))}
-    </ul>
+      </ul>
+    </>
   );
 }

@@ -37,7 +37,10 @@ function Editor(props: { desk: Desk; session: SessionView; onDone: () => void; o
     busy.value = true;
     error.value = null;
     try {
-      if (Object.keys(change).length > 0) props.onSaved?.(await props.desk.update(props.session.id, change));
+      if (Object.keys(change).length > 0) {
+        const saved = await props.desk.update(props.session.id, change);
+        props.onSaved?.(saved);
+      }
       announce(t("context.saved"));
       props.onDone();
     } catch (problem) {

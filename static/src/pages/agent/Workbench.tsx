@@ -5,9 +5,10 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Call, Desk } from "../../core/model";
 import { language, t } from "../../i18n";
-import type { InvitationCreated, SessionView, Site } from "../../protocol.gen";
+import type { InvitationCreated, SessionView, Site, WaitingEntry } from "../../protocol.gen";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
+import { elapsed, useNow } from "../../ui/clock";
 import { Avatar, Notice } from "../../ui/controls";
 import { Confirm } from "../../ui/Dialog";
 import { Logo } from "../../ui/drawings";
@@ -254,7 +255,7 @@ export function Workbench(props: WorkbenchProps) {
                 }
               />
             ) : (
-              <Home name={staff.name} waiting={desk.waiting.value.length} error={error.value} onCreate={startCreate} />
+              <Home name={staff.name} waiting={desk.waiting.value} sessions={desk.sessions.value.length} error={error.value} onCreate={startCreate} />
             )}
           </div>
         )}
@@ -278,17 +279,32 @@ export function Workbench(props: WorkbenchProps) {
   );
 }
 
-function Home(props: { name: string; waiting: number; error: string | null; onCreate: () => void }) {
+function Home(props: { name: string; waiting: readonly WaitingEntry[]; sessions: number; error: string | null; onCreate: () => void }) {
+  const now = useNow();
+  const longest = props.waiting.map((entry) => entry.waiting_since).toSorted()[0];
+  const figures = [
+    ["home.count", props.waiting.length],
+    ["home.longest", longest === undefined ? t("home.none") : elapsed(longest, now)],
+    ["home.sessions", props.sessions],
+  ] as const;
   return (
     <div class="home stack">
       <h1>{t("home.title", { name: props.name })}</h1>
-      <p class="soft lead">{props.waiting ? t("home.waiting", { n: props.waiting }) : t("home.nobody")}</p>
+      <p class="soft lead">{props.waiting.length ? t("home.waiting", { n: props.waiting.length }) : t("home.nobody")}</p>
       {props.error && <Notice kind="bad">{props.error}</Notice>}
       <div class="row wrap">
         <Button look="primary" icon={Plus} onClick={props.onCreate}>
           {t("create.title")}
         </Button>
       </div>
+      <dl class="figures" aria-label={t("home.figures")}>
+        {figures.map(([name, figure]) => (
+          <div key={name}>
+            <dt>{t(name)}</dt>
+            <dd>{figure}</dd>
+          </div>
+        ))}
+      </dl>
       <p class="small soft">{t("home.keys")}</p>
     </div>
   );
