@@ -27,7 +27,7 @@ from server.services.sessions import existing
 from server.store.ports import Store
 
 MAX_NAME_CHARS = 120
-COMING_IN = 32  # files at a time; each may be of the largest size on disk, and once in memory
+COMING_IN = 128  # files at a time: slow ones of a dozen people must not keep everybody else from sending
 COMING_IN_PER_PERSON = 3
 _WRITE_BYTES = 256 * 1024
 _TEMPORARY = ".part"
