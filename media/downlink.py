@@ -19,6 +19,7 @@ RESEND_GAP_S = 0.02
 """The same packet is not sent again within this time: browsers repeat NACKs."""
 _RESENT = 512
 EPOCHS = 4
+MAX_CORRECTION_S = 0.25
 _MID_LIMIT = 16
 
 Packer = Callable[..., None]
@@ -206,12 +207,17 @@ class Downlink:
         self.payload_type = codec.payload_type
 
     def _offset(self, uplink: Uplink, ts: int, now: float) -> int:
-        """From the new source's timestamps to the slot's: by both clocks where that goes forward, else by the time passed."""
+        """From the new source's timestamps to the slot's: by both clocks where they can be believed, else by the time passed.
+
+        They are not where time would stand still, or where they differ from the time passed by more than ``MAX_CORRECTION_S``:
+        a first sender report that was seconds on its way would make the receiver wait for as long.
+        """
         elapsed = 0 if self.last_at < 0 else max(self.rate // 100, int((now - self.last_at) * self.rate))
         if self._clock is not None:
             at, was = self._clock
             offset = was + int((now - at) * self.rate) - uplink.rtp_at(now)
-            if self.rate // 100 <= (ts + offset - self.out_ts) & 0xFFFFFFFF <= elapsed + self.rate:
+            ahead = (ts + offset - self.out_ts + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+            if ahead >= self.rate // 100 and abs(ahead - elapsed) <= MAX_CORRECTION_S * self.rate:
                 return offset & 0xFFFFFFFF
         return (self.out_ts + elapsed - ts) & 0xFFFFFFFF
 

@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 LEAST_FRAMES_PER_S = 10
 OUT_OF_STEP_MS = 100
 MOST_FROZEN_S = 0.5
-"""A busy machine may stall for a moment; a stream that cannot be decoded stands still for seconds."""
+MOST_IN_DECODER = 10
+LOOKS = 3
 MOST_LATE_MS = 600
 """From camera to screen in one machine, with the buffers of a busy one."""
 
@@ -91,21 +92,30 @@ async def two(browser: Browser, folder: Path, codec: str) -> AsyncIterator[tuple
 
 async def camera(seat: Seat) -> dict[str, Any]:
     """The statistics of the other's picture."""
-    found: dict[str, Any] = await seat.page.evaluate(ROW, "camera")
+    found: dict[str, Any] = await seat.until(ROW, "camera", 20)
     return found
 
 
 async def decodes(seat: Seat, codec: str, after_keys: int = 0) -> None:
-    """A while of the other's picture from its next key frame on: in this codec, understood, and standing still hardly ever."""
+    """The other's picture from its next key frame on is in this codec and moves without standing still.
+
+    Looked at up to three times: a busy machine stalls now and then; a stream that cannot be decoded never moves again.
+    """
     newer = f"async (keys) => {{ const row = await ({ROW})('camera'); return row?.keyFramesDecoded > keys; }}"
     await seat.until(newer, after_keys, 20)
-    before = await camera(seat)
-    picture = await seat.flow("expert", "camera", over_s=1.5)
-    after = await camera(seat)
-    assert after["codec"] == f"video/{codec}"
-    assert picture.per_s >= LEAST_FRAMES_PER_S, f"{picture.per_s:.1f} frames/s; {after}"
-    assert after["totalFreezesDuration"] - before["totalFreezesDuration"] <= MOST_FROZEN_S, after
-    assert after["framesReceived"] - after["framesDecoded"] - after["framesDropped"] <= 10, after
+    seen = []
+    for _ in range(LOOKS):
+        before = await camera(seat)
+        picture = await seat.flow("expert", "camera", over_s=1.5)
+        after = await camera(seat)
+        assert after["codec"] == f"video/{codec}"
+        frozen_s = after["totalFreezesDuration"] - before["totalFreezesDuration"]
+        lost = after["framesReceived"] - after["framesDecoded"] - after["framesDropped"]
+        asked = after["pliCount"] - before["pliCount"]
+        if picture.per_s >= LEAST_FRAMES_PER_S and frozen_s <= MOST_FROZEN_S and lost <= MOST_IN_DECODER and asked <= 1:
+            return
+        seen.append((picture.per_s, frozen_s, lost, asked))
+    raise AssertionError(f"frames/s, frozen s, frames not decoded, key frames asked for: {seen}")
 
 
 async def in_step(seat: Seat) -> None:

@@ -249,6 +249,14 @@ def test_time_goes_on_where_the_clocks_would_turn_it_back() -> None:
     assert (80 + out.ts_off - 9000) & 0xFFFFFFFF == 3600
 
 
+def test_clocks_that_contradict_the_time_passed_are_not_believed() -> None:
+    out, one = downlink(), reported(0.0, 5000, 10, 1.0)
+    out.switch(one, CODEC, 10, 5000, None, 1.0)
+    late = reported(-1.0, 80, 20, 3.0)  # its first sender report was a second on its way
+    out.switch(late, CODEC, 20, 80, None, 3.0)
+    assert (80 + out.ts_off - 9000) & 0xFFFFFFFF == 2 * 90000
+
+
 def test_round_trip_from_a_receiver_report() -> None:
     out = downlink()
     out.note_report(ReportBlock(1000, 64, 1, 1, 1, 0x10000, 0x4000), 0x10000 + 0x4000 + 0x2000)
