@@ -1,4 +1,7 @@
-"""Around every request: an id, the answer to every error as a problem, security headers, one log line, metrics."""
+"""Around every request: an id, the answer to every error as a problem, security headers, metrics, one log line.
+
+Assets have theirs at debug level only: the links that a demo prints do not scroll away when a page is opened.
+"""
 
 import secrets
 import time
@@ -57,15 +60,20 @@ async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
             metrics.requests.labels(request.method if request.method in METHODS else "OTHER", pattern, str(status)).inc()
             if not isinstance(response, web.WebSocketResponse):
                 metrics.request_seconds.labels(pattern).observe(took_s)
-            log.info("request", method=request.method[:10], route=pattern, status=status, ms=round(took_s * 1000, 1))
+            tell = log.debug if status < 400 and pattern in ASSETS else log.info
+            tell("request", method=request.method[:10], route=pattern, status=status, ms=round(took_s * 1000, 1))
 
 
+ASSETS = frozenset({"/assets/{name}", "/{name}"})
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 
 
 @web.middleware
 async def explain(request: web.Request, handler: Next) -> web.StreamResponse:
-    """Every error becomes a problem, or the arrival page for a person at a wrong address; a bug says nothing but ``internal`` and is logged with its places."""
+    """Every error becomes a problem, or the arrival page for a person at a wrong address.
+
+    A bug says nothing but ``internal`` and is logged with its places.
+    """
     try:
         return await handler(request)
     except TongpingError as error:

@@ -104,3 +104,14 @@ def test_exceptions_are_logged_without_their_text(log: io.StringIO) -> None:
 def test_a_forbidden_field_is_withheld(log: io.StringIO) -> None:
     structlog.get_logger("server").info("made", token="canary-text", session="SE_1")
     assert json.loads(log.getvalue())["token"] == "withheld"
+
+
+async def test_an_asset_that_is_there_is_for_debugging_only(tmp_path: Path, log: io.StringIO) -> None:
+    (tmp_path / "dist" / "assets").mkdir(parents=True)
+    (tmp_path / "dist" / "assets" / "a.js").write_text("1")
+    async with app(tmp_path, static_dir=str(tmp_path / "dist")) as here:
+        assert (await here.get("//assets/a.js")).status == 200
+        assert (await here.get("//assets/b.js")).status == 404
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    told = [(line["status"], line["level"]) for line in lines if line.get("route") == "/assets/{name}"]
+    assert told == [(200, "debug"), (404, "info")]
