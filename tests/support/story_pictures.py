@@ -20,9 +20,15 @@ PICTURES = (
     ("wait", "zh", "light", "large", (390,)),
     ("call-live", "zh", "light", "normal", (390, 1280)),
     ("call-asked-screen", "en", "dark", "normal", (390,)),
+    ("call-sharing", "zh", "light", "normal", (390,)),
+    ("call-their-screen-paused", "en", "dark", "normal", (1280,)),
+    ("call-weak", "zh", "light", "large", (390,)),
+    ("call-chat-days", "en", "light", "normal", (390,)),
     ("expert-arrival", "en", "light", "normal", (1280,)),
     ("call-grid", "en", "dark", "normal", (1280,)),
     ("bench-home", "zh", "light", "normal", (1280,)),
+    ("bench-created", "en", "light", "normal", (1280,)),
+    ("bench-qr", "zh", "light", "normal", (1280,)),
     ("bench-call", "zh", "light", "normal", (390, 1280)),
 )
 
