@@ -27,7 +27,9 @@ def test_what_is_chosen_stays_and_comes_once() -> None:
     assert addresses.media_addresses(("0.0.0.0",), ("203.0.113.1",)) == ("0.0.0.0",)
 
 
-@pytest.mark.parametrize("media", [MediaConfig(announced_addresses=("0.0.0.0",)), MediaConfig(bind_addresses=("bank.example",))])
+@pytest.mark.parametrize(
+    "media", [MediaConfig(announced_addresses=("0.0.0.0",)), MediaConfig(bind_addresses=("bank.example",))]
+)
 def test_what_cannot_work_stops_the_start(media: MediaConfig) -> None:
     with pytest.raises(ConfigError, match="media"):
         WorkerMedia(Config(media=media))
