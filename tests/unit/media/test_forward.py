@@ -345,3 +345,32 @@ def test_whatever_happens_a_shut_gate_lets_nothing_through(steps: list[tuple[str
                 assert reader.seq > last
                 last = reader.seq
         stage.batch.count = 0
+
+
+KEYS = {
+    "h264": (bytes((0x67, 1, 2)), bytes((0x41, 1, 2))),
+    "vp9": (bytes((0x08, 1, 2)), bytes((0x48, 1, 2))),
+    "av1": (bytes((0x18, 0x0A, 1)), bytes((0x10, 0x0A, 1))),
+}
+
+
+@pytest.mark.parametrize("codec", KEYS)
+def test_other_codecs_begin_with_a_key_frame_too(stage: Stage, codec: str) -> None:
+    key, delta = KEYS[codec]
+    stage.camera.gate.release("consent")
+    video = stage.camera.layers[""] = Uplink(10, "video", codec, 90000, PublisherClock(), nack=True)
+    stage.peer.routes[10] = Route(stage.camera, video, rtx=False)
+    stage.slot(stage.camera, "1")
+    assert stage.come(stage.packet(1, delta)) == []
+    assert stage.come(stage.packet(2, b"")) == []
+    assert [body for _, body in stage.come(stage.packet(3, key))] == [key]
+    assert [body for _, body in stage.come(stage.packet(4, delta))] == [delta]
+    assert video.keys == 1
+
+
+def test_a_packet_that_cannot_be_encrypted_is_not_sent(stage: Stage) -> None:
+    stage.camera.gate.release("consent")
+    slot = stage.slot(stage.camera, "1")
+    forwarder = stage.forwarder = Forwarder(srtp.unprotect, lambda *_: 1, srtp.new_length())
+    assert stage.frame(1, key=True) == []
+    assert (slot.refused, forwarder.protect_refused, forwarder.forwards, slot.packets) == (1, 1, 0, 0)
