@@ -151,7 +151,7 @@ describe("cuts", () => {
     wire.tick(1_000);
     expect(wire.kick(1_500)).toEqual([]);
     expect(kinds(wire.kick(2_500))).toEqual(["close", "connect"]);
-    expect(wire.deadline).toBe(12_500);
+    expect(wire.deadline).toBe(6_500);
     wire.opened(3_000);
     expect(kinds(wire.kick(5_000))).toEqual(["close", "connect"]);
   });
@@ -179,12 +179,47 @@ describe("cuts", () => {
     wire.closed(75, 1006);
     expect(wire.deadline).toBe(75 + 250);
     expect(kinds(wire.kick(80))).toEqual(["connect"]);
-    const late = open(new Wire("token", () => 1));
-    for (let round = 0; round < 12; round += 1) {
-      late.closed(0, 1006);
-      expect(late.deadline).toBeLessThanOrEqual(12_000);
-      late.tick(late.deadline ?? 0);
+  });
+
+  it("pauses for 3 s at most while its place is kept, at the worst jitter and with attempts that hang", () => {
+    for (const hangs of [false, true]) {
+      const wire = open(new Wire("token", () => 1));
+      wire.closed(0, 1006);
+      let now = 0;
+      let longest = 0;
+      while (now < 20_000) {
+        const at = wire.deadline ?? Infinity;
+        longest = Math.max(longest, at - now);
+        now = at;
+        expect(kinds(wire.tick(now))).toEqual(["connect"]);
+        if (hangs) wire.tick((now = wire.deadline ?? Infinity));
+        else wire.closed(now, 1006);
+      }
+      expect(longest).toBeLessThanOrEqual(3_000);
     }
+  });
+
+  it("does not press a server for ever: once the place is gone the pauses grow", () => {
+    const wire = open(new Wire("token", () => 1));
+    wire.closed(0, 1006);
+    let now = 0;
+    let pause = 0;
+    while (now < 120_000) {
+      const at = wire.deadline ?? Infinity;
+      pause = at - now;
+      now = at;
+      wire.tick(now);
+      wire.closed(now, 1006);
+    }
+    expect(pause).toBe(12_000);
+  });
+
+  it("gives a hanging attempt up sooner while its place is kept", () => {
+    const wire = open();
+    wire.closed(0, 1006);
+    const tried = wire.deadline ?? 0;
+    wire.tick(tried);
+    expect(wire.deadline).toBe(tried + 4_000);
   });
 
   it("uses a renewed token for the next hello", () => {

@@ -24,13 +24,15 @@ export const WIRE_LIMITS = {
   /** Sent messages remembered to explain a later `error`; the oldest is forgotten first. */
   remembered: 256,
   connectMs: 10_000, // opening the socket
+  reconnectMs: 4_000, // the same while the server keeps the place: an attempt that hangs is given up for another
   welcomeMs: 10_000, // from open to `welcome`
   patienceMs: 1_000, // an attempt younger than this is not given up for another
   pongMs: 5_000, // silence after a ping
   probeMs: 3_000, // the same after the network came back
   ackMs: 200, // how long an acknowledgement waits for a message to ride on
   ackEvery: 16, // or how many messages it waits for
-  backoffMs: [150, 500, 1_000, 2_000, 4_000, 8_000],
+  keptMs: [150, 500, 1_000, 1_500], // between attempts while the server keeps the place: the line may be back any moment
+  backoffMs: [500, 2_000, 4_000, 8_000], // afterwards, and where there never was a place
 } as const;
 
 /** True of one moment of one connection: not kept while there is none, not repeated on one that starts anew. Whoever says them
@@ -73,10 +75,13 @@ export class Wire {
   private acknowledged = 0; // what the server knows of `received`
   private outbox: Numbered[] = [];
   private remembered: Numbered[] = [];
-  private attempts = 0;
+  private attempts = 0; // since the last step of `pause` began: while the place is kept, then anew
+  private keepMs = 20_000;
+  private keptUntil = -Infinity; // the place is kept until then, as far as this side can know
   private pings = 0;
   private heartbeatMs = 15_000;
   private connectAt: number | null = null;
+  private triedAt = 0; // when the running attempt began
   private timeoutAt: number | null = null; // connecting, greeting: give up on this socket
   private ackAt: number | null = null;
   private pingAt: number | null = null;
@@ -115,7 +120,7 @@ export class Wire {
     if (this.current === "waiting") return this.connect(now);
     if (this.current === "connecting" || this.current === "greeting") {
       // An attempt from before the network came back may hang until its deadline: a young one is left alone.
-      const old = this.timeoutAt !== null && this.timeoutAt - now < WIRE_LIMITS.connectMs - WIRE_LIMITS.patienceMs;
+      const old = this.timeoutAt !== null && now - this.triedAt > WIRE_LIMITS.patienceMs;
       return old ? [{ do: "close" }, ...this.connect(now)] : [];
     }
     if (this.current !== "open") return [];
@@ -203,6 +208,8 @@ export class Wire {
     this.attempts = 0;
     this.timeoutAt = null;
     this.heartbeatMs = Math.max(1, welcome.heartbeat_s) * 1000;
+    this.keepMs = welcome.keep_s * 1000;
+    this.keptUntil = -Infinity;
     this.resumeKey = welcome.resume_key;
     if (welcome.resumed) {
       this.settle(welcome.ack);
@@ -244,7 +251,8 @@ export class Wire {
   private connect(now: number): Action[] {
     this.current = "connecting";
     this.connectAt = null;
-    this.timeoutAt = now + WIRE_LIMITS.connectMs;
+    this.triedAt = now;
+    this.timeoutAt = now + (now < this.keptUntil ? WIRE_LIMITS.reconnectMs : WIRE_LIMITS.connectMs);
     return [{ do: "connect" }];
   }
 
@@ -257,12 +265,17 @@ export class Wire {
 
   private lose(now: number, atOnce = false): Action[] {
     this.clearTimes();
+    if (this.current === "open") this.keptUntil = now + this.keepMs;
     this.current = "waiting";
     if (atOnce) {
       this.connectAt = now;
       return [{ do: "cut" }];
     }
-    const steps = WIRE_LIMITS.backoffMs;
+    if (now >= this.keptUntil && Number.isFinite(this.keptUntil)) {
+      this.keptUntil = -Infinity;
+      this.attempts = 0;
+    }
+    const steps = now < this.keptUntil ? WIRE_LIMITS.keptMs : WIRE_LIMITS.backoffMs;
     const step = steps[Math.min(this.attempts, steps.length - 1)] ?? 8_000;
     this.attempts += 1;
     this.connectAt = now + step * (0.5 + this.random()); // 50 to 150 %: a restarted server is not met by everybody at once
