@@ -4,11 +4,13 @@
 PORT ?= 8080
 PYTHON ?= python3
 PYTEST ?=
+CAMPAIGN ?=
+LONG ?=
 BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev ready verification test tests coverage-gate check types format bench bare screenshots lock clean distclean
+.PHONY: help run dev ready verification test tests coverage-gate check types format chaos bench bare screenshots lock clean distclean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -39,6 +41,11 @@ format: ## Let ruff put the Python sources in order
 
 types: ## Write static/src/protocol.gen.ts anew from the server's messages
 	@$(BIN)/python -m server.signalling.typescript
+
+chaos: ## One trust campaign, CAMPAIGN=1 … 23 (docs/testing.md), short; LONG=1 is its long form
+	@$(BOOTSTRAP) debian venv runtime verification dev static
+	@$(if $(LONG),TONGPING_CAMPAIGN=long TONGPING_TEST_KILLS=1000 HYPOTHESIS_PROFILE=campaign) \
+		$(BIN)/pytest $(if $(CAMPAIGN),--campaign $(CAMPAIGN),-m campaign) $(PYTEST)
 
 bench: ## Join time and relay cost, as JSON; the relay's needs Debian's janus
 	@$(BOOTSTRAP) debian venv runtime dev static

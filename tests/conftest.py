@@ -5,6 +5,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _SLOW = [HealthCheck.too_slow]
@@ -12,3 +13,15 @@ settings.register_profile("default", deadline=None, derandomize=True, suppress_h
 settings.register_profile("search", deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("campaign", deadline=None, max_examples=1000, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", type=int, default=0, metavar="N", help="only the tests of trust campaign N")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    number = config.getoption("campaign")
+    if number:
+        chosen = [item for item in items if any(number in mark.args for mark in item.iter_markers("campaign"))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen

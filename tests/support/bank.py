@@ -57,6 +57,14 @@ class Bank:
         ]
         return Opened(session["id"], *(link if link.startswith("http") else self.url + link for link in links))
 
+    async def relayed(self, session: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """What the relay counted of each source now, by role and source."""
+        roles = {one["id"]: one["role"] for one in await self.participants(session)}
+        told = await self.call("GET", f"/sessions/{session}/media")
+        return {
+            (roles[one["participant"]], source["source"]): source for one in told["participants"] for source in one["sources"]
+        }
+
     async def participants(self, session: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.call("GET", f"/sessions/{session}/participants"))["participants"]
         return found

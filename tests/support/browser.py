@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
 
 from tests.support.words import say
 
@@ -73,7 +73,22 @@ class Seat:
         self.page = page
         self.language = language
         self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        """Errors that the page did not catch, and whatever it or the browser (a broken content security policy) put on the console."""
+        self._expected: list[re.Pattern[str]] = []
+        page.on("pageerror", lambda error: self._complain("uncaught", str(error)))
+        page.on("console", self._heard)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._complain(message.type, f"{message.text} ({message.location.get('url', '')})")
+
+    def _complain(self, kind: str, text: str) -> None:
+        if not any(pattern.search(text) for pattern in self._expected):
+            self.complaints.append(f"{self.page.url}: {kind}: {text}")
+
+    def expects(self, *patterns: str) -> None:
+        """From now on these are no complaints."""
+        self._expected += [re.compile(pattern) for pattern in patterns]
 
     @classmethod
     async def take(cls, browser: Browser, *, language: str = "en", viewport: dict[str, int] | None = None) -> "Seat":
@@ -89,7 +104,9 @@ class Seat:
         return cls(context, page, language)
 
     async def leave(self) -> None:
+        """Close the page. Raises AssertionError when it ever complained."""
         await self.context.close()
+        assert not self.complaints, self.complaints
 
     def say(self, key: str, **places: object) -> str:
         return say(self.language, key, **places)
@@ -109,6 +126,11 @@ class Seat:
     async def press_label(self, label: str) -> None:
         await self.page.get_by_role("button", name=label, exact=True).click()
 
+    async def shown(self, key: str, **places: object) -> str:
+        """The text of a field that can be copied."""
+        found: str = await self.page.get_by_label(self.say(key, **places), exact=True).inner_text()
+        return found
+
     async def fill(self, key: str, text: str) -> None:
         await self.page.get_by_label(self.say(key)).fill(text)
 
@@ -121,6 +143,10 @@ class Seat:
     async def come_as_customer(self, link: str, *, microphone: bool = True, camera: bool = True) -> None:
         """By link, with the check of the devices, answering both questions."""
         await self.page.goto(link)
+        await self.check_and_agree(microphone=microphone, camera=camera)
+
+    async def check_and_agree(self, *, microphone: bool = True, camera: bool = True) -> None:
+        """From the invitation to the call."""
         await self.press("start")
         await self.press("check.before.go")
         await self.press("next")
@@ -152,6 +178,9 @@ class Seat:
     async def close_panel(self) -> None:
         """On a phone the panel covers the bar."""
         await self.page.get_by_role("complementary").get_by_role("button", name=self.say("close"), exact=True).click()
+
+    async def close_dialog(self) -> None:
+        await self.page.get_by_role("dialog").get_by_role("button", name=self.say("close"), exact=True).click()
 
     async def open_people(self) -> None:
         await self.page.locator("button.top-people").click()
@@ -209,6 +238,10 @@ class Seat:
         condition = "row.packets > argument" if source == "microphone" else "row.frames > argument"
         return await self._row(role, source, condition, 0, within_s)
 
+    async def goes_on(self, role: str, source: str, frames: int) -> None:
+        """Wait until more than so many frames were decoded."""
+        await self._row(role, source, "row.frames > argument", frames, APPEARS_MS / 1000)
+
     async def flow(self, role: str, source: str, *, over_s: float = 3) -> Flow:
         """Frames (or packets) a second, and sound energy, over at least ``over_s`` of the statistics' clock."""
         first = await self.receives(role, source)
@@ -220,6 +253,14 @@ class Seat:
             energy=last["energy"] - first["energy"],
             packets=last["packets"] - first["packets"],
         )
+
+    async def shut(self, role: str, source: str) -> None:
+        """Wait until signalling says that this source of theirs is not let through."""
+        script = """async ([role, source]) => {
+            const person = [...window.__tp.people.values()].find((one) => one.role === role);
+            return person?.tracks.some((track) => track.source === source && !track.open);
+        }"""
+        await self.until(script, [role, source], APPEARS_MS / 1000)
 
     async def all_packets(self) -> dict[str, int]:
         """Packets that ever arrived, by receiving line, whomever it shows."""
@@ -238,3 +279,11 @@ class Seat:
             return now_ms - window.__tp.quiet.since_ms >= quiet_ms;
         }"""
         await self.until(script, [role, 500], APPEARS_MS / 1000)
+
+
+async def all_leave(*seats: Seat) -> None:
+    """Close every page, then raise what they complained of."""
+    for seat in seats:
+        await seat.context.close()
+    complaints = [text for seat in seats for text in seat.complaints]
+    assert not complaints, complaints

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from playwright.async_api import Browser
 
 from tests.support.bank import Bank, Opened
-from tests.support.browser import Seat
+from tests.support.browser import Seat, all_leave
 from tests.support.server_process import ServerProcess
 
 
@@ -29,10 +29,6 @@ class Trio:
         """(whose page, the page, role of whom it should receive), both others for each."""
         seats = self.seats()
         return [(mine, seat, other) for mine, seat in seats.items() for other in seats if other != mine]
-
-    def complaints(self) -> list[str]:
-        """Errors that a page did not catch."""
-        return [f"{role}: {text}" for role, seat in self.seats().items() for text in seat.complaints]
 
 
 async def agent_enters(agent: Seat, *, session_of: str = "", take: str = "") -> None:
@@ -57,14 +53,19 @@ async def three(
     customer: str = "Lin Xiaoyu",
     expert: str = "Dr Chen",
     language: str = "en",
+    languages: dict[str, str] | None = None,
     viewports: dict[str, dict[str, int]] | None = None,
     opened: Opened | None = None,
 ) -> AsyncIterator[Trio]:
-    """Everybody comes in, each in their own way, consenting to everything; at the end the pages are closed."""
+    """Everybody comes in, each in their own way, consenting to everything; at the end the pages are closed.
+
+    ``languages`` and ``viewports``: by role, where they differ from ``language`` and the desktop.
+    """
     opened = opened or await bank.open(language=language, customer=customer, expert=expert)
     sizes = viewports or {}
     seats = {
-        role: await Seat.take(browser, language=language, viewport=sizes.get(role)) for role in ("customer", "agent", "expert")
+        role: await Seat.take(browser, language=(languages or {}).get(role, language), viewport=sizes.get(role))
+        for role in ("customer", "agent", "expert")
     }
     try:
         await seats["agent"].sign_in(server.agent_url, *server.agent)
@@ -73,5 +74,4 @@ async def three(
         await seats["expert"].come_as_expert(opened.expert_link)
         yield Trio(opened.id, seats["customer"], seats["agent"], seats["expert"], customer, expert)
     finally:
-        for seat in seats.values():
-            await seat.leave()
+        await all_leave(*seats.values())
