@@ -1,5 +1,6 @@
 """``Idempotency-Key``: the same key and request get the first answer again; another request is refused; of many at once
-with one key, one is carried out and the others get its answer.
+with one key, one is carried out and the others get its answer. The key is written down before the work begins: a server that
+dies between the work and its answer refuses a repeat, because it cannot know, rather than doing the thing twice.
 
 Answers may hold what is shown once (tokens, links, keys), so they are sealed: AES-256-GCM under a key derived from the
 server's secret and the client's own key, of which only a hash is kept. Who has the database cannot read them.
@@ -22,6 +23,7 @@ from server.store.ports import IdempotencyRecord, Store
 
 MIN_ANONYMOUS_CHARS = 16  # anybody could guess a short one, and get the other's answer
 NONCE_BYTES = 12
+BEGUN = 0  # a record's status until its answer is there
 
 
 class StoredReply(msgspec.Struct, frozen=True):
@@ -74,22 +76,26 @@ class Idempotency:
         if record is not None:
             if not hmac.compare_digest(record.request_hash, request_hash):
                 raise Conflict("This Idempotency-Key was used for another request.")
+            if record.status == BEGUN:
+                raise Conflict("The first request with this key was cut off: look whether it was done, then use another key.")
             try:
                 plain = cipher.decrypt(record.body[:NONCE_BYTES], record.body[NONCE_BYTES:], name.encode())
             except InvalidTag:
                 raise Conflict("This Idempotency-Key was used before the server's secret was changed.") from None
             return msgspec.msgpack.decode(plain, type=StoredReply)
-        reply = await execute()
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        begun = IdempotencyRecord(
+            scope=scope, key=name, request_hash=request_hash, status=BEGUN, body=b"", created_at=self._clock.now()
+        )
         async with self._store.begin() as tx:
-            await tx.add_idempotency(
-                IdempotencyRecord(
-                    scope=scope,
-                    key=name,
-                    request_hash=request_hash,
-                    status=status,
-                    body=nonce + cipher.encrypt(nonce, msgspec.msgpack.encode(reply), name.encode()),
-                    created_at=self._clock.now(),
-                )
-            )
+            await tx.add_idempotency(begun)
+        try:
+            reply = await execute()
+        except Exception:  # refused or failed: not done. Cancelled is another matter: nobody knows, and the key stays begun
+            async with self._store.begin() as tx:
+                await tx.drop_idempotency(scope, name)
+            raise
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = nonce + cipher.encrypt(nonce, msgspec.msgpack.encode(reply), name.encode())
+        async with self._store.begin() as tx:
+            await tx.save_idempotency(msgspec.structs.replace(begun, status=status, body=sealed))
         return reply

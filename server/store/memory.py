@@ -311,6 +311,12 @@ class MemoryTransaction:
     async def add_idempotency(self, record: IdempotencyRecord) -> None:
         self._add("idempotency", (record.scope, record.key), record)
 
+    async def save_idempotency(self, record: IdempotencyRecord) -> None:
+        self._save("idempotency", (record.scope, record.key), record)
+
+    async def drop_idempotency(self, scope: str, key: str) -> None:
+        self._change("idempotency").pop((scope, key), None)
+
     async def forget_idempotency(self, before: datetime) -> int:
         rows = self._change("idempotency")
         old = [key for key, record in rows.items() if record.created_at < before]

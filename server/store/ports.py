@@ -34,7 +34,10 @@ from server.domain.model import (
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer that was given to a creating POST. ``request_hash`` tells a repeat from a different request."""
+    """The answer that was given to a creating POST. ``request_hash`` tells a repeat from a different request.
+
+    ``status`` 0 and no body: begun, and nobody has written down how it ended.
+    """
 
     scope: str  # who asked: key or staff or participant id
     key: str
@@ -124,6 +127,11 @@ class Transaction(AuditLog, Protocol):
 
     async def get_idempotency(self, scope: str, key: str) -> IdempotencyRecord | None: ...
     async def add_idempotency(self, record: IdempotencyRecord) -> None: ...
+    async def save_idempotency(self, record: IdempotencyRecord) -> None: ...
+    async def drop_idempotency(self, scope: str, key: str) -> None:
+        """Nothing happens when there is none."""
+        ...
+
     async def forget_idempotency(self, before: datetime) -> int: ...
 
 

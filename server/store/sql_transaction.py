@@ -292,6 +292,18 @@ class SqlTransaction:
     async def add_idempotency(self, record: IdempotencyRecord) -> None:
         await self._add(t.idempotency, record)
 
+    async def save_idempotency(self, record: IdempotencyRecord) -> None:
+        self._check_writable()
+        check_record(record)
+        c = t.idempotency.c
+        there = update(t.idempotency).where(c.scope == record.scope, c.key == record.key)
+        if not await self._change(there.values(to_row(record))):
+            raise NotFound("no such record")
+
+    async def drop_idempotency(self, scope: str, key: str) -> None:
+        c = t.idempotency.c
+        await self._change(delete(t.idempotency).where(c.scope == scope, c.key == key))
+
     async def forget_idempotency(self, before: datetime) -> int:
         return await self._change(delete(t.idempotency).where(t.idempotency.c.created_at < before))
 

@@ -567,6 +567,23 @@ async def test_old_idempotency_records_are_forgotten(store: Store, make: Records
         assert await tx.get_idempotency("ST", "2") is not None
 
 
+async def test_an_idempotency_record_is_completed_or_dropped(store: Store) -> None:
+    begun = IdempotencyRecord(scope="ST", key="k", request_hash=b"h", status=0, body=b"", created_at=T0)
+    other = msgspec.structs.replace(begun, scope="AK")
+    done = msgspec.structs.replace(begun, status=201, body=b"{}")
+    async with store.begin() as tx:
+        with pytest.raises(NotFound):
+            await tx.save_idempotency(begun)
+        await tx.drop_idempotency("ST", "k")
+        await tx.add_idempotency(begun)
+        await tx.add_idempotency(other)
+        await tx.save_idempotency(done)
+    async with store.begin() as tx:
+        assert (await tx.get_idempotency("ST", "k"), await tx.get_idempotency("AK", "k")) == (done, other)
+        await tx.drop_idempotency("ST", "k")
+        assert (await tx.get_idempotency("ST", "k"), await tx.get_idempotency("AK", "k")) == (None, other)
+
+
 @pytest.mark.campaign(18)
 async def test_the_audit_chain_is_whole_under_concurrent_transactions(store: Store, make: Records) -> None:
     async def write(number: int) -> None:

@@ -62,6 +62,23 @@ async def test_a_failure_is_not_remembered() -> None:
     assert await keys.run("POST /sessions", "k", b"hash", 201, work) == REPLY
 
 
+async def test_a_server_that_died_between_the_work_and_its_answer_does_not_do_it_twice() -> None:
+    store = MemoryStore()
+    work = Work()
+    before = Idempotency(store, ManualClock(), secret=b"s" * 32, keep_s=60)
+    dying = asyncio.create_task(before.run("POST /sessions", "k", b"hash", 201, work))
+    await work.started.wait()
+    dying.cancel()
+    await asyncio.wait([dying])
+    work.go.set()
+    after = Idempotency(store, ManualClock(), secret=b"s" * 32, keep_s=60)
+    for _ in range(2):
+        with pytest.raises(Conflict, match="cut off"):
+            await after.run("POST /sessions", "k", b"hash", 201, work)
+    assert work.times == 1
+    assert await after.run("POST /sessions", "another", b"hash", 201, work) == REPLY
+
+
 async def test_another_request_under_the_same_key() -> None:
     keys, work = made(), Work()
     work.go.set()
