@@ -28,6 +28,7 @@ import type { Call, CallPhase, QualityInfo, Saver } from "./model";
 import { callPlace, type Place } from "./place";
 import { ApiError, deviceProblem } from "./problems";
 import { SignalSocket } from "./socket";
+import { speakers } from "./sound";
 import { Uploads } from "./uploads";
 
 const PICTURES: Readonly<Record<Saver, number>> = { full: 64, saver: 2, audio: 0 }; // a screen and a face where it must be little
@@ -54,6 +55,7 @@ export class LiveCall implements Call {
   readonly asked = signal<{ by: ParticipantId; source: Source } | null>(null);
   readonly queue = signal<{ position: number; estimatedWaitS: number | null } | null>(null);
   readonly screen = signal<"off" | "on" | "paused">("off");
+  readonly soundBlocked = speakers.blocked;
   readonly screenPreview = signal<MediaStream | null>(null);
   readonly saver = signal<Saver>("full");
   readonly failure = signal<string | null>(null);

@@ -108,6 +108,7 @@ export interface Call {
   readonly queue: ReadonlySignal<{ position: number; estimatedWaitS: number | null } | null>;
   readonly mediaState: ReadonlySignal<"none" | "connecting" | "connected" | "failed">;
   readonly screen: ReadonlySignal<"off" | "on" | "paused">;
+  readonly soundBlocked: ReadonlySignal<boolean>; // a voice waits for the user to touch the page; the page plays no voice itself
   readonly screenPreview: ReadonlySignal<MediaStream | null>;
   readonly saver: ReadonlySignal<Saver>;
   readonly failure: ReadonlySignal<string | null>; // code of the last message that was refused; cleared by clearFailure

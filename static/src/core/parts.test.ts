@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { preferred } from "./codecs";
 import { tokenExpiry } from "./desk";
 import { loudness } from "./devices";
@@ -7,6 +7,7 @@ import { ApiError, apiProblem, deviceProblem, signedOut, surroundings } from "./
 import { level, report, sample, undersized, worthSending } from "./quality";
 import { remoteTracks } from "./slots";
 import { signalUrl } from "./socket";
+import { Speakers } from "./sound";
 
 const stream = (id: string): MediaStream => ({ id }) as MediaStream;
 
@@ -200,5 +201,19 @@ describe("small things", () => {
     }
     callPlace.clear();
     expect(callPlace.recall(at)).toBeNull();
+  });
+});
+
+describe("voices", () => {
+  it("say when the browser wants a touch first, and play at that touch", async () => {
+    const speakers = new Speakers();
+    const play = vi.spyOn(HTMLMediaElement.prototype, "play").mockRejectedValueOnce(new DOMException("", "NotAllowedError")).mockResolvedValue();
+    speakers.play("a", new MediaStream());
+    await vi.waitFor(() => expect(speakers.blocked.value).toBe(true));
+    window.dispatchEvent(new Event("pointerdown"));
+    await vi.waitFor(() => expect(speakers.blocked.value).toBe(false));
+    expect(play).toHaveBeenCalledTimes(2);
+    speakers.clear();
+    play.mockRestore();
   });
 });

@@ -1,11 +1,15 @@
 /** Playing sound: every voice that arrives, through the speaker that was chosen, also where the browser wants a touch first. */
 
+import { signal } from "@preact/signals";
+
 type Playable = HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> };
 
 export const canChooseSpeaker = (): boolean => "setSinkId" in HTMLMediaElement.prototype;
 
 /** The <audio> elements of remote voices. Browsers may refuse to play before the user touches the page: it is tried again then. */
 export class Speakers {
+  /** A voice is here and the browser will not play it before the user touches the page. */
+  readonly blocked = signal(false);
   private readonly elements = new Map<string, Playable>();
   private sink = "";
   private readonly onTouch = (): void => this.playAll();
@@ -62,6 +66,7 @@ export class Speakers {
       element.remove();
     }
     this.elements.clear();
+    this.blocked.value = false;
     this.listen(false);
   }
 
@@ -77,7 +82,15 @@ export class Speakers {
   }
 
   private attempt(element: Playable): void {
-    if (element.paused) element.play().catch(() => undefined); // NotAllowedError: again at the next touch
+    if (!element.paused) return;
+    element.play().then(
+      () => {
+        this.blocked.value = false;
+      },
+      (error: unknown) => {
+        if (error instanceof DOMException && error.name === "NotAllowedError" && element.srcObject !== null) this.blocked.value = true;
+      },
+    );
   }
 
   private async route(element: Playable): Promise<void> {

@@ -199,6 +199,7 @@ export const en = {
   "stage.label": "Pictures",
   "stage.strip": "Other people",
   "stage.nobody.customer": "Your adviser will be here in a moment.",
+  "stage.left.customer": "Your adviser has left. Please stay a moment: they may be back. Or end the conversation below.",
   "stage.nobody": "Nobody else is here yet.",
   "tile.screen": "{name}: screen",
   "tile.video": "{name}: camera",

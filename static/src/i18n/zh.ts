@@ -201,6 +201,7 @@ export const zh: Words = {
   "stage.label": "画面",
   "stage.strip": "其他参与者",
   "stage.nobody.customer": "客户经理马上就到。",
+  "stage.left.customer": "客户经理已离开，可能很快回来，请稍等；您也可以点下方“结束”。",
   "stage.nobody": "还没有其他人加入。",
   "tile.screen": "{name}的屏幕",
   "tile.video": "{name}的画面",

@@ -186,6 +186,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     queue: signal(setting.queue ?? null),
     mediaState: signal(setting.mediaState ?? "connected"),
     screen,
+    soundBlocked: signal(false),
     screenPreview: signal(screen.value === "off" ? null : screenStream()),
     saver,
     failure,

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { Api, Desk } from "../../core/model";
 import { language, t } from "../../i18n";
 import type { Site } from "../../protocol.gen";
-import { Announcer } from "../../ui/announce";
+import { announce, Announcer } from "../../ui/announce";
 import { asProblem, problemText } from "../../ui/problems";
 import { ArriveLoading } from "../customer/Arrive";
 import { LoginPage } from "./Login";
@@ -42,6 +42,9 @@ export function AgentApp({ api }: { api: Api }) {
     }
   };
   const signedIn = desk.value !== null && desk.value.state.value !== "ended" ? desk.value : null;
+  useEffect(() => {
+    if (signedIn === null) announce(""); // whoever sits down next hears nothing of the last conversation
+  }, [signedIn]);
   return (
     <>
       {loading.value ? (

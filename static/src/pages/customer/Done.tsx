@@ -37,7 +37,7 @@ export function Done(props: DoneProps) {
         <section class="stack tight">
           <h2>{t("done.next")}</h2>
           <ul class="bullets">
-            <li>{t("done.next.off")}</li>
+            {props.because !== "moved" && <li>{t("done.next.off")}</li>}
             <li>{t("done.next.never")}</li>
             <li>{t("done.next.help")}</li>
           </ul>

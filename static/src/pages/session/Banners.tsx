@@ -8,7 +8,6 @@ import { t } from "../../i18n";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/controls";
 import { codeText } from "../../ui/problems";
-import { soundBlocked } from "../../ui/Video";
 import { deviceProblem } from "../../ui/words";
 import { useCall } from "./ui";
 
@@ -91,7 +90,7 @@ export function Banners() {
           </Notice>
         )
       )}
-      {soundBlocked.value && (
+      {call.soundBlocked.value && (
         <Notice
           action={
             <Button icon={Volume2} look="primary" onClick={() => undefined}>

@@ -2,7 +2,6 @@
 import { useRef } from "preact/hooks";
 import { t } from "../../i18n";
 import type { ParticipantId, ParticipantView } from "../../protocol.gen";
-import { Voice } from "../../ui/Video";
 import { SelfPicture, SelfView } from "./SelfView";
 import { Tile } from "./Tile";
 import { screenOf, useCall } from "./ui";
@@ -44,18 +43,15 @@ export function Stage() {
   const { call } = ui;
   const shown = pictures(ui, call.others.value);
   const main = useMain(ui, shown);
+  const met = useRef(false); // whether somebody has been here
+  if (main) met.current = true;
   const rest = shown.filter((item) => item !== main);
   const grid = ui.layout.value === "grid" && shown.length > 1;
   return (
     <section class="stage" aria-label={t("stage.label")}>
-      {call.remote.value
-        .filter((track) => track.source === "microphone")
-        .map((track) => (
-          <Voice key={`${track.participant}-voice`} stream={track.stream} speaker={call.devices.speaker.value} />
-        ))}
       {!main ? (
         <div class="stage-empty">
-          <p>{t(ui.variant === "customer" ? "stage.nobody.customer" : "stage.nobody")}</p>
+          <p>{t(ui.variant !== "customer" ? "stage.nobody" : met.current ? "stage.left.customer" : "stage.nobody.customer")}</p>
           <SelfView />
         </div>
       ) : grid ? (
