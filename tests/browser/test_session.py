@@ -30,6 +30,8 @@ PNG = bytes.fromhex(
 SHOWN_PICTURES = (
     "async () => [...window.__tp.slots.values()].filter((slot) => slot.source && slot.source !== 'microphone').length"
 )
+PLAYED_VOICES = """() => [...document.querySelectorAll("audio, video")].filter((one) => one.srcObject && !one.muted)
+    .flatMap((one) => one.srcObject.getAudioTracks().map((track) => track.id))"""
 SENT_VOICE = """async (label) => window.__tp.peers.at(-1).getSenders()
     .some((sender) => sender.track?.kind === "audio" && sender.track.label === label)"""
 
@@ -54,6 +56,14 @@ async def test_three_people_see_and_hear_each_other(trio: Trio) -> None:
         assert rate >= LEAST_FRAMES_PER_S, f"the {mine} decodes {rate:.1f} frames/s of the {other}"
         voice = await page.flow(other, "microphone", over_s=1)
         assert voice.energy > 0, f"the {mine} hears nothing of the {other}"
+
+
+async def test_every_voice_is_played_once(trio: Trio) -> None:
+    """Two elements with one voice are an echo that no statistics show."""
+    for page in trio.seats().values():
+        played: list[str] = await page.page.evaluate(PLAYED_VOICES)
+        assert len(played) >= 2, "the voices of both others"
+        assert len(set(played)) == len(played)
 
 
 async def test_the_picture_is_that_of_the_camera(trio: Trio) -> None:

@@ -18,8 +18,8 @@ from tests.support.server_process import ServerProcess
 pytestmark = [pytest.mark.browser, pytest.mark.campaign(15), pytest.mark.asyncio(loop_scope="session")]
 
 CUTS_S = (1.0, 3.0, 8.0, 15.0)
-LONGEST_RESUME_S = 10.0
-"""Between two attempts of a page lie up to 3 s while its place is kept, and a busy machine is slow."""
+LONGEST_RESUME_S = 4.0
+"""Between two attempts of a page lie at most 2.25 s while its place is kept (``keptMs`` in ``wire.ts``); the rest is a busy machine."""
 THROUGH_THE_WIRE = """(() => {
     const accept = RTCPeerConnection.prototype.setRemoteDescription;
     RTCPeerConnection.prototype.setRemoteDescription = async function ({ type, sdp }) {
