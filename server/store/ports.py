@@ -1,4 +1,4 @@
-"""What the rest of the server needs of a store. ``memory.py`` and ``sql.py`` both pass ``tests/contract/test_store.py``.
+"""What the rest of the server needs of a store. ``memory.py`` and ``sql.py`` both pass ``tests/contract/test_store*.py``.
 
 One ``Transaction`` is one atomic, durable unit: when ``Store.begin()``'s block ends without an exception everything in it
 is on disk; otherwise nothing of it happened. Write transactions are serialised; keep them short and await nothing
