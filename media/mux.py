@@ -19,6 +19,8 @@ from media.mmsg import Destination, ReceiveBatch, SendBatch, unpack_address
 
 SOCKET_BUFFER_BYTES = 8 << 20
 MAX_DRAINS = 4
+COALESCE_S = 0.001
+"""Under load packets wait so long for each other: one wake-up, one flush and one report of arrivals serve them all."""
 """Full batches taken per wake-up before other work of the loop gets its turn."""
 _BIND_TRIES = 20
 
@@ -33,6 +35,8 @@ class Endpoint:
         self.announced = announced
         self.tag = tag
         self.batch = SendBatch(sock)
+        self.read_at = 0.0
+        self.pause: asyncio.TimerHandle | None = None
 
     def send(self, data: bytes, to: Destination) -> None:
         self.batch.put(data, to)
@@ -119,6 +123,8 @@ class Mux:
     def close(self) -> None:
         loop = asyncio.get_running_loop()
         for endpoint in self.endpoints:
+            if endpoint.pause is not None:
+                endpoint.pause.cancel()
             with contextlib.suppress(ValueError, OSError):
                 loop.remove_reader(endpoint.sock.fileno())
             endpoint.sock.close()
@@ -128,11 +134,32 @@ class Mux:
             endpoint.batch.flush()
 
     def _readable(self, endpoint: Endpoint) -> None:
+        """Packets are here. When they come closer together than ``COALESCE_S``, the next are taken together on a timer."""
+        now = time.monotonic()
+        self._drain(endpoint)
+        if now - endpoint.read_at < COALESCE_S:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(endpoint.sock.fileno())
+            endpoint.pause = loop.call_later(COALESCE_S, self._after_pause, endpoint)
+        endpoint.read_at = now
+
+    def _after_pause(self, endpoint: Endpoint) -> None:
+        loop = asyncio.get_running_loop()
+        if self._drain(endpoint):
+            endpoint.pause = loop.call_later(COALESCE_S, self._after_pause, endpoint)
+        else:
+            endpoint.pause = None
+            loop.add_reader(endpoint.sock.fileno(), self._readable, endpoint)
+
+    def _drain(self, endpoint: Endpoint) -> bool:
+        """Whether there was anything."""
         batch = self._batch
+        any_came = False
         for _ in range(MAX_DRAINS):
             got = batch.fill(endpoint.sock)
             if not got:
                 break
+            any_came = True
             now = time.monotonic()
             for i in range(got):
                 try:
@@ -143,6 +170,7 @@ class Mux:
             self.flush()
             if got < len(batch.lengths):
                 break
+        return any_came
 
     def on_error(self) -> None:
         """Called inside the handler of an unexpected exception; the worker replaces it with its rate-limited log."""
