@@ -46,6 +46,9 @@ QUIET_CORE_PERCENT = 10
 EXIT_FAILED, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 1, 2, 130
 
 
+PUBLISHED_TRIES, PUBLISHED_PAUSE_S = 50, 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``rate``: packets a second of one publisher to ``subscribers``; in the 5 × 5 room each publishes
@@ -177,12 +180,23 @@ class Theirs:
         connection = make(False)
         handle = await self._janus.attach()
         body = {"request": "join", "ptype": "subscriber", "room": room, "streams": [{"feed": feed} for feed in feeds]}
-        _, offer = await self._janus.message(handle, body)
+        offer = await self._when_published(handle, body)
         answer = await connection.describe(_answer_sections(offer), "active")
         await self._janus.message(handle, {"request": "start"}, "answer", answer)
         await connection.connect(offer)
         connection.hand_over(load)
         return connection
+
+    async def _when_published(self, handle: int, body: dict[str, Any]) -> str:
+        """The offer. Janus knows a feed only when its own side of the publisher's handshake is done, a moment after ours."""
+        for _ in range(PUBLISHED_TRIES):
+            try:
+                return (await self._janus.message(handle, body))[1]
+            except BenchError as error:
+                if "No such feed" not in str(error):
+                    raise
+            await asyncio.sleep(PUBLISHED_PAUSE_S)
+        raise BenchError("janus did not take the publisher")
 
     async def broadcast(self, load: Load, make: Callable[[bool], Connection], subscribers: int) -> list[Connection]:
         room = await self._new_room()
