@@ -37,7 +37,7 @@ def test_no_file_says_where_it_was_made_or_a_secret() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "cd /work/main",
+        "cd /" + "work/tree",
         'open("/root/.npmrc")',
         "at /home/alice/x",
         "-----BEGIN PRIVATE KEY-----\n" + "A" * 48,
