@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from media.forward import Forwarder
@@ -95,10 +95,18 @@ class Mux:
     """Owns the sockets of one worker. ``start`` and ``close`` from the running loop."""
 
     def __init__(
-        self, forwarder: Forwarder, ice: IceLite, bind: Sequence[str], port: int = 0, announced: Sequence[str] = ()
+        self,
+        forwarder: Forwarder,
+        ice: IceLite,
+        bind: Sequence[str],
+        port: int = 0,
+        announced: Sequence[str] = (),
+        on_error: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_error`` is called inside the handler of an unexpected exception: the place for a rate-limited log."""
         self.forwarder = forwarder
         self.ice = ice
+        self.on_error = on_error
         self.counts: Counter[str] = Counter()
         self.endpoints: list[Endpoint] = []
         for index, sock in enumerate(open_sockets(bind, port)):
@@ -171,9 +179,6 @@ class Mux:
             if got < len(batch.lengths):
                 break
         return any_came
-
-    def on_error(self) -> None:
-        """Called inside the handler of an unexpected exception; the worker replaces it with its rate-limited log."""
 
     def _one(self, endpoint: Endpoint, i: int, size: int, now: float) -> None:
         if not size:

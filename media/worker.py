@@ -98,8 +98,7 @@ class Worker:
             raise ControlError("not_configured")
         self._config = first
         self._identity = Identity()
-        self._mux = Mux(self._forwarder, self._ice, first.bind, first.port, first.announced)
-        self._mux.on_error = self._packet_error  # type: ignore[method-assign]
+        self._mux = Mux(self._forwarder, self._ice, first.bind, first.port, first.announced, self._packet_error)
         self._mux.start()
         gc.collect()
         gc.freeze()
