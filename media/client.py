@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from media import control
 from media.errors import MediaRefusedError, MediaUnavailableError
-from media.ports import MediaEvents, SlotAssignment
+from media.ports import MediaEvents, NetworkState, SlotAssignment
 from media.supervisor import Supervisor, SupervisorConfig
 
 BUSY_CODES = frozenset({"worker_full"})
@@ -23,7 +23,7 @@ class _Room:
     def __init__(self) -> None:
         self.worker: int | None = None
         self.gates: dict[str, frozenset[str]] = {}
-        self.receive: dict[str, int] = {}
+        self.receive: dict[str, tuple[int, tuple[control.SlotSize, ...]]] = {}
         self.participants: set[str] = set()
 
 
@@ -71,7 +71,9 @@ class MediaClient:
         gated = self._supervisor.send(worker, control.SetGates(request(), room, participant, tuple(sorted(gates))))
         gated.add_done_callback(_retrieve)
         if participant in held.receive:
-            limited = self._supervisor.send(worker, control.SetReceive(request(), room, participant, held.receive[participant]))
+            limited = self._supervisor.send(
+                worker, control.SetReceive(request(), room, participant, *held.receive[participant])
+            )
             limited.add_done_callback(_retrieve)
         reply = await self._supervisor.reply(
             self._supervisor.send(worker, control.Connect(request(), room, participant, offer_sdp))
@@ -96,12 +98,16 @@ class MediaClient:
             sources = tuple(sorted(open_sources))
             await self._must(held.worker, control.SetGates(self._supervisor.next_request(), room, participant, sources))
 
-    async def set_receive(self, room: str, participant: str, video: int) -> None:
-        """Show this participant at most ``video`` pictures at once. Remembered like the gates. Raises MediaUnavailableError."""
+    async def set_receive(self, room: str, participant: str, video: int, sizes: Mapping[str, int] | None = None) -> None:
+        """Show this participant at most ``video`` pictures at once; ``sizes``: how tall each is drawn, in device pixels by mid.
+
+        Remembered like the gates. Raises MediaUnavailableError.
+        """
         held = self._rooms.setdefault(room, _Room())
-        held.receive[participant] = video
+        wanted = video, tuple(control.SlotSize(mid, height) for mid, height in (sizes or {}).items())
+        held.receive[participant] = wanted
         if held.worker is not None:
-            command = control.SetReceive(self._supervisor.next_request(), room, participant, video)
+            command = control.SetReceive(self._supervisor.next_request(), room, participant, *wanted)
             reply = await self._supervisor.reply(self._supervisor.send(held.worker, command))
             if not isinstance(reply, control.Done):
                 raise MediaUnavailableError("not_applied", "the media worker could not apply it")
@@ -142,7 +148,7 @@ class MediaClient:
         if held is None or held.worker != worker:
             return
         if isinstance(event, control.Slots):
-            slots = [SlotAssignment(slot.mid, slot.participant, slot.source) for slot in event.slots]
+            slots = [SlotAssignment(slot.mid, slot.participant, slot.source, slot.held) for slot in event.slots]
             self._events.on_slots(event.room, event.participant, slots)
         elif isinstance(event, control.Speaking):
             self._events.on_speaking(event.room, event.participants)
@@ -150,6 +156,11 @@ class MediaClient:
             if event.state in ("closed", "failed"):
                 held.participants.discard(event.participant)
             self._events.on_peer(event.room, event.participant, event.state)
+        elif isinstance(event, control.Encodings):
+            self._events.on_encodings(event.room, event.participant, event.source, event.active)
+        elif isinstance(event, control.Network):
+            state = NetworkState(event.down_bps, event.rtt_ms, event.loss_permille, event.limit, event.held)
+            self._events.on_network(event.room, event.participant, state)
         else:
             self._events.on_track(event.room, event.participant, event.source, event.flowing)
 

@@ -83,13 +83,24 @@ class SetGates(Message, frozen=True):
     sources: tuple[str, ...]
 
 
+class SlotSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How tall the picture of the slot ``mid`` is drawn, in device pixels; 0: it is not seen."""
+
+    mid: str
+    height: int
+
+
 class SetReceive(Message, frozen=True):
-    """Show this participant at most ``video`` pictures at once: ``Done``. Kept until ``Disconnect``."""
+    """Show this participant at most ``video`` pictures at once: ``Done``. Kept until ``Disconnect``.
+
+    ``sizes``: the whole of them every time; a slot that is not named is taken as tall.
+    """
 
     request: int
     room: str
     participant: str
     video: int
+    sizes: tuple[SlotSize, ...] = ()
 
 
 class Disconnect(Message, frozen=True):
@@ -164,11 +175,15 @@ class Heartbeat(Message, frozen=True):
 
 
 class SlotState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``mid``: the subscriber's receive-only section. ``participant`` and ``source`` are None when it shows nothing."""
+    """``mid``: the subscriber's receive-only section. ``participant`` and ``source`` are None when it shows nothing.
+
+    ``held``: not sent for now, because the subscriber's path cannot carry it.
+    """
 
     mid: str
     participant: str | None = None
     source: str | None = None
+    held: bool = False
 
 
 class Slots(Message, frozen=True):
@@ -201,9 +216,38 @@ class TrackFlow(Message, frozen=True):
     flowing: bool
 
 
+class Encodings(Message, frozen=True):
+    """Which encodings (rids) of a source somebody needs: the publisher should pause the others. Each time the whole list."""
+
+    room: str
+    participant: str
+    source: str
+    active: tuple[str, ...]
+
+
+LimitName = Literal["none", "bandwidth", "loss"]
+
+
+class Network(Message, frozen=True):
+    """The way to one subscriber, when it changes and at most once a second. ``down_bps``: the estimate.
+
+    ``rtt_ms`` is None while unknown; ``limit``: why less is sent than was asked for; ``held``: pictures not sent for now.
+    """
+
+    room: str
+    participant: str
+    down_bps: int
+    rtt_ms: int | None
+    loss_permille: int
+    limit: LimitName
+    held: int
+
+
 Reply = Connected | Done | StatsReport | Failed
-Event = Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow
-WorkerMessage = Connected | Done | StatsReport | Failed | Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow
+Event = Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow | Encodings | Network
+WorkerMessage = (
+    Connected | Done | StatsReport | Failed | Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow | Encodings | Network
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)

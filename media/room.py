@@ -1,7 +1,7 @@
 """The live media of one session: who is connected, whose gates are open, who sees what in which slot, who speaks."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from media import control
@@ -36,7 +36,7 @@ class Room:
         self._clock = clock
         self.peers: dict[str, Peer] = {}
         self.gates: dict[str, frozenset[str]] = {}
-        self.receive: dict[str, int] = {}
+        self.receive: dict[str, tuple[int, Mapping[str, int]]] = {}
         self._order = 0
         self._speaker = SpeakerDetector()
         self._dirty = False
@@ -85,11 +85,14 @@ class Room:
             self._apply_gates(peer, now)
             self.reassign(now)
 
-    def set_receive(self, participant: str, video: int) -> None:
-        """Show this participant at most ``video`` pictures from now on; its offer's slots are the bound when it never said."""
+    def set_receive(self, participant: str, video: int, sizes: Mapping[str, int]) -> None:
+        """Show this participant at most ``video`` pictures from now on, drawn so tall (device pixels by mid).
+
+        Its offer's slots are the bound when it never said.
+        """
         if participant not in self.receive and len(self.receive) >= MAX_PARTICIPANTS:
             raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
-        self.receive[participant] = video
+        self.receive[participant] = video, sizes
         if participant in self.peers:
             self.reassign(self._clock())
 
@@ -189,7 +192,7 @@ class Room:
                 for p in offered
                 if p.participant != peer.participant and self._receivable(peer, p)
             ]
-            changes = peer.slots.update(candidates, self.receive.get(peer.participant))
+            changes = peer.slots.update(candidates, self.receive.get(peer.participant, (None, {}))[0])
             for mid, key in changes:
                 old = peer.shown.pop(mid, None)
                 if old is not None:

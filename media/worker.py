@@ -138,7 +138,7 @@ class Worker:
         if isinstance(command, control.SetGates):
             self._room(command.room).set_gates(command.participant, command.sources)
         elif isinstance(command, control.SetReceive):
-            self._room(command.room).set_receive(command.participant, command.video)
+            self._room(command.room).set_receive(command.participant, command.video, {s.mid: s.height for s in command.sizes})
         elif isinstance(command, control.Disconnect):
             room = self.rooms.get(command.room)
             if room is not None:

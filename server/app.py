@@ -37,7 +37,7 @@ from server.context import CONTEXT, Context
 from server.domain import ids
 from server.errors import ConfigError, MediaPlaneUnavailable
 from server.live.hub import LiveSessions
-from server.live.ports import MediaEvents, MediaPort, MediaRefused, MediaUnavailable, SlotAssignment
+from server.live.ports import MediaEvents, MediaPort, MediaRefused, MediaUnavailable, NetworkState, SlotAssignment
 from server.live.settings import LiveSettings
 from server.services.entries import Entries
 from server.services.files import ContentScanner, Files, FileScanner
@@ -75,10 +75,14 @@ class _Told:
         self.on_speaking = events.on_speaking
         self.on_peer = events.on_peer
         self.on_track = events.on_track
+        self.on_encodings = events.on_encodings
         self.on_rooms_lost = events.on_rooms_lost
 
     def on_slots(self, room: str, participant: str, slots: Sequence[media_ports.SlotAssignment]) -> None:
-        self._events.on_slots(room, participant, [SlotAssignment(slot.mid, slot.participant, slot.source) for slot in slots])
+        self._events.on_slots(room, participant, [SlotAssignment(*slot) for slot in slots])
+
+    def on_network(self, room: str, participant: str, state: media_ports.NetworkState) -> None:
+        self._events.on_network(room, participant, NetworkState(*state))
 
 
 class WorkerMedia:
@@ -136,9 +140,9 @@ class WorkerMedia:
         except MediaUnavailableError as error:
             raise MediaUnavailable(error.code) from error
 
-    async def set_receive(self, room: str, participant: str, video: int) -> None:
+    async def set_receive(self, room: str, participant: str, video: int, sizes: Mapping[str, int]) -> None:
         try:
-            await self._client.set_receive(room, participant, video)
+            await self._client.set_receive(room, participant, video, sizes)
         except MediaUnavailableError as error:
             raise MediaUnavailable(error.code) from error
 

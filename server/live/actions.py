@@ -69,7 +69,7 @@ async def _track(session: "LiveSession", member: Member, seq: int, body: TrackSt
 
 async def _receive(session: "LiveSession", member: Member, seq: int, body: ReceiveSet) -> None:
     _need(member, Grant.SUBSCRIBE)
-    await session.room.receive(member, body.video)
+    await session.room.receive(member, body.video, {size.mid: size.height for size in body.sizes})
 
 
 async def _consent(session: "LiveSession", member: Member, seq: int, body: ConsentSet) -> None:

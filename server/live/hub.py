@@ -16,11 +16,13 @@ from server.domain.model import ParticipantState, Session, Source
 from server.errors import DependencyError, MediaPlaneUnavailable, TokenExpired, TongpingError, TooMany, Unauthenticated
 from server.live.actor import Busy
 from server.live.desk import Desks
+from server.live.member import Member
 from server.live.ports import (
     DeskTokens,
     EntryRecords,
     MediaPort,
     MediaUnavailable,
+    NetworkState,
     PeerState,
     SessionRecords,
     SlotAssignment,
@@ -30,7 +32,17 @@ from server.live.records import Records
 from server.live.session import LiveSession, Needs
 from server.live.settings import LiveSettings
 from server.signalling.connection import Connection
-from server.signalling.messages import CloseCode, Hello, ParticipantChanged, Slots, SlotView, Speaking
+from server.signalling.messages import (
+    CloseCode,
+    Encodings,
+    Hello,
+    Network,
+    NetworkLimit,
+    ParticipantChanged,
+    Slots,
+    SlotView,
+    Speaking,
+)
 from server.signalling.protocol import State
 from server.store.ports import Store
 
@@ -254,8 +266,7 @@ class LiveSessions:
     # ------------------------------------------------------------ what the media plane says
 
     def on_slots(self, room: str, participant: str, slots: Sequence[SlotAssignment]) -> None:
-        live = self._sessions.get(SessionId(room))
-        member = live.members.get(ParticipantId(participant)) if live is not None else None
+        member = self._member(room, participant)
         if member is not None:
             member.send(
                 Slots(
@@ -264,6 +275,7 @@ class LiveSessions:
                             mid=slot.mid,
                             participant=ParticipantId(slot.participant) if slot.participant is not None else None,
                             source=Source(slot.source) if slot.source is not None else None,
+                            held=slot.held,
                         )
                         for slot in slots
                     ]
@@ -289,6 +301,28 @@ class LiveSessions:
         live = self._sessions.get(SessionId(room))
         if live is not None and flowing:
             live.media_flows(ParticipantId(participant), Source(source))
+
+    def on_encodings(self, room: str, participant: str, source: str, active: Sequence[str]) -> None:
+        member = self._member(room, participant)
+        if member is not None:
+            member.send(Encodings(source=Source(source), active=list(active)))
+
+    def on_network(self, room: str, participant: str, state: NetworkState) -> None:
+        member = self._member(room, participant)
+        if member is not None:
+            member.send(
+                Network(
+                    down_kbps=state.down_bps // 1000,
+                    rtt_ms=state.rtt_ms,
+                    loss_permille=state.loss_permille,
+                    limit=NetworkLimit(state.limit),
+                    held=state.held,
+                )
+            )
+
+    def _member(self, room: str, participant: str) -> Member | None:
+        live = self._sessions.get(SessionId(room))
+        return live.members.get(ParticipantId(participant)) if live is not None else None
 
     def on_rooms_lost(self, rooms: Sequence[str]) -> None:
         for room in rooms:

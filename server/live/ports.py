@@ -30,11 +30,26 @@ class MediaUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SlotAssignment:
-    """``mid``: the subscriber's receive-only m-line. ``participant`` and ``source`` are None when it shows nothing."""
+    """``mid``: the subscriber's receive-only m-line. ``participant`` and ``source`` are None when it shows nothing.
+
+    ``held``: not sent for now, because the subscriber's network cannot carry it.
+    """
 
     mid: str
     participant: str | None
     source: str | None
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """The relay's way to one subscriber. ``down_bps``: the estimate; ``rtt_ms``: None while unknown; ``held``: pictures not sent."""
+
+    down_bps: int
+    rtt_ms: int | None
+    loss_permille: int
+    limit: Literal["none", "bandwidth", "loss"]
+    held: int
 
 
 PeerState = Literal["connecting", "connected", "disconnected", "failed", "closed"]
@@ -46,6 +61,14 @@ class MediaEvents(Protocol):
     def on_peer(self, room: str, participant: str, state: PeerState) -> None: ...
     def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None:
         """The first packet of a source came in (True), or none for 2 s after some did (False)."""
+        ...
+
+    def on_encodings(self, room: str, participant: str, source: str, active: Sequence[str]) -> None:
+        """Which encodings (rids) of a source somebody needs now; the publisher should pause the others."""
+        ...
+
+    def on_network(self, room: str, participant: str, state: NetworkState) -> None:
+        """The way to a subscriber, when it changes and at most once a second."""
         ...
 
     def on_rooms_lost(self, rooms: Sequence[str]) -> None:
@@ -70,8 +93,11 @@ class MediaPort(Protocol):
         """
         ...
 
-    async def set_receive(self, room: str, participant: str, video: int) -> None:
-        """Show this participant at most ``video`` pictures at once. Kept like the gates. Raises MediaUnavailable."""
+    async def set_receive(self, room: str, participant: str, video: int, sizes: Mapping[str, int]) -> None:
+        """Show this participant at most ``video`` pictures at once, drawn this tall (device pixels by mid; 0 unseen).
+
+        Kept like the gates. Raises MediaUnavailable.
+        """
         ...
 
     async def disconnect(self, room: str, participant: str) -> None: ...

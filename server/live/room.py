@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from server.domain.grants import Grant
 from server.domain.ids import SessionId
@@ -46,11 +47,11 @@ class Room:
         member.applied = wanted if epoch == self._epoch else None
         return True
 
-    async def receive(self, member: Member, video: int) -> None:
-        """Send this person at most so many pictures. Raises MediaPlaneUnavailable: it may not be so yet."""
+    async def receive(self, member: Member, video: int, sizes: Mapping[str, int]) -> None:
+        """Send this person at most so many pictures, drawn so tall. Raises MediaPlaneUnavailable: it may not be so yet."""
         try:
             async with asyncio.timeout(self._settings.media_control_s):
-                await self._media.set_receive(self.id, member.id, video)
+                await self._media.set_receive(self.id, member.id, video, sizes)
         except (MediaUnavailable, TimeoutError):
             raise MediaPlaneUnavailable("The media relay did not answer. Try again.") from None
 

@@ -113,10 +113,21 @@ class TrackState(Body, frozen=True, kw_only=True, tag="track.state"):
     on: bool
 
 
+class SlotSize(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How tall the picture of the slot ``mid`` is drawn, in device pixels; 0: it is not seen at all."""
+
+    mid: Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
+    height: Annotated[int, msgspec.Meta(ge=0, le=8640)]
+
+
 class ReceiveSet(Body, frozen=True, kw_only=True, tag="receive.set"):
-    """How many pictures this page wants at most; what is over is not sent to it: screens stay, then who spoke last. 0: voices only."""
+    """How many pictures this page wants at most; what is over is not sent to it: screens stay, then who spoke last. 0: voices only.
+
+    ``sizes``: what each slot is worth to this page, the whole of it every time; a slot that is not named is taken as tall.
+    """
 
     video: Annotated[int, msgspec.Meta(ge=0, le=64)]
+    sizes: Annotated[list[SlotSize], msgspec.Meta(max_length=64)] = []
 
 
 class ConsentSet(Body, frozen=True, kw_only=True, tag="consent.set"):
@@ -207,11 +218,15 @@ class MediaLost(Body, frozen=True, kw_only=True, tag="media.lost"):
 
 
 class SlotView(msgspec.Struct, frozen=True, kw_only=True):
-    """What one receiving m-line (``mid``) shows from now on; ``participant`` is null when it shows nothing."""
+    """What one receiving m-line (``mid``) shows from now on; ``participant`` is null when it shows nothing.
+
+    ``held``: the picture is not sent for now, because this page's network cannot carry it; it comes back by itself.
+    """
 
     mid: str
     participant: ParticipantId | None
     source: Source | None
+    held: bool = False
 
 
 class Slots(Body, frozen=True, kw_only=True, tag="slots"):
@@ -262,6 +277,34 @@ class Quality(Body, frozen=True, kw_only=True, tag="quality"):
     level: QualityLevel
     rtt_ms: int
     loss_permille: int
+
+
+class Encodings(Body, frozen=True, kw_only=True, tag="encodings"):
+    """Send only these encodings (``rid``) of this source of yours from now on; nobody needs the others. Each time the whole list."""
+
+    source: Source
+    active: list[str]
+
+
+class NetworkLimit(StrEnum):
+    """Why a page is sent less than it asked for."""
+
+    NONE = "none"
+    BANDWIDTH = "bandwidth"  # the estimate does not carry everything
+    LOSS = "loss"  # it would, but too many packets are lost
+
+
+class Network(Body, frozen=True, kw_only=True, tag="network"):
+    """How the relay sees the way to this page, told when it changes and at most once a second.
+
+    ``down_kbps``: the estimate; ``rtt_ms``: null while unknown; ``held``: pictures that are not sent for now.
+    """
+
+    down_kbps: int
+    rtt_ms: int | None
+    loss_permille: int
+    limit: NetworkLimit
+    held: int
 
 
 class SessionChanged(Body, frozen=True, kw_only=True, tag="session.changed"):
@@ -315,6 +358,8 @@ ServerBody = (
     | ChatSeen
     | Asked
     | Quality
+    | Encodings
+    | Network
     | SessionChanged
     | QueuePosition
     | TokenRenewed

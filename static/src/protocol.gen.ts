@@ -127,6 +127,11 @@ export interface CreateStaff {
   role: Role;
   password: string;
 }
+export interface Encodings {
+  type: "encodings";
+  source: Source;
+  active: string[];
+}
 export interface EndRequest {
   reason?: string;
 }
@@ -288,6 +293,15 @@ export type MessageId = string;
 export interface Messages {
   messages: ChatMessageView[];
 }
+export interface Network {
+  type: "network";
+  down_kbps: number;
+  rtt_ms: number | null;
+  loss_permille: number;
+  limit: NetworkLimit;
+  held: number;
+}
+export type NetworkLimit = "none" | "bandwidth" | "loss";
 export interface ParticipantChanged {
   type: "participant.changed";
   participant: ParticipantView;
@@ -349,6 +363,7 @@ export interface QueuePosition {
 export interface ReceiveSet {
   type: "receive.set";
   video: number;
+  sizes?: SlotSize[];
 }
 export interface RedeemInvitation {
   secret?: string;
@@ -365,7 +380,7 @@ export interface Resume {
   ack: number;
 }
 export type Role = "customer" | "agent" | "expert" | "supervisor" | "service";
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | SessionChanged | QueuePosition | TokenRenewed | WaitingList | WaitingTaken | MessageError;
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | WaitingList | WaitingTaken | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";
@@ -405,10 +420,15 @@ export interface Site {
   max_file_bytes: number;
   development: boolean;
 }
+export interface SlotSize {
+  mid: string;
+  height: number;
+}
 export interface SlotView {
   mid: string;
   participant: ParticipantId | null;
   source: Source | null;
+  held: boolean;
 }
 export interface Slots {
   type: "slots";

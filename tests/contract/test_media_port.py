@@ -79,9 +79,9 @@ async def test_gates_before_and_after_connecting(plane: Plane) -> None:
 
 
 async def test_how_much_one_wants_to_receive_before_and_after_connecting(plane: Plane) -> None:
-    await plane.port.set_receive(ROOM, ALICE, 0)
+    await plane.port.set_receive(ROOM, ALICE, 0, {})
     await plane.port.connect(ROOM, ALICE, OFFER)
-    await plane.port.set_receive(ROOM, ALICE, 12)
+    await plane.port.set_receive(ROOM, ALICE, 12, {"3": 360})
 
 
 async def test_leaving_twice_is_no_error(plane: Plane) -> None:

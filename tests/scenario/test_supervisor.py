@@ -13,7 +13,7 @@ import pytest
 from media.client import MediaClient
 from media.control import Configure, Stats
 from media.errors import MediaRefusedError, MediaUnavailableError
-from media.ports import PeerState, SlotAssignment
+from media.ports import NetworkState, PeerState, SlotAssignment
 from media.supervisor import SupervisorConfig
 
 COMMAND = (sys.executable, "-m", "tests.support.scripted_worker")
@@ -37,6 +37,12 @@ class Events:
 
     def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None:
         self.told.put_nowait(("track", room, participant, source, flowing))
+
+    def on_encodings(self, room: str, participant: str, source: str, active: Sequence[str]) -> None:
+        self.told.put_nowait(("encodings", room, participant, source, *active))
+
+    def on_network(self, room: str, participant: str, state: NetworkState) -> None:
+        self.told.put_nowait(("network", room, participant, state))
 
     def on_rooms_lost(self, rooms: Sequence[str]) -> None:
         self.told.put_nowait(("lost", *rooms))

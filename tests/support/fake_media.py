@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from media.errors import SdpError
 from media.sdp import Fingerprint, Offer, parse_offer
 from media.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
-from server.live.ports import MediaEvents, MediaRefused, MediaUnavailable, PeerState, SlotAssignment
+from server.live.ports import MediaEvents, MediaRefused, MediaUnavailable, NetworkState, PeerState, SlotAssignment
 
 OFFER = "\r\n".join(
     [
@@ -59,7 +59,7 @@ class FakeMedia:
         self.down = False
         self.offers: dict[tuple[str, str], Offer] = {}
         self.gates: dict[tuple[str, str], frozenset[str]] = {}
-        self.receive: dict[tuple[str, str], int] = {}
+        self.receive: dict[tuple[str, str], tuple[int, Mapping[str, int]]] = {}
         self.calls: list[tuple[str, str, str]] = []
         self._events: MediaEvents | None = None
 
@@ -82,9 +82,9 @@ class FakeMedia:
         self._called("set_gates", room, participant)
         self.gates[room, participant] = open_sources
 
-    async def set_receive(self, room: str, participant: str, video: int) -> None:
+    async def set_receive(self, room: str, participant: str, video: int, sizes: Mapping[str, int]) -> None:
         self._called("set_receive", room, participant)
-        self.receive[room, participant] = video
+        self.receive[room, participant] = video, sizes
 
     async def disconnect(self, room: str, participant: str) -> None:
         self._called("disconnect", room, participant)
@@ -113,9 +113,19 @@ class FakeMedia:
         """The first packet of a source came in, or none for 2 s."""
         self._tell(lambda events: events.on_track(room, participant, source, flowing))
 
-    def slots(self, room: str, participant: str, *shown: tuple[str, str | None, str | None]) -> None:
+    def slots(
+        self, room: str, participant: str, *shown: tuple[str, str | None, str | None] | tuple[str, str | None, str | None, bool]
+    ) -> None:
         """What a subscriber's slots show: (mid, participant, source) each."""
         self._tell(lambda events: events.on_slots(room, participant, [SlotAssignment(*slot) for slot in shown]))
+
+    def encodings(self, room: str, participant: str, source: str, *active: str) -> None:
+        """Which encodings of a source somebody needs."""
+        self._tell(lambda events: events.on_encodings(room, participant, source, active))
+
+    def network(self, room: str, participant: str, state: NetworkState) -> None:
+        """The way to a subscriber."""
+        self._tell(lambda events: events.on_network(room, participant, state))
 
     def speaking(self, room: str, *participants: str) -> None:
         """Who speaks, loudest first."""

@@ -430,9 +430,9 @@ describe("cuts and repairs", () => {
     FakeSocket.last.say({
       type: "slots",
       slots: [
-        { mid: "3", participant: "PA_agent", source: "microphone" },
-        { mid: "5", participant: "PA_agent", source: "camera" },
-        { mid: "6", participant: null, source: null },
+        { mid: "3", participant: "PA_agent", source: "microphone", held: false },
+        { mid: "5", participant: "PA_agent", source: "camera", held: false },
+        { mid: "6", participant: null, source: null, held: false },
       ],
     });
     expect(call.remote.value.map(({ source }) => source)).toEqual(["microphone", "camera"]);

@@ -17,9 +17,9 @@ describe("slots", () => {
   it("shows who is in which slot, in the order of the message", () => {
     const tracks = remoteTracks(
       [
-        { mid: "9", participant: "PA_1", source: "camera" },
-        { mid: "3", participant: "PA_1", source: "microphone" },
-        { mid: "4", participant: null, source: null },
+        { mid: "9", participant: "PA_1", source: "camera", held: false },
+        { mid: "3", participant: "PA_1", source: "microphone", held: false },
+        { mid: "4", participant: null, source: null, held: false },
       ],
       receivers,
       [],
@@ -31,15 +31,15 @@ describe("slots", () => {
   });
 
   it("keeps what did not change, and follows a slot that changes hands", () => {
-    const before = remoteTracks([{ mid: "3", participant: "PA_1", source: "microphone" }, { mid: "9", participant: "PA_1", source: "camera" }], receivers, []);
-    const after = remoteTracks([{ mid: "3", participant: "PA_1", source: "microphone" }, { mid: "9", participant: "PA_2", source: "camera" }], receivers, before);
+    const before = remoteTracks([{ mid: "3", participant: "PA_1", source: "microphone", held: false }, { mid: "9", participant: "PA_1", source: "camera", held: false }], receivers, []);
+    const after = remoteTracks([{ mid: "3", participant: "PA_1", source: "microphone", held: false }, { mid: "9", participant: "PA_2", source: "camera", held: false }], receivers, before);
     expect(after[0]).toBe(before[0]);
     expect(after[1]).not.toBe(before[1]);
     expect(after[1]).toMatchObject({ participant: "PA_2" });
   });
 
   it("skips slots of a connection that is gone", () => {
-    expect(remoteTracks([{ mid: "77", participant: "PA_1", source: "camera" }], receivers, [])).toEqual([]);
+    expect(remoteTracks([{ mid: "77", participant: "PA_1", source: "camera", held: false }], receivers, [])).toEqual([]);
   });
 });
 

@@ -15,6 +15,7 @@ COMMANDS = [
     control.Connect(1, "SE_1", "PA_1", "v=0"),
     control.SetGates(2, "SE_1", "PA_1", ("camera",)),
     control.SetReceive(9, "SE_1", "PA_1", 2),
+    control.SetReceive(10, "SE_1", "PA_1", 2, (control.SlotSize("3", 360),)),
     control.Disconnect(3, "SE_1", "PA_1"),
     control.CloseRoom(4, "SE_1"),
     control.Stats(5, None),
@@ -31,6 +32,8 @@ ANSWERS = [
     control.Speaking("SE_1", ("PA_1",)),
     control.PeerState("SE_1", "PA_1", "connected"),
     control.TrackFlow("SE_1", "PA_1", "camera", True),
+    control.Encodings("SE_1", "PA_1", "camera", ("q", "h")),
+    control.Network("SE_1", "PA_1", 300_000, None, 10, "bandwidth", 1),
 ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from server.domain.grants import Grant
 from server.domain.model import Role
 from server.live.actions import ACTIONS
+from server.live.ports import NetworkState
 from server.live.settings import LiveSettings
 from server.signalling.messages import ClientBody
 from tests.support.fake_media import OFFER, FakeMedia
@@ -153,7 +154,10 @@ async def test_how_many_pictures_a_page_wants(house: House) -> None:
     session = await house.session()
     id, page = await house.enter(session)
     await page.say("receive.set", video=0)
-    assert house.media.receive == {(session, id): 0}
+    assert house.media.receive == {(session, id): (0, {})}
+    await page.say("receive.set", video=3, sizes=[{"mid": "9", "height": 360}, {"mid": "10", "height": 0}])
+    assert house.media.receive == {(session, id): (3, {"9": 360, "10": 0})}
+    assert await page.error("receive.set", video=3, sizes=[{"mid": "9", "height": -1}]) == "invalid"
     house.media.down = True
     assert await page.error("receive.set", video=2) == "media_unavailable"
     assert await page.error("receive.set", video=65) == "invalid"
@@ -280,12 +284,18 @@ async def test_what_the_relay_says(house: House) -> None:
     assert other.got("participant.changed")[-1]["participant"]["state"] == "active"
     house.media.peer(session, id, "connected")
     assert len(other.got("participant.changed")) == 1
-    house.media.slots(session, id, ("3", other_id, "camera"), ("4", None, None))
+    house.media.slots(session, id, ("3", other_id, "camera", True), ("4", None, None))
     assert page.got("slots")[-1]["slots"] == [
-        {"mid": "3", "participant": other_id, "source": "camera"},
-        {"mid": "4", "participant": None, "source": None},
+        {"mid": "3", "participant": other_id, "source": "camera", "held": True},
+        {"mid": "4", "participant": None, "source": None, "held": False},
     ]
     assert other.got("slots") == []
+    house.media.encodings(session, id, "camera", "q", "h")
+    assert page.got("encodings") == [{"type": "encodings", "source": "camera", "active": ["q", "h"]}]
+    house.media.network(session, id, NetworkState(512_345, 80, 21, "bandwidth", 1))
+    told = {"type": "network", "down_kbps": 512, "rtt_ms": 80, "loss_permille": 21, "limit": "bandwidth", "held": 1}
+    assert page.got("network") == [told]
+    assert other.got("encodings") == other.got("network") == []
     house.media.speaking(session, other_id, "PA_GONE")
     assert page.got("speaking")[-1]["participants"] == [other_id]
     house.media.track(session, id, "camera", True)  # not open: nobody is told
@@ -303,6 +313,8 @@ async def test_what_the_relay_says(house: House) -> None:
 async def test_events_of_rooms_that_are_not_there(house: House) -> None:
     house.media.peer("SE_X", "PA_X", "connected")
     house.media.slots("SE_X", "PA_X")
+    house.media.encodings("SE_X", "PA_X", "camera")
+    house.media.network("SE_X", "PA_X", NetworkState(0, None, 0, "none", 0))
     house.media.speaking("SE_X", "PA_X")
     house.media.track("SE_X", "PA_X", "camera", True)
     house.media.lose("SE_X")
