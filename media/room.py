@@ -187,7 +187,12 @@ class Room:
                 continue
             candidates = [
                 Candidate(
-                    (p.participant, p.source), p.kind, p.source == "screen", self._speaker.spoke_at(p.participant), p.order
+                    (p.participant, p.source),
+                    p.kind,
+                    p.source == "screen",
+                    self._speaker.spoke_at(p.participant),
+                    p.order,
+                    p.participant,
                 )
                 for p in offered
                 if p.participant != peer.participant and self._receivable(peer, p)

@@ -5,7 +5,8 @@ extensions and SSRCs each section uses: nothing is renegotiated later.
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from media.errors import SdpError
@@ -15,7 +16,7 @@ DEFAULT_VIDEO_CODECS = ("VP8", "H264", "VP9", "AV1")
 MAX_MESSAGE_BYTES = 262_144
 SCTP_PORT = 5000
 CNAME = "tongping"
-"""One canonical name for each slot (``slot_cname``), because each slot is a stream with a clock of its own."""
+"""One canonical name for all that the relay sends: its sender reports are all of one clock, the relay's (RFC 3550 section 6.5.1)."""
 NO_EXTENSIONS = ExtensionIds()
 
 _KEY_ORDER = {"H264/42e0": 0, "H264/4200": 1}
@@ -78,7 +79,8 @@ class NegotiatedSection:
 
     publish: ``codecs`` has exactly one, ``rids``/``ssrcs``/``fid`` are the publisher's. slot: ``codecs`` are all that may be
     forwarded into it, ``ssrc``/``rtx_ssrc`` the relay's. data: ``sctp_port``/``max_message_bytes`` are the peer's.
-    idle (agreed inactive) and rejected ones carry no media.
+    idle (agreed inactive) and rejected ones carry no media. ``stream``: of a slot, what it is kept in step with; see
+    ``slot_streams``.
     """
 
     index: int
@@ -93,6 +95,7 @@ class NegotiatedSection:
     fid: Mapping[int, int] | None = None
     ssrc: int = 0
     rtx_ssrc: int = 0
+    stream: str = ""
     sctp_port: int = 0
     max_message_bytes: int = 0
 
@@ -216,17 +219,31 @@ def _codec_lines(agreed: NegotiatedSection, section: MediaSection) -> list[str]:
     return lines
 
 
+def slot_streams(sections: Iterable[NegotiatedSection]) -> dict[str, str]:
+    """Mid → stream of each slot: the first audio and the first video slot are one stream, the second ones another, and so on.
+
+    Browsers play in step what is in one stream (RFC 8830; one voice and one picture in it, no more), by the clock of the sender
+    reports. Which person is shown in which pair is up to ``slots.SlotTable``.
+    """
+    seen: Counter[str] = Counter()
+    streams = {}
+    for section in sections:
+        if section.role == "slot":
+            streams[section.mid] = f"pair-{seen[section.kind]}"
+            seen[section.kind] += 1
+    return streams
+
+
 def slot_cname(mid: str) -> str:
-    """The CNAME of a slot, in the answer and in its RTCP (RFC 8843 section 5, RFC 3550 section 6.5.1)."""
-    return f"{CNAME}-{mid}"
+    """The CNAME of a slot in its RTCP: as in the answer."""
+    return CNAME
 
 
 def _slot_lines(agreed: NegotiatedSection) -> list[str]:
-    """One stream per slot, so that the browser never mixes two slots' clocks."""
-    lines = [f"a=msid:slot-{agreed.mid} track-{agreed.mid}"]
+    lines = [f"a=msid:{agreed.stream} track-{agreed.mid}"]
     if agreed.rtx_ssrc:
         lines.append(f"a=ssrc-group:FID {agreed.ssrc} {agreed.rtx_ssrc}")
-    lines += [f"a=ssrc:{ssrc} cname:{slot_cname(agreed.mid)}" for ssrc in (agreed.ssrc, agreed.rtx_ssrc) if ssrc]
+    lines += [f"a=ssrc:{ssrc} cname:{CNAME}" for ssrc in (agreed.ssrc, agreed.rtx_ssrc) if ssrc]
     return lines
 
 
@@ -278,6 +295,8 @@ def make_answer(
 ) -> Answer:
     """Answer an offer. ``slot_ssrcs``: by mid, one for each of ``offer.slots``. Raises SdpError (nothing can be agreed)."""
     agreed = tuple(_negotiate(section, slot_ssrcs, video_codecs) for section in offer.sections)
+    streams = slot_streams(agreed)
+    agreed = tuple(replace(section, stream=streams[section.mid]) if section.mid in streams else section for section in agreed)
     accepted = [section.mid for section in agreed if section.role != "rejected"]
     if not any(section.role in ("publish", "slot", "data") for section in agreed):
         raise SdpError("nothing_in_common", "no section can be answered")

@@ -164,10 +164,26 @@ def test_a_slot_takes_every_codec_that_may_be_forwarded() -> None:
     text = section_text(made.sdp, "5")
     assert "a=sendonly" in text
     assert f"a=ssrc-group:FID {slot.ssrc} {slot.rtx_ssrc}" in text
-    assert f"a=ssrc:{slot.ssrc} cname:tongping-5" in text
-    assert "a=msid:slot-5 track-5" in text
+    assert f"a=ssrc:{slot.ssrc} cname:tongping" in text
+    assert f"a=msid:{slot.stream} track-5" in text
     assert not any("goog-remb" in line for line in text)
     assert sum("transport-cc" in line for line in text) == 5
+
+
+def test_the_first_voice_and_the_first_picture_are_one_stream_and_so_on() -> None:
+    """Browsers play a stream in step: its name is the same in both sections, and in no third one."""
+    made = answer(parse_offer(OFFERS["chromium_simulcast"]))
+    slots = [section for section in made.sections if section.role == "slot"]
+    voices = [section.stream for section in slots if section.kind == "audio"]
+    pictures = [section.stream for section in slots if section.kind == "video"]
+    assert len(voices) == 2
+    assert voices == pictures[:2]
+    assert len(set(pictures)) == len(pictures) == 3
+    for slot in slots:
+        text = section_text(made.sdp, slot.mid)
+        assert f"a=msid:{slot.stream} track-{slot.mid}" in text
+        assert f"a=ssrc:{slot.ssrc} cname:tongping" in text
+    assert all(section.stream == "" for section in made.sections if section.role != "slot")
 
 
 def test_an_audio_slot_has_no_rtx() -> None:
