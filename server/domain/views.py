@@ -87,3 +87,27 @@ class WaitingEntry(msgspec.Struct, frozen=True, kw_only=True):
     language: Language
     waiting_since: datetime
     connected: bool  # whether their page is open
+
+
+class PersonInside(msgspec.Struct, frozen=True, kw_only=True):
+    """``connected`` false: cut off, and the place is kept for some seconds."""
+
+    role: Role
+    name: str
+    connected: bool
+
+
+class OccupiedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """An open session that somebody is in, as a desk sees it. ``alone_since``: a customer is waiting in it, and nobody leads.
+
+    ``customer_reference`` is empty for those without the grant ``session.read`` in it.
+    """
+
+    session: SessionId
+    customer_name: str
+    customer_reference: str
+    reason: str
+    language: Language
+    created_at: datetime
+    people: list[PersonInside]
+    alone_since: datetime | None

@@ -1,7 +1,7 @@
-"""Desk connections: staff who see the waiting list and take customers from it. They never see what is in a session."""
+"""Desk connections: staff who see the waiting list and who is in their sessions, never what is said or shown there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,11 +10,13 @@ from server.auth.tokens import Claims
 from server.domain.grants import Grant, desk_grants, session_grants
 from server.domain.ids import SessionId, StaffId
 from server.domain.model import Role, Session
-from server.domain.views import WaitingEntry
+from server.domain.views import OccupiedSession, WaitingEntry
 from server.errors import DependencyError, NotAllowed, TongpingError
 from server.live.actor import Actor
 from server.live.ports import DeskTokens
-from server.live.session import LiveSession, Needs, message_error
+from server.live.presence import TOLD_EVERY_S, look
+from server.live.refusals import message_error
+from server.live.session import LiveSession, Needs
 from server.services.views import session_view, waiting_entry
 from server.signalling.connection import Connection
 from server.signalling.messages import (
@@ -22,6 +24,7 @@ from server.signalling.messages import (
     ErrorCode,
     Hello,
     MessageError,
+    SessionsInside,
     TakeWaiting,
     TokenRenewed,
     WaitingList,
@@ -44,6 +47,7 @@ class Desk:
     renew_at: datetime
     renewing: bool = False
     told: list[WaitingEntry] | None = None
+    told_inside: list[OccupiedSession] | None = None
 
 
 class DeskSeat:
@@ -61,7 +65,10 @@ class DeskSeat:
 
 
 class Desks:
-    """``watch``: the live session of an id, made where needed. ``session_changed``: tell those in it of its new record."""
+    """``watch``: the live session of an id, made where needed. ``session_changed``: tell those in it of its new record.
+
+    ``sessions``: the live ones.
+    """
 
     def __init__(
         self,
@@ -69,13 +76,17 @@ class Desks:
         tokens: DeskTokens,
         watch: Callable[[SessionId], LiveSession | None],
         session_changed: Callable[[Session], None],
+        sessions: Callable[[], Iterable[LiveSession]],
     ) -> None:
         self.needs = needs
         self.actor = Actor("desks")
         self._tokens = tokens
         self._watch = watch
         self._session_changed = session_changed
+        self._sessions = sessions
         self._desks: list[Desk] = []  # oldest first
+        self._people_changed = False
+        self._inside_told_at = float("-inf")
         self._refresh_queued = False
         self._refreshed_at = needs.clock.monotonic()
         self._somebody_waits = False
@@ -112,6 +123,7 @@ class Desks:
         if connection.state is State.OPEN:
             self._desks.append(desk)
             self.refresh()
+            self._tell_inside([desk])
         return connection
 
     def forget(self, desk: Desk) -> None:
@@ -181,12 +193,31 @@ class Desks:
                 desk.told = entries
                 desk.connection.send(WaitingList(entries=entries))
 
+    # ------------------------------------------------------------ who is inside
+
+    def people_changed(self) -> None:
+        """Told with the next tick: many changes make one message."""
+        self._people_changed = True
+
+    def _tell_inside(self, desks: list[Desk]) -> None:
+        inside = look(self._sessions())
+        for desk in desks:
+            if Grant.SESSION_LIST not in desk.grants:
+                continue
+            entries = inside.seen_by(desk.staff, all_sessions=desk.role is Role.SUPERVISOR)
+            if desk.told_inside != entries:
+                desk.told_inside = entries
+                desk.connection.send(SessionsInside(entries=entries))
+
     # ------------------------------------------------------------ time
 
     def tick(self) -> None:
         wall, now = self.needs.clock.now(), self.needs.clock.monotonic()
         if self._somebody_waits and now - self._refreshed_at >= self.needs.settings.wait_refresh_s:
             self.refresh()  # the estimates grow old
+        if self._people_changed and now - self._inside_told_at >= TOLD_EVERY_S:
+            self._people_changed, self._inside_told_at = False, now
+            self._tell_inside(self._desks)
         for desk in list(self._desks):
             desk.connection.tick()
             if desk.connection.state is not State.OPEN:

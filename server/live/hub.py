@@ -80,9 +80,10 @@ class LiveSessions:
             settings=self.settings,
             new_key=new_key,
             waiting_changed=self._waiting_changed,
+            people_changed=self._people_changed,
         )
         self._sessions: dict[SessionId, LiveSession] = {}
-        self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed)
+        self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed, self._sessions.values)
         self._greeting: set[Connection] = set()  # sockets that have not said hello
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -165,6 +166,9 @@ class LiveSessions:
 
     def _waiting_changed(self) -> None:
         self._desks.refresh()
+
+    def _people_changed(self) -> None:
+        self._desks.people_changed()
 
     def session_changed(self, session: Session) -> None:
         """The record changed: those in it are told, and the gates follow."""

@@ -34,7 +34,9 @@ from server.live.actor import Actor, Command
 from server.live.gates import ConsentGate
 from server.live.member import Member
 from server.live.ports import EntryRecords, MediaPort, SessionRecords
+from server.live.presence import Alone
 from server.live.records import Records, may_join
+from server.live.refusals import close_code, message_error
 from server.live.room import Room
 from server.live.settings import LiveSettings
 from server.services.views import consent_view, message_view, session_view
@@ -72,6 +74,7 @@ class Needs:
     settings: LiveSettings
     new_key: Callable[[], str]  # resume keys: unguessable
     waiting_changed: Callable[[], None]
+    people_changed: Callable[[], None]  # somebody came, went or was cut off, in any session
 
 
 class Seat:
@@ -103,6 +106,7 @@ class LiveSession:
         self._consents: dict[tuple[ParticipantId, ConsentScope], Consent] = {}
         self._numbers: dict[MessageId, int] = {}  # of the newest chat messages
         self._due: set[str] = set()  # housekeeping that is queued already
+        self.alone = Alone()
         self._empty_since = needs.clock.monotonic()
 
     # ------------------------------------------------------------ coming
@@ -113,7 +117,7 @@ class LiveSession:
             session = await self._load()
             participant = await self._admissible(session, claims)
         except TongpingError as error:
-            connection.close(_refusal(error), error.detail)
+            connection.close(close_code(error), error.detail)
             return None
         if not self._hello_rate(participant.id).take(self.needs.clock.monotonic()):
             connection.close(CloseCode.TOO_MANY, "Too many connections in a short time.")
@@ -134,7 +138,7 @@ class LiveSession:
             try:
                 participant = await self.needs.records.join(participant.id)
             except TongpingError as error:
-                connection.close(_refusal(error), error.detail)
+                connection.close(close_code(error), error.detail)
                 return None
             self.people[participant.id] = participant
             member = self._seat(participant, claims.grants)
@@ -222,7 +226,7 @@ class LiveSession:
                 member.send(ChatSeen(participant=other.id, number=other.seen))
         await self.room.apply(member, self.status)
         self.tell_others(member, ParticipantChanged(participant=member.view()))
-        self._note_waiting()
+        self._note_people()
 
     def _admitted(self, member: Member, claims: Claims) -> None:
         member.gate.grants = claims.grants
@@ -259,6 +263,7 @@ class LiveSession:
             if participant.state in here and participant.id not in self.members:
                 member = self._seat(participant, frozenset())
                 member.away_since = self.needs.clock.monotonic()
+        self._note_people()
 
     async def watch(self) -> None:
         """Keep an eye on a waiting customer whose page has not connected yet: see ``abandoned``."""
@@ -341,7 +346,7 @@ class LiveSession:
         if connection.state is State.CLOSED:
             member.connection = None
         self.tell_others(member, ParticipantChanged(participant=member.view()))
-        self._note_waiting()
+        self._note_people()
 
     async def depart(self, member: Member, reason: LeaveReason, actor: str) -> None:
         """Stored, then the media is taken down, then everybody is told. Raises StoreUnavailable: nothing has changed."""
@@ -363,7 +368,7 @@ class LiveSession:
         self.tell(ParticipantLeft(participant=member.id, reason=reason))
         if not self.members:
             await self.room.close()
-        self._note_waiting()
+        self._note_people()
 
     async def remove(self, participant: ParticipantId, actor: str) -> None:
         """Raises NotFound (not of this session), Gone (left already), StoreUnavailable."""
@@ -401,6 +406,7 @@ class LiveSession:
             connection, member.connection = member.connection, None
             if connection is not None:
                 connection.close(CloseCode.SESSION_ENDED)
+        self._note_people()
         for member in members:
             await self.room.stop_offer(member)
         if members:
@@ -413,7 +419,10 @@ class LiveSession:
         if record.status is SessionStatus.ENDED:
             await self._ended(record)
             return
+        if record.taken_by != self.record.taken_by:
+            self.alone.taken(self.needs.clock.monotonic())
         self.record = record
+        self._note_people()
         for member in list(self.members.values()):
             member.send(SessionChanged(session=session_view(record, member.grants)))
         for member in list(self.members.values()):
@@ -453,6 +462,8 @@ class LiveSession:
             if member.applied is None and now >= member.retry_at:
                 self._queue("gates", self._reapply)
             self._check_token(member, wall)
+        if self.alone.due(now):
+            self._note_people()
         if self.abandoned(now):
             self._queue("abandoned", self._abandon)
 
@@ -525,9 +536,12 @@ class LiveSession:
 
     # ------------------------------------------------------------ the waiting list
 
-    def _note_waiting(self) -> None:
+    def _note_people(self) -> None:
+        """Somebody came, went or was cut off."""
         if self.status is SessionStatus.WAITING:
             self.needs.waiting_changed()
+        self.alone.note(self.members.values(), self.status, self.needs.clock.monotonic(), self.needs.clock.now())
+        self.needs.people_changed()
 
     def walked_out(self, member: Member) -> bool:
         """Whether a customer gave up waiting: nobody is left to be served."""
@@ -551,24 +565,3 @@ class LiveSession:
         await self.actor.close(deadline_s)
         for member in self.members.values():
             await self.room.stop_offer(member)
-
-
-def _refusal(error: TongpingError) -> CloseCode:
-    if isinstance(error, Gone):
-        return CloseCode.SESSION_ENDED
-    return CloseCode.UNAUTHORISED if isinstance(error, NotFound) else CloseCode.INTERNAL
-
-
-_ERROR_CODES = {
-    "invalid": ErrorCode.INVALID,
-    "not_allowed": ErrorCode.NOT_ALLOWED,
-    "not_found": ErrorCode.NOT_FOUND,
-    "conflict": ErrorCode.CONFLICT,
-    "gone": ErrorCode.CONFLICT,
-    "too_many": ErrorCode.TOO_MANY,
-    "media_unavailable": ErrorCode.MEDIA_UNAVAILABLE,
-}
-
-
-def message_error(re: int, error: TongpingError) -> MessageError:
-    return MessageError(re=re, code=_ERROR_CODES.get(error.code, ErrorCode.INTERNAL), detail=error.detail or error.code)

@@ -16,6 +16,7 @@ from server.domain.model import ConsentDecision, ConsentScope, Language, LeaveRe
 from server.domain.views import (
     ChatMessageView,
     ConsentView,
+    OccupiedSession,
     ParticipantView,
     SessionView,
     WaitingEntry,
@@ -331,6 +332,15 @@ class WaitingList(Body, frozen=True, kw_only=True, tag="waiting.list"):
     entries: list[WaitingEntry]
 
 
+class SessionsInside(Body, frozen=True, kw_only=True, tag="sessions.inside"):
+    """Desk connections only: the open sessions of this account, and those nobody has, that somebody is in; the whole list, every time.
+
+    Those in which a customer waits alone (``alone_since``) come first.
+    """
+
+    entries: list[OccupiedSession]
+
+
 class WaitingTaken(Body, frozen=True, kw_only=True, tag="waiting.taken"):
     """Desk connections only, to the one who took it: the token to enter that session with."""
 
@@ -364,6 +374,7 @@ ServerBody = (
     | QueuePosition
     | TokenRenewed
     | WaitingList
+    | SessionsInside
     | WaitingTaken
     | MessageError
 )

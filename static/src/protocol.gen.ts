@@ -302,6 +302,16 @@ export interface Network {
   held: number;
 }
 export type NetworkLimit = "none" | "bandwidth" | "loss";
+export interface OccupiedSession {
+  session: SessionId;
+  customer_name: string;
+  customer_reference: string;
+  reason: string;
+  language: Language;
+  created_at: string;
+  people: PersonInside[];
+  alone_since: string | null;
+}
 export interface ParticipantChanged {
   type: "participant.changed";
   participant: ParticipantView;
@@ -322,6 +332,11 @@ export interface ParticipantView {
 }
 export interface Participants {
   participants: ParticipantView[];
+}
+export interface PersonInside {
+  role: Role;
+  name: string;
+  connected: boolean;
 }
 export interface Ping {
   t: "ping";
@@ -380,7 +395,7 @@ export interface Resume {
   ack: number;
 }
 export type Role = "customer" | "agent" | "expert" | "supervisor" | "service";
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | WaitingList | WaitingTaken | MessageError;
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | WaitingList | SessionsInside | WaitingTaken | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";
@@ -412,6 +427,10 @@ export interface SessionView {
   waiting_since: string | null;
   ended_at: string | null;
   end_reason: string;
+}
+export interface SessionsInside {
+  type: "sessions.inside";
+  entries: OccupiedSession[];
 }
 export interface Site {
   bank_name: Record<Language, string>;

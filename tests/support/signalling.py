@@ -167,7 +167,7 @@ class House:
             settings=settings,
         )
 
-    async def session(self, status: SessionStatus = SessionStatus.OPEN) -> SessionId:
+    async def session(self, status: SessionStatus = SessionStatus.OPEN, *, created_by: str = "") -> SessionId:
         session = Session(
             id=SessionId(self.make_id(ids.SESSION)),
             kind=SessionKind.VIDEO,
@@ -178,7 +178,7 @@ class House:
             reason="loan",
             context="summary",
             created_at=self.clock.now(),
-            created_by="",
+            created_by=created_by,
             waiting_since=self.clock.now() if status is SessionStatus.WAITING else None,
         )
         async with self.store.begin() as tx:

@@ -50,7 +50,7 @@ async def test_the_desk_sees_nothing_of_a_session(house: House) -> None:
     desk = await house.connect(token)
     await page.say("chat.send", client_id="1", text="private")
     await page.say("track.state", source="camera", on=True)
-    assert {frame["body"]["type"] for frame in desk.frames if frame["t"] == "msg"} == {"waiting.list"}
+    assert {frame["body"]["type"] for frame in desk.frames if frame["t"] == "msg"} == {"waiting.list", "sessions.inside"}
     for type, fields in {
         "chat.send": {"client_id": "1", "text": "x"},
         "leave": {},
