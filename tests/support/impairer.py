@@ -403,7 +403,7 @@ class Impairer:
 
     async def trace(self, on: bool) -> list[tuple[float, str, str, str, int, str]]:
         """Start or stop writing down packets; what was written: (at, line, way, "lost" or ms on the way, bytes, first 12 as hex)."""
-        return [tuple(one) for one in await self.ask("trace", on=on)]  # type: ignore[misc]
+        return [tuple(one) for one in await self.ask("trace", on=on)]
 
 
 def through_a_line(host: str) -> str:
