@@ -62,7 +62,7 @@ lock: ## Resolve the Python packages anew into requirements/ (network)
 	@sh scripts/lock.sh
 
 clean: ## Remove what was built, keep .venv, node_modules and the data in var/
-	@rm -rf static/dist build test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .venv/.stamps/dist
+	@rm -rf media/native/*.so static/dist build test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .venv/.stamps/dist
 	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './static/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove .venv and node_modules too

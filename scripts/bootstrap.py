@@ -6,7 +6,7 @@
 Steps (each is skipped when what it depends on has not changed since it last succeeded):
 
     venv          .venv with pip, from a Python of 3.11 or newer
-    runtime       the locked Python packages, and this project itself, into .venv
+    runtime       the locked Python packages, this project itself, and its compiled core where there is a C compiler, into .venv
     verification  the locked packages of face and document checks (only the headless opencv)
     dev           the locked packages that the tests and the checks need
     static        the browser side: npm ci, then the build, into static/dist
@@ -172,6 +172,7 @@ def runtime() -> None:
         pip_install("--no-index", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
 
     once("project", [str(VENV).encode(), ROOT / "pyproject.toml"], project, made=[VENV / "bin" / "tongping"])
+    call([str(PYTHON), "-m", "media.native.library"])  # builds only what is not there; without a compiler it says so
 
 
 def verification() -> None:

@@ -45,6 +45,8 @@ SHELLS = frozenset(
         "media/room.py",
         "media/peer.py",
         "media/datachannel.py",
+        "media/native/batch.py",
+        "media/native/library.py",
         "media/bench/janus.py",
         "media/bench/load.py",
         "media/bench/network.py",
