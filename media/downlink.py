@@ -7,9 +7,10 @@ per forwarded packet; a retransmission is rebuilt from the publisher's ring by t
 
 import struct
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from media.head import Head
 from media.rtcp import ReportBlock
 from media.sdp import ExtensionIds
 from media.uplink import RingEntry, Uplink
@@ -20,10 +21,6 @@ RESEND_GAP_S = 0.02
 _RESENT = 512
 EPOCHS = 4
 MAX_CORRECTION_S = 0.25
-_MID_LIMIT = 16
-
-Packer = Callable[..., None]
-_packers: dict[tuple[bool, int], dict[int, Packer]] = {}
 
 
 class SlotCodec(NamedTuple):
@@ -52,48 +49,6 @@ class Epoch:
         self.tl0_off = tl0_off
 
 
-class Head:
-    """Fixed parts of the header of one SSRC: RTP, then at most TWCC, mid and audio level as one-byte extensions."""
-
-    __slots__ = ("b0", "level_at", "opening", "packers", "size", "ssrc", "tail")
-
-    def __init__(self, ssrc: int, mid: str, ids: ExtensionIds, *, level: bool) -> None:
-        self.ssrc = ssrc
-        tail = b""
-        name = mid.encode()
-        if 0 < ids.mid < 15 and 0 < len(name) <= _MID_LIMIT:
-            tail += bytes((ids.mid << 4 | len(name) - 1,)) + name
-        level_in_tail = -1
-        if level and 0 < ids.audio_level < 15:
-            level_in_tail = len(tail) + 1
-            tail += bytes((ids.audio_level << 4, 127))
-        twcc = 0 < ids.twcc < 15
-        length = len(tail) + (3 if twcc else 0)
-        tail += bytes(-length % 4)
-        words = (length + 3) // 4
-        opening = struct.pack("!HH", 0xBEDE, words) if words else b""
-        self.b0 = 0x90 if words else 0x80
-        if twcc:
-            self.opening = opening + bytes((ids.twcc << 4 | 1,))
-            self.tail = tail
-        else:
-            self.opening = b""
-            self.tail = opening + tail
-        self.size = 12 + 4 * words + (4 if words else 0)
-        before_tail = self.size - len(tail)
-        self.level_at = before_tail + level_in_tail if level_in_tail >= 0 else 0
-        self.packers = _packers.setdefault((twcc, len(self.tail)), {})
-
-    def packer(self, payload_size: int) -> Packer:
-        """Writes a whole packet at once. With TWCC: (buf, 0, b0, b1, seq, ts, ssrc, opening, twcc seq, tail, payload)."""
-        found = self.packers.get(payload_size)
-        if found is None:
-            middle = "5sH" if self.opening else ""
-            found = struct.Struct(f"!BBHII{middle}{len(self.tail)}s{payload_size}s").pack_into
-            self.packers[payload_size] = found
-        return found
-
-
 class Downlink:
     """One slot of one subscriber. ``codecs``: codec key (see ``sdp.Codec.key``) → how it is received here.
 
@@ -101,7 +56,7 @@ class Downlink:
     """
 
     __slots__ = (
-        "_clock", "_resent", "batch", "codecs", "destination", "epochs", "head", "kind", "last_at", "loss", "mid", "nacked", "octets",
+        "_clock", "_resent", "batch", "cname", "codecs", "destination", "epochs", "head", "kind", "last_at", "loss", "mid", "nacked", "octets",
         "out_pid", "out_seq", "out_tl0", "out_ts", "packets", "payload_type", "peer", "pending", "pid_off", "rate", "refused",
         "resent", "rtt_s", "rtx_head", "rtx_seq", "seq_off", "ssrc", "tl0_off", "ts_off", "tx", "uplink",
     )  # fmt: skip
@@ -118,8 +73,10 @@ class Downlink:
         first_seq: int,
         first_ts: int,
         rtx_seq: int,
+        cname: str = "",
     ) -> None:
         self.mid = mid
+        self.cname = cname
         self.kind = kind
         self.ssrc = ssrc
         self.codecs = dict(codecs)

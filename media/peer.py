@@ -1,6 +1,6 @@
-"""One participant's connection: ICE session, DTLS, SRTP, what it publishes, the slots it receives in, and its RTCP.
+"""One participant's connection: ICE session, DTLS, SRTP, what it publishes and the slots it receives in.
 
-RFC 3550 section 6 (reports), RFC 4585 and 5104 (feedback), RFC 4588 (RTX), RFC 8843 section 9.2 (which section an SSRC is of).
+Its RTCP is in ``media.feedback``, what its SSRCs are in ``media.incoming``.
 """
 
 import asyncio
@@ -11,16 +11,18 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from media import rtcp
 from media.control import PeerStateName
 from media.datachannel import PointerChannel
 from media.downlink import Downlink, SlotCodec
 from media.dtls import DtlsEndpoint, Identity
-from media.errors import HandshakeError, RtcpError, SrtpError
-from media.forward import Publication, Route, Subscription
+from media.errors import HandshakeError, SrtpError
+from media.feedback import Feedback
+from media.forward import Route
 from media.ice_lite import CONSENT_S, IceLite, IceSession
+from media.incoming import Incoming, extension_ids
 from media.mmsg import Destination
 from media.mux import Endpoint
+from media.publication import Publication, Subscription
 from media.rtp import RtpReader
 from media.sdp import ExtensionIds, Offer
 from media.sdp_answer import (
@@ -35,19 +37,9 @@ from media.sdp_answer import (
 )
 from media.slots import SlotTable
 from media.srtp import Protector
-from media.twcc import ArrivalLog
-from media.uplink import PublisherClock, Uplink
+from media.uplink import Uplink
 
 CONNECT_DEADLINE_S = 30.0
-MAX_SSRCS = 24
-"""Media and RTX SSRCs of one peer; ignored beyond."""
-MAX_STRANGE_SSRCS = 64
-"""SSRCs that belong to nothing: beyond this the peer is closed, because SRTP keeps state for each."""
-MAX_SSRCS_EVER = 128
-"""SSRCs that ever belonged to something, for the same reason."""
-TWCC_INTERVAL_S = 0.05
-REPORT_INTERVAL_S = 1.0
-MAX_NACKED_AT_ONCE = 128
 STOP_DEADLINE_S = 2.0
 _NTP_EPOCH = 2208988800
 
@@ -95,6 +87,7 @@ class Peer:
         self.host = host
         self.participant = participant
         self.offer = offer
+        self.cname = CNAME
         self.counts: Counter[str] = Counter()
         self.state: PeerStateName = "connecting"
         self._ice = ice
@@ -116,24 +109,15 @@ class Peer:
         self.ready = False
         self.rx: Any = None
         self.twcc_seq = 0
-        self.twcc_received = 0
-        self.remb_bps = 0
+        self.feedback = Feedback(self, now, ntp_now)
+        self.note_arrival = self.feedback.note_arrival
         self._protector: Protector | None = None
         self._pointer: PointerChannel | None = None
         self._task: asyncio.Task[None] | None = None
-        self._arrivals = ArrivalLog()
-        self._arrivals_new = False
-        self._twcc_at = self._report_at = now
-        self._clock_map = PublisherClock()
-        self._strange: set[int] = set()
-        self._ever: set[int] = set()
-        self.routes: dict[int, Route] = {}
-        self.publications: dict[str, Publication] = {}
-        self.payload_types: dict[str, int] = {}
-        self._rtx_types: set[int] = set()
-        self._static: dict[int, str] = {}
-        self._rtx_of: dict[int, int] = {}
-        self._sections: dict[str, NegotiatedSection] = {}
+        self.incoming = Incoming(self.counts)
+        self.routes = self.incoming.routes
+        self.publications = self.incoming.publications
+        self.payload_types = self.incoming.payload_types
         self.downlinks: dict[str, Downlink] = {}
         self.by_ssrc: dict[int, Downlink] = {}
         self.shown: dict[str, tuple[Publication, Subscription]] = {}
@@ -144,7 +128,7 @@ class Peer:
             [s.mid for s in self.answer.sections if s.role == "slot" and s.kind == "audio"],
             [s.mid for s in self.answer.sections if s.role == "slot" and s.kind == "video"],
         )
-        self.reader = RtpReader(self._merged_ids())
+        self.reader = RtpReader(ExtensionIds(**extension_ids(self.answer.sections)))
 
     # ---- negotiation
 
@@ -156,16 +140,10 @@ class Peer:
         return make_answer(offer, local, self._slot_ssrcs, self._video_codecs)
 
     def _take_section(self, section: NegotiatedSection) -> None:
-        self._sections[section.mid] = section
         if section.role == "publish" and section.source is not None and section.codecs:
-            codec = section.codecs[0]
-            self.payload_types[section.mid] = codec.payload_type
-            if codec.rtx_payload_type is not None:
-                self._rtx_types.add(codec.rtx_payload_type)
-            publication = Publication(self.participant, section.source, section.kind, section.mid, codec.key, 0)
+            publication = Publication(self.participant, section.source, section.kind, section.mid, section.codecs[0].key, 0)
             publication.ask_key = self._ask_key
-            self.publications[section.mid] = publication
-            self._take_ssrcs(section)
+            self.incoming.add(section, publication)
         elif section.role == "slot":
             codecs = {c.key: SlotCodec(c.payload_type, c.rtx_payload_type, c.nack) for c in section.codecs}
             downlink = Downlink(
@@ -178,27 +156,13 @@ class Peer:
                 first_seq=secrets.randbelow(0x4000) + 1,
                 first_ts=secrets.randbits(31),
                 rtx_seq=secrets.randbelow(0x4000) + 1,
+                cname=slot_cname(section.mid),
             )
             downlink.peer = self
             self.downlinks[section.mid] = downlink
             self.by_ssrc[section.ssrc] = downlink
         elif section.role == "data" and self.data is None:
             self.data = section
-
-    def _take_ssrcs(self, section: NegotiatedSection) -> None:
-        if not section.rids and section.ssrcs:  # with rids an SSRC's layer is only known from its first packets
-            for ssrc in section.ssrcs[:4]:
-                self._static[ssrc] = section.mid
-        for media, rtx in list((section.fid or {}).items())[:8]:
-            self._rtx_of[rtx] = media
-
-    def _merged_ids(self) -> ExtensionIds:
-        """Ids are one space per bundle (RFC 8843 section 9.1): the first section that has one says it for all."""
-
-        def first(name: str) -> int:
-            return next((n for s in self._sections.values() if s.role == "publish" and (n := getattr(s.extensions, name))), 0)
-
-        return ExtensionIds(first("mid"), first("rid"), first("rrid"), first("twcc"), first("audio_level"))
 
     def renegotiate(self, offer: Offer) -> str | None:
         """Answer the same offer again, with new ICE credentials if it has them. None when it is not the same shape."""
@@ -220,11 +184,7 @@ class Peer:
             self._ice.restart(self.session, self._ufrag, self._pwd)
         self.offer = offer
         self.answer = answer
-        self._static.clear()
-        self._rtx_of.clear()
-        for section in answer.sections:
-            if section.role == "publish":
-                self._take_ssrcs(section)
+        self.incoming.renegotiated(answer.sections)
         return answer.sdp
 
     # ---- called by the mux
@@ -291,86 +251,16 @@ class Peer:
 
     # ---- called by the forwarder
 
-    def note_arrival(self, number: int, now: float) -> None:
-        self._arrivals.add(number, int(now * 1_000_000))
-        self._arrivals_new = True
-
     def learn(self, reader: RtpReader, now: float) -> Route | None:
-        """What a new SSRC is, by its mid, its rid, the SDP, or the only section it can be of; None when nobody knows yet."""
-        ssrc = reader.ssrc
-        route = None
-        if len(self.routes) < MAX_SSRCS:
-            if reader.pt in self._rtx_types and reader.pt not in self.payload_types.values():
-                route = self._learn_rtx(reader)
-            else:
-                route = self._learn_media(reader, now)
-        if route is not None:
-            self.routes[ssrc] = route
-            self._ever.add(ssrc)
-            if len(self._ever) > MAX_SSRCS_EVER:
-                self.failure = "too_many_ssrcs"
-                self._set_state("failed")
-                return None
-            return route
-        self.counts["ssrc_unknown"] += 1
-        self._strange.add(ssrc)
-        if len(self._strange) > MAX_STRANGE_SSRCS:
+        """What a new SSRC is; None when nobody knows yet. Too many of them end the connection."""
+        route = self.incoming.learn(reader, now)
+        if self.incoming.flooded:
             self.failure = "too_many_ssrcs"
             self._set_state("failed")
-        return None
-
-    def _mid(self, reader: RtpReader) -> str:
-        if reader.mid:
-            return reader.mid.decode("ascii", "replace")
-        known = self._static.get(reader.ssrc)
-        if known is not None:
-            return known
-        fitting = [mid for mid, number in self.payload_types.items() if number == reader.pt]
-        return fitting[0] if len(fitting) == 1 else ""
-
-    def _learn_media(self, reader: RtpReader, now: float) -> Route | None:
-        mid = self._mid(reader)
-        publication = self.publications.get(mid)
-        section = self._sections.get(mid)
-        if publication is None or section is None or reader.pt != self.payload_types[mid]:
-            return None
-        rid = reader.rid.decode("ascii", "replace")
-        if section.rids and rid not in section.rids:
-            return None
-        if not section.rids:
-            rid = ""
-        codec = section.codecs[0]
-        uplink = Uplink(
-            reader.ssrc, section.kind, codec.name.lower(), codec.clock_rate, self._clock_map, mid=mid, rid=rid, nack=codec.nack
-        )
-        old = publication.layers.get(rid)
-        publication.layers[rid] = uplink
-        if old is not None:  # the sender took a new SSRC: show that from its next key frame on
-            for ssrc, route in list(self.routes.items()):
-                if route.uplink is old:
-                    del self.routes[ssrc]
-            for downlink in publication.active:
-                if old in (downlink.uplink, downlink.pending):
-                    downlink.want(uplink, publication.codec_key, now)
-        else:
-            for downlink in publication.active:
-                if downlink.uplink is None and downlink.pending is None:
-                    downlink.want(uplink, publication.codec_key, now)
-        return Route(publication, uplink, rtx=False)
-
-    def _learn_rtx(self, reader: RtpReader) -> Route | None:
-        media = self.routes.get(self._rtx_of.get(reader.ssrc, -1))
-        if media is not None and not media.rtx:
-            return Route(media.publication, media.uplink, rtx=True)
-        mid = reader.mid.decode("ascii", "replace")
-        publication = self.publications.get(mid)
-        if publication is None:
-            return None
-        uplink = publication.layers.get((reader.rrid or reader.rid).decode("ascii", "replace"))
-        return Route(publication, uplink, rtx=True) if uplink is not None else None
+        return route
 
     def _ask_key(self, uplink: Uplink) -> None:
-        self.send_rtcp(rtcp.build_pli(self.ssrc, uplink.ssrc))
+        self.feedback.ask_key(uplink.ssrc)
 
     def request_keys(self, now: float) -> None:
         """Ask for key frames of all that this peer is shown."""
@@ -392,80 +282,23 @@ class Peer:
         if self._protector is None:
             return
         try:
-            packets = rtcp.parse_compound(self._protector.unprotect_rtcp(data))
+            plain = self._protector.unprotect_rtcp(data)
         except SrtpError:
             self.counts["srtcp_refused"] += 1
             return
-        except RtcpError:
-            self.counts["rtcp_malformed"] += 1
-            return
-        self.session.last_media = now
-        for packet in packets:
-            if isinstance(packet, rtcp.SenderReport):
-                route = self.routes.get(packet.ssrc)
-                if route is not None and not route.rtx:
-                    route.uplink.note_sender_report(packet.ntp, packet.rtp_timestamp, now)
-                self._on_reports(packet.reports)
-            elif isinstance(packet, rtcp.ReceiverReport):
-                self._on_reports(packet.reports)
-            elif isinstance(packet, rtcp.Nack):
-                self._on_nack(packet, now)
-            elif isinstance(packet, rtcp.PictureLossIndication):
-                self._on_key_wanted(packet.media_ssrc, now)
-            elif isinstance(packet, rtcp.FullIntraRequest):
-                for ssrc, _ in packet.entries:
-                    self._on_key_wanted(ssrc, now)
-            elif isinstance(packet, rtcp.TransportFeedback):
-                self.twcc_received += 1
-            elif isinstance(packet, rtcp.Remb):
-                self.remb_bps = packet.bitrate_bps
+        if self.feedback.receive(plain, now):
+            self.session.last_media = now
 
-    def _on_reports(self, reports: tuple[rtcp.ReportBlock, ...]) -> None:
-        for block in reports:
-            downlink = self.by_ssrc.get(block.ssrc)
-            if downlink is not None:
-                downlink.note_report(block, ntp_now() >> 16 & 0xFFFFFFFF)
-
-    def _on_key_wanted(self, ssrc: int, now: float) -> None:
-        downlink = self.by_ssrc.get(ssrc)
-        shown = self.shown.get(downlink.mid) if downlink is not None else None
-        if shown is not None and shown[1].downlink in shown[0].active:
-            self.counts["pli"] += 1
-            shown[0].request_key(now)
-
-    def _on_nack(self, nack: rtcp.Nack, now: float) -> None:
-        downlink = self.by_ssrc.get(nack.media_ssrc)
-        shown = self.shown.get(downlink.mid) if downlink is not None else None
-        if downlink is None or shown is None or downlink not in shown[0].active:
-            return
-        for out_seq in nack.lost[:MAX_NACKED_AT_ONCE]:
-            downlink.nacked += 1
-            found = downlink.find(out_seq)
-            if found is None:
-                continue
-            epoch, seq = found
-            entry = epoch.uplink.kept(seq)
-            if entry is None:
-                if downlink.kind == "video" and not epoch.uplink.missing(seq):
-                    shown[0].request_key(now)
-                continue
-            if downlink.may_resend(out_seq, now):
-                self._resend(downlink, downlink.rebuild(epoch, entry, self._next_twcc()))
-
-    def _next_twcc(self) -> int:
-        self.twcc_seq = (self.twcc_seq + 1) & 0xFFFF
-        return self.twcc_seq
-
-    def _resend(self, downlink: Downlink, packet: bytes) -> None:
+    def send_rtp(self, data: bytes) -> bool:
+        """Protect and put into the batch. False when it could not be protected."""
         if self._protector is None or self.endpoint is None or self.destination is None:
-            return
+            return False
         try:
-            protected = self._protector.protect_rtp(packet)
+            protected = self._protector.protect_rtp(data)
         except SrtpError:
-            downlink.refused += 1
-            return
-        downlink.resent += 1
+            return False
         self.endpoint.batch.put(protected, self.destination)
+        return True
 
     # ---- time
 
@@ -476,43 +309,8 @@ class Peer:
                 self.failure = "connect_timeout"
                 self._set_state("failed")
             return
-        for route in self.routes.values():
-            if route.rtx:
-                continue
-            due = route.uplink.nacks_due(now)
-            if due:
-                self.send_rtcp(rtcp.build_nack(self.ssrc, route.uplink.ssrc, due))
-            if route.uplink.wants_key and route.publication.request_key(now):
-                route.uplink.wants_key = False
-        if self._arrivals_new and now - self._twcc_at >= TWCC_INTERVAL_S - 0.001:
-            self._arrivals_new = False
-            self._twcc_at = now
-            media = next((r.uplink.ssrc for r in self.routes.values() if not r.rtx), 0)
-            for packet in self._arrivals.build(self.ssrc, media):
-                self.send_rtcp(packet)
-        if now - self._report_at >= REPORT_INTERVAL_S:
-            self._report_at = now
-            self._reports(now)
+        self.feedback.tick(now)
         self._check_consent(now)
-
-    def _reports(self, now: float) -> None:
-        blocks = [r.uplink.report(now) for r in self.routes.values() if not r.rtx and r.uplink.max_seq >= 0][:31]
-        if blocks:
-            self.send_rtcp(
-                rtcp.build_receiver_report(rtcp.ReceiverReport(self.ssrc, tuple(blocks)))
-                + rtcp.build_source_description(self.ssrc, CNAME)
-            )
-        ntp = ntp_now()
-        for downlink in self.downlinks.values():
-            downlink.age()
-            timestamp = downlink.timestamp_at(now)
-            if timestamp is not None and downlink.packets:
-                report = rtcp.SenderReport(
-                    downlink.ssrc, ntp, timestamp, downlink.packets & 0xFFFFFFFF, downlink.octets & 0xFFFFFFFF, ()
-                )
-                self.send_rtcp(
-                    rtcp.build_sender_report(report) + rtcp.build_source_description(downlink.ssrc, slot_cname(downlink.mid))
-                )
 
     def _check_consent(self, now: float) -> None:
         if self.dtls.transport.state in ("closed", "failed"):
@@ -552,8 +350,8 @@ class Peer:
         return {
             "state": self.state,
             "counts": dict(self.counts),
-            "twcc_received": self.twcc_received,
-            "remb_bps": self.remb_bps,
+            "twcc_received": self.feedback.twcc_received,
+            "remb_bps": self.feedback.remb_bps,
             "published": {
                 p.source: [
                     {"rid": rid, "ssrc": u.ssrc, "packets": u.packets, "octets": u.octets, "late": u.late, "recovered": u.recovered,

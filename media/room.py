@@ -7,8 +7,8 @@ from typing import Protocol
 from media import control
 from media.control import PeerStateName
 from media.errors import ExhaustedError, SdpError
-from media.forward import Publication
 from media.peer import Peer
+from media.publication import Publication
 from media.sdp import Offer, parse_offer
 from media.slots import Candidate
 from media.speaker import SpeakerDetector

@@ -13,7 +13,7 @@ from aiortc.rtcsctptransport import DataChunk
 
 from media import control
 from media.datachannel import MAX_HELD_CHUNKS
-from media.peer import MAX_SSRCS_EVER
+from media.incoming import MAX_SSRCS_EVER
 from tests.support.media_lab import LabClient, LabWorker, lab_worker, loopback
 
 

@@ -3,7 +3,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.downlink import EPOCHS, RESEND_GAP_S, RESENDS_PER_PACKET, Downlink, Head, SlotCodec, rewrite_vp8
+from media.downlink import EPOCHS, RESEND_GAP_S, RESENDS_PER_PACKET, Downlink, SlotCodec, rewrite_vp8
+from media.head import Head
 from media.payload import vp8
 from media.rtcp import ReportBlock
 from media.rtp import RtpReader

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from media import srtp
 from media.downlink import Downlink, SlotCodec
-from media.forward import Forwarder, Gate, Publication, Route
+from media.forward import Forwarder, Route
 from media.mmsg import Destination, SendBatch, pack_address
 from media.payload import vp8
+from media.publication import Gate, Publication
 from media.rtp import RtpReader
 from media.sdp import ExtensionIds
 from media.sizes import SEND_BATCH

@@ -1,0 +1,173 @@
+"""RTCP of one leg, in and out: reports, NACK, key frame requests, transport-wide feedback. Sans I/O.
+
+RFC 3550 section 6 (reports), RFC 4585 and 5104 (feedback), RFC 4588 (RTX). Protecting and sending is the ``Leg``'s.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from media import rtcp
+from media.downlink import Downlink
+from media.errors import RtcpError
+from media.forward import Route
+from media.publication import Publication, Subscription
+from media.twcc import ArrivalLog
+
+TWCC_INTERVAL_S = 0.05
+REPORT_INTERVAL_S = 1.0
+MAX_NACKED_AT_ONCE = 128
+
+
+class Leg(Protocol):
+    """The peer whose RTCP this is. ``cname``: its own in reports. ``send_rtp`` says whether the packet could be protected."""
+
+    ssrc: int
+    cname: str
+    counts: Counter[str]
+    routes: dict[int, Route]
+    downlinks: dict[str, Downlink]
+    by_ssrc: dict[int, Downlink]
+    shown: dict[str, tuple[Publication, Subscription]]
+    twcc_seq: int
+
+    def send_rtcp(self, data: bytes) -> None: ...
+    def send_rtp(self, data: bytes) -> bool: ...
+
+
+class Feedback:
+    """``ntp``: our wall clock as a 64-bit NTP timestamp."""
+
+    def __init__(self, leg: Leg, now: float, ntp: Callable[[], int]) -> None:
+        self._leg = leg
+        self._ntp = ntp
+        self._arrivals = ArrivalLog()
+        self._arrivals_new = False
+        self._twcc_at = self._report_at = now
+        self.twcc_received = 0
+        self.remb_bps = 0
+
+    def note_arrival(self, number: int, now: float) -> None:
+        """A packet with this transport-wide number came in."""
+        self._arrivals.add(number, int(now * 1_000_000))
+        self._arrivals_new = True
+
+    # ---- in
+
+    def receive(self, data: bytes, now: float) -> bool:
+        """One decrypted compound packet. False when it is malformed."""
+        try:
+            packets = rtcp.parse_compound(data)
+        except RtcpError:
+            self._leg.counts["rtcp_malformed"] += 1
+            return False
+        for packet in packets:
+            if isinstance(packet, rtcp.SenderReport):
+                route = self._leg.routes.get(packet.ssrc)
+                if route is not None and not route.rtx:
+                    route.uplink.note_sender_report(packet.ntp, packet.rtp_timestamp, now)
+                self._on_reports(packet.reports)
+            elif isinstance(packet, rtcp.ReceiverReport):
+                self._on_reports(packet.reports)
+            elif isinstance(packet, rtcp.Nack):
+                self._on_nack(packet, now)
+            elif isinstance(packet, rtcp.PictureLossIndication):
+                self._on_key_wanted(packet.media_ssrc, now)
+            elif isinstance(packet, rtcp.FullIntraRequest):
+                for ssrc, _ in packet.entries:
+                    self._on_key_wanted(ssrc, now)
+            elif isinstance(packet, rtcp.TransportFeedback):
+                self.twcc_received += 1
+            elif isinstance(packet, rtcp.Remb):
+                self.remb_bps = packet.bitrate_bps
+        return True
+
+    def _on_reports(self, reports: tuple[rtcp.ReportBlock, ...]) -> None:
+        for block in reports:
+            downlink = self._leg.by_ssrc.get(block.ssrc)
+            if downlink is not None:
+                downlink.note_report(block, self._ntp() >> 16 & 0xFFFFFFFF)
+
+    def _shown(self, ssrc: int) -> tuple[Downlink, Publication] | None:
+        """The slot with this SSRC and what it shows, if that passes its gates."""
+        downlink = self._leg.by_ssrc.get(ssrc)
+        shown = self._leg.shown.get(downlink.mid) if downlink is not None else None
+        if downlink is None or shown is None or downlink not in shown[0].active:
+            return None
+        return downlink, shown[0]
+
+    def _on_key_wanted(self, ssrc: int, now: float) -> None:
+        found = self._shown(ssrc)
+        if found is not None:
+            self._leg.counts["pli"] += 1
+            found[1].request_key(now)
+
+    def _on_nack(self, nack: rtcp.Nack, now: float) -> None:
+        shown = self._shown(nack.media_ssrc)
+        if shown is None:
+            return
+        downlink, publication = shown
+        for out_seq in nack.lost[:MAX_NACKED_AT_ONCE]:
+            downlink.nacked += 1
+            found = downlink.find(out_seq)
+            if found is None:
+                continue
+            epoch, seq = found
+            entry = epoch.uplink.kept(seq)
+            if entry is None:
+                if downlink.kind == "video" and not epoch.uplink.missing(seq):
+                    publication.request_key(now)
+                continue
+            if downlink.may_resend(out_seq, now):
+                if self._leg.send_rtp(downlink.rebuild(epoch, entry, self._next_twcc())):
+                    downlink.resent += 1
+                else:
+                    downlink.refused += 1
+
+    def _next_twcc(self) -> int:
+        self._leg.twcc_seq = (self._leg.twcc_seq + 1) & 0xFFFF
+        return self._leg.twcc_seq
+
+    # ---- out
+
+    def ask_key(self, ssrc: int) -> None:
+        self._leg.send_rtcp(rtcp.build_pli(self._leg.ssrc, ssrc))
+
+    def tick(self, now: float) -> None:
+        """Every 20 ms: NACKs, transport feedback, reports."""
+        leg = self._leg
+        for route in leg.routes.values():
+            if route.rtx:
+                continue
+            due = route.uplink.nacks_due(now)
+            if due:
+                leg.send_rtcp(rtcp.build_nack(leg.ssrc, route.uplink.ssrc, due))
+            if route.uplink.wants_key and route.publication.request_key(now):
+                route.uplink.wants_key = False
+        if self._arrivals_new and now - self._twcc_at >= TWCC_INTERVAL_S - 0.001:
+            self._arrivals_new = False
+            self._twcc_at = now
+            media = next((r.uplink.ssrc for r in leg.routes.values() if not r.rtx), 0)
+            for packet in self._arrivals.build(leg.ssrc, media):
+                leg.send_rtcp(packet)
+        if now - self._report_at >= REPORT_INTERVAL_S:
+            self._report_at = now
+            self._reports(now)
+
+    def _reports(self, now: float) -> None:
+        leg = self._leg
+        blocks = [r.uplink.report(now) for r in leg.routes.values() if not r.rtx and r.uplink.max_seq >= 0][:31]
+        if blocks:
+            leg.send_rtcp(
+                rtcp.build_receiver_report(rtcp.ReceiverReport(leg.ssrc, tuple(blocks)))
+                + rtcp.build_source_description(leg.ssrc, leg.cname)
+            )
+        ntp = self._ntp()
+        for downlink in leg.downlinks.values():
+            downlink.age()
+            timestamp = downlink.timestamp_at(now)
+            if timestamp is not None and downlink.packets:
+                report = rtcp.SenderReport(
+                    downlink.ssrc, ntp, timestamp, downlink.packets & 0xFFFFFFFF, downlink.octets & 0xFFFFFFFF, ()
+                )
+                leg.send_rtcp(rtcp.build_sender_report(report) + rtcp.build_source_description(downlink.ssrc, downlink.cname))
