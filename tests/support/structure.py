@@ -56,7 +56,7 @@ SHELLS = frozenset(
 )
 
 PURE_STANDARD_LIBRARY = frozenset(
-    """__future__ abc base64 binascii bisect collections contextlib copy dataclasses datetime decimal enum errno fractions
+    """__future__ abc array base64 binascii bisect collections contextlib copy dataclasses datetime decimal enum errno fractions
     functools hashlib heapq hmac html ipaddress itertools json math operator re statistics string struct textwrap types
     typing unicodedata urllib.parse zlib""".split()  # noqa: SIM905
 )
