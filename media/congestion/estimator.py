@@ -1,0 +1,297 @@
+"""How much one subscriber's path carries. S.
+
+Delay-based AIMD after draft-ietf-rmcat-gcc-02 section 5.5 (far from the last congested rate multiplicative, near it additive,
+back-off to 0.85 of what arrives), the loss bound of ``loss``, probes of ``probe``; REMB (draft-alvestrand-rmcat-remb-03) and
+receiver reports (RFC 3550 section 6.4) for those without transport-wide feedback.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+from media.congestion.delay import DelayDetector, Signal
+from media.congestion.history import SentPackets, WindowRate
+from media.congestion.loss import LossBound
+from media.congestion.probe import Prober
+from media.twcc import Feedback
+
+Limit = Literal["none", "bandwidth", "loss"]
+
+BACK_OFF = 0.85
+"""Of what arrives, on over-use (section 5.5: beta)."""
+UP_PER_S = 1.08
+"""Far from the last congested rate (eta)."""
+OVER_ACKED = 1.5
+OVER_ACKED_BPS = 10_000
+"""Without a probe the estimate does not pass this multiple of what arrives (plus this): nothing else was shown to fit."""
+APP_LIMITED = 0.65
+"""Less than this part of the estimate is sent: over-use then says little about the estimate."""
+RATE_WINDOW_S = 0.5
+MIN_ADDITIVE_BPS = 4_000.0
+PACKET_BITS = 8 * 1200
+NEAR_DEVIATIONS = 3.0
+FEEDBACK_LATE_S = 1.0
+"""No feedback for this long although packets leave: the estimate halves each ``HALVE_S``."""
+HALVE_S = 0.5
+RETURN = 0.5
+"""Of the estimate of before the silence: where it goes on when feedback is back and tells of no loss."""
+OUTAGE_LOSS = 0.2
+REMB_STALE_S = 5.0
+TWCC_PREFERRED_S = 3.0
+"""REMB and reports do not move the estimate while transport-wide feedback is not older than this."""
+REPORT_STALE_S = 10.0
+
+
+class EstimatorConfig(NamedTuple):
+    """Bits per second. ``start_bps`` is believed until the first feedback or probe says otherwise."""
+
+    min_bps: int = 60_000
+    max_bps: int = 20_000_000
+    start_bps: int = 800_000
+
+
+class LinkCapacity:
+    """Where the path was last seen congested: mean and deviation of what arrived then (section 5.5: R_hat, var_max)."""
+
+    __slots__ = ("_variance", "mean")
+
+    def __init__(self) -> None:
+        self.mean: float | None = None
+        self._variance = 0.4
+
+    def add(self, bps: float) -> None:
+        sample = bps / 1000
+        if self.mean is None:
+            self.mean = sample
+            return
+        self.mean += 0.05 * (sample - self.mean)
+        error = self.mean - sample
+        self._variance = min(max(0.95 * self._variance + 0.05 * error * error / max(self.mean, 1.0), 0.4), 2.5)
+
+    def compare(self, bps: float) -> int:
+        """-1, 0, 1: below, near, above. 1 while unknown."""
+        if self.mean is None:
+            return 1
+        reach = NEAR_DEVIATIONS * math.sqrt(self._variance * self.mean)
+        return (bps / 1000 > self.mean + reach) - (bps / 1000 < self.mean - reach)
+
+
+class Estimator:
+    """One per subscriber. Drive it with feedback as it comes and ``tick`` each 5 … 25 ms; read ``estimate_bps``.
+
+    ``demand_bps`` is to be set by whoever allocates: what would be sent if the path carried it (nothing is probed beyond it).
+    ``acked_bps``: what arrives. ``sent_bps``: what leaves. ``loss``: fraction, smoothed. ``rtt_s``: None while unknown.
+    """
+
+    __slots__ = (
+        "_acked", "_capacity", "_changed_at", "_feedback_at", "_grown_at", "_halved_at", "_hold", "_newest_sent", "_outage_bps",
+        "_rate", "_remb_at", "_remb_bps", "_report_at", "_rtt_at", "_sent", "acked_bps", "config", "delay", "demand_bps", "loss_bound",
+        "prober", "rtt_s", "sent_bps",
+    )  # fmt: skip
+
+    def __init__(self, now: float, config: EstimatorConfig | None = None) -> None:
+        self.config = config or EstimatorConfig()
+        self.delay = DelayDetector()
+        self.loss_bound = LossBound(now)
+        self.prober = Prober(now, self.config.max_bps)
+        self._capacity = LinkCapacity()
+        self._acked = WindowRate(RATE_WINDOW_S)
+        self._sent = WindowRate(RATE_WINDOW_S)
+        self._rate = float(self.config.start_bps)
+        self.acked_bps: float | None = None
+        self.sent_bps: float | None = None
+        self.demand_bps = 0.0
+        self.rtt_s: float | None = None
+        self._rtt_at = -1e9
+        self._hold = False
+        self._changed_at = self._grown_at = now
+        self._feedback_at: float | None = None
+        self._halved_at = now
+        self._newest_sent = -1.0
+        self._outage_bps: float | None = None
+        self._remb_at = self._report_at = -1e9
+        self._remb_bps = math.inf
+
+    # ---- what is known
+
+    @property
+    def estimate_bps(self) -> int:
+        return int(self._clamp(min(self._rate, self.loss_bound.bound_bps)))
+
+    @property
+    def loss(self) -> float:
+        return self.loss_bound.fraction
+
+    @property
+    def limited_by(self) -> Limit:
+        """Why less than ``demand_bps`` may be sent."""
+        if self.demand_bps <= self.estimate_bps:
+            return "none"
+        return "loss" if self.loss_bound.bound_bps < self._rate else "bandwidth"
+
+    def _clamp(self, bps: float) -> float:
+        return min(max(bps, self.config.min_bps), self.config.max_bps)
+
+    # ---- transport-wide feedback
+
+    def on_feedback(self, feedback: Feedback, sent: SentPackets, newest: int, now: float) -> None:
+        """``newest``: the transport-wide number given last. Feedback that says nothing new changes nothing."""
+        joined = sent.join(feedback, newest, now)
+        results = joined.results
+        if not results:
+            return
+        silence = now - self._feedback_at if self._feedback_at is not None else 0.0
+        self._feedback_at = now
+        if joined.restarted or silence > 2 * FEEDBACK_LATE_S:
+            self.delay.reset()
+            self._acked.clear()
+            self._sent.clear()
+        last_sent = results[-1][0]
+        self._newest_sent = max(self._newest_sent, last_sent)
+        total = joined.received_bytes + joined.unreported_bytes
+        if joined.received:
+            self._acked.add(max(arrival for _, arrival, _ in results), total)
+            self.acked_bps = self._acked.bps()
+        self._sent.add(last_sent, total + sum(size for _, arrival, size in results if arrival < 0))
+        self.sent_bps = self._sent.bps()
+        if joined.rtt_s is not None:
+            self._note_rtt(joined.rtt_s, now, weight=0.1)
+        signal = self.delay.update(results)
+        if self._outage_bps is not None and joined.received:
+            self._return(joined.lost, joined.received, now)
+        self.loss_bound.update(joined.received, joined.lost, joined.recovered, self.acked_bps or self._rate, now)
+        self.prober.on_results(results, now)
+        self._steer(signal, now)
+        self._read_probe(signal, now)
+        if self.loss_bound.bound_bps > self._rate:
+            self.loss_bound.free()
+
+    def _note_rtt(self, rtt_s: float, now: float, *, weight: float) -> None:
+        self.rtt_s = rtt_s if self.rtt_s is None else self.rtt_s + weight * (rtt_s - self.rtt_s)
+
+    def _steer(self, signal: Signal, now: float) -> None:
+        """Section 5.5: over-use decreases, under-use holds while queues drain, normal increases."""
+        elapsed = min(max(now - self._grown_at, 0.0), 1.0)
+        self._grown_at = now
+        if signal is Signal.OVERUSE:
+            pause = min(max(self.rtt_s or 0.2, 0.05), 0.3)
+            if now - self._changed_at >= pause or (self.acked_bps is not None and self.acked_bps < self._rate / 2):
+                self._decrease(now)
+            self._hold = True
+        elif signal is Signal.UNDERUSE:
+            self._hold = True
+        elif self._hold:
+            self._hold = False
+        else:
+            self._increase(elapsed)
+
+    def _decrease(self, now: float) -> None:
+        acked = self.acked_bps
+        target = BACK_OFF * (self._rate if acked is None else acked)
+        if self.sent_bps is not None and self.sent_bps < APP_LIMITED * self._rate:
+            target = max(target, BACK_OFF * self._rate)
+        elif acked is not None:
+            if self._capacity.compare(acked) < 0:
+                self._capacity = LinkCapacity()
+            self._capacity.add(acked)
+        if target < self._rate:
+            self._rate = self._clamp(target)
+        self._changed_at = now
+        self.prober.backed_off(now)
+
+    def _increase(self, elapsed: float) -> None:
+        acked = self.acked_bps
+        if acked is None:
+            return
+        if self._capacity.compare(acked) > 0:
+            self._capacity = LinkCapacity()
+        if self._capacity.mean is not None and self._capacity.compare(self._rate) >= 0:
+            response = (self.rtt_s or 0.1) + 0.1
+            grown = self._rate + max(MIN_ADDITIVE_BPS, PACKET_BITS / response) * elapsed
+        else:
+            grown = self._rate * UP_PER_S**elapsed + 1000 * elapsed
+        ceiling = OVER_ACKED * acked + OVER_ACKED_BPS
+        if grown > ceiling:
+            grown = max(self._rate, ceiling) if self._rate < ceiling else self._rate
+        self._rate = self._clamp(grown)
+
+    def _read_probe(self, signal: Signal, now: float) -> None:
+        found = self.prober.outcome(self._newest_sent, self.rtt_s or 0.2, now)
+        if found is None:
+            return
+        if signal is not Signal.OVERUSE and found.bps > self._rate:
+            self._rate = self._clamp(found.bps)
+            self._capacity = LinkCapacity()
+
+    # ---- time and silence
+
+    def tick(self, last_sent_at: float, media_bytes: int, now: float) -> int:
+        """Bytes of padding to send now. ``last_sent_at``: when the last packet left; ``media_bytes``: since the last call."""
+        late = self._late(last_sent_at, now)
+        if late and now - self._halved_at >= HALVE_S:
+            if self._outage_bps is None:
+                self._outage_bps = self._rate
+            self._rate = self._clamp(self._rate / 2)
+            self._halved_at = now
+            self.prober.backed_off(now)
+        if self._feedback_at is None:
+            return 0
+        if self.prober.busy:
+            self._read_probe(Signal.NORMAL, now)
+        allowed = not late and self.delay.signal is Signal.NORMAL and not self._hold
+        return self.prober.due(self.estimate_bps, self.demand_bps, allowed, media_bytes, now)
+
+    def _late(self, last_sent_at: float, now: float) -> bool:
+        """Something left after the last word of the receiver, and no word has come for too long."""
+        heard = self._feedback_at
+        limit = FEEDBACK_LATE_S + (self.rtt_s or 0.0)
+        if heard is None or now - heard > TWCC_PREFERRED_S:
+            if self._remb_at > -1e9 and self._remb_at > (heard or -1e9):
+                heard, limit = self._remb_at, REMB_STALE_S
+            if self._report_at > -1e9 and self._report_at > (heard or -1e9):
+                heard, limit = self._report_at, REPORT_STALE_S
+        return heard is not None and last_sent_at > heard and now - heard > limit
+
+    def _return(self, lost: int, received: int, now: float) -> None:
+        before = self._outage_bps or 0.0
+        if lost <= OUTAGE_LOSS * (lost + received):
+            self._rate = self._clamp(max(self._rate, RETURN * before))
+            self._outage_bps = None
+            self._capacity = LinkCapacity()
+            self.prober.recovered(now)
+
+    # ---- without transport-wide feedback
+
+    def _without_feedback(self, now: float) -> bool:
+        return self._feedback_at is None or now - self._feedback_at > TWCC_PREFERRED_S
+
+    def on_remb(self, bps: int, now: float) -> None:
+        """The receiver's own estimate: believed within the bounds when there is no transport-wide feedback."""
+        self._remb_at = now
+        self._remb_bps = bps
+        if self._without_feedback(now):
+            self._outage_bps = None
+            self._rate = self._clamp(bps)
+
+    def on_report(self, fraction_lost: float, rtt_s: float | None, now: float, sent_bps: float | None = None) -> None:
+        """A receiver report about all that is sent. ``fraction_lost``: 0 … 1. ``sent_bps``: what leaves, where it is known.
+
+        The round trip time counts always. With neither transport-wide feedback nor REMB the loss ladder alone decides: up by
+        8 % a second towards 1.5 times what is sent, down by half the loss over 10 %.
+        """
+        elapsed = min(max(now - self._report_at, 0.0), 5.0)
+        self._report_at = now
+        if rtt_s is not None:
+            self._note_rtt(rtt_s, now, weight=0.3)
+        if not self._without_feedback(now):
+            return
+        if sent_bps is not None:
+            self.sent_bps = sent_bps
+            self.acked_bps = sent_bps * (1 - min(max(fraction_lost, 0.0), 1.0))
+        self.loss_bound.note_report(min(max(fraction_lost, 0.0), 1.0), self.acked_bps or self._rate, elapsed, now)
+        if now - self._remb_at > REMB_STALE_S:
+            if fraction_lost < 0.02 and self.acked_bps is not None:
+                self._increase(min(elapsed, 1.0))
+            elif fraction_lost > 0.10:
+                self._rate = self._clamp(self._rate * (1 - fraction_lost / 2))
+        if self.loss_bound.bound_bps > self._rate:
+            self.loss_bound.free()

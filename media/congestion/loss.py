@@ -1,0 +1,140 @@
+"""A bound on the rate from loss, which tells loss that the rate causes from loss that is simply there. S.
+
+The ladder of draft-ietf-rmcat-gcc-02 section 6 (under 2 %: up, over 10 %: down by half the loss) is blind on radio links: at
+10 % random loss it falls to its floor and stays there. So, after the idea of an inherent loss in WebRTC's second loss-based
+estimator, persistent loss is answered with an experiment: send less than what arrived; where loss remains, it was not ours.
+"""
+
+from enum import Enum
+
+INTERVAL_S = 0.5
+MIN_PACKETS = 40
+MAX_INTERVAL_S = 2.0
+"""An observation: at least ``INTERVAL_S`` and ``MIN_PACKETS`` packets, or ``MAX_INTERVAL_S``."""
+LOW = 0.02
+HIGH = 0.10
+UP_PER_S = 1.08
+SLOW_UP_PER_S = 1.02
+TEST_FACTOR = 0.80
+"""Of what arrived: what an experiment sends."""
+TEST_OBSERVATIONS = 2
+REMAINS = 0.5
+"""The part of the loss that must remain under an experiment to be called inherent."""
+MAX_INHERENT = 0.30
+RETEST_S = 8.0
+FORGET = 0.7
+NO_BOUND = float("inf")
+
+
+class Phase(Enum):
+    """``FREE``: loss says nothing. ``TEST``: sending less to see whether it goes away. ``BOUND``: it did, the rate was the cause."""
+
+    FREE = "free"
+    TEST = "test"
+    BOUND = "bound"
+
+
+class LossBound:
+    """``bound_bps``: at most this much, infinite while loss says nothing. ``fraction``: smoothed. ``inherent``: not caused by us."""
+
+    __slots__ = (
+        "_before", "_bytes", "_lost", "_packets", "_persisted", "_seen", "_sum", "_test_bps", "_tested_at", "_updated_at",
+        "bound_bps", "fraction", "inherent", "phase",
+    )  # fmt: skip
+
+    def __init__(self, now: float) -> None:
+        self.bound_bps = NO_BOUND
+        self.fraction = 0.0
+        self.inherent = 0.0
+        self.phase = Phase.FREE
+        self._packets = self._lost = 0
+        self._updated_at = now
+        self._tested_at = now - RETEST_S
+        self._persisted = 0
+        self._before = self._sum = 0.0
+        self._seen = 0
+        self._test_bps = 0.0
+
+    def update(self, received: int, lost: int, recovered: int, acked_bps: float, now: float) -> bool:
+        """Counts of one feedback; ``acked_bps``: what arrives. True when an observation was completed by it.
+
+        ``recovered`` packets were counted as lost before and are taken off again.
+        """
+        self._packets += received - recovered + lost
+        self._lost += lost - recovered
+        elapsed = now - self._updated_at
+        if elapsed < INTERVAL_S or (self._packets < MIN_PACKETS and elapsed < MAX_INTERVAL_S):
+            return False
+        packets = self._packets
+        loss = min(max(self._lost / packets, 0.0), 1.0) if packets > 0 else 0.0
+        self._packets = self._lost = 0
+        self._updated_at = now
+        if packets <= 0:
+            return True
+        self.fraction += 0.5 * (loss - self.fraction)
+        self._observe(loss, acked_bps, min(elapsed, MAX_INTERVAL_S), now)
+        return True
+
+    def note_report(self, fraction_lost: float, acked_bps: float, elapsed_s: float, now: float) -> None:
+        """The same from a receiver report (RFC 3550 section 6.4.1), for who sends no transport-wide feedback."""
+        self.fraction += 0.5 * (fraction_lost - self.fraction)
+        self._observe(fraction_lost, acked_bps, min(elapsed_s, MAX_INTERVAL_S), now)
+
+    def _observe(self, loss: float, acked_bps: float, elapsed: float, now: float) -> None:
+        if loss < self.inherent:
+            self.inherent = loss + FORGET * (self.inherent - loss)
+        excess = max(0.0, (loss - self.inherent) / (1 - self.inherent))
+        if self.phase is Phase.TEST:
+            self._judge(loss, acked_bps, now)
+            return
+        if excess < LOW:
+            self._persisted = 0
+            self._rise(UP_PER_S**elapsed)
+            return
+        self._persisted += 1
+        if self._persisted < (1 if excess >= HIGH else 3):
+            return
+        if now - self._tested_at >= RETEST_S:
+            self._start_test(loss, acked_bps, now)
+        elif excess >= HIGH:
+            self.phase = Phase.BOUND
+            self.bound_bps = min(self.bound_bps, acked_bps / (1 - loss) if loss < 1 else acked_bps) * (1 - excess / 2)
+        else:
+            self._rise(SLOW_UP_PER_S**elapsed)
+
+    def _start_test(self, loss: float, acked_bps: float, now: float) -> None:
+        self._before = loss
+        self._test_bps = min(self.bound_bps, acked_bps) * TEST_FACTOR
+        self.phase = Phase.TEST
+        self.bound_bps = self._test_bps
+        self._tested_at = now
+        self._sum = 0.0
+        self._seen = -1
+        self._persisted = 0
+
+    def _judge(self, loss: float, acked_bps: float, now: float) -> None:
+        """The first observation of an experiment is still about what was sent before it."""
+        self._seen += 1
+        if self._seen == 0:
+            return
+        self._sum += loss
+        if self._seen < TEST_OBSERVATIONS:
+            return
+        mean = self._sum / self._seen
+        if mean >= REMAINS * self._before:
+            self.inherent = min(max(self.inherent, mean), MAX_INHERENT)
+            self.phase = Phase.FREE
+            self.bound_bps = NO_BOUND
+        else:
+            self.phase = Phase.BOUND
+        self._tested_at = now
+
+    def _rise(self, factor: float) -> None:
+        if self.phase is Phase.BOUND:
+            self.bound_bps *= factor
+
+    def free(self) -> None:
+        """The bound has risen past what delay allows: it says nothing any more."""
+        if self.phase is Phase.BOUND:
+            self.phase = Phase.FREE
+            self.bound_bps = NO_BOUND

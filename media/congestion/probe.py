@@ -1,0 +1,200 @@
+"""When to send padding to find out whether the path carries more, and what the answer was. S.
+
+A cluster is a short train at a chosen rate; what is compared is the rate at which it left with the rate at which it
+arrived (packet train dispersion, as WebRTC's probe controller and probe bitrate estimator do it). Media sent meanwhile is part
+of the train: a cluster is known by its time, not by marks on its packets.
+"""
+
+from typing import NamedTuple
+
+TRAIN_S = 0.06
+MIN_STEPS = 4
+"""A train is ``TRAIN_S`` long and has at least so many bursts, so that one tick's burst is not all of it."""
+STEP_S = 0.015
+ANSWER_S = 1.0
+"""Feedback that has not come by then does not come; RTT is added."""
+RECEIVED = 0.60
+"""With less than this part of a train arrived it says nothing."""
+SLOWER = 0.90
+"""A train that arrived at less than this of its rate has met the limit."""
+MARGIN = 0.95
+INITIAL = (2.0, 4.0)
+STEP_UP = 2.0
+OVER_DEMAND = 1.25
+INTERVAL_S = 2.0
+FOUND_INTERVAL_S = 0.5
+MAX_INTERVAL_S = 16.0
+MAX_SHARE = 0.05
+"""Padding is at most this part of what the estimate allows over ``INTERVAL_S`` or more, the first clusters left out."""
+SETTLE_S = 1.0
+"""After a back-off nothing is probed for this long: the queue drains first."""
+MAX_STEP_BYTES = 20_000
+MIN_CLUSTER_PACKETS = 5
+
+
+class Outcome(NamedTuple):
+    """``bps``: what the path carried, at least (``limited`` False) or at most (True)."""
+
+    bps: float
+    limited: bool
+
+
+class _Cluster:
+    __slots__ = (
+        "answered", "bps", "bytes_due", "ended", "first_end", "first_sent", "last_arrival", "last_sent", "packets", "sent_bytes",
+        "started", "steps", "total", "train",
+    )  # fmt: skip
+
+    def __init__(self, bps: float, now: float) -> None:
+        self.bps = bps
+        self.started = now
+        self.ended = -1.0
+        self.steps = 0
+        self.sent_bytes = 0
+        self.first_sent = self.last_sent = -1.0
+        self.first_end = self.last_arrival = -1.0
+        self.total = self.packets = self.answered = self.train = 0
+
+
+class Prober:
+    """``due`` says each tick how many bytes of padding to send now; ``on_results`` reads the answer out of the feedback.
+
+    At most one cluster is under way. ``sent_bytes``: padding asked for so far.
+    """
+
+    __slots__ = ("_allowed_at", "_cluster", "_initial", "_interval", "_last_due", "_max_bps", "_spent", "_spent_at", "failed", "sent_bytes", "succeeded")  # fmt: skip
+
+    def __init__(self, now: float, max_bps: float) -> None:
+        self._max_bps = max_bps
+        self._cluster: _Cluster | None = None
+        self._initial = list(INITIAL)
+        self._interval = INTERVAL_S
+        self._allowed_at = now
+        self._last_due = now
+        self._spent = 0.0
+        self._spent_at = now
+        self.sent_bytes = self.succeeded = self.failed = 0
+
+    @property
+    def busy(self) -> bool:
+        return self._cluster is not None
+
+    def backed_off(self, now: float) -> None:
+        """The rate was just cut: stop, and wait until the queue is empty."""
+        self._cluster = None
+        self._initial.clear()
+        self._allowed_at = max(self._allowed_at, now + SETTLE_S)
+
+    def recovered(self, now: float) -> None:
+        """The path is back, or what was wrong is over: ask soon."""
+        self._interval = INTERVAL_S
+        self._allowed_at = min(self._allowed_at, now)
+
+    def due(self, estimate_bps: float, demand_bps: float, allowed: bool, media_bytes: int, now: float) -> int:
+        """Bytes of padding to send now. Call each 5 … 25 ms.
+
+        ``demand_bps``: what would be sent if the path carried it. ``allowed``: the queue does not grow and feedback comes.
+        ``media_bytes``: sent since the last call; they are part of the train.
+        """
+        if not allowed:
+            self._cluster = None
+            return 0
+        cluster = self._cluster
+        if cluster is None:
+            target = self._target(estimate_bps, demand_bps, now)
+            if target <= 0:
+                return 0
+            cluster = self._cluster = _Cluster(target, now)
+            self._last_due = now - STEP_S
+            media_bytes = 0
+        if cluster.ended >= 0:
+            return 0
+        elapsed = now - self._last_due
+        if elapsed < STEP_S / 2:
+            return 0
+        self._last_due = now
+        cluster.steps += 1
+        wanted = min(int(cluster.bps * elapsed / 8) - media_bytes, MAX_STEP_BYTES)
+        if now - cluster.started >= TRAIN_S and cluster.steps >= MIN_STEPS:
+            cluster.ended = now
+        wanted = max(wanted, 0)
+        cluster.sent_bytes += wanted
+        self.sent_bytes += wanted
+        self._spent += 8 * wanted
+        return wanted
+
+    def _target(self, estimate_bps: float, demand_bps: float, now: float) -> float:
+        """The rate of a cluster to be started now, or 0."""
+        if now < self._allowed_at:
+            return 0
+        enough = demand_bps * OVER_DEMAND
+        if self._initial:
+            target = min(estimate_bps * self._initial.pop(0), self._max_bps)
+            return target if target > 1.05 * estimate_bps else 0
+        target = min(estimate_bps * STEP_UP, enough, self._max_bps)
+        if demand_bps <= estimate_bps or target <= 1.05 * estimate_bps:
+            return 0
+        self._spent = max(0.0, self._spent - (now - self._spent_at) * MAX_SHARE * estimate_bps)
+        self._spent_at = now
+        if self._spent > MAX_SHARE * estimate_bps * INTERVAL_S:
+            return 0
+        return target
+
+    def on_results(self, results: list[tuple[float, float, int]], now: float) -> None:
+        """Results in order of sending. Costs nothing while no cluster is under way."""
+        cluster = self._cluster
+        if cluster is None:
+            return
+        end = cluster.ended if cluster.ended >= 0 else now
+        for sent, arrival, size in results:
+            if sent < cluster.started or sent > end:
+                continue
+            cluster.answered += 1
+            if arrival < 0:
+                continue
+            cluster.packets += 1
+            if cluster.first_sent < 0:
+                cluster.first_sent = sent
+            if sent == cluster.first_sent:
+                cluster.first_end = max(cluster.first_end, arrival)
+            else:
+                cluster.train += size
+                cluster.last_sent = max(cluster.last_sent, sent)
+                cluster.last_arrival = max(cluster.last_arrival, arrival)
+            cluster.total += size
+
+    def outcome(self, newest_sent: float, rtt_s: float, now: float) -> Outcome | None:
+        """The answer, once: when feedback has passed the end of the train (``newest_sent``: of what was reported) or is overdue."""
+        cluster = self._cluster
+        if cluster is None or cluster.ended < 0:
+            return None
+        if newest_sent <= cluster.ended and now - cluster.ended < ANSWER_S + rtt_s:
+            return None
+        self._cluster = None
+        found = self._measure(cluster)
+        if found is None or found.limited:
+            self.failed += 1
+            self._initial.clear()
+            self._interval = min(2 * self._interval, MAX_INTERVAL_S)
+            self._allowed_at = now + self._interval
+        else:
+            self.succeeded += 1
+            self._interval = INTERVAL_S
+            self._allowed_at = now if self._initial else now + FOUND_INTERVAL_S
+        return found
+
+    def _measure(self, cluster: _Cluster) -> Outcome | None:
+        """From the end of the first burst to the end of the last: what was sent in that time, and in what time it arrived."""
+        sent_s = cluster.last_sent - cluster.first_sent
+        arrival_s = cluster.last_arrival - cluster.first_end
+        if cluster.packets < MIN_CLUSTER_PACKETS or sent_s <= 0 or arrival_s <= 0:
+            return None
+        if cluster.packets < RECEIVED * cluster.answered:
+            return None
+        sent_bps = 8 * cluster.train / sent_s
+        arrival_bps = 8 * cluster.train / arrival_s
+        if arrival_bps > 2 * sent_bps:
+            return None
+        if arrival_bps < SLOWER * sent_bps:
+            return Outcome(MARGIN * arrival_bps, limited=True)
+        return Outcome(min(sent_bps, arrival_bps), limited=False)
