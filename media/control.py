@@ -162,7 +162,8 @@ class Ready(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """Sent every ``heartbeat_interval_s`` from the worker's one loop. ``lag_ms``: how late this beat's timer fired.
+    """Sent every ``heartbeat_interval_s`` from the worker's one loop. ``lag_ms``: how late this beat's timer fired;
+    ``lag_p99_ms``: the 99th percentile of how late the timers of the last ten seconds fired.
 
     ``cpu_s``: CPU time of the process since its start.
     """
@@ -172,6 +173,7 @@ class Heartbeat(Message, frozen=True):
     peers: int
     forwards: int = 0
     cpu_s: float = 0.0
+    lag_p99_ms: float = 0.0
 
 
 class SlotState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

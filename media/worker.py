@@ -13,7 +13,7 @@ import logging
 import signal
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 from media import control, srtp
@@ -29,6 +29,8 @@ from media.sdp import Offer
 log = logging.getLogger("media.worker")
 
 TICK_S = 0.02
+LAGS = 500
+"""Ticks whose lateness is kept: ten seconds."""
 MAX_ROOMS = 2000
 MAX_UNSENT_BYTES = 8 << 20
 """Events the server has not read yet; beyond it the control stream counts as broken and the worker ends."""
@@ -53,6 +55,7 @@ class Worker:
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         self._logged_at = float("-inf")
+        self._lags: deque[float] = deque(maxlen=LAGS)
         self.counts: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -219,8 +222,10 @@ class Worker:
 
     async def _ticks(self) -> None:
         while True:
+            due = time.monotonic() + TICK_S
             await asyncio.sleep(TICK_S)
             now = time.monotonic()
+            self._lags.append(max(0.0, now - due))
             for room in list(self.rooms.values()):
                 try:
                     room.tick(now)
@@ -234,7 +239,11 @@ class Worker:
             due = time.monotonic() + interval
             await asyncio.sleep(interval)
             lag_ms = max(0.0, (time.monotonic() - due) * 1000)
-            self.emit(control.Heartbeat(lag_ms, len(self.rooms), self._peers, self._forwarder.forwards, time.process_time()))
+            lags = sorted(self._lags)
+            p99_ms = 1000 * lags[len(lags) * 99 // 100] if lags else 0.0
+            self.emit(
+                control.Heartbeat(lag_ms, len(self.rooms), self._peers, self._forwarder.forwards, time.process_time(), p99_ms)
+            )
 
     def _flush(self) -> None:
         if self._mux is not None:

@@ -111,6 +111,12 @@ class Ours:
             raise BenchError("the media worker died")
         return pid
 
+    @property
+    def lag_p99_ms(self) -> float | None:
+        """How late the worker's timers fired in the last ten seconds."""
+        heartbeat = self._client.supervisor.states()[0].heartbeat
+        return round(heartbeat.lag_p99_ms, 2) if heartbeat is not None else None
+
     @classmethod
     @contextlib.asynccontextmanager
     async def running(cls, address: str, prefix: tuple[str, ...]) -> AsyncIterator["Ours"]:
@@ -275,9 +281,12 @@ async def _attempt(server: Ours | Theirs, shape: str, profile: str, settings: Se
             window = await load.window(rate, settings.seconds, settings.drain_s, viewers)
             cpu_s = _process_cpu_s(server.pid) - cpu_s
             elapsed, busy_s = time.monotonic() - started, _core_busy_s() - busy_s
+            lag_p99_ms = server.lag_p99_ms if isinstance(server, Ours) else None
     finally:
         await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
     figures = _figures(window, window.sent * viewers, cpu_s, settings.seconds)
+    if isinstance(server, Ours):
+        figures["loop_lag_p99_ms"] = lag_p99_ms
     return figures | {"others_core_percent": round(max(0.0, 100 * (busy_s - cpu_s) / elapsed), 1)}
 
 

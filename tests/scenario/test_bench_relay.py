@@ -15,6 +15,7 @@ def test_a_small_run_forwards_everything() -> None:
     assert figures["lossless"]
     assert figures["ours"]["forwards"] == 200
     assert figures["ours"]["cpu_us_per_forward"] > 0
+    assert figures["ours"]["loop_lag_p99_ms"] >= 0
     assert 0 < figures["ours"]["p50_ms"] <= figures["ours"]["p95_ms"]
     assert figures["room_5x5"]["ours"]["forwards"] == 5 * 4 * 10
     assert figures["settings"]["profile"] == "SRTP_AEAD_AES_128_GCM"
