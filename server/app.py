@@ -353,6 +353,11 @@ def _measure_workers(metrics: Metrics, media: MediaPlane) -> None:
     table("ready", "Whether this media worker takes commands", lambda one: float(one.ready), always=True)
     table("restarts", "How often this media worker was started again", lambda one: one.restarts, counts=True, always=True)
     table("lag_seconds", "How late its timers fire", lambda one: said("lag_ms")(one) / 1000)
+    table(
+        "lag_p99_seconds",
+        "How late its timers fire, the 99th percentile of ten seconds",
+        lambda one: said("lag_p99_ms")(one) / 1000,
+    )
     table("rooms", "Its rooms now", said("rooms"))
     table("peers", "Its connections now", said("peers"))
     table("forwards", "Packets it has forwarded since it started", said("forwards"), counts=True)
