@@ -20,9 +20,10 @@ import type {
   Welcome,
 } from "../protocol.gen";
 import { MAX_CHAT_CHARS } from "../protocol.gen";
+import { SOURCES } from "./connection";
 import type { BrowserDevices } from "./devices";
 import { randomKey, send as ask, upload } from "./http";
-import { Media, SOURCES } from "./media";
+import { Media } from "./media";
 import { PENDING } from "./model";
 import type { Call, CallPhase, QualityInfo, Saver } from "./model";
 import { callPlace, type Place } from "./place";
@@ -355,6 +356,9 @@ export class LiveCall implements Call {
         break;
       case "quality":
         this.rate(body.participant, { level: body.level, rttMs: body.rtt_ms, lossPermille: body.loss_permille });
+        break;
+      case "encodings":
+        this.media.setEncodings(body.source, body.active);
         break;
       case "session.changed":
         this.session.value = body.session;

@@ -58,16 +58,20 @@ export class FakeTrack {
   stopped = false;
   contentHint = "";
   onended: (() => void) | null = null;
-  constructor(readonly kind: "audio" | "video") {}
+  constructor(
+    readonly kind: "audio" | "video",
+    private readonly settings: MediaTrackSettings = {},
+  ) {}
   stop(): void {
     this.stopped = true;
   }
   getSettings(): MediaTrackSettings {
-    return {};
+    return this.settings;
   }
 }
 
-export const track = (kind: "audio" | "video"): MediaStreamTrack => new FakeTrack(kind) as unknown as MediaStreamTrack;
+export const track = (kind: "audio" | "video", settings: MediaTrackSettings = {}): MediaStreamTrack =>
+  new FakeTrack(kind, settings) as unknown as MediaStreamTrack;
 
 export class FakeStream {
   private static made = 0;
@@ -81,11 +85,21 @@ export class FakeStream {
   }
 }
 
+interface FakeSender {
+  track: MediaStreamTrack | null;
+  encodings: RTCRtpEncodingParameters[];
+  /** Every call of `setParameters`, as the encodings were then. */
+  set: RTCRtpEncodingParameters[][];
+  replaceTrack(track: MediaStreamTrack | null): Promise<void>;
+  getParameters(): { encodings: RTCRtpEncodingParameters[] };
+  setParameters(parameters: { encodings: RTCRtpEncodingParameters[] }): Promise<void>;
+}
+
 interface FakeTransceiver {
   kind: "audio" | "video";
   direction: string;
   mid: string | null;
-  sender: { track: MediaStreamTrack | null; replaceTrack(track: MediaStreamTrack | null): Promise<void>; getParameters(): { encodings: object[] }; setParameters(): Promise<void> };
+  sender: FakeSender;
   receiver: { track: MediaStreamTrack };
   setCodecPreferences(): void;
 }
@@ -114,16 +128,26 @@ export class FakePeer {
     return peer;
   }
 
-  addTransceiver(trackOrKind: MediaStreamTrack | "audio" | "video", init: { direction: string }): FakeTransceiver {
+  /** What this browser does not take; `addTransceiver` throws. */
+  static refuses: (encodings: readonly RTCRtpEncodingParameters[]) => boolean = () => false;
+
+  addTransceiver(trackOrKind: MediaStreamTrack | "audio" | "video", init: { direction: string; sendEncodings?: RTCRtpEncodingParameters[] }): FakeTransceiver {
+    const asked = init.sendEncodings ?? [];
+    if (FakePeer.refuses(asked)) throw new DOMException("", "OperationError");
     const given = typeof trackOrKind === "string" ? null : trackOrKind;
     const kind = typeof trackOrKind === "string" ? trackOrKind : (trackOrKind.kind as "audio" | "video");
-    const sender: FakeTransceiver["sender"] = {
+    const sender: FakeSender = {
       track: given,
+      encodings: asked.length > 0 ? asked : [{}],
+      set: [],
       replaceTrack: async (next) => {
         sender.track = next;
       },
-      getParameters: () => ({ encodings: [{}] }),
-      setParameters: async () => undefined,
+      getParameters: () => ({ encodings: sender.encodings.map((one) => ({ ...one })) }),
+      setParameters: async ({ encodings }) => {
+        sender.set.push(encodings);
+        sender.encodings = encodings;
+      },
     };
     const made: FakeTransceiver = { kind, direction: init.direction, mid: null, sender, receiver: { track: track(kind) }, setCodecPreferences: () => undefined };
     this.transceivers.push(made);

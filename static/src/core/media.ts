@@ -6,24 +6,18 @@
  *  gone, a new connection. One negotiation at a time. Knows no page and no protocol beyond offer and answer. */
 import { signal } from "@preact/signals";
 import type { MediaLimits, QualityReport, SlotView, Source } from "../protocol.gen";
-import { preferred } from "./codecs";
+import { isUp, makeConnection, networkInformation, type Connection } from "./connection";
 import type { RemoteTrack, Saver } from "./model";
-import { report, sample, undersized, worthSending, type Sample } from "./quality";
+import { report, sample, worthSending, type Sample } from "./quality";
+import { Sending } from "./sending";
 import { remoteTracks } from "./slots";
 import { speakers } from "./sound";
-
-export const SOURCES: readonly Source[] = ["microphone", "camera", "screen"]; // the order of the offer says which is which
 
 const RESTART_MS = 8_000; // an ICE restart that has not connected by then has failed
 const ANSWER_MS = 12_000; // no answer by then: try again
 const REBUILD_MS = [500, 1_000, 2_000, 4_000, 8_000];
 const FAILED_AFTER = 3; // rebuilds without success before the page is told; it is tried on
 const STATS_MS = 1_000;
-const LIFTS = 3; // per connection: a path that is narrow after all settles the matter
-const LIFT_EVERY_MS = 10_000;
-
-const CAMERA_BPS: Readonly<Record<Saver, number>> = { full: 1_500_000, saver: 250_000, audio: 250_000 };
-const SCREEN_BPS: Readonly<Record<Saver, number>> = { full: 2_500_000, saver: 600_000, audio: 600_000 };
 
 export interface MediaEvents {
   /** Send this offer; false when it cannot be sent now (`resume` is called when it can). */
@@ -31,21 +25,13 @@ export interface MediaEvents {
   quality(report: QualityReport, worthTelling: boolean): void;
 }
 
-interface Built {
-  peer: RTCPeerConnection;
-  senders: Record<Source, RTCRtpTransceiver>;
-  receivers: Map<string, MediaStream>;
-  slots: { transceiver: RTCRtpTransceiver; stream: MediaStream }[];
-  pointer: RTCDataChannel;
-}
-
 export class Media {
   readonly state = signal<"none" | "connecting" | "connected" | "failed">("none");
   readonly remote = signal<RemoteTrack[]>([]);
 
   private limits: MediaLimits | null = null;
-  private built: Built | null = null;
-  private readonly tracks: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null, screen: null };
+  private built: Connection | null = null;
+  private readonly sending = new Sending(() => this.want("rebuild"));
   private assigned: readonly SlotView[] = [];
   private saver: Saver = "full";
   private wanted: "nothing" | "restart" | "rebuild" = "nothing";
@@ -56,7 +42,6 @@ export class Media {
   private stats: ReturnType<typeof setInterval> | undefined;
   private last: Sample | null = null;
   private told: { report: QualityReport; atMs: number } | null = null;
-  private lifts = { left: LIFTS, afterMs: 0 };
   private closed = false;
   private network = networkInformation()?.type;
   private readonly onOnline = (): void => this.want("restart");
@@ -129,21 +114,12 @@ export class Media {
 
   /** What is sent as `source` from now on; null sends nothing. No negotiation. */
   setTrack(source: Source, track: MediaStreamTrack | null): void {
-    if (this.tracks[source] === track) return;
-    this.tracks[source] = track;
-    // A face may lose sharpness, never fluency; a screen the other way round. Chromium's own choice ("balanced") falls to 10
-    // frames a second in the first moments of a call and stays there; what was set before there was a track is forgotten.
-    if (track !== null && source !== "microphone") track.contentHint = source === "screen" ? "detail" : "motion";
-    const built = this.built;
-    if (built === null) return;
-    built.senders[source].sender.replaceTrack(track).then(
-      () => {
-        if (this.built === built) void this.tune(built);
-      },
-      () => {
-        if (this.built === built) this.want("rebuild");
-      },
-    );
+    this.sending.set(source, track);
+  }
+
+  /** The relay needs only these encodings (rids) of a source now. */
+  setEncodings(source: Source, rids: readonly string[]): void {
+    this.sending.want(source, rids);
   }
 
   setSlots(slots: readonly SlotView[]): void {
@@ -153,7 +129,7 @@ export class Media {
 
   setSaver(saver: Saver): void {
     this.saver = saver;
-    if (this.built !== null) void this.tune(this.built);
+    this.sending.setSaver(saver);
     this.assign();
   }
 
@@ -209,9 +185,9 @@ export class Media {
     }
   }
 
-  private answered(built: Built): void {
+  private answered(built: Connection): void {
     if (this.built !== built || this.closed) return;
-    void this.tune(built);
+    this.sending.tuneAll();
     this.assign();
     if (built.peer.connectionState === "connected" && isUp(built.peer)) this.connected();
     else this.deadline(RESTART_MS, () => this.failed());
@@ -247,37 +223,17 @@ export class Media {
 
   // ---------------------------------------------------------------- the connection
 
-  private build(limits: MediaLimits): Built {
-    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
-    const send = (source: Source): RTCRtpTransceiver => {
-      const kind = source === "microphone" ? "audio" : "video";
-      const bps = source === "camera" ? CAMERA_BPS[this.saver] : SCREEN_BPS[this.saver];
-      const sendEncodings = kind === "audio" ? [{ maxBitrate: 40_000 }] : [{ maxBitrate: bps }];
-      const track = this.tracks[source];
-      const transceiver = peer.addTransceiver(track ?? kind, { direction: "sendonly", sendEncodings });
-      prefer(transceiver, kind, RTCRtpSender.getCapabilities(kind));
-      return transceiver;
-    };
-    const senders = { microphone: send("microphone"), camera: send("camera"), screen: send("screen") };
-    const slots: Built["slots"] = [];
-    const receive = (kind: "audio" | "video"): void => {
-      const transceiver = peer.addTransceiver(kind, { direction: "recvonly" });
-      prefer(transceiver, kind, RTCRtpReceiver.getCapabilities(kind));
-      slots.push({ transceiver, stream: new MediaStream([transceiver.receiver.track]) });
-    };
-    for (let index = 0; index < limits.audio_slots; index += 1) receive("audio");
-    for (let index = 0; index < limits.video_slots; index += 1) receive("video");
-    const pointer = peer.createDataChannel("pointer", { ordered: false, maxRetransmits: 0 });
-    const built: Built = { peer, senders, receivers: new Map(), slots, pointer };
+  private build(limits: MediaLimits): Connection {
+    const built = makeConnection(limits, this.sending.tracks, (source) => this.sending.first(source));
     const changed = (): void => this.watch(built);
-    peer.onconnectionstatechange = changed;
-    peer.oniceconnectionstatechange = changed;
+    built.peer.onconnectionstatechange = changed;
+    built.peer.oniceconnectionstatechange = changed;
     this.last = null;
-    this.lifts = { left: LIFTS, afterMs: 0 };
+    this.sending.use(built);
     return built;
   }
 
-  private watch(built: Built): void {
+  private watch(built: Connection): void {
     if (this.built !== built || this.closed) return;
     const { connectionState, iceConnectionState } = built.peer;
     if (connectionState === "connected" && isUp(built.peer)) {
@@ -294,33 +250,11 @@ export class Media {
     clearTimeout(this.repair);
     const built = this.built;
     this.built = null;
+    this.sending.use(null);
     if (built === null) return;
     built.peer.onconnectionstatechange = built.peer.oniceconnectionstatechange = null;
     built.peer.close();
     speakers.clear();
-  }
-
-  /** What the sender may spend, and what it gives up first: a screen its frame rate, a face its size. Browsers keep to the frame
-   *  rate only when told: a busy phone otherwise sends a face at a few frames a second. */
-  private async tune({ senders }: Built): Promise<void> {
-    const set = async (source: "camera" | "screen", change: (encoding: RTCRtpEncodingParameters) => void): Promise<void> => {
-      const parameters = senders[source].sender.getParameters();
-      const encoding = parameters.encodings[0];
-      if (encoding === undefined) return;
-      change(encoding);
-      Object.assign(parameters, { degradationPreference: source === "screen" ? "maintain-resolution" : "maintain-framerate" });
-      await senders[source].sender.setParameters(parameters).catch(() => undefined); // a browser's refusal costs quality only
-    };
-    const thrifty = this.saver !== "full";
-    await set("camera", (encoding) => {
-      encoding.maxBitrate = CAMERA_BPS[this.saver];
-      encoding.scaleResolutionDownBy = thrifty ? 2 : 1;
-      encoding.maxFramerate = thrifty ? 12 : 30;
-    });
-    await set("screen", (encoding) => {
-      encoding.maxBitrate = SCREEN_BPS[this.saver];
-      encoding.maxFramerate = thrifty ? 5 : 15;
-    });
   }
 
   // ---------------------------------------------------------------- what arrives
@@ -341,7 +275,7 @@ export class Media {
     const entries: Record<string, unknown>[] = [];
     stats.forEach((stat: Record<string, unknown>) => entries.push(stat));
     const now = sample(entries, performance.now());
-    void this.lift(built, entries, now.atMs);
+    void this.sending.lift(entries, now.atMs);
     const before = this.last;
     this.last = now;
     if (before === null) return;
@@ -350,35 +284,4 @@ export class Media {
     if (worth) this.told = { report: next, atMs: now.atMs };
     this.events.quality(next, worth);
   }
-
-  /** Lets the encoder start over at its full size; see `undersized`. A tenth of a second of standstill, no negotiation. */
-  private async lift(built: Built, stats: Record<string, unknown>[], nowMs: number): Promise<void> {
-    const { mid, sender } = built.senders.camera;
-    const track = this.tracks.camera;
-    if (mid === null || track === null || this.saver !== "full" || this.lifts.left === 0 || nowMs < this.lifts.afterMs) return;
-    if (!undersized(stats, mid, track.getSettings().width ?? 0, CAMERA_BPS.full)) return;
-    this.lifts = { left: this.lifts.left - 1, afterMs: nowMs + LIFT_EVERY_MS };
-    await sender.replaceTrack(null).catch(() => undefined);
-    await sender.replaceTrack(this.tracks.camera).catch(() => undefined); // what is wanted now: it may have been taken away
-  }
-}
-
-function isUp(peer: RTCPeerConnection): boolean {
-  return peer.iceConnectionState === "connected" || peer.iceConnectionState === "completed";
-}
-
-function prefer(transceiver: RTCRtpTransceiver, kind: "audio" | "video", capabilities: RTCRtpCapabilities | null): void {
-  const codecs = preferred(kind, capabilities?.codecs ?? []);
-  if (codecs.length === 0) return;
-  try {
-    transceiver.setCodecPreferences(codecs);
-  } catch {
-    // an older browser: it offers everything it has
-  }
-}
-
-/** Wi-Fi or mobile, where the browser says so. */
-function networkInformation(): (EventTarget & { type?: string }) | null {
-  const connection: unknown = "connection" in navigator ? navigator.connection : null;
-  return connection instanceof EventTarget ? connection : null;
 }

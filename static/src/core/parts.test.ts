@@ -128,13 +128,15 @@ describe("quality", () => {
 
   it("sees a camera that is sent too small for its path", () => {
     const stat = { type: "outbound-rtp", mid: "1", frameWidth: 320, qualityLimitationReason: "bandwidth", targetBitrate: 1_500_000 };
-    const is = (part: object): boolean => undersized([{ type: "codec" }, { ...stat, mid: "2", frameWidth: 960 }, { ...stat, ...part }], "1", 960, 1_500_000);
+    const is = (part: object): boolean => undersized([{ type: "codec" }, { ...stat, mid: "2", frameWidth: 960 }, { ...stat, rid: "q", frameWidth: 960 }, { ...stat, ...part }], "1", "", 960, 1_500_000);
     expect(is({})).toBe(true);
     expect(is({ frameWidth: 960 })).toBe(false);
     expect(is({ frameWidth: 0 })).toBe(false);
     expect(is({ qualityLimitationReason: "cpu" })).toBe(false);
     expect(is({ targetBitrate: 600_000 })).toBe(false);
-    expect(undersized([], "1", 960, 1_500_000)).toBe(false);
+    expect(is({ rid: "f" })).toBe(false);
+    expect(undersized([{ ...stat, rid: "f" }], "1", "f", 960, 1_500_000)).toBe(true);
+    expect(undersized([], "1", "", 960, 1_500_000)).toBe(false);
   });
 
   it("is told when it changes, else every five seconds", () => {

@@ -70,13 +70,13 @@ export function report(before: Sample, now: Sample): QualityReport {
   };
 }
 
-/** Whether the camera section `mid` is sent far smaller than it could be: Chromium starts a call small, for want of an estimate,
- *  and grows for tens of seconds although the path has long proved wide enough. */
-export function undersized(stats: Iterable<Stat>, mid: string, captureWidth: number, maxBitrate: number): boolean {
+/** Whether the encoding `rid` ("" of one without) of the camera section `mid` is sent far smaller than `width`: Chromium starts a
+ *  call small, for want of an estimate, and grows for tens of seconds although the path has long proved wide enough. */
+export function undersized(stats: Iterable<Stat>, mid: string, rid: string, width: number, maxBitrate: number): boolean {
   for (const stat of stats) {
-    if (stat["type"] !== "outbound-rtp" || stat["mid"] !== mid) continue;
-    const width = number(stat, "frameWidth");
-    return width > 0 && width < 0.75 * captureWidth && stat["qualityLimitationReason"] === "bandwidth" && number(stat, "targetBitrate") >= 0.8 * maxBitrate;
+    if (stat["type"] !== "outbound-rtp" || stat["mid"] !== mid || (stat["rid"] ?? "") !== rid) continue;
+    const now = number(stat, "frameWidth");
+    return now > 0 && now < 0.75 * width && stat["qualityLimitationReason"] === "bandwidth" && number(stat, "targetBitrate") >= 0.8 * maxBitrate;
   }
   return false;
 }

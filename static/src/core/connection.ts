@@ -1,0 +1,73 @@
+/** Making one RTCPeerConnection: what it sends, the slots that receive, the channel "pointer". Nothing here is negotiated later. */
+import type { MediaLimits, Source } from "../protocol.gen";
+import { preferred } from "./codecs";
+import { attempts, type Encoding } from "./encodings";
+
+export const SOURCES: readonly Source[] = ["microphone", "camera", "screen"]; // the order of the offer says which is which
+
+export interface Connection {
+  peer: RTCPeerConnection;
+  senders: Record<Source, RTCRtpTransceiver>;
+  receivers: Map<string, MediaStream>;
+  slots: { transceiver: RTCRtpTransceiver; stream: MediaStream }[];
+  pointer: RTCDataChannel;
+}
+
+export function makeConnection(
+  limits: MediaLimits,
+  tracks: Readonly<Record<Source, MediaStreamTrack | null>>,
+  encodings: (source: Source) => Encoding[],
+): Connection {
+  const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+  const send = (source: Source): RTCRtpTransceiver => {
+    const kind = source === "microphone" ? "audio" : "video";
+    const transceiver = addSender(peer, tracks[source] ?? kind, attempts(source, encodings(source)));
+    prefer(transceiver, kind, RTCRtpSender.getCapabilities(kind));
+    return transceiver;
+  };
+  const senders = { microphone: send("microphone"), camera: send("camera"), screen: send("screen") };
+  const slots: Connection["slots"] = [];
+  const receive = (kind: "audio" | "video"): void => {
+    const transceiver = peer.addTransceiver(kind, { direction: "recvonly" });
+    prefer(transceiver, kind, RTCRtpReceiver.getCapabilities(kind));
+    slots.push({ transceiver, stream: new MediaStream([transceiver.receiver.track]) });
+  };
+  for (let index = 0; index < limits.audio_slots; index += 1) receive("audio");
+  for (let index = 0; index < limits.video_slots; index += 1) receive("video");
+  const pointer = peer.createDataChannel("pointer", { ordered: false, maxRetransmits: 0 });
+  return { peer, senders, receivers: new Map(), slots, pointer };
+}
+
+/** The first of the attempts that this browser takes. */
+function addSender(
+  peer: RTCPeerConnection,
+  what: MediaStreamTrack | "audio" | "video",
+  [sendEncodings = [], ...others]: RTCRtpEncodingParameters[][],
+): RTCRtpTransceiver {
+  try {
+    return peer.addTransceiver(what, { direction: "sendonly", sendEncodings });
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return addSender(peer, what, others);
+  }
+}
+
+export function isUp(peer: RTCPeerConnection): boolean {
+  return peer.iceConnectionState === "connected" || peer.iceConnectionState === "completed";
+}
+
+function prefer(transceiver: RTCRtpTransceiver, kind: "audio" | "video", capabilities: RTCRtpCapabilities | null): void {
+  const codecs = preferred(kind, capabilities?.codecs ?? []);
+  if (codecs.length === 0) return;
+  try {
+    transceiver.setCodecPreferences(codecs);
+  } catch {
+    // an older browser: it offers everything it has
+  }
+}
+
+/** Wi-Fi or mobile, where the browser says so. */
+export function networkInformation(): (EventTarget & { type?: string }) | null {
+  const connection: unknown = "connection" in navigator ? navigator.connection : null;
+  return connection instanceof EventTarget ? connection : null;
+}
