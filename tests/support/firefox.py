@@ -30,8 +30,6 @@ PREFERENCES: dict[str, bool | int | str] = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,
-    # As a page that may use the camera sees it anyway: its own addresses, not names for the local network.
-    "media.peerconnection.ice.obfuscate_host_addresses": False,
     # Tests watch several pages at once; what is out of sight goes on as if it were seen.
     "dom.min_background_timeout_value": 4,
     "dom.timeout.enable_budget_timer_throttling": False,
