@@ -1,5 +1,6 @@
 """What the agent writes down while talking reaches the expert; what somebody pauses is told apart from what they stop."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -100,3 +101,38 @@ async def test_a_paused_screen_is_not_taken_for_a_stopped_one(desk: Desk) -> Non
     await agent.press("bar.screen")  # and is asked again
     await agent.press("consent.no")
     assert customer.complaints == []
+
+
+async def test_the_agent_is_told_of_an_invited_customer_and_goes_in(
+    browser: Browser, bank: Bank, server: ServerProcess
+) -> None:
+    name = "Qian Invited"
+    opened = await bank.open(customer=name)
+    customer, agent = await Seat.take(browser), await Seat.take(browser)
+    try:
+        await agent.sign_in(server.agent_url, *server.agent)
+        await expect(agent.page.get_by_role("heading", name=agent.say("waiting.title"))).to_be_visible()
+        await expect(agent.page.get_by_text(name)).to_have_count(0)
+        await customer.come_as_customer(opened.customer_link)
+        card = agent.page.locator(".task.arrived", has_text=name)
+        await expect(card).to_be_visible(timeout=APPEARS_MS)
+        await expect(card).to_contain_text("Card lost")
+        await expect(card).to_contain_text("C-1001")
+        await expect(agent.page.get_by_role("status").filter(has_text=agent.say("said.arrived", name=name))).to_have_count(1)
+        await expect(agent.page).to_have_title(re.compile(r"^\(\d+\) "))
+        await agent.press("rail.sessions")
+        row = agent.page.get_by_role("button").filter(has_text=name)
+        await expect(row).to_contain_text(agent.say("sessions.inside", names=name))
+        await (
+            agent.page.get_by_role("navigation", name=agent.say("rail.label"))
+            .get_by_role("button", name=re.compile(rf"^{agent.say('rail.waiting')}"))
+            .click()
+        )
+        await agent.press("arrived.enter.label", name=name)
+        await agent.press("join.start")
+        await agent.in_call()
+        await customer.receives("agent", "camera")
+        await expect(agent.page.locator(".task.arrived", has_text=name)).to_have_count(0)
+    finally:
+        await customer.leave()
+        await agent.leave()

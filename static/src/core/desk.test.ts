@@ -78,6 +78,16 @@ describe("a desk", () => {
     expect(one.sessions.value.map(({ id }) => id)).toEqual(["SE_1"]);
   });
 
+  it("shows who is inside which session", async () => {
+    const one = await desk();
+    expect(one.inside.value).toEqual([]);
+    const inside = { session: "SE_1", customer_name: "Wang", customer_reference: "C-7", reason: "card", language: "zh", created_at: "2026-01-01T00:00:00Z", people: [{ role: "customer", name: "Wang", connected: true }], alone_since: "2026-01-01T00:01:00Z" } as const;
+    FakeSocket.last.say({ type: "sessions.inside", entries: [{ ...inside, people: [...inside.people] }] });
+    expect(one.inside.value).toEqual([inside]);
+    FakeSocket.last.say({ type: "sessions.inside", entries: [] });
+    expect(one.inside.value).toEqual([]);
+  });
+
   it("takes a waiting customer and is in the call", async () => {
     const one = await desk();
     const taking = one.take("SE_1");

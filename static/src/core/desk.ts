@@ -8,6 +8,7 @@ import type {
   ErrorCode,
   InvitationCreated,
   Login,
+  OccupiedSession,
   Role,
   ServerBody,
   SessionId,
@@ -44,6 +45,7 @@ export class LiveDesk implements Desk {
   readonly state = signal<"connecting" | "live" | "reconnecting" | "ended">("connecting");
   readonly waiting = signal<WaitingEntry[]>([]);
   readonly sessions = signal<SessionView[]>([]);
+  readonly inside = signal<OccupiedSession[]>([]);
   readonly call = signal<Call | null>(null);
 
   private readonly socket: SignalSocket;
@@ -154,6 +156,9 @@ export class LiveDesk implements Desk {
     switch (body.type) {
       case "waiting.list":
         this.waiting.value = body.entries;
+        break;
+      case "sessions.inside":
+        this.inside.value = body.entries;
         break;
       case "waiting.taken":
         this.taking.get(body.session.id)?.resolve(body);

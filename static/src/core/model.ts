@@ -10,6 +10,7 @@ import type {
   InvitationPreview,
   Language,
   Login,
+  OccupiedSession,
   ParticipantId,
   ParticipantView,
   QualityLevel,
@@ -172,6 +173,7 @@ export interface Desk {
   readonly state: ReadonlySignal<"connecting" | "live" | "reconnecting" | "ended">;
   readonly waiting: ReadonlySignal<WaitingEntry[]>;
   readonly sessions: ReadonlySignal<SessionView[]>; // open ones, newest first
+  readonly inside: ReadonlySignal<OccupiedSession[]>; // open ones that somebody is in, customers alone first
   readonly call: Signal<Call | null>;
   refresh(): Promise<void>;
   create(session: NewSession): Promise<SessionView>;

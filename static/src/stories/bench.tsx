@@ -9,7 +9,7 @@ import { t } from "../i18n";
 import { Dialog } from "../ui/Dialog";
 import { codeText } from "../ui/problems";
 import QrCode from "../ui/QrCode";
-import { NAMES, fakeCall, fakeDesk, invitation, message, person, session, site, waiting, zh } from "./fakes";
+import { NAMES, alone, fakeCall, fakeDesk, invitation, message, person, session, site, waiting, zh } from "./fakes";
 import type { CallSetting } from "./fakes";
 import type { Story } from "./list";
 
@@ -33,6 +33,8 @@ export const benchStories: Story[] = [
   { name: "login", make: () => <LoginPage site={site()} busy={false} error={null} onLogin={nothing} /> },
   { name: "login-wrong", make: () => <LoginPage site={site()} busy={false} error={codeText("unauthenticated")} onLogin={nothing} /> },
   bench("home", () => fakeDesk()),
+  bench("arrived", () => fakeDesk({ inside: alone() })),
+  bench("arrived-alone", () => fakeDesk({ inside: alone(), waiting: [] }), { list: "sessions" }),
   bench("loading", () => fakeDesk({ state: "connecting", waiting: [] })),
   bench("empty", () => fakeDesk({ waiting: [], sessions: [] })),
   bench("offline", () => fakeDesk({ state: "reconnecting" })),

@@ -9,6 +9,7 @@ import type {
   ConsentScope,
   InvitationCreated,
   InvitationPreview,
+  OccupiedSession,
   ParticipantView,
   Role,
   SessionView,
@@ -249,7 +250,25 @@ export function preview(change: Partial<InvitationPreview> = {}): InvitationPrev
   };
 }
 
-export function fakeDesk(setting: { waiting?: WaitingEntry[]; sessions?: SessionView[]; call?: FakeCall; state?: Desk["state"]["value"] } = {}): FakeDesk {
+/** A customer who came by a link and sits alone in this agent's session. */
+export function alone(): OccupiedSession[] {
+  const name = NAMES.customer();
+  const one = session();
+  return [
+    {
+      session: one.id,
+      customer_name: name,
+      customer_reference: one.customer_reference,
+      reason: one.reason,
+      language: language.value,
+      created_at: ago(900),
+      people: [{ role: "customer", name, connected: true }],
+      alone_since: ago(48),
+    },
+  ];
+}
+
+export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: WaitingEntry[]; sessions?: SessionView[]; call?: FakeCall; state?: Desk["state"]["value"] } = {}): FakeDesk {
   const call = signal<Call | null>(setting.call ?? null);
   const enter = async () => {
     call.value = fakeCall({ me: person("PA_me", "agent", NAMES.agent()), others: [person("PA_c", "customer", NAMES.customer())], consents: [] });
@@ -260,6 +279,7 @@ export function fakeDesk(setting: { waiting?: WaitingEntry[]; sessions?: Session
     state: signal(setting.state ?? "live"),
     waiting: signal(setting.waiting ?? waiting()),
     sessions: signal(setting.sessions ?? [session(), session({ id: "SE_91aa30b7", customer_name: zh() ? "赵敏" : "Min Zhao", reason: zh() ? "更换手机号" : "A new phone number" })]),
+    inside: signal(setting.inside ?? []),
     call,
     refresh: settled,
     create: async (fresh) => session({ id: "SE_new", customer_name: fresh.customerName, reason: fresh.reason, context: fresh.context }),

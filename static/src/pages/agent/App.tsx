@@ -7,6 +7,7 @@ import type { Site } from "../../protocol.gen";
 import { announce, Announcer } from "../../ui/announce";
 import { asProblem, problemText } from "../../ui/problems";
 import { ArriveLoading } from "../customer/Arrive";
+import { arrived } from "./Lists";
 import { LoginPage } from "./Login";
 import { Workbench } from "./Workbench";
 
@@ -27,9 +28,6 @@ export function AgentApp({ api }: { api: Api }) {
     }
   };
   useEffect(() => void start(), [api]);
-  useEffect(() => {
-    document.title = t("title.agent");
-  }, [language.value]);
   const login = async (username: string, password: string) => {
     busy.value = true;
     error.value = null;
@@ -42,6 +40,10 @@ export function AgentApp({ api }: { api: Api }) {
     }
   };
   const signedIn = desk.value !== null && desk.value.state.value !== "ended" ? desk.value : null;
+  const waiting = signedIn ? signedIn.waiting.value.length + arrived(signedIn).length : 0;
+  useEffect(() => {
+    document.title = waiting ? `(${waiting}) ${t("title.agent")}` : t("title.agent"); // seen from another tab too
+  }, [language.value, waiting]);
   useEffect(() => {
     if (signedIn === null) announce(""); // whoever sits down next hears nothing of the last conversation
   }, [signedIn]);

@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Call, Desk } from "../../core/model";
 import { language, t } from "../../i18n";
-import type { InvitationCreated, SessionView, Site, WaitingEntry } from "../../protocol.gen";
+import type { InvitationCreated, OccupiedSession, SessionView, Site, WaitingEntry } from "../../protocol.gen";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
 import { elapsed, useNow } from "../../ui/clock";
@@ -24,7 +24,7 @@ import { close, give } from "../session/ui";
 import { CreateSession, SessionReady } from "./Create";
 import { KeysDialog, SettingsDialog } from "./Help";
 import { InviteDialog } from "./Invite";
-import { SessionList, WaitingList } from "./Lists";
+import { SessionList, WaitingList, arrived } from "./Lists";
 import { EditableSummary } from "./Summary";
 
 export type View = { kind: "home" } | { kind: "create" } | { kind: "session"; session: SessionView; invitation: InvitationCreated | null };
@@ -60,18 +60,18 @@ function RailButton(props: { icon: LucideIcon; text: string; onClick: () => void
   );
 }
 
-/** Tells of customers who came to the waiting list since the page was opened. */
-function useArrivals(desk: Desk): void {
+/** Tells of customers who came, to the waiting list or into this agent's sessions, since the page was opened. */
+function useArrivals(key: "said.waiting" | "said.arrived", entries: readonly (WaitingEntry | OccupiedSession)[]): void {
   const before = useRef<Set<string> | null>(null);
-  const waiting = desk.waiting.value;
+  const sessions = entries.map((entry) => entry.session).join();
   useEffect(() => {
-    const now = new Set(waiting.map((entry) => entry.session));
-    const fresh = before.current && waiting.find((entry) => !before.current?.has(entry.session));
+    const now = new Set(entries.map((entry) => entry.session));
+    const fresh = before.current && entries.find((entry) => !before.current?.has(entry.session));
     before.current = now;
     if (!fresh) return;
-    announce(t("said.waiting", { name: fresh.customer_name || t("waiting.nameless") }));
+    announce(t(key, { name: fresh.customer_name || t("waiting.nameless") }));
     playTone("ask");
-  }, [waiting]);
+  }, [sessions]);
 }
 
 /** The agent's own devices: asked once at the start of a session, in the stage's place. */
@@ -126,7 +126,9 @@ export function Workbench(props: WorkbenchProps) {
   const call = desk.call.value;
   const inCall = call !== null && call.phase.value !== "ended";
   const staff = desk.staff.value;
-  useArrivals(desk);
+  const come = arrived(desk);
+  useArrivals("said.waiting", desk.waiting.value);
+  useArrivals("said.arrived", come);
 
   const guarded = async (name: string, action: () => Promise<void>) => {
     busy.value = name;
@@ -147,6 +149,11 @@ export function Workbench(props: WorkbenchProps) {
   const invite = (session: SessionView) =>
     guarded("invite", async () => {
       view.value = { kind: "session", session, invitation: await desk.invite(session.id, "customer", session.customer_name) };
+    });
+  const enter = (session: string, name = session) =>
+    void guarded(name, async () => {
+      await desk.enter(session);
+      goHome();
     });
   const startCreate = () => {
     error.value = null;
@@ -169,7 +176,7 @@ export function Workbench(props: WorkbenchProps) {
         <span class="rail-logo">
           <Logo />
         </span>
-        <RailButton icon={Inbox} text={t("rail.waiting")} pressed={list.value === "waiting"} count={desk.waiting.value.length} onClick={pick("waiting")} />
+        <RailButton icon={Inbox} text={t("rail.waiting")} pressed={list.value === "waiting"} count={desk.waiting.value.length + come.length} onClick={pick("waiting")} />
         <RailButton icon={FolderOpen} text={t("rail.sessions")} pressed={list.value === "sessions"} onClick={pick("sessions")} />
         {!inCall && <RailButton icon={Plus} text={t("rail.new")} onClick={startCreate} />}
         <span class="grow" />
@@ -198,10 +205,11 @@ export function Workbench(props: WorkbenchProps) {
               <div class="skeleton tall" />
             </div>
           ) : list.value === "waiting" ? (
-            <WaitingList entries={desk.waiting.value} taking={busy.value} inCall={inCall} onTake={take} />
+            <WaitingList arrived={come} entries={desk.waiting.value} taking={busy.value} inCall={inCall} onTake={take} onEnter={enter} />
           ) : (
             <SessionList
               sessions={desk.sessions.value}
+              inside={desk.inside.value}
               current={call?.session.value?.id ?? null}
               selected={shown.kind === "session" ? shown.session.id : null}
               onSelect={(session) => {
@@ -247,15 +255,10 @@ export function Workbench(props: WorkbenchProps) {
                 inviting={busy.value === "invite"}
                 error={error.value}
                 onInvite={() => void invite(shown.session)}
-                onEnter={() =>
-                  void guarded("enter", async () => {
-                    await desk.enter(shown.session.id);
-                    goHome();
-                  })
-                }
+                onEnter={() => enter(shown.session.id, "enter")}
               />
             ) : (
-              <Home name={staff.name} waiting={desk.waiting.value} sessions={desk.sessions.value.length} error={error.value} onCreate={startCreate} />
+              <Home name={staff.name} arrived={come.length} waiting={desk.waiting.value} sessions={desk.sessions.value.length} error={error.value} onCreate={startCreate} />
             )}
           </div>
         )}
@@ -279,7 +282,7 @@ export function Workbench(props: WorkbenchProps) {
   );
 }
 
-function Home(props: { name: string; waiting: readonly WaitingEntry[]; sessions: number; error: string | null; onCreate: () => void }) {
+function Home(props: { name: string; arrived: number; waiting: readonly WaitingEntry[]; sessions: number; error: string | null; onCreate: () => void }) {
   const now = useNow();
   const longest = props.waiting.map((entry) => entry.waiting_since).toSorted()[0];
   const figures = [
@@ -290,7 +293,7 @@ function Home(props: { name: string; waiting: readonly WaitingEntry[]; sessions:
   return (
     <div class="home stack">
       <h1>{t("home.title", { name: props.name })}</h1>
-      <p class="soft lead">{props.waiting.length ? t("home.waiting", { n: props.waiting.length }) : t("home.nobody")}</p>
+      <p class="soft lead">{props.arrived ? t("home.arrived") : props.waiting.length ? t("home.waiting", { n: props.waiting.length }) : t("home.nobody")}</p>
       {props.error && <Notice kind="bad">{props.error}</Notice>}
       <div class="row wrap">
         <Button look="primary" icon={Plus} onClick={props.onCreate}>
