@@ -112,10 +112,10 @@ class DelayDetector:
         self._deltas += 1
         self._accumulated += (arrival_delta - sent_delta) * 1e3
         y = self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
-        window = self._in_window
         if self._steps % RESUM == 0:
             self._resum(arrival)
         self._steps += 1
+        window = self._in_window
         x = (arrival - self._origin) * 1e3
         sx, sy, sxx, sxy = self._sums
         if len(window) == WINDOW:

@@ -20,7 +20,7 @@ BACK_OFF = 0.85
 """Of what arrives, on over-use (section 5.5: beta)."""
 UP_PER_S = 1.08
 """Far from the last congested rate (eta)."""
-OVER_ACKED = 1.5
+OVER_ACKED = 1.25
 OVER_ACKED_BPS = 10_000
 """Without a probe the estimate does not pass this multiple of what arrives (plus this): nothing else was shown to fit."""
 APP_LIMITED = 0.65
@@ -218,9 +218,12 @@ class Estimator:
         found = self.prober.outcome(self._newest_sent, self.rtt_s or 0.2, now)
         if found is None:
             return
-        if signal is not Signal.OVERUSE and found.bps > self._rate:
-            self._rate = self._clamp(found.bps)
-            self._capacity = LinkCapacity()
+        if found.bps > self._rate:
+            if signal is not Signal.OVERUSE:
+                self._rate = self._clamp(found.bps)
+                self._capacity = LinkCapacity()
+        elif found.limited:
+            self._rate = self._clamp(max(found.bps, min(self._rate, self.acked_bps or 0.0)))
 
     # ---- time and silence
 

@@ -5,6 +5,7 @@ The ladder of draft-ietf-rmcat-gcc-02 section 6 (under 2 %: up, over 10 %: down 
 estimator, persistent loss is answered with an experiment: send less than what arrived; where loss remains, it was not ours.
 """
 
+import math
 from enum import Enum
 
 INTERVAL_S = 0.5
@@ -12,17 +13,24 @@ MIN_PACKETS = 40
 MAX_INTERVAL_S = 2.0
 """An observation: at least ``INTERVAL_S`` and ``MIN_PACKETS`` packets, or ``MAX_INTERVAL_S``."""
 LOW = 0.02
+PERSISTS = 3
+"""Observations in a row above ``LOW`` before anything is done; one is enough above ``HIGH``."""
 HIGH = 0.10
 UP_PER_S = 1.08
-SLOW_UP_PER_S = 1.02
 TEST_FACTOR = 0.80
 """Of what arrived: what an experiment sends."""
 TEST_OBSERVATIONS = 2
+MAX_TEST_OBSERVATIONS = 6
+TEST_PACKETS = 120
+"""An experiment lasts for at least so many observations and packets, the first observation left out."""
 REMAINS = 0.5
 """The part of the loss that must remain under an experiment to be called inherent."""
 MAX_INHERENT = 0.30
 RETEST_S = 8.0
-FORGET = 0.7
+FORGET = 0.9
+"""What is kept, each observation, of the inherent loss above the loss that is seen."""
+CHANCE = 2.0
+"""Standard deviations by which few packets may differ from the inherent loss by chance."""
 NO_BOUND = float("inf")
 
 
@@ -38,7 +46,7 @@ class LossBound:
     """``bound_bps``: at most this much, infinite while loss says nothing. ``fraction``: smoothed. ``inherent``: not caused by us."""
 
     __slots__ = (
-        "_before", "_bytes", "_lost", "_packets", "_persisted", "_seen", "_sum", "_test_bps", "_tested_at", "_updated_at",
+        "_before", "_lost", "_packets", "_persisted", "_seen", "_seen_lost", "_seen_packets", "_tested_at", "_updated_at",
         "bound_bps", "fraction", "inherent", "phase",
     )  # fmt: skip
 
@@ -51,9 +59,8 @@ class LossBound:
         self._updated_at = now
         self._tested_at = now - RETEST_S
         self._persisted = 0
-        self._before = self._sum = 0.0
-        self._seen = 0
-        self._test_bps = 0.0
+        self._before = 0.0
+        self._seen = self._seen_lost = self._seen_packets = 0
 
     def update(self, received: int, lost: int, recovered: int, acked_bps: float, now: float) -> bool:
         """Counts of one feedback; ``acked_bps``: what arrives. True when an observation was completed by it.
@@ -72,55 +79,54 @@ class LossBound:
         if packets <= 0:
             return True
         self.fraction += 0.5 * (loss - self.fraction)
-        self._observe(loss, acked_bps, min(elapsed, MAX_INTERVAL_S), now)
+        self._observe(loss, packets, acked_bps, min(elapsed, MAX_INTERVAL_S), now)
         return True
 
     def note_report(self, fraction_lost: float, acked_bps: float, elapsed_s: float, now: float) -> None:
         """The same from a receiver report (RFC 3550 section 6.4.1), for who sends no transport-wide feedback."""
         self.fraction += 0.5 * (fraction_lost - self.fraction)
-        self._observe(fraction_lost, acked_bps, min(elapsed_s, MAX_INTERVAL_S), now)
+        self._observe(fraction_lost, MIN_PACKETS, acked_bps, min(elapsed_s, MAX_INTERVAL_S), now)
 
-    def _observe(self, loss: float, acked_bps: float, elapsed: float, now: float) -> None:
-        if loss < self.inherent:
+    def _observe(self, loss: float, packets: int, acked_bps: float, elapsed: float, now: float) -> None:
+        chance = CHANCE * math.sqrt(max(self.inherent, 0.005) / packets)
+        if loss < self.inherent - chance:
             self.inherent = loss + FORGET * (self.inherent - loss)
-        excess = max(0.0, (loss - self.inherent) / (1 - self.inherent))
         if self.phase is Phase.TEST:
-            self._judge(loss, acked_bps, now)
+            self._judge(loss, packets, now)
             return
+        excess = max(0.0, (loss - self.inherent - chance) / (1 - self.inherent))
         if excess < LOW:
             self._persisted = 0
-            self._rise(UP_PER_S**elapsed)
+            if self.phase is Phase.BOUND:
+                self.bound_bps *= UP_PER_S**elapsed
             return
         self._persisted += 1
-        if self._persisted < (1 if excess >= HIGH else 3):
+        if self._persisted < (1 if excess >= HIGH else PERSISTS):
             return
         if now - self._tested_at >= RETEST_S:
-            self._start_test(loss, acked_bps, now)
+            self._start_test(min(loss, max(self.fraction, self.inherent)), acked_bps, now)
         elif excess >= HIGH:
             self.phase = Phase.BOUND
-            self.bound_bps = min(self.bound_bps, acked_bps / (1 - loss) if loss < 1 else acked_bps) * (1 - excess / 2)
-        else:
-            self._rise(SLOW_UP_PER_S**elapsed)
+            self.bound_bps = min(self.bound_bps, acked_bps / max(1 - loss, 0.1)) * (1 - excess / 2)
 
     def _start_test(self, loss: float, acked_bps: float, now: float) -> None:
         self._before = loss
-        self._test_bps = min(self.bound_bps, acked_bps) * TEST_FACTOR
         self.phase = Phase.TEST
-        self.bound_bps = self._test_bps
+        self.bound_bps = min(self.bound_bps, acked_bps) * TEST_FACTOR
         self._tested_at = now
-        self._sum = 0.0
-        self._seen = -1
+        self._seen = self._seen_lost = self._seen_packets = 0
         self._persisted = 0
 
-    def _judge(self, loss: float, acked_bps: float, now: float) -> None:
+    def _judge(self, loss: float, packets: int, now: float) -> None:
         """The first observation of an experiment is still about what was sent before it."""
         self._seen += 1
-        if self._seen == 0:
+        if self._seen == 1:
             return
-        self._sum += loss
-        if self._seen < TEST_OBSERVATIONS:
+        self._seen_packets += packets
+        self._seen_lost += round(loss * packets)
+        if self._seen <= TEST_OBSERVATIONS or (self._seen_packets < TEST_PACKETS and self._seen < MAX_TEST_OBSERVATIONS):
             return
-        mean = self._sum / self._seen
+        mean = self._seen_lost / self._seen_packets
         if mean >= REMAINS * self._before:
             self.inherent = min(max(self.inherent, mean), MAX_INHERENT)
             self.phase = Phase.FREE
@@ -128,10 +134,6 @@ class LossBound:
         else:
             self.phase = Phase.BOUND
         self._tested_at = now
-
-    def _rise(self, factor: float) -> None:
-        if self.phase is Phase.BOUND:
-            self.bound_bps *= factor
 
     def free(self) -> None:
         """The bound has risen past what delay allows: it says nothing any more."""

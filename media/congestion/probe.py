@@ -23,7 +23,7 @@ STEP_UP = 2.0
 OVER_DEMAND = 1.25
 INTERVAL_S = 2.0
 FOUND_INTERVAL_S = 0.5
-MAX_INTERVAL_S = 16.0
+MAX_INTERVAL_S = 4.0
 MAX_SHARE = 0.05
 """Padding is at most this part of what the estimate allows over ``INTERVAL_S`` or more, the first clusters left out."""
 SETTLE_S = 1.0
