@@ -28,6 +28,8 @@ APP_LIMITED = 0.65
 RATE_WINDOW_S = 0.5
 MIN_ADDITIVE_BPS = 4_000.0
 PACKET_BITS = 8 * 1200
+PAUSE_S = 0.3
+"""Between two decreases at least this and the round trip time: until then what arrives does not show the last one."""
 NEAR_DEVIATIONS = 3.0
 FEEDBACK_LATE_S = 1.0
 """No feedback for this long although packets leave: the estimate halves each ``HALVE_S``."""
@@ -156,6 +158,8 @@ class Estimator:
         if joined.rtt_s is not None:
             self._note_rtt(joined.rtt_s, now, weight=0.1)
         signal = self.delay.update(results)
+        if signal is Signal.OVERUSE and last_sent < self.prober.masked_until:
+            signal = Signal.UNDERUSE
         if self._outage_bps is not None and joined.received:
             self._return(joined.lost, joined.received, now)
         self.loss_bound.update(joined.received, joined.lost, joined.recovered, self.acked_bps or self._rate, now)
@@ -173,7 +177,7 @@ class Estimator:
         elapsed = min(max(now - self._grown_at, 0.0), 1.0)
         self._grown_at = now
         if signal is Signal.OVERUSE:
-            pause = min(max(self.rtt_s or 0.2, 0.05), 0.3)
+            pause = PAUSE_S + min(self.rtt_s or 0.2, PAUSE_S)
             if now - self._changed_at >= pause or (self.acked_bps is not None and self.acked_bps < self._rate / 2):
                 self._decrease(now)
             self._hold = True

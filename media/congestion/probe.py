@@ -28,6 +28,8 @@ MAX_SHARE = 0.05
 """Padding is at most this part of what the estimate allows over ``INTERVAL_S`` or more, the first clusters left out."""
 SETTLE_S = 1.0
 """After a back-off nothing is probed for this long: the queue drains first."""
+DRAIN_S = 0.15
+"""The queue that a train leaves behind is our own doing for this long: it is no over-use."""
 MAX_STEP_BYTES = 20_000
 MIN_CLUSTER_PACKETS = 5
 
@@ -59,10 +61,11 @@ class _Cluster:
 class Prober:
     """``due`` says each tick how many bytes of padding to send now; ``on_results`` reads the answer out of the feedback.
 
-    At most one cluster is under way. ``sent_bytes``: padding asked for so far.
+    At most one cluster is under way. ``sent_bytes``: padding asked for so far. ``masked_until``: delay of packets
+    sent before this time may come from the last train.
     """
 
-    __slots__ = ("_allowed_at", "_cluster", "_initial", "_interval", "_last_due", "_max_bps", "_spent", "_spent_at", "failed", "sent_bytes", "succeeded")  # fmt: skip
+    __slots__ = ("_allowed_at", "_cluster", "_initial", "_interval", "_last_due", "_max_bps", "_spent", "_spent_at", "failed", "masked_until", "sent_bytes", "succeeded")  # fmt: skip
 
     def __init__(self, now: float, max_bps: float) -> None:
         self._max_bps = max_bps
@@ -73,6 +76,7 @@ class Prober:
         self._last_due = now
         self._spent = 0.0
         self._spent_at = now
+        self.masked_until = -1.0
         self.sent_bytes = self.succeeded = self.failed = 0
 
     @property
@@ -117,6 +121,7 @@ class Prober:
         wanted = min(int(cluster.bps * elapsed / 8) - media_bytes, MAX_STEP_BYTES)
         if now - cluster.started >= TRAIN_S and cluster.steps >= MIN_STEPS:
             cluster.ended = now
+        self.masked_until = now + DRAIN_S
         wanted = max(wanted, 0)
         cluster.sent_bytes += wanted
         self.sent_bytes += wanted
