@@ -1,16 +1,21 @@
 """One slot on its way out: whatever it shows, its SSRC, sequence numbers, timestamps and picture ids go on unbroken. Sans I/O.
 
 RFC 3550 (headers), RFC 7741 section 4.2 (VP8 counters), RFC 4588 (retransmission), RFC 8285 (extensions).
-What goes out is arithmetic on what came in: an ``Epoch`` holds the differences since the last switch, so nothing is stored
+What goes out is arithmetic on what came in: an ``Epoch`` holds the differences since the last change, so nothing is stored
 per forwarded packet; a retransmission is rebuilt from the publisher's ring by the same arithmetic.
+
+Temporal layers (VP8): packets above ``cut`` are left out as whole frames and leave no hole in numbers and picture ids. A number
+that a missing packet may need stays free; when it comes after all and is not wanted, an empty packet takes its number.
 """
 
 import struct
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from media.epoch import EVERYTHING, Epoch, SlotCodec, rewrite_vp8
 from media.head import Head
+from media.payload import Vp8
 from media.rtcp import ReportBlock
 from media.sdp import ExtensionIds
 from media.uplink import RingEntry, Uplink
@@ -19,44 +24,22 @@ RESENDS_PER_PACKET = 6
 RESEND_GAP_S = 0.02
 """The same packet is not sent again within this time: browsers repeat NACKs."""
 _RESENT = 512
-EPOCHS = 4
+EPOCHS = 64
+"""At 30 pictures a second with every other one left out: over four seconds."""
+FILLERS = 128
+_RECENT = 0x2000
 MAX_CORRECTION_S = 0.25
-
-
-class SlotCodec(NamedTuple):
-    """How the subscriber receives a codec in this slot. ``rtx``: payload type of its retransmissions, or None."""
-
-    payload_type: int
-    rtx: int | None
-    nack: bool
-
-
-class Epoch:
-    """The differences out − in since a switch to ``uplink``; ``first_out`` is the first number sent under them."""
-
-    __slots__ = ("codec", "first_in", "first_out", "pid_off", "seq_off", "tl0_off", "ts_off", "uplink")
-
-    def __init__(
-        self, uplink: Uplink, codec: SlotCodec, first_in: int, first_out: int, ts_off: int, pid_off: int, tl0_off: int
-    ) -> None:
-        self.uplink = uplink
-        self.codec = codec
-        self.first_in = first_in
-        self.first_out = first_out
-        self.seq_off = (first_out - first_in) & 0xFFFF
-        self.ts_off = ts_off
-        self.pid_off = pid_off
-        self.tl0_off = tl0_off
 
 
 class Downlink:
     """One slot of one subscriber. ``codecs``: codec key (see ``sdp.Codec.key``) → how it is received here.
 
-    ``tx``, ``peer`` and ``batch`` belong to the forwarder, which keeps what it needs here and nowhere else.
+    ``tx``, ``peer`` and ``batch`` belong to the forwarder, which keeps what it needs here and nowhere else. While ``careful`` is
+    False, all of ``uplink`` passes by the differences in ``seq_off``, ``ts_off``, ``pid_off`` and ``tl0_off``.
     """
 
     __slots__ = (
-        "_clock", "_resent", "batch", "cname", "codecs", "destination", "epochs", "head", "kind", "last_at", "loss", "mid", "nacked", "octets",
+        "_clock", "_drop_ts", "_fillers", "_frame_ts", "_resent", "batch", "careful", "cname", "codecs", "cut", "destination", "epochs", "head", "kind", "last_at", "left_out", "loss", "max_tid", "mid", "nacked", "octets",
         "out_pid", "out_seq", "out_tl0", "out_ts", "packets", "payload_type", "peer", "pending", "pid_off", "rate", "refused",
         "resent", "rtt_s", "rtx_head", "rtx_seq", "seq_off", "ssrc", "tl0_off", "ts_off", "tx", "uplink",
     )  # fmt: skip
@@ -96,6 +79,11 @@ class Downlink:
         self.epochs: deque[Epoch] = deque(maxlen=EPOCHS)
         self.packets = self.octets = self.resent = self.nacked = self.refused = 0
         self._resent: list[tuple[int, int, float]] = [(-1, 0, 0.0)] * _RESENT
+        self.careful = False
+        self.max_tid = self.cut = EVERYTHING
+        self.left_out = 0
+        self._frame_ts = self._drop_ts = -1
+        self._fillers: deque[int] = deque(maxlen=FILLERS)
         self.loss = 0.0
         self.rtt_s: float | None = None
         self.tx: Any = None
@@ -122,7 +110,13 @@ class Downlink:
         """Show nothing from the next packet on; what was sent cannot be sent again."""
         self._settle(now)
         self.uplink = self.pending = None
+        self._forget()
+
+    def _forget(self) -> None:
         self.epochs.clear()
+        self._fillers.clear()
+        self.cut = self.max_tid
+        self.careful = False
 
     def _settle(self, now: float) -> None:
         """Write down the newest numbers sent, which until now followed from the source's."""
@@ -142,7 +136,7 @@ class Downlink:
             self.out_tl0 = (tl0 + self.tl0_off) & 0xFF
         self.last_at = at
 
-    def switch(self, uplink: Uplink, codec: SlotCodec, seq: int, ts: int, vp8: tuple[Any, ...] | None, now: float) -> None:
+    def switch(self, uplink: Uplink, codec: SlotCodec, seq: int, ts: int, vp8: Vp8 | None, now: float) -> None:
         """Go over to ``uplink`` with this packet, its newest.
 
         Sequence numbers go on by one, picture id and TL0 by one; the slot's time goes on as its sender reports said, so that
@@ -156,12 +150,15 @@ class Downlink:
                 self.pid_off = (self.out_pid + 1 - vp8[4]) & 0x7FFF
             if vp8[5] >= 0 and self.out_tl0 >= 0:
                 self.tl0_off = (self.out_tl0 + 1 - vp8[6]) & 0xFF
-        epoch = Epoch(uplink, codec, seq, (self.out_seq + 1) & 0xFFFF, self.ts_off, self.pid_off, self.tl0_off)
+        epoch = Epoch(uplink, codec, seq, (self.out_seq + 1) & 0xFFFF, self.ts_off, self.pid_off, self.tl0_off, self.max_tid)
         self.seq_off = epoch.seq_off
+        self.cut = self.max_tid
+        self._frame_ts, self._drop_ts = ts, -1
         self.epochs.append(epoch)
         self.uplink = uplink
         self.pending = None
         self.payload_type = codec.payload_type
+        self._take_care()
 
     def _offset(self, uplink: Uplink, ts: int, now: float) -> int:
         """From the new source's timestamps to the slot's: by both clocks where they can be believed, else by the time passed.
@@ -184,20 +181,97 @@ class Downlink:
             return
         self._write(before)
         self._clock = None
-        self.epochs.clear()
+        self._forget()
         self.uplink = None
         self.pending = uplink
 
-    def before_switch(self, seq: int) -> bool:
-        """True for a late packet from before the current switch: it has no number here."""
-        return not self.epochs or (seq - self.epochs[-1].first_in) & 0xFFFF >= 0x8000
+    # ---- temporal layers
+
+    def limit(self, max_tid: int) -> None:
+        """Send temporal ids up to this: fewer from the next frame on, more from where the stream allows it."""
+        if max_tid != self.max_tid:
+            self.max_tid = max_tid
+            if self.uplink is not None:
+                self._frame_ts = self.uplink.last_ts
+            self._take_care()
+
+    def _take_care(self) -> None:
+        """Every packet is looked at while a layer is left out, or is about to be."""
+        self.careful = self.uplink is not None and not self.cut == self.max_tid == EVERYTHING
+
+    def admit(self, vp8: Vp8 | None, seq: int, ts: int) -> bool:
+        """Whether the newest packet of what is shown is sent. Call for every one while ``careful``."""
+        if vp8 is None:
+            return True
+        if ts != self._frame_ts:
+            self._frame_ts = ts
+            if self.cut != self.max_tid:
+                self._recut(vp8, seq)
+        if vp8[7] <= self.cut:
+            self._drop_ts = -1
+            return True
+        self._leave_out(vp8, seq, ts)
+        return False
+
+    def _recut(self, vp8: Vp8, seq: int) -> None:
+        """At the first packet of a frame: less at once; more with a key frame, or one layer where it needs only the lowest."""
+        cut = self.cut
+        assert self.uplink is not None
+        if self.max_tid < cut or vp8[1]:
+            cut = self.max_tid
+        elif vp8[0] and vp8[8] and vp8[7] == cut + 1:
+            cut += 1
+        if self.max_tid > cut >= self.uplink.top_tid:
+            cut = self.max_tid
+        if cut == self.cut:
+            return
+        self.cut = cut
+        self._begin_epoch(seq, (seq + self.seq_off) & 0xFFFF)
+        self._take_care()
+
+    def _leave_out(self, vp8: Vp8, seq: int, ts: int) -> None:
+        """The numbers of this packet go to the next one."""
+        last = self.epochs[-1]
+        self.left_out += 1
+        first_out = (seq + self.seq_off) & 0xFFFF
+        if self._drop_ts == ts:  # what is missing between two packets of a frame is of that frame
+            first_out = last.first_out
+        elif vp8[3] >= 0:
+            self.pid_off = (self.pid_off - 1) & 0x7FFF
+        self._drop_ts = ts
+        self._begin_epoch((seq + 1) & 0xFFFF, first_out)
+
+    def _begin_epoch(self, first_in: int, first_out: int) -> None:
+        last = self.epochs[-1]
+        epoch = Epoch(last.uplink, last.codec, first_in, first_out, self.ts_off, self.pid_off, self.tl0_off, self.cut)
+        if last.first_out == first_out:  # nothing has a number under the last one
+            self.epochs.pop()
+        self.epochs.append(epoch)
+        self.seq_off = epoch.seq_off
+
+    def late(self, uplink: Uplink, seq: int) -> tuple[Epoch, int] | None:
+        """Under which epoch a packet that fills a gap is sent, and up to which temporal id; None when it has no number here."""
+        following: Epoch | None = None
+        for epoch in reversed(self.epochs):
+            if epoch.uplink is uplink and (seq - epoch.first_in) & 0xFFFF < 0x8000:
+                if following is None:
+                    return epoch, epoch.cut
+                if (seq + epoch.seq_off - following.first_out) & 0xFFFF < 0x8000:
+                    return None
+                return epoch, min(epoch.cut, following.cut)
+            following = epoch
+        return None
+
+    def fill(self, out_seq: int) -> None:
+        """Remember that this number went to an empty packet."""
+        self._fillers.append(out_seq)
 
     def age(self) -> None:
         """Now and then (before 2**15 packets passed): keep comparisons with the start of an epoch unambiguous."""
         if not self.epochs:
             return
         epoch = self.epochs[-1]
-        if (epoch.uplink.max_seq - epoch.first_in) & 0xFFFF > 0x4000:
+        if 0x4000 < (epoch.uplink.max_seq - epoch.first_in) & 0xFFFF < 0xC000:
             epoch.first_in = (epoch.uplink.max_seq - 0x2000) & 0xFFFF
             epoch.first_out = (epoch.first_in + epoch.seq_off) & 0xFFFF
             while len(self.epochs) > 1:
@@ -206,7 +280,9 @@ class Downlink:
     # ---- retransmission
 
     def find(self, out_seq: int) -> tuple[Epoch, int] | None:
-        """Under which epoch, and from which incoming number, a number was sent."""
+        """Under which epoch, and from which incoming number, a number was sent lately."""
+        if self.uplink is None or (self.uplink.max_seq + self.seq_off - out_seq) & 0xFFFF >= _RECENT:
+            return None
         for epoch in reversed(self.epochs):
             if (out_seq - epoch.first_out) & 0xFFFF < 0x8000:
                 return epoch, (out_seq - epoch.seq_off) & 0xFFFF
@@ -224,10 +300,10 @@ class Downlink:
 
     def rebuild(self, epoch: Epoch, entry: RingEntry, twcc: int) -> bytes:
         """The packet again: on the RTX SSRC where negotiated, else as it was. ``twcc``: its new transport-wide number."""
-        payload = bytearray(entry.payload)
-        if entry.vp8 is not None:
-            rewrite_vp8(payload, 0, entry.vp8, epoch.pid_off, epoch.tl0_off)
         seq = (entry.seq + epoch.seq_off) & 0xFFFF
+        payload = bytearray() if seq in self._fillers else bytearray(entry.payload)
+        if payload and entry.vp8 is not None:
+            rewrite_vp8(payload, 0, entry.vp8, epoch.pid_off, epoch.tl0_off)
         ts = (entry.ts + epoch.ts_off) & 0xFFFFFFFF
         if epoch.codec.rtx is None:
             head, kind, number, body = self.head, epoch.codec.payload_type, seq, bytes(payload)
@@ -258,17 +334,3 @@ class Downlink:
             rtt = (ntp_mid - block.last_sr - block.delay_since_last_sr) & 0xFFFFFFFF
             if rtt < 0x80000000:
                 self.rtt_s = rtt / 65536
-
-
-def rewrite_vp8(buf: bytearray | memoryview, at: int, vp8: tuple[Any, ...], pid_off: int, tl0_off: int) -> None:
-    """Add the differences to picture id and TL0PICIDX of the payload that starts at ``at``, each in its own width."""
-    _, _, bits, pid_at, pid, tl0_at, tl0 = vp8
-    if pid_at >= 0 and pid_off:
-        new = pid + pid_off
-        if bits == 15:
-            buf[at + pid_at] = 0x80 | new >> 8 & 0x7F
-            buf[at + pid_at + 1] = new & 0xFF
-        else:
-            buf[at + pid_at] = new & 0x7F
-    if tl0_at >= 0 and tl0_off:
-        buf[at + tl0_at] = (tl0 + tl0_off) & 0xFF

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from media.downlink import rewrite_vp8
-from media.payload import is_key, vp8
+from media.downlink import Downlink
+from media.epoch import rewrite_vp8
+from media.payload import Vp8, is_key, vp8, vp8_height
 from media.publication import Publication
 from media.rtp import RtpReader, rtx_original_seq
 from media.sizes import PACKET_BYTES, SEND_BATCH, SRTP_TRAILER_BYTES
-from media.uplink import Arrived, RingEntry, Uplink
+from media.uplink import PACKET_OVERHEAD_BYTES, Arrived, RingEntry, Uplink
 
 MAX_PAYLOAD_BYTES = PACKET_BYTES - SRTP_TRAILER_BYTES - 64
 """A longer payload cannot be sent on with our header and SRTP's trailer; no path carries datagrams this long anyway."""
@@ -142,11 +143,18 @@ class Forwarder:
         marker = reader.marker
         header = None
         startable = True
+        late = arrived is Arrived.LATE
+        tid = 0
         if uplink.kind == "video":
             if uplink.codec == "vp8":
                 header = vp8(payload, 0, size)
                 startable = header[1]
-                if arrived is not Arrived.LATE:
+                tid = header[7]
+                if tid > uplink.top_tid:
+                    uplink.top_tid = tid
+                if startable:
+                    uplink.height = vp8_height(payload, 0, size) or uplink.height
+                if not late:
                     if header[3] >= 0:
                         uplink.last_pid = header[4]
                     if header[5] >= 0:
@@ -156,20 +164,87 @@ class Forwarder:
             if startable:
                 uplink.keys += 1
             uplink.keep(RingEntry(seq, ts, marker, payload, header))
-        self._send(publication, uplink, payload, header, marker, seq, ts, reader.level, startable, arrived is Arrived.LATE, now)
+        uplink.by_tid[tid] += size + PACKET_OVERHEAD_BYTES
+        if late:
+            self._late(publication, uplink, payload, header, marker, seq, ts, reader.level, now)
+        else:
+            self._send(publication, uplink, payload, header, marker, seq, ts, reader.level, startable, now)
+
+    def _late(
+        self,
+        publication: Publication,
+        uplink: Uplink,
+        payload: bytes,
+        header: Vp8 | None,
+        marker: int,
+        seq: int,
+        ts: int,
+        level: int,
+        now: float,
+    ) -> None:
+        """A packet that fills a gap: to everybody who has kept its number."""
+        for d in publication.active:
+            place = d.late(uplink, seq)
+            if place is None:
+                continue
+            epoch, cut = place
+            out_seq = (seq + epoch.seq_off) & 0xFFFF
+            body = payload
+            if header is not None and header[7] > cut:
+                d.fill(out_seq)
+                body = b""
+            elif header is not None and (epoch.pid_off or epoch.tl0_off):
+                rewritten = bytearray(payload)
+                rewrite_vp8(rewritten, 0, header, epoch.pid_off, epoch.tl0_off)
+                body = bytes(rewritten)
+            out_ts = (ts + epoch.ts_off) & 0xFFFFFFFF
+            if self.put(d, marker | epoch.codec.payload_type, out_seq, out_ts, body, level, now):
+                publication.forwarded += 1
+
+    def put(self, d: Downlink, kind: int, seq: int, ts: int, payload: bytes, level: int, now: float) -> bool:
+        """The slow way: one packet with its final numbers and payload into the batch. ``kind``: second byte of the header."""
+        batch = d.batch
+        if batch is None:
+            return False
+        if batch.count >= SEND_BATCH:
+            batch.flush()
+        i = batch.count
+        out = batch.buffers[i]
+        head = d.head
+        size = len(payload)
+        pack = head.packers.get(size) or head.packer(size)
+        if head.opening:
+            peer = d.peer
+            twcc = peer.twcc_seq = (peer.twcc_seq + 1) & 0xFFFF
+            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.opening, twcc, head.tail, payload)
+        else:
+            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.tail, payload)
+        if level >= 0 and head.level_at:
+            out[head.level_at] = level
+        length = self._length
+        length[0] = head.size + size
+        if self._protect(d.tx, batch.memory[i], length):
+            d.refused += 1
+            self.protect_refused += 1
+            return False
+        batch.address(i, length[0], d.destination)
+        batch.count = i + 1
+        d.packets += 1
+        d.octets += size
+        self.forwards += 1
+        return True
 
     def _send(
         self,
         publication: Publication,
         uplink: Uplink,
         payload: bytes,
-        header: tuple[bool, bool, int, int, int, int, int] | None,
+        header: Vp8 | None,
         marker: int,
         seq: int,
         ts: int,
         level: int,
         startable: bool,
-        late: bool,
         now: float,
     ) -> None:
         protect = self._protect
@@ -178,13 +253,13 @@ class Forwarder:
         done = 0
         for d in publication.active:
             if d.uplink is not uplink:
-                if not startable or late or d.pending is not uplink:
+                if not startable or d.pending is not uplink:
                     continue
                 codec = d.codecs.get(publication.codec_key)
                 if codec is None:
                     continue
                 d.switch(uplink, codec, seq, ts, header, now)
-            elif late and d.before_switch(seq):
+            elif d.careful and not d.admit(header, seq, ts):
                 continue
             batch = d.batch
             if batch is None:

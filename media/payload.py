@@ -1,24 +1,29 @@
-"""Reading payload headers: which packet starts a key frame, and where VP8 keeps its counters. Sans I/O.
+"""Reading payload headers: which packet starts a key frame, how tall it is, and where VP8 keeps its counters. Sans I/O.
 
-VP8: RFC 7741 section 4.2. VP9: RFC 9628 section 4.2. H.264: RFC 6184 section 5.4. AV1: RTP Payload Format for AV1 v1.0,
+VP8: RFC 7741 section 4.2, RFC 6386 section 9.1 (its key frame header). VP9: RFC 9628 section 4.2. H.264: RFC 6184 section 5.4. AV1: RTP Payload Format for AV1 v1.0,
 section 4.4. Every reader answers for any bytes: what is cut short or nonsense is "no key frame", never an exception.
 """
 
 from media.rtp import Buffer
 
-NO_VP8 = (False, False, 0, -1, 0, -1, 0)
+Vp8 = tuple[bool, bool, int, int, int, int, int, int, bool]
+"""What ``vp8`` says of a payload."""
+NO_VP8: Vp8 = (False, False, 0, -1, 0, -1, 0, 0, False)
 
 
-def vp8(buf: Buffer, start: int, end: int) -> tuple[bool, bool, int, int, int, int, int]:
-    """``(frame starts, is key, picture id width in bits 0|7|15, its offset, its value, TL0PICIDX offset, its value)``.
+def vp8(buf: Buffer, start: int, end: int) -> Vp8:
+    """``(frame starts, is key, picture id width in bits 0|7|15, its offset, its value, TL0PICIDX offset, its value, temporal id,
+    layer sync)``.
 
-    Offsets count from the start of the payload and are -1 where the field is absent. A cut header gives ``NO_VP8``.
+    Offsets count from the start of the payload and are -1 where the field is absent; without a temporal id it is 0. Layer sync:
+    the frame needs nothing but frames of temporal id 0. A cut header gives ``NO_VP8``.
     """
     if end <= start or end > len(buf):
         return NO_VP8
     first = buf[start]
     at = start + 1
-    bits = pid = tl0 = 0
+    bits = pid = tl0 = tid = 0
+    sync = False
     pid_at = tl0_at = -1
     if first & 0x80:
         if at >= end:
@@ -46,11 +51,34 @@ def vp8(buf: Buffer, start: int, end: int) -> tuple[bool, bool, int, int, int, i
             tl0 = buf[at]
             at += 1
         if flags & 0x30:
+            if flags & 0x20 and at < end:
+                tid = buf[at] >> 6
+                sync = bool(buf[at] & 0x20)
             at += 1
     if at >= end:
         return NO_VP8
     begins = bool(first & 0x10) and not first & 0x07
-    return begins, begins and not buf[at] & 1, bits, pid_at, pid, tl0_at, tl0
+    return begins, begins and not buf[at] & 1, bits, pid_at, pid, tl0_at, tl0, tid, sync
+
+
+def vp8_height(buf: Buffer, start: int, end: int) -> int:
+    """Lines of the picture, from the first packet of a VP8 key frame (RFC 6386 section 9.1); 0 when it does not say."""
+    if end <= start or end > len(buf):
+        return 0
+    at = start + 1
+    if buf[start] & 0x80:
+        if at >= end:
+            return 0
+        flags = buf[at]
+        at += 1
+        if flags & 0x80:
+            if at >= end:
+                return 0
+            at += 2 if buf[at] & 0x80 else 1
+        at += bool(flags & 0x40) + bool(flags & 0x30)
+    if at + 10 > end or buf[at] & 1 or bytes(buf[at + 3 : at + 6]) != b"\x9d\x01\x2a":
+        return 0
+    return (buf[at + 9] << 8 | buf[at + 8]) & 0x3FFF
 
 
 def h264_key(buf: Buffer, start: int, end: int) -> bool:

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from media.control import PeerStateName
 from media.datachannel import PointerChannel
-from media.downlink import Downlink, SlotCodec
+from media.downlink import Downlink
 from media.dtls import DtlsEndpoint, Identity
+from media.epoch import SlotCodec
 from media.errors import HandshakeError, SrtpError
 from media.feedback import Feedback
 from media.forward import Route

@@ -5,9 +5,11 @@ RFC 4588 (retransmissions arrive on another SSRC and are handed in here under th
 Times are seconds of the caller's monotonic clock; sequence numbers are 16 bit unless called ``extended``.
 """
 
+from collections import deque
 from enum import IntEnum
 from typing import NamedTuple
 
+from media.payload import Vp8
 from media.rtcp import ReportBlock
 
 RING = 1024
@@ -19,6 +21,10 @@ MAX_GAP = 256
 NACK_TRIES = 8
 NACK_AGE_S = 1.0
 NACK_AGAIN_S = 0.06
+RATE_SAMPLES = 5
+MIN_RATE_S = 0.3
+PACKET_OVERHEAD_BYTES = 60
+"""Counted with each packet in rates: IP, UDP, RTP with extensions, and the authentication tag."""
 
 
 class Arrived(IntEnum):
@@ -35,7 +41,7 @@ class RingEntry(NamedTuple):
     ts: int
     marker: int
     payload: bytes
-    vp8: tuple[bool, bool, int, int, int, int, int] | None
+    vp8: Vp8 | None
 
 
 class PublisherClock:
@@ -61,13 +67,16 @@ class PublisherClock:
 
 
 class Uplink:
-    """One media SSRC of one publisher. ``kind``: "audio" or "video"; ``codec`` in lower case; ``rate`` in Hz."""
+    """One media SSRC of one publisher. ``kind``: "audio" or "video"; ``codec`` in lower case; ``rate`` in Hz.
+
+    ``height``: lines of the picture, 0 while unknown. ``top_tid``: the highest temporal id seen; ``by_tid``: bytes so far of each.
+    """
 
     __slots__ = (
-        "_bad_seq", "_base", "_jitter", "_missing", "_prior_expected", "_prior_received", "_ring", "_transit",
-        "clock", "codec", "cycles", "first_at", "keys", "kind", "last_at",
+        "_bad_seq", "_base", "_jitter", "_measured", "_missing", "_prior_expected", "_prior_received", "_rates", "_ring", "_transit",
+        "by_tid", "clock", "codec", "cycles", "first_at", "height", "keys", "kind", "last_at",
         "last_pid", "last_tl0", "last_ts", "late", "max_seq", "mid", "nack", "nacked", "octets", "packets", "rate", "recovered",
-        "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "wants_key",
+        "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "wants_key",
     )  # fmt: skip
 
     def __init__(
@@ -107,6 +116,11 @@ class Uplink:
         self.sr_ntp_mid = self.sr_rtp = 0
         self.sr_at = 0.0
         self.wants_key = False
+        self.height = 0
+        self.top_tid = 0
+        self.by_tid = [0, 0, 0, 0]
+        self._measured: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=RATE_SAMPLES)
+        self._rates: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
     # ---- per packet
 
@@ -177,6 +191,32 @@ class Uplink:
             return
         for step in range(1, ahead):
             self._missing[(newest + step) & 0xFFFF] = [now, -1.0, 0]
+
+    # ---- how much it is
+
+    def measure(self, now: float) -> None:
+        """Call each 100 … 500 ms: keeps ``rates`` up to date."""
+        totals = tuple(self.by_tid)
+        if self._measured:
+            at, before = self._measured[0]
+            if now - at >= MIN_RATE_S:
+                total = 0.0
+                rates = []
+                for old, new in zip(before, totals, strict=True):
+                    total += 8 * (new - old) / (now - at)
+                    rates.append(total)
+                self._rates = tuple(rates)
+        self._measured.append((now, totals))
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Bits per second on the wire over the last second or so, by temporal id: each with all below it."""
+        return self._rates
+
+    @property
+    def jitter_s(self) -> float:
+        """RFC 3550 section 6.4.1, in seconds."""
+        return self._jitter / self.rate
 
     # ---- ring
 

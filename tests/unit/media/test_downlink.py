@@ -3,9 +3,10 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.downlink import EPOCHS, RESEND_GAP_S, RESENDS_PER_PACKET, Downlink, SlotCodec, rewrite_vp8
+from media.downlink import EPOCHS, RESEND_GAP_S, RESENDS_PER_PACKET, Downlink
+from media.epoch import SlotCodec, rewrite_vp8
 from media.head import Head
-from media.payload import vp8
+from media.payload import Vp8, vp8
 from media.rtcp import ReportBlock
 from media.rtp import RtpReader
 from media.sdp import ExtensionIds
@@ -25,7 +26,7 @@ def uplink(kind: str = "video") -> Uplink:
     return Uplink(1, kind, "vp8" if kind == "video" else "opus", 90000, PublisherClock())
 
 
-def header(pid: int, tl0: int = 0) -> tuple[bool, bool, int, int, int, int, int]:
+def header(pid: int, tl0: int = 0) -> Vp8:
     payload = bytes((0x90, 0xC0, 0x80 | pid >> 8, pid & 0xFF, tl0, 0))
     return vp8(payload, 0, len(payload))
 
@@ -93,7 +94,7 @@ def test_after_a_detach_nothing_is_found_and_numbers_go_on() -> None:
     out.detach(1.2)
     assert out.find(501) is None
     assert out.timestamp_at(1.2) is None
-    assert out.before_switch(12)
+    assert out.late(source, 12) is None
     come(source, 30, 8000, 2.1)
     out.switch(source, CODEC, 30, 8000, None, 2.1)
     assert (30 + out.seq_off) & 0xFFFF == 502
@@ -116,8 +117,9 @@ def test_late_packets_from_before_the_switch_have_no_number() -> None:
     out, source = downlink(), uplink()
     come(source, 100, 1, 1.0)
     out.switch(source, CODEC, 100, 1, None, 1.0)
-    assert out.before_switch(99)
-    assert not out.before_switch(101)
+    assert out.late(source, 99) is None
+    assert out.late(uplink(), 101) is None
+    assert out.late(source, 101) is not None
 
 
 def test_an_old_epoch_ages_and_is_bounded() -> None:
@@ -132,7 +134,7 @@ def test_an_old_epoch_ages_and_is_bounded() -> None:
         out.age()
     assert len(out.epochs) == 1
     newest = source.max_seq
-    assert not out.before_switch(newest)
+    assert out.late(source, newest) is not None
     found = out.find((newest + out.seq_off) & 0xFFFF)
     assert found is not None
     assert found[1] == newest

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media import srtp
-from media.downlink import Downlink, SlotCodec
+from media.downlink import Downlink
+from media.epoch import SlotCodec
 from media.forward import Forwarder, Route
 from media.mmsg import Destination, SendBatch, pack_address
 from media.payload import vp8

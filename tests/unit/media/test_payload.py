@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.payload import NO_VP8, av1_key, h264_key, is_key, vp8, vp9_key
+from media.payload import NO_VP8, av1_key, h264_key, is_key, vp8, vp8_height, vp9_key
 
 
 def whole(read: object, data: bytes) -> object:
@@ -12,15 +12,17 @@ def whole(read: object, data: bytes) -> object:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"\x10\x00", (True, True, 0, -1, 0, -1, 0)),
-        (b"\x10\x01", (True, False, 0, -1, 0, -1, 0)),
-        (b"\x00\x00", (False, False, 0, -1, 0, -1, 0)),
-        (b"\x11\x00", (False, False, 0, -1, 0, -1, 0)),  # a later partition
-        (b"\x90\x80\x05\x00", (True, True, 7, 2, 5, -1, 0)),
-        (b"\x90\x80\x85\x06\x00", (True, True, 15, 2, 0x0506, -1, 0)),
-        (b"\x90\xe0\x85\x06\x07\x20\x00", (True, True, 15, 2, 0x0506, 4, 7)),
-        (b"\x90\x40\x09\x01", (True, False, 0, -1, 0, 2, 9)),
-        (b"\x90\x00\x00", (True, True, 0, -1, 0, -1, 0)),
+        (b"\x10\x00", (True, True, 0, -1, 0, -1, 0, 0, False)),
+        (b"\x10\x01", (True, False, 0, -1, 0, -1, 0, 0, False)),
+        (b"\x00\x00", (False, False, 0, -1, 0, -1, 0, 0, False)),
+        (b"\x11\x00", (False, False, 0, -1, 0, -1, 0, 0, False)),  # a later partition
+        (b"\x90\x80\x05\x00", (True, True, 7, 2, 5, -1, 0, 0, False)),
+        (b"\x90\x80\x85\x06\x00", (True, True, 15, 2, 0x0506, -1, 0, 0, False)),
+        (b"\x90\xe0\x85\x06\x07\x20\x00", (True, True, 15, 2, 0x0506, 4, 7, 0, True)),
+        (b"\x90\xa0\x05\x80\x01", (True, False, 7, 2, 5, -1, 0, 2, False)),
+        (b"\x90\x10\xff\x01", (True, False, 0, -1, 0, -1, 0, 0, False)),  # only a key index
+        (b"\x90\x40\x09\x01", (True, False, 0, -1, 0, 2, 9, 0, False)),
+        (b"\x90\x00\x00", (True, True, 0, -1, 0, -1, 0, 0, False)),
     ],
 )
 def test_vp8_descriptors(data: bytes, expected: tuple[object, ...]) -> None:
@@ -32,6 +34,27 @@ def test_vp8_descriptors(data: bytes, expected: tuple[object, ...]) -> None:
 )
 def test_cut_vp8_descriptors(data: bytes) -> None:
     assert whole(vp8, data) == NO_VP8
+
+
+KEY_360 = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x41rest"
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"\x10" + KEY_360, 360),  # the two upper bits are the scaling
+        (b"\x90\xf0\x85\x06\x07\x20" + KEY_360, 360),
+        (b"\x90\x80\x05" + KEY_360, 360),
+        (b"\x10\x11" + KEY_360[1:], 0),  # no key frame
+        (b"\x10" + KEY_360[:9], 0),
+        (b"\x10" + b"\x10\x02\x00\x9d\x01\x2b\x80\x02\x68\x01", 0),
+        (b"\x90", 0),
+        (b"\x90\x80", 0),
+        (b"", 0),
+    ],
+)
+def test_height_of_a_key_frame(data: bytes, lines: int) -> None:
+    assert whole(vp8_height, data) == lines
 
 
 @pytest.mark.parametrize(
@@ -92,9 +115,12 @@ def test_by_codec_name() -> None:
 @given(st.sampled_from(["vp8", "h264", "vp9", "av1", "x"]), st.binary(max_size=64), st.integers(0, 70), st.integers(0, 70))
 def test_any_bytes_and_bounds_have_an_answer(codec: str, data: bytes, start: int, end: int) -> None:
     assert is_key(codec, data, start, end) in (True, False)
-    begins, key, bits, pid_at, pid, tl0_at, tl0 = vp8(data, start, end)
+    begins, key, bits, pid_at, pid, tl0_at, tl0, tid, sync = vp8(data, start, end)
     assert begins or not key
     assert bits in (0, 7, 15)
     assert 0 <= pid < 1 << 15
     assert 0 <= tl0 < 256
+    assert 0 <= tid < 4
+    assert sync in (True, False)
+    assert 0 <= vp8_height(data, start, end) < 1 << 14
     assert max(pid_at, tl0_at) < max(1, end - start)

@@ -1,0 +1,391 @@
+"""Temporal layers through the forwarder: whatever is left out, late, lost or switched, what leaves is one unbroken stream."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.downlink import Downlink
+from media.epoch import EVERYTHING, SlotCodec
+from media.forward import Forwarder
+from media.mmsg import Destination, SendBatch, pack_address
+from media.payload import vp8
+from media.publication import Publication
+from media.rtp import RtpReader
+from media.sdp import ExtensionIds
+from media.uplink import PublisherClock, Uplink
+
+PATTERN = ((0, False), (2, True), (1, True), (2, False), (0, False), (2, False), (1, False), (2, False))
+"""(temporal id, layer sync) as libvpx orders three layers."""
+
+
+class Sent(NamedTuple):
+    """A packet as its publisher made it."""
+
+    seq: int
+    ts: int
+    payload: bytes
+    marker: int
+    frame: int
+
+
+class Frame(NamedTuple):
+    number: int
+    tid: int
+    sync: bool
+    key: bool
+    packets: tuple[Sent, ...]
+
+
+class Source:
+    """One layer of a camera."""
+
+    def __init__(self, ssrc: int, seq: int, pid: int, tl0: int) -> None:
+        self.uplink = Uplink(ssrc, "video", "vp8", 90000, PublisherClock(), rid=str(ssrc), nack=True)
+        self._seq, self._pid, self._tl0, self._ts = seq, pid, tl0, 1000 * ssrc
+        self._at = 0
+        self.frames: dict[int, Frame] = {}
+
+    def frame(self, packets: int, *, key: bool = False) -> Frame:
+        if key:
+            self._at = 0
+        tid, sync = PATTERN[self._at % len(PATTERN)]
+        self._at += 1
+        self._ts += 3000
+        self._pid = (self._pid + 1) & 0x7FFF
+        if tid == 0:
+            self._tl0 = (self._tl0 + 1) & 0xFF
+        made = []
+        number = len(self.frames)
+        for i in range(packets):
+            head = bytes(
+                (0x90 if i == 0 else 0x80, 0xE0, 0x80 | self._pid >> 8, self._pid & 0xFF, self._tl0, tid << 6 | sync << 5)
+            )
+            body = head + bytes((0 if key and i == 0 else 1,)) + struct.pack("!BHB", self.uplink.ssrc, number, i)
+            made.append(Sent(self._seq, self._ts, body, 0x80 if i == packets - 1 else 0, number))
+            self._seq = (self._seq + 1) & 0xFFFF
+        frame = self.frames[number] = Frame(number, tid, sync, key, tuple(made))
+        return frame
+
+
+class Got(NamedTuple):
+    """A packet as the subscriber gets it. ``source``: (ssrc, frame, packet) it was made from, None for an empty one."""
+
+    seq: int
+    ts: int
+    pid: int
+    tl0: int
+    source: tuple[int, int, int] | None
+    payload: bytes
+
+
+class Stage:
+    """One slot, two layers, no encryption."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.forwarder = Forwarder(lambda *_: 0, lambda *_: 0, [0])
+        self.batch = SendBatch(sock)
+        self.camera = Publication("p", "camera", "video", "1", "VP8", 1)
+        self.camera.gate.release("consent")
+        self.sources = [Source(1, 65500, 32760, 250), Source(2, 100, 5, 7)]
+        for source in self.sources:
+            self.camera.layers[source.uplink.rid] = source.uplink
+        self.slot = Downlink(
+            mid="7", kind="video", ssrc=9, rtx_ssrc=10, codecs={"VP8": SlotCodec(100, 101, True)}, ids=ExtensionIds(), first_seq=65000,
+            first_ts=5, rtx_seq=1,
+        )  # fmt: skip
+        self.slot.batch = self.batch
+        self.slot.peer = SimpleNamespace(twcc_seq=0)
+        self.slot.destination = Destination(pack_address("127.0.0.1", sock.getsockname()[1]))
+        self.camera.subscribe("s", self.slot, 1.0)
+        self.now = 1.0
+        self.got: list[Got] = []
+
+    def come(self, source: Source, packet: Sent) -> list[Got]:
+        reader: Any = SimpleNamespace(ts=packet.ts, level=-1, marker=packet.marker)
+        data = memoryview(packet.payload)
+        self.now += 0.005
+        self.batch.count = 0
+        self.forwarder.on_media(self.camera, source.uplink, reader, data, packet.seq, 0, len(data), self.now)
+        new = []
+        for i in range(self.batch.count):
+            new.append(read(bytes(self.batch.buffers[i][: self.batch.iov[2 * i + 1]])))
+        self.got += new
+        return new
+
+    def show(self, source: Source) -> None:
+        self.slot.want(source.uplink, "VP8", self.now)
+
+    def frame(self, source: Source, packets: int = 1, *, key: bool = False) -> list[Got]:
+        return [got for packet in source.frame(packets, key=key).packets for got in self.come(source, packet)]
+
+    def again(self, out_seq: int) -> Got | None:
+        """What a NACK of this number brings."""
+        found = self.slot.find(out_seq)
+        entry = found[0].uplink.kept(found[1]) if found else None
+        if found is None or entry is None:
+            return None
+        packet = self.slot.rebuild(found[0], entry, 1)
+        assert struct.unpack_from("!H", packet, 12)[0] == out_seq
+        return read(packet[:2] + packet[12:14] + packet[4:12] + packet[14:])
+
+
+def read(packet: bytes) -> Got:
+    reader = RtpReader(ExtensionIds())
+    assert reader.parse(packet, len(packet))
+    payload = packet[reader.start : reader.end]
+    header = vp8(payload, 0, len(payload))
+    source = struct.unpack("!BHB", payload[-4:]) if payload else None
+    return Got(reader.seq, reader.ts, header[4], header[6], source, payload)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield Stage(sock)
+
+
+def tids(stage: Stage, got: list[Got]) -> list[int]:
+    return [stage.sources[g.source[0] - 1].frames[g.source[1]].tid for g in got if g.source]
+
+
+def check_numbers(got: list[Got], *, holes: int = 0) -> None:
+    """No number twice, and no more holes than ``holes``."""
+    numbers = [(g.seq - got[0].seq) & 0xFFFF for g in got]
+    assert len(set(numbers)) == len(numbers)
+    assert max(numbers) + 1 - len(numbers) <= holes
+
+
+def test_a_lower_limit_leaves_whole_frames_out_and_no_hole(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, 2, key=True)
+    for limit in (EVERYTHING, 1, 0):
+        stage.slot.limit(limit)
+        first = len(stage.got)
+        for _ in range(16):
+            stage.frame(one, 2)
+        assert max(tids(stage, stage.got[first:])) == min(2, limit)
+        assert stage.slot.careful is (limit != EVERYTHING)
+    check_numbers(stage.got)
+    assert [g.seq for g in stage.got] == [(65000 + i) & 0xFFFF for i in range(len(stage.got))]
+    pids = [g.pid for g in stage.got[::2]]
+    assert pids == [(pids[0] + i) & 0x7FFF for i in range(len(pids))]
+    assert stage.slot.left_out > 0
+
+
+def test_a_limit_takes_effect_between_frames(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, key=True)
+    second = one.frame(3)
+    stage.come(one, second.packets[0])
+    stage.slot.limit(0)
+    assert len(stage.come(one, second.packets[1])) == len(stage.come(one, second.packets[2])) == 1
+    assert stage.frame(one, 3) == []
+    assert stage.frame(one, 3) == []
+
+
+def test_more_comes_back_layer_by_layer_where_frames_need_only_the_lowest(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, key=True)
+    stage.slot.limit(0)
+    for _ in range(8):
+        stage.frame(one)
+    stage.slot.limit(EVERYTHING)
+    first = len(stage.got)
+    for _ in range(16):
+        stage.frame(one)
+    assert tids(stage, stage.got[first:]) == [1, 0, 1, 0, 2, 1, 2, 0, 2, 1, 2, 0]
+    assert not stage.slot.careful
+    check_numbers(stage.got)
+
+
+def test_a_key_frame_brings_everything_back(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, key=True)
+    stage.slot.limit(0)
+    stage.frame(one)
+    stage.slot.limit(EVERYTHING)
+    stage.frame(one, key=True)
+    assert not stage.slot.careful
+    assert len(stage.frame(one)) == 1
+
+
+def test_a_stream_without_temporal_layers_is_never_thinned(stage: Stage) -> None:
+    one = stage.sources[0]
+    plain = Sent(1, 0, b"\x10\x00key" + struct.pack("!BHB", 1, 0, 0), 0x80, 0)
+    stage.come(one, plain)
+    stage.slot.limit(0)
+    assert [
+        len(stage.come(one, Sent(2 + i, 3000 * i + 3000, b"\x10\x01" + plain.payload[-4:], 0x80, 0))) for i in range(9)
+    ] == [1] * 9
+    stage.slot.limit(EVERYTHING)
+    stage.come(one, Sent(11, 90000, b"\x10\x01" + plain.payload[-4:], 0x80, 0))
+    assert not stage.slot.careful
+
+
+def test_a_missing_packet_keeps_its_number_and_an_empty_one_takes_it_when_it_is_not_wanted(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, key=True)
+    stage.slot.limit(0)
+    lost = one.frame(1)  # of temporal id 2, but nobody knows
+    assert stage.frame(one, 1) == []
+    stage.frame(one, 1)
+    [base] = stage.frame(one, 1)
+    assert base.seq == 65002
+    [filler] = stage.come(one, lost.packets[0])
+    assert (filler.seq, filler.payload) == (65001, b"")
+    assert stage.again(65001) == filler
+    assert stage.again(65002) == base
+
+
+def test_what_is_missing_between_two_packets_of_a_frame_that_is_left_out_needs_no_number(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, key=True)
+    stage.slot.limit(0)
+    out = one.frame(3)
+    stage.come(one, out.packets[0])
+    stage.come(one, out.packets[2])
+    assert stage.come(one, out.packets[1]) == []
+    stage.frame(one)
+    stage.frame(one)
+    assert [g.seq for g in stage.frame(one)] == [65001]
+
+
+def test_numbers_that_were_never_given_are_not_found(stage: Stage) -> None:
+    stage.frame(stage.sources[0], key=True)
+    assert stage.slot.find(65001) is None
+    assert stage.slot.find(64999) is None
+
+
+STEP = st.one_of(
+    st.tuples(st.just("frame"), st.integers(1, 3)),
+    st.tuples(st.just("frame"), st.integers(1, 3)),
+    st.tuples(st.just("frame"), st.integers(1, 3)),
+    st.tuples(st.just("key"), st.integers(1, 3)),
+    st.tuples(st.just("limit"), st.integers(0, 3)),
+    st.tuples(st.just("switch"), st.integers(0, 1)),
+    st.tuples(st.just("nack"), st.integers(0, 40)),
+    st.tuples(st.just("age"), st.just(0)),
+)
+
+
+def needs(stage: Stage, ssrc: int, frame: Frame) -> set[int]:
+    """The frames that this one refers to: the last of each temporal id up to its own, or only of the lowest with layer sync."""
+    if frame.key:
+        return set()
+    frames = stage.sources[ssrc - 1].frames
+    wanted = range(1) if frame.sync else range(frame.tid + 1)
+    found = set()
+    for tid in wanted:
+        for number in range(frame.number - 1, -1, -1):
+            if frames[number].tid == tid:
+                found.add(number)
+                break
+            if frames[number].key:
+                break
+    return found
+
+
+def check(stage: Stage, *, whole: bool) -> None:
+    """``whole``: every packet came in, if late."""
+    by_number = sorted(stage.got, key=lambda g: (g.seq - stage.got[0].seq) & 0xFFFF)
+    media = [g for g in by_number if g.source]
+    for before, after in pairwise(media):
+        assert 0 <= (after.ts - before.ts) & 0xFFFFFFFF < 0x80000000
+    frames: dict[tuple[int, int], list[Got]] = {}
+    for got in media:
+        assert got.source is not None
+        frames.setdefault(got.source[:2], []).append(got)
+    if not whole:
+        return
+    last: tuple[int, int] | None = None
+    cut_short = set()
+    for key in dict.fromkeys(g.source[:2] for g in media if g.source):
+        if last is not None and last[0] != key[0]:
+            cut_short.add(last)  # a switch in the middle of a frame
+        last = key
+    for (ssrc, number), packets in frames.items():
+        frame = stage.sources[ssrc - 1].frames[number]
+        assert len({(p.ts, p.pid, p.tl0) for p in packets}) == 1
+        if (ssrc, number) not in cut_short:
+            assert len(packets) == len(frame.packets)
+        assert all((ssrc, needed) in frames for needed in needs(stage, ssrc, frame))
+
+
+@settings(max_examples=300)
+@given(st.lists(STEP, min_size=5, max_size=60))
+def test_without_loss_numbers_picture_ids_and_references_are_unbroken(steps: list[tuple[str, int]]) -> None:
+    run(steps, [])
+
+
+@settings(max_examples=300)
+@given(st.lists(STEP, min_size=5, max_size=60), st.lists(st.integers(0, 12), min_size=1, max_size=30))
+def test_with_late_and_lost_packets_every_number_has_one_packet(steps: list[tuple[str, int]], fates: list[int]) -> None:
+    run(steps, fates)
+
+
+def run(steps: list[tuple[str, int]], fates: list[int]) -> None:
+    """``fates``, over and over: 1–8 delay a packet by as many others, above 10 it is lost."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        stage = Stage(sock)
+        one = stage.sources[0]
+        stage.slot.want(one.uplink, "VP8", 1.0)
+        sent: dict[int, Got] = {}
+        waiting: list[tuple[int, Source, Sent]] = []
+        clock = lost = 0
+
+        def come(source: Source, packet: Sent) -> None:
+            for got in stage.come(source, packet):
+                assert got.seq not in sent
+                sent[got.seq] = got
+
+        def feed(source: Source, frame: Frame) -> None:
+            nonlocal clock, lost
+            for packet in frame.packets:
+                fate = fates[clock % len(fates)] if fates and not frame.key else 0
+                clock += 1
+                if fate > 10:
+                    lost += 1
+                elif fate > 8 or fate == 0:
+                    come(source, packet)
+                else:
+                    waiting.append((clock + fate, source, packet))
+                for due in [w for w in waiting if w[0] <= clock]:
+                    waiting.remove(due)
+                    come(due[1], due[2])
+
+        feed(one, one.frame(1, key=True))
+        shown = one
+        for what, amount in steps:
+            if what in ("frame", "key"):
+                for source in stage.sources:
+                    feed(source, source.frame(amount, key=what == "key"))
+            elif what == "limit":
+                stage.slot.limit(amount)
+            elif what == "switch":
+                shown = stage.sources[amount]
+                stage.show(shown)
+            elif what == "age":
+                stage.slot.age()
+            elif sent:
+                number = sorted(sent)[amount % len(sent)]
+                again = stage.again(number)
+                assert again is None or again == sent[number]
+        for _, source, packet in waiting:
+            come(source, packet)
+        check_numbers(stage.got, holes=lost)
+        check(stage, whole=not lost)
+        for number in list(sent)[-30:]:
+            again = stage.again(number)
+            assert again is None or again == sent[number]
+        if not fates:
+            shown_frames = list(dict.fromkeys((g.ts, g.pid) for g in stage.got))
+            assert [pid for _, pid in shown_frames] == [(shown_frames[0][1] + i) & 0x7FFF for i in range(len(shown_frames))]
