@@ -124,10 +124,14 @@ class MediaClient:
             await self._must(held.worker, control.Disconnect(self._supervisor.next_request(), room, participant))
 
     async def close_room(self, room: str) -> None:
-        """Forget a room and everybody in it; nothing happens when there is none."""
-        held = self._rooms.pop(room, None)
-        if held is not None and held.worker is not None:
+        """Forget a room and everybody in it; nothing happens when there is none. Call it again where it was not confirmed."""
+        held = self._rooms.get(room)
+        if held is None:
+            return
+        if held.worker is not None:
             await self._must(held.worker, control.CloseRoom(self._supervisor.next_request(), room))
+        if self._rooms.get(room) is held:
+            del self._rooms[room]
 
     async def stats(self, room: str) -> Mapping[str, object]:
         """The worker's counters of a room; empty when it is not placed. Raises MediaUnavailableError."""

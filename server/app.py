@@ -296,6 +296,7 @@ def _compose(
             media=MediaLimits(audio_slots=config.media.audio_slots, video_slots=config.media.video_slots),
             files=FileLimits(max_bytes=config.files.max_file_bytes, media_types=list(config.files.media_types)),
             members=limits.max_participants,
+            abandoned_s=limits.abandoned_s,
         ),
     )
     endpoint = SignallingEndpoint(

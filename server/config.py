@@ -65,6 +65,14 @@ class LimitsConfig(_Section, frozen=True, kw_only=True):
     max_waiting: Annotated[int, _doc("Customers in the waiting list.", ge=1, le=100_000)] = 200
     max_connections: Annotated[int, _doc("Signalling connections in all.", ge=1, le=1_000_000)] = 5000
     max_connections_per_address: Annotated[int, _doc("Signalling connections from one address.", ge=1, le=100_000)] = 200
+    abandoned_s: Annotated[
+        int,
+        _doc(
+            "An open session is ended when nobody has been in it for so long, in seconds, and no live invitation leads to it; 0 never.",
+            ge=0,
+            le=31_536_000,
+        ),
+    ] = 43_200
     idempotency_s: Annotated[int, _doc("How long the answer to a creating request is kept, in seconds.", ge=60)] = 86_400
 
 

@@ -157,6 +157,17 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None = None
 
 
+def dead_because(invitation: Invitation, now: datetime) -> str | None:
+    """``revoked``, ``expired``, ``used``, or None while it is live."""
+    if invitation.revoked_at is not None:
+        return "revoked"
+    if invitation.expires_at <= now:
+        return "expired"
+    if invitation.uses >= invitation.uses_allowed:
+        return "used"
+    return None
+
+
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
     """One decision of one person about one scope; decisions are appended, the newest of a scope counts."""
 

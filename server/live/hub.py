@@ -7,6 +7,7 @@ second), and ``close`` at the end.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from server.auth.tokens import Audience
@@ -31,6 +32,7 @@ from server.live.ports import (
 from server.live.records import Records
 from server.live.session import LiveSession, Needs
 from server.live.settings import LiveSettings
+from server.live.sweep import Sweep
 from server.signalling.connection import Connection
 from server.signalling.messages import (
     CloseCode,
@@ -84,6 +86,7 @@ class LiveSessions:
         )
         self._sessions: dict[SessionId, LiveSession] = {}
         self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed, self._sessions.values)
+        self._sweep = Sweep(sessions, clock, self.settings, self._end_abandoned)
         self._greeting: set[Connection] = set()  # sockets that have not said hello
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -147,6 +150,10 @@ class LiveSessions:
         """Recorded by ``Sessions.end``, then everybody is told and disconnected. Raises NotFound, DependencyError."""
         live = self._session(session)
         return await live.actor.call(lambda: live.end(reason, actor))
+
+    async def _end_abandoned(self, session: SessionId, before: datetime) -> None:
+        live = self._session(session)
+        await live.actor.call(lambda: live.end_abandoned(before))
 
     async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str, reason: str = "") -> None:
         """Recorded, audited, told, disconnected. Raises NotFound, Gone (left already), DependencyError."""
@@ -224,6 +231,7 @@ class LiveSessions:
             if connection.state is not State.AWAIT_HELLO:
                 self._greeting.discard(connection)
         self._desks.tick()
+        self._sweep.tick()
         for id, session in list(self._sessions.items()):
             session.tick()
             if session.disposable:
@@ -253,6 +261,9 @@ class LiveSessions:
             ]
             if offers:
                 await asyncio.wait(offers)
+            if self._sweep.task is not None:
+                offers.append(self._sweep.task)
+                await asyncio.wait([self._sweep.task])
             busy = bool(offers) or any(not actor.idle for actor in actors) or bool(self._closing)
             if self._closing:
                 await asyncio.wait(list(self._closing))
@@ -263,6 +274,7 @@ class LiveSessions:
         for connection in self._greeting:
             connection.close(CloseCode.GOING_AWAY)
         self._greeting.clear()
+        await self._sweep.close()
         closing = [session.close(deadline_s) for session in self._sessions.values()]
         await asyncio.gather(*closing, self._desks.close(deadline_s), *self._closing)
         self._sessions.clear()

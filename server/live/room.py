@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from server.domain.grants import Grant
-from server.domain.ids import SessionId
+from server.domain.ids import ParticipantId, SessionId
 from server.domain.model import SessionStatus
 from server.errors import MediaPlaneUnavailable, NotAllowed
 from server.live.gates import PUBLISH
@@ -16,7 +17,17 @@ from server.signalling.connection import Connection
 from server.signalling.messages import ErrorCode, MediaAnswer, MessageError
 
 log = logging.getLogger(__name__)
+FIRST_AGAIN_S, LONGEST_AGAIN_S = 1.0, 30.0
+MOST_TRIES = 30  # about a quarter of an hour: by then the supervisor has ended a worker that does not answer
 _MEDIA_GRANTS = frozenset(PUBLISH.values()) | {Grant.SUBSCRIBE}
+
+
+@dataclass(slots=True)
+class _Undone:
+    """``again_at``: None until it is known when."""
+
+    tries: int = 1
+    again_at: float | None = None
 
 
 class Room:
@@ -25,6 +36,8 @@ class Room:
         self._media = media
         self._settings = settings
         self._epoch = 0  # counts the workers this room has lost
+        self._undone: dict[ParticipantId | None, _Undone] = {}  # taken down, and not confirmed; None: the whole room
+        self._taking_down = asyncio.Lock()  # so that what has been given up on takes nobody down who came after it
 
     async def apply(self, member: Member, status: SessionStatus) -> bool:
         """Make the relay forward exactly what may be forwarded; whether that changed what is known of it.
@@ -58,6 +71,7 @@ class Room:
     def lost(self, members: list[Member]) -> None:
         """The worker is gone, and with it every connection: a new one starts with all gates shut."""
         self._epoch += 1
+        self._undone.clear()
         for member in members:
             member.applied = frozenset()
             member.peer = None
@@ -80,6 +94,8 @@ class Room:
 
     async def _connect(self, member: Member, connection: Connection, re: int, sdp: str) -> None:
         try:
+            if not await self._finish(member.id):
+                raise MediaUnavailable("an older connection could not be taken down")
             async with asyncio.timeout(self._settings.media_connect_s):
                 answer = await self._media.connect(self.id, member.id, sdp)
         except MediaRefused as refused:
@@ -105,15 +121,70 @@ class Room:
         """Take the person's media connection down."""
         await self.stop_offer(member)
         member.peer = None
-        try:
-            async with asyncio.timeout(self._settings.media_control_s):
-                await self._media.disconnect(self.id, member.id)
-        except (MediaUnavailable, TimeoutError):
-            log.warning("media connection not taken down", extra={"session": self.id, "participant": member.id})
+        await self._take_down(member.id)
 
     async def close(self) -> None:
+        """Everybody's, and the room."""
+        await self._take_down(None)
+
+    # ------------------------------------------------------------ what the relay has not confirmed
+
+    @property
+    def undone(self) -> bool:
+        """Whether somebody's media may still be passing who should be out: call ``retry``."""
+        return bool(self._undone)
+
+    def due(self, now: float) -> bool:
+        """Whether ``retry`` would try something. ``now``: monotonic seconds."""
+        for undone in self._undone.values():
+            if undone.again_at is None:
+                undone.again_at = now + min(FIRST_AGAIN_S * 2 ** (undone.tries - 1), LONGEST_AGAIN_S)
+        return any(undone.again_at is not None and now >= undone.again_at for undone in self._undone.values())
+
+    async def retry(self, now: float) -> None:
+        """Take down again what was not confirmed; given up after ``MOST_TRIES``."""
+        due = [whose for whose, undone in self._undone.items() if undone.again_at is not None and now >= undone.again_at]
+        for whose in due:
+            async with self._taking_down:
+                if whose in self._undone:
+                    await self._attempt(whose)
+
+    async def _finish(self, participant: ParticipantId) -> bool:
+        """Before somebody connects anew: nothing that is still to be taken down may take the new connection with it."""
+        async with self._taking_down:
+            for whose in (None, participant):
+                if whose in self._undone:
+                    await self._attempt(whose)
+        return None not in self._undone and participant not in self._undone
+
+    async def _take_down(self, whose: ParticipantId | None) -> None:
+        async with self._taking_down:
+            await self._attempt(whose)
+
+    async def _attempt(self, whose: ParticipantId | None) -> None:
+        epoch = self._epoch
         try:
             async with asyncio.timeout(self._settings.media_control_s):
-                await self._media.close_room(self.id)
+                if whose is None:
+                    await self._media.close_room(self.id)
+                else:
+                    await self._media.disconnect(self.id, whose)
         except (MediaUnavailable, TimeoutError):
-            log.warning("room not closed", extra={"session": self.id})
+            if epoch == self._epoch:
+                self._failed(whose)
+            return
+        if whose is None:
+            self._undone.clear()
+        else:
+            self._undone.pop(whose, None)
+
+    def _failed(self, whose: ParticipantId | None) -> None:
+        undone = self._undone.get(whose)
+        tries = undone.tries + 1 if undone is not None else 1
+        who = {"session": self.id, "participant": whose or "", "tries": tries}
+        if tries >= MOST_TRIES:
+            self._undone.pop(whose, None)
+            log.error("media not taken down, given up", extra=who)
+        else:
+            self._undone[whose] = _Undone(tries)
+            log.warning("media not taken down, tried again", extra=who)

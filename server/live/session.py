@@ -39,6 +39,7 @@ from server.live.records import Records, may_join
 from server.live.refusals import close_code, message_error
 from server.live.room import Room
 from server.live.settings import LiveSettings
+from server.services.sessions import ABANDONED
 from server.services.views import consent_view, message_view, session_view
 from server.signalling.connection import Connection
 from server.signalling.messages import (
@@ -397,6 +398,11 @@ class LiveSession:
             self.needs.waiting_changed()
         return ended
 
+    async def end_abandoned(self, before: datetime) -> None:
+        """Unless somebody is here or on the way: see ``Sessions.abandoned``. Raises NotFound, StoreUnavailable."""
+        if not self.members and (ended := await self.needs.sessions.end_abandoned(self.id, before=before)) is not None:
+            await self._ended(ended)
+
     async def _ended(self, record: Session) -> None:
         self.record = record
         members, self.members = list(self.members.values()), {}
@@ -466,6 +472,8 @@ class LiveSession:
             self._note_people()
         if self.abandoned(now):
             self._queue("abandoned", self._abandon)
+        if self.room.due(now):
+            self._queue("media", lambda: self.room.retry(now))
 
     def _check_token(self, member: Member, wall: datetime) -> None:
         connection = member.connection
@@ -504,14 +512,17 @@ class LiveSession:
                     log.warning("leaving not stored, tried again", extra={"session": self.id})
 
     def abandoned(self, now: float) -> bool:
-        """Whether this waiting customer has been gone for too long."""
-        waiting = self.record is not None and self.record.status is SessionStatus.WAITING
-        return waiting and not self.members and now - self._empty_since >= self.needs.settings.wait_keep_s
+        """Whether this waiting customer has been gone for too long, or never came."""
+        if self.record is None or self.record.status is not SessionStatus.WAITING or self.members:
+            return False
+        came = any(participant.joined_at is not None for participant in self.people.values())
+        settings = self.needs.settings
+        return now - self._empty_since >= (settings.wait_keep_s if came else settings.wait_connect_s)
 
     async def _abandon(self) -> None:
         if self.abandoned(self.needs.clock.monotonic()):
             try:
-                await self.end("abandoned", "")
+                await self.end(ABANDONED, "")
             except DependencyError:
                 self._empty_since = self.needs.clock.monotonic()
 
@@ -532,7 +543,7 @@ class LiveSession:
         """Nobody is here, and nothing is left to be done."""
         waiting = self.record is not None and self.record.status is SessionStatus.WAITING
         held = self.status is not SessionStatus.ENDED and any(gate.held for gate in self._gates.values())
-        return not self.members and self.actor.idle and not waiting and not held
+        return not self.members and self.actor.idle and not waiting and not held and not self.room.undone
 
     # ------------------------------------------------------------ the waiting list
 

@@ -24,7 +24,10 @@ class LiveSettings:
     retry_s: float = 1.0  # a gate that could not be set is tried again after this
     renew_before_s: float = 120.0  # a token is renewed so long before it ends (at half its life if it is shorter)
     wait_keep_s: float = 600.0  # a waiting customer whose page is gone keeps the place in the list so long
+    wait_connect_s: float = 60.0  # one whose page has never connected is dropped from it after this
     wait_refresh_s: float = 15.0  # estimated waits are told anew this often
+    abandoned_s: float = 12 * 3600.0  # an open session that nobody is in nor invited to is ended after this; 0: never
+    sweep_s: float = 600.0  # such sessions are looked for this often
     history: int = 200  # chat messages in a snapshot
     history_chars: int = 100_000  # of text in a snapshot: a slow line must take it within the write deadline
     quality_per_s: float = 1.0

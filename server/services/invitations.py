@@ -12,7 +12,7 @@ from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain import ids
 from server.domain.ids import InvitationId, ParticipantId, SessionId, StaffId
-from server.domain.model import Invitation, Role, Session, SessionStatus, staff_of
+from server.domain.model import Invitation, Role, Session, SessionStatus, dead_because, staff_of
 from server.errors import DependencyError, Gone, Invalid, NotFound
 from server.services.ports import MakeId
 from server.services.sessions import existing
@@ -211,17 +211,6 @@ REFUSED = {
     "revoked": "This invitation was withdrawn. Ask for a new one.",
     "session_ended": "This session has ended.",
 }
-
-
-def dead_because(invitation: Invitation, now: datetime) -> str | None:
-    """``revoked``, ``expired``, ``used``, or None while it is live."""
-    if invitation.revoked_at is not None:
-        return "revoked"
-    if invitation.expires_at <= now:
-        return "expired"
-    if invitation.uses >= invitation.uses_allowed:
-        return "used"
-    return None
 
 
 def secret_hash(secret: str) -> bytes:

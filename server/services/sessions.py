@@ -15,12 +15,16 @@ from server.clock import Clock
 from server.domain import ids
 from server.domain.grants import Grant, session_grants
 from server.domain.ids import SessionId, StaffId
-from server.domain.model import LeaveReason, ParticipantState, Role, Session, SessionStatus
+from server.domain.model import LeaveReason, ParticipantState, Role, Session, SessionStatus, dead_because
 from server.errors import Conflict, Gone, NotFound
 from server.services.ports import MakeId
 from server.services.principal import Principal, PrincipalKind
+from server.store.codec import encode_cursor
 from server.store.ports import Page, Store, Transaction
 
+SESSIONS_A_PAGE = 100
+ABANDONED = "abandoned"
+INSIDE = frozenset({ParticipantState.JOINED, ParticipantState.ACTIVE, ParticipantState.DISCONNECTED})
 RECENT_WAITS = 20  # how many past waits an estimate looks at
 
 
@@ -110,28 +114,30 @@ class Sessions:
             session = await existing(tx, id)
             if session.status is SessionStatus.ENDED:
                 return session
-            ended = msgspec.structs.replace(session, status=SessionStatus.ENDED, ended_at=now, end_reason=reason)
-            await tx.save_session(ended)
-            for participant in await tx.list_participants(id):
-                if participant.state is ParticipantState.LEFT:
-                    continue
-                await tx.save_participant(
-                    msgspec.structs.replace(
-                        participant, state=ParticipantState.LEFT, left_at=now, leave_reason=LeaveReason.ENDED
-                    )
+            return await _end(tx, session, reason, actor, now)
+
+    async def abandoned(self, *, before: datetime) -> list[SessionId]:
+        """Open sessions that nobody has been in since ``before`` and that no live invitation leads to."""
+        now = self._clock.now()
+        found: list[SessionId] = []
+        cursor: str | None = encode_cursor(before, "")  # younger ones cannot be
+        while cursor is not None:
+            async with self._store.read() as tx:
+                page = await tx.list_sessions(
+                    status=SessionStatus.OPEN, customer_reference=None, limit=SESSIONS_A_PAGE, cursor=cursor
                 )
-                await tx.append_audit(
-                    AuditEvent(
-                        action=AuditAction.PARTICIPANT_LEFT,
-                        at=now,
-                        actor=actor,
-                        session=id,
-                        subject=participant.id,
-                        details={"reason": LeaveReason.ENDED.value},
-                    )
-                )
-            await tx.append_audit(AuditEvent(action=AuditAction.SESSION_ENDED, at=now, actor=actor, session=id, subject=id))
-        return ended
+                found += [session.id for session in page.sessions if await _abandoned(tx, session, before, now)]
+            cursor = page.next
+        return found
+
+    async def end_abandoned(self, id: SessionId, *, before: datetime) -> Session | None:
+        """End one of them, if it still is one; None: it is not."""
+        now = self._clock.now()
+        async with self._store.begin() as tx:
+            session = await existing(tx, id)
+            if not await _abandoned(tx, session, before, now):
+                return None
+            return await _end(tx, session, ABANDONED, "", now)
 
     async def waiting(self) -> list[Session]:
         """Oldest first."""
@@ -155,6 +161,53 @@ class Sessions:
             left_s = None if usual_s is None or waited_s > usual_s else round(usual_s - waited_s)
             positions[session.id] = (position, left_s)
         return positions
+
+
+async def _abandoned(tx: Transaction, session: Session, before: datetime, now: datetime) -> bool:
+    if session.status is not SessionStatus.OPEN:
+        return False
+    people = await tx.list_participants(session.id)
+    if any(person.state in INSIDE for person in people):
+        return False
+    times = [session.created_at, session.taken_at]
+    for person in people:
+        times += [person.created_at, person.joined_at, person.left_at]
+    if any(time is not None and time > before for time in times):
+        return False
+    return all(dead_because(invitation, now) is not None for invitation in await tx.list_invitations(session.id))
+
+
+async def _end(tx: Transaction, session: Session, reason: str, actor: str, now: datetime) -> Session:
+    """Inside a write transaction. Without an ``actor`` the server ends it, and the audit says why."""
+    ended = msgspec.structs.replace(session, status=SessionStatus.ENDED, ended_at=now, end_reason=reason)
+    await tx.save_session(ended)
+    for participant in await tx.list_participants(session.id):
+        if participant.state is ParticipantState.LEFT:
+            continue
+        await tx.save_participant(
+            msgspec.structs.replace(participant, state=ParticipantState.LEFT, left_at=now, leave_reason=LeaveReason.ENDED)
+        )
+        await tx.append_audit(
+            AuditEvent(
+                action=AuditAction.PARTICIPANT_LEFT,
+                at=now,
+                actor=actor,
+                session=session.id,
+                subject=participant.id,
+                details={"reason": LeaveReason.ENDED.value},
+            )
+        )
+    await tx.append_audit(
+        AuditEvent(
+            action=AuditAction.SESSION_ENDED,
+            at=now,
+            actor=actor,
+            session=session.id,
+            subject=session.id,
+            details={} if actor else {"why": reason},
+        )
+    )
+    return ended
 
 
 async def existing(tx: Transaction, id: SessionId) -> Session:

@@ -140,11 +140,12 @@ class House:
     media_class: type[FakeMedia] = FakeMedia
     store_class: type[BrittleStore] = BrittleStore
 
-    def __init__(self, settings: LiveSettings | None = None) -> None:
-        numbers = count(1)
+    def __init__(self, settings: LiveSettings | None = None, *, store: BrittleStore | None = None) -> None:
+        """``store``: the records of a house before this one."""
+        numbers = count(1 if store is None else 1_000_000)
         self.make_id = lambda prefix: ids.make_id(prefix, next(numbers).to_bytes(ids.ID_BYTES, "big"))
         self.clock = ManualClock()
-        self.store = self.store_class()
+        self.store = store or self.store_class()
         self.media = self.media_class()
         key = Ed25519PrivateKey.from_private_bytes(bytes(32))
         self.signer = TokenSigner(key, "k", new_jti=lambda: str(next(numbers)))
