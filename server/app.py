@@ -23,7 +23,7 @@ from media import ports as media_ports
 from media.client import MediaClient
 from media.errors import MediaRefusedError, MediaUnavailableError
 from media.supervisor import SupervisorConfig, WorkerState
-from server import addresses, data_lock, demo, listener, tls
+from server import addresses, data_lock, demo, listener, relaying, tls
 from server.api import health, middleware, pages, router
 from server.api.handlers import HANDLERS
 from server.api.idempotency import Idempotency
@@ -42,8 +42,10 @@ from server.live.settings import LiveSettings
 from server.services.entries import Entries
 from server.services.files import ContentScanner, Files, FileScanner
 from server.services.history import History
+from server.services.ice_servers import Tried, TurnRelay
 from server.services.invitations import Invitations
 from server.services.keys import ApiKeys
+from server.services.network_tests import NetworkTests
 from server.services.sessions import Sessions
 from server.services.staff import StaffAccounts
 from server.signalling.endpoint import EndpointSettings, SignallingEndpoint
@@ -192,7 +194,7 @@ async def running(
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        await asyncio.to_thread(make_folder, config.data_dir)
+        await asyncio.to_thread(data_lock.make_folder, config.data_dir)
         stack.enter_context(data_lock.held(config.data_dir))
         if config.secret:
             own = auth_keys.from_secret(config.secret)
@@ -226,6 +228,8 @@ async def running(
             asyncio.create_task(live.run_ticks(), name="live-ticks"),
             asyncio.create_task(context.metrics.watch_loop(), name="loop-lag"),
             asyncio.create_task(_keep_house(context), name="housekeeping"),
+            asyncio.create_task(context.turn.run(), name="turn-probe"),
+            asyncio.create_task(context.network_tests.run(), name="network-tests"),
         ]
         stack.push_async_callback(_stop, tasks)
         accepting = await listener.serve(runner, sock, ssl_context, listener.fitting(_bounds(config)), BACKLOG)
@@ -282,6 +286,15 @@ def _compose(
         max_session_bytes=config.files.max_session_bytes,
         media_types=frozenset(config.files.media_types),
     )
+    turn = TurnRelay(
+        relaying.configured(config),
+        clock,
+        secret=relaying.shared_secret(config, own),
+        credential_s=config.turn.credential_s,
+        probe_s=config.turn.probe_s,
+        probe=partial(relaying.probe, config),
+        find=partial(relaying.beside_us, config),
+    )
     live = LiveSessions(
         store=store,
         sessions=sessions,
@@ -298,6 +311,7 @@ def _compose(
             members=limits.max_participants,
             abandoned_s=limits.abandoned_s,
         ),
+        ice=turn,
     )
     endpoint = SignallingEndpoint(
         live,
@@ -314,6 +328,7 @@ def _compose(
     metrics.gauge("tongping_connections", "Open signalling sockets", lambda: endpoint.sockets)
     metrics.gauge("tongping_media_ready", "Whether a media worker answers", lambda: float(media.ready()))
     _measure_workers(metrics, media)
+    _measure_turn(metrics, turn)
     context = Context(
         config=config,
         clock=clock,
@@ -327,12 +342,14 @@ def _compose(
         staff=StaffAccounts(store, clock, make_id, tokens, passwords, throttle),
         keys=ApiKeys(store, clock, make_id),
         live=live,
+        network_tests=NetworkTests(media, clock, make_id),
         throttle=throttle,
         idempotency=Idempotency(store, clock, secret=own.code_key, keep_s=limits.idempotency_s),
         metrics=metrics,
         public_url=public_url,
         static_dir=Path(config.static_dir) if config.static_dir else STATIC,
         media_ready=media.ready,
+        turn=turn,
     )
     return context, live, endpoint
 
@@ -363,6 +380,17 @@ def _measure_workers(metrics: Metrics, media: MediaPlane) -> None:
     table("peers", "Its connections now", said("peers"))
     table("forwards", "Packets it has forwarded since it started", said("forwards"), counts=True)
     table("cpu_seconds", "Processor time of its process", said("cpu_s"), counts=True)
+
+
+def _measure_turn(metrics: Metrics, turn: TurnRelay) -> None:
+    """By transport; no rows where there is no relay."""
+
+    def table(name: str, about: str, read: Callable[[Tried], float]) -> None:
+        rows = lambda: [(one.transport, read(one)) for one in turn.tried()]  # noqa: E731
+        metrics.table(f"tongping_turn_{name}", about, "transport", rows, counts=False)
+
+    table("ready", "Whether the TURN relay gave an allocation when it was last tried", lambda one: float(not one.problem))
+    table("probe_seconds", "How long that took", lambda one: one.took_s)
 
 
 def _live_number(live: LiveSessions, name: str) -> float:
@@ -419,16 +447,6 @@ def local_url(config: Config, port: int) -> str:
 
 def database_url(config: Config) -> str:
     return config.database_url or f"sqlite:///{config.data_dir.absolute() / 'tongping.db'}"
-
-
-def make_folder(path: Path) -> None:
-    """Raises ConfigError."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"data_dir {path} cannot be made: {error.strerror}") from None
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError(f"data_dir {path} cannot be written")
 
 
 async def _keep_house(context: Context) -> None:

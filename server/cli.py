@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from server import cli_turn
 from server.errors import TongpingError
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 app.add_typer(bench, name="bench")
 app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
+app.add_typer(cli_turn.app, name="turn")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file; see docs/configuration.md.")]
 
@@ -134,7 +136,8 @@ async def _token(file: Path | None, name: str) -> str:
 
 async def _store(file: Path | None, *, migrate: bool) -> Any:
     from server import config as configuration
-    from server.app import database_url, make_folder
+    from server.app import database_url
+    from server.data_lock import make_folder
     from server.store.sql import open_store
 
     config = configuration.load(file)

@@ -7,6 +7,7 @@ and a test fails when it is not. Variables win over the file: ``media.udp_port_b
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -113,6 +114,49 @@ class TokenConfig(_Section, frozen=True, kw_only=True):
     desk_s: Annotated[int, _doc("A staff member's desk token, in seconds.", ge=60, le=86_400)] = 3600
 
 
+class TurnConfig(_Section, frozen=True, kw_only=True):
+    """The TURN relay (coturn) for customers whose network lets no UDP through. See `docs/turn.md`."""
+
+    host: Annotated[
+        str,
+        _doc(
+            "Name or address at which pages reach the relay. Empty: none, or the one that `make turn` runs from this `data_dir`."
+        ),
+    ] = ""
+    port: Annotated[int, _doc("Its port for UDP and TCP.", ge=1, le=65535)] = 3478
+    tls_port: Annotated[int, _doc("Its port for TLS, best 443; 0: no TLS.", ge=0, le=65535)] = 0
+    tls_cert_file: Annotated[str, _doc("The relay's certificate chain (PEM). Empty: the server's own.")] = ""
+    tls_key_file: Annotated[str, _doc("Private key (PEM) of that certificate.")] = ""
+    secret: Annotated[
+        str, _doc("At least 32 characters that server and relay share. Empty: made from the server's own secret.")
+    ] = ""
+    realm: Annotated[str, _doc("What the relay calls itself.", min_length=1, max_length=100)] = "tongping"
+    credential_s: Annotated[
+        int, _doc("How long a participant's credential lasts, in seconds; pages get a new one before that.", ge=60, le=86_400)
+    ] = 1800
+    listen_addresses: Annotated[
+        tuple[str, ...], _doc("Addresses the relay listens on. Empty: the machine's own; loopback only where the server does.")
+    ] = ()
+    relay_addresses: Annotated[
+        tuple[str, ...], _doc("Addresses it sends to the media workers from. Empty: those it listens on.")
+    ] = ()
+    peer_addresses: Annotated[
+        tuple[str, ...],
+        _doc("The only addresses it sends to. Empty: the media workers' (`media.announced_addresses`, or the bound ones)."),
+    ] = ()
+    relay_port_min: Annotated[int, _doc("Lowest UDP port it sends from.", ge=1024, le=65535)] = 49152
+    relay_port_max: Annotated[int, _doc("Highest UDP port it sends from.", ge=1024, le=65535)] = 65535
+    user_quota: Annotated[int, _doc("Allocations of one participant at a time.", ge=4, le=1000)] = 24
+    total_quota: Annotated[int, _doc("Allocations in all.", ge=4, le=60_000)] = 2000
+    session_bps: Annotated[
+        int, _doc("What one allocation may carry each way, in bits per second.", ge=100_000, le=1_000_000_000)
+    ] = 10_000_000
+    probe_s: Annotated[
+        float, _doc("How often the server tries the relay with an allocation of its own, in seconds.", ge=1, le=3600)
+    ] = 30.0
+    required: Annotated[bool, _doc("Whether `/readyz` fails while the relay does not answer; it says so either way.")] = True
+
+
 class BankConfig(_Section, frozen=True, kw_only=True):
     """What customers see of the bank."""
 
@@ -158,6 +202,7 @@ class Config(_Section, frozen=True, kw_only=True):
     files: FilesConfig = FilesConfig()
     throttle: ThrottleConfig = ThrottleConfig()
     tokens: TokenConfig = TokenConfig()
+    turn: TurnConfig = TurnConfig()
     bank: BankConfig = BankConfig()
 
     @property
@@ -165,7 +210,7 @@ class Config(_Section, frozen=True, kw_only=True):
         return self.tls_self_signed or bool(self.tls_cert_file)
 
 
-SECRETS = frozenset({"secret", "database_url"})
+SECRETS = frozenset({"secret", "database_url", "turn.secret"})
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -327,6 +372,7 @@ def _check(config: Config) -> None:
                 Path(path).read_bytes()
             except OSError as error:
                 raise ConfigError(f"{name}: cannot read {path}: {error.strerror}") from None
+    _check_turn(config.turn)
     if config.secret and len(config.secret) < 32:
         raise ConfigError("secret: at least 32 characters")
     if config.public_url:
@@ -344,6 +390,19 @@ def _check(config: Config) -> None:
             raise ConfigError("cors_origins: like https://www.bank.example, without a path")
 
 
+def _check_turn(turn: TurnConfig) -> None:
+    if turn.host and not re.fullmatch(r"[0-9A-Za-z.-]{1,253}|[0-9A-Fa-f:.]{2,45}", turn.host):
+        raise ConfigError("turn.host: a name or an address, without a scheme or a port")
+    if turn.secret and not re.fullmatch(r"[!-~]{32,}", turn.secret):
+        raise ConfigError("turn.secret: at least 32 visible ASCII characters")
+    if bool(turn.tls_cert_file) != bool(turn.tls_key_file):
+        raise ConfigError("turn.tls_cert_file and turn.tls_key_file go together")
+    if turn.tls_port == turn.port:
+        raise ConfigError("turn.tls_port and turn.port must be different")
+    if turn.relay_port_min > turn.relay_port_max:
+        raise ConfigError("turn.relay_port_min is above turn.relay_port_max")
+
+
 def is_loopback(host: str) -> bool:
     return host == "localhost" or host == "::1" or host.startswith("127.")
 
@@ -357,7 +416,8 @@ def document() -> str:
         "",
         "One TOML file (`--config FILE` or `TONGPING_CONFIG`) and variables, which win over the file. Keys of a section",
         "stand under its name: `[media]` then `workers = 2`. Unknown keys and variables stop the start. A list in a variable",
-        "is comma-separated. Secrets may also come from a file: `TONGPING_SECRET_FILE`, `TONGPING_DATABASE_URL_FILE`.",
+        "is comma-separated. Secrets may also come from a file: `TONGPING_SECRET_FILE`, `TONGPING_DATABASE_URL_FILE`,",
+        "`TONGPING_TURN_SECRET_FILE`.",
     ]
     section: str | None = None
     for key in keys():

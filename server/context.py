@@ -12,8 +12,10 @@ from server.config import Config
 from server.services.entries import Entries
 from server.services.files import Files
 from server.services.history import History
+from server.services.ice_servers import TurnRelay
 from server.services.invitations import Invitations
 from server.services.keys import ApiKeys
+from server.services.network_tests import NetworkTests
 from server.services.ports import Live, Throttle
 from server.services.sessions import Sessions
 from server.services.staff import StaffAccounts
@@ -39,12 +41,14 @@ class Context:
     staff: StaffAccounts
     keys: ApiKeys
     live: Live
+    network_tests: NetworkTests
     throttle: Throttle
     idempotency: "Idempotency"
     metrics: "Metrics"
     public_url: str  # without a slash at the end
     static_dir: Path
     media_ready: Callable[[], bool]  # at least one worker answers
+    turn: TurnRelay
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -20,6 +20,7 @@
 | DELETE /sessions/{session}/participants/{participant} | participant.remove         | → 204                                   |
 | GET    /sessions/{session}/consents                 | session.read                 | → Consents                              |
 | GET    /sessions/{session}/media                    | session.read                 | → MediaCounters                         |
+| POST   /sessions/{session}/network-tests            | participant or session.read (throttled) * | NetworkTest → NetworkTestStarted (201) |
 | POST   /sessions/{session}/invitations              | invite *                     | CreateInvitation → InvitationCreated (201) |
 | GET    /sessions/{session}/invitations              | invite                       | → Invitations                           |
 | DELETE /sessions/{session}/invitations/{invitation} | invite                       | → 204                                   |
@@ -226,6 +227,19 @@ class MediaCounters(Answer, frozen=True, kw_only=True):
     """The relay's counters of a session now: whoever has a media connection, and nobody else."""
 
     participants: list[MediaParticipant]
+
+
+class NetworkTest(Request, frozen=True, kw_only=True):
+    """An SDP offer with a data channel and nothing else."""
+
+    sdp: Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
+
+
+class NetworkTestStarted(Answer, frozen=True, kw_only=True):
+    """A media worker's answer; it ends the connection after ``ends_s`` seconds."""
+
+    sdp: str
+    ends_s: int
 
 
 class CreateInvitation(Request, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """All handlers by operation id: one file per resource, put together here."""
 
-from server.api import audit, files, invitations, keys, login, media, messages, sessions, site, staff, waiting
+from server.api import audit, files, invitations, keys, login, media, messages, network, sessions, site, staff, waiting
 from server.api.call import Handlers
 
 HANDLERS: Handlers = (
@@ -10,6 +10,7 @@ HANDLERS: Handlers = (
     | invitations.HANDLERS
     | sessions.HANDLERS
     | media.HANDLERS
+    | network.HANDLERS
     | messages.HANDLERS
     | files.HANDLERS
     | keys.HANDLERS

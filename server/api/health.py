@@ -23,9 +23,11 @@ async def readyz(request: web.Request) -> web.Response:
         "media": context.media_ready(),
         "pages": await asyncio.to_thread((context.static_dir / "index.html").is_file),
     }
-    return web.Response(
-        body=msgspec.json.encode(checks), status=200 if all(checks.values()) else 503, content_type="application/json"
-    )
+    ready = all(checks.values())
+    if context.turn.configured:
+        checks["turn"] = context.turn.ready
+        ready = ready and (context.turn.ready or not context.config.turn.required)
+    return web.Response(body=msgspec.json.encode(checks), status=200 if ready else 503, content_type="application/json")
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -133,6 +133,11 @@ OPERATIONS: tuple[Operation, ...] = (
         bodies.MediaCounters,
     ),
     Operation(
+        "start_network_test", "POST", f"{SESSION}/network-tests", Access.PLACE,
+        "Try a way to the media workers: an offer of a data channel, answered by one of them, for some seconds",
+        bodies.NetworkTestStarted, bodies.NetworkTest, status=201, idempotent=True, throttled=True,
+    ),
+    Operation(
         "create_invitation", "POST", f"{SESSION}/invitations", Grant.INVITE, "Invite somebody by a link and a code",
         bodies.InvitationCreated, bodies.CreateInvitation, status=201, idempotent=True,
     ),

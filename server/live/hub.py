@@ -17,6 +17,7 @@ from server.domain.model import ParticipantState, Session, Source
 from server.errors import DependencyError, MediaPlaneUnavailable, TokenExpired, TongpingError, TooMany, Unauthenticated
 from server.live.actor import Busy
 from server.live.desk import Desks
+from server.live.ice import IceIssuer, NoRelay
 from server.live.member import Member
 from server.live.ports import (
     DeskTokens,
@@ -66,6 +67,7 @@ class LiveSessions:
         make_id: Callable[[str], str],
         new_key: Callable[[], str],
         settings: LiveSettings | None = None,
+        ice: IceIssuer | None = None,
     ) -> None:
         """``new_key`` makes resume keys: at least 128 random bits as text of at most 64 characters."""
         self.settings = settings or LiveSettings()
@@ -78,6 +80,7 @@ class LiveSessions:
             sessions=sessions,
             entries=entries,
             media=media,
+            ice=ice or NoRelay(),
             clock=clock,
             settings=self.settings,
             new_key=new_key,

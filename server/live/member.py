@@ -40,6 +40,8 @@ class Member:
     expires_at: datetime | None = None
     renew_at: datetime | None = None
     renewing: bool = False
+    ice_renew_at: datetime | None = None  # when this person needs new credentials of the TURN relay
+    ice_version: int = 0  # of the relay that was told last
     on: set[Source] = field(default_factory=set)
     applied: frozenset[Source] | None = frozenset()  # what the relay forwards; None: it did not say
     retry_at: float = 0.0

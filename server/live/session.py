@@ -29,6 +29,7 @@ from server.domain.model import (
 )
 from server.domain.views import ChatMessageView
 from server.errors import DependencyError, Gone, NotFound, TongpingError
+from server.live import ice
 from server.live.actions import carry_out
 from server.live.actor import Actor, Command
 from server.live.gates import ConsentGate
@@ -71,6 +72,7 @@ class Needs:
     sessions: SessionRecords
     entries: EntryRecords
     media: MediaPort
+    ice: ice.IceIssuer
     clock: Clock
     settings: LiveSettings
     new_key: Callable[[], str]  # resume keys: unguessable
@@ -252,7 +254,7 @@ class LiveSession:
             participants=[other.view() for other in self.members.values() if other is not member],
             consents=[consent_view(consent) for consent in self._consents.values()],
             chat=[self.message_view(message, files) for message in messages if message.participant_id in self.people],
-            media=settings.media,
+            media=ice.limits(self.needs, member),
             files=settings.files,
         )
 
@@ -468,6 +470,7 @@ class LiveSession:
             if member.applied is None and now >= member.retry_at:
                 self._queue("gates", self._reapply)
             self._check_token(member, wall)
+            ice.renew(self.needs, member, wall)
         if self.alone.due(now):
             self._note_people()
         if self.abandoned(now):

@@ -326,6 +326,23 @@ class TokenRenewed(Body, frozen=True, kw_only=True, tag="token.renewed"):
     expires_at: datetime
 
 
+class IceServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A TURN relay and a credential for it, as an ``RTCIceServer`` of WebRTC. ``username`` begins with when it ends (epoch seconds)."""
+
+    urls: list[str]
+    username: str
+    credential: str
+
+
+class IceServers(Body, frozen=True, kw_only=True, tag="ice.servers"):
+    """From now on these relays, instead of those in ``welcome``: use them for the next connection or ICE restart.
+
+    A connection through the ones before goes on; their credential is only looked at when something new is asked of the relay.
+    """
+
+    servers: list[IceServer]
+
+
 class WaitingList(Body, frozen=True, kw_only=True, tag="waiting.list"):
     """Desk connections only: the whole list, every time."""
 
@@ -373,6 +390,7 @@ ServerBody = (
     | SessionChanged
     | QueuePosition
     | TokenRenewed
+    | IceServers
     | WaitingList
     | SessionsInside
     | WaitingTaken
@@ -416,10 +434,11 @@ class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
 
 
 class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How many receive-only slots to offer."""
+    """How many receive-only slots to offer, and which TURN relays may be used (``ice.servers`` renews them)."""
 
     audio_slots: int
     video_slots: int
+    ice_servers: list[IceServer] = []
 
 
 class FileLimits(msgspec.Struct, frozen=True, kw_only=True):

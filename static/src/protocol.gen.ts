@@ -165,6 +165,15 @@ export interface Hello {
   token: string;
   resume?: Resume | null;
 }
+export interface IceServer {
+  urls: string[];
+  username: string;
+  credential: string;
+}
+export interface IceServers {
+  type: "ice.servers";
+  servers: IceServer[];
+}
 export interface InvitationCreated {
   id: InvitationId;
   role: Role;
@@ -252,6 +261,7 @@ export interface MediaLayer {
 export interface MediaLimits {
   audio_slots: number;
   video_slots: number;
+  ice_servers: IceServer[];
 }
 export interface MediaLost {
   type: "media.lost";
@@ -302,6 +312,13 @@ export interface Network {
   held: number;
 }
 export type NetworkLimit = "none" | "bandwidth" | "loss";
+export interface NetworkTest {
+  sdp: string;
+}
+export interface NetworkTestStarted {
+  sdp: string;
+  ends_s: number;
+}
 export interface OccupiedSession {
   session: SessionId;
   customer_name: string;
@@ -395,7 +412,7 @@ export interface Resume {
   ack: number;
 }
 export type Role = "customer" | "agent" | "expert" | "supervisor" | "service";
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | WaitingList | SessionsInside | WaitingTaken | MessageError;
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | WaitingTaken | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";

@@ -26,6 +26,7 @@ OWN: dict[str, frozenset[str]] = {
     "remove_participant": frozenset({"agent_place", "agent", "supervisor", "key"}),
     "list_consents": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
     "get_media": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
+    "start_network_test": frozenset({"customer", "expert", "agent_place", "agent", "supervisor", "key"}),
     "create_invitation": frozenset({"agent_place", "agent", "supervisor", "key"}),
     "list_invitations": frozenset({"agent_place", "agent", "supervisor", "key"}),
     "revoke_invitation": frozenset({"agent_place", "agent", "supervisor", "key"}),

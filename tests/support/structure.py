@@ -10,10 +10,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("server", "media", "verification")
+PACKAGES = ("server", "media", "verification", "turn")
 
-# The composition root: the only file that knows more than its own package.
-BINDS_PACKAGES = frozenset({"server/app.py"})
+# The composition root: the only files that know more than their own package.
+BINDS_PACKAGES = frozenset({"server/app.py", "server/relaying.py"})
 
 # Sans-I/O modules by pattern. In `media` every module is one unless it is named in SHELLS.
 SANS_IO = (
@@ -28,10 +28,12 @@ SANS_IO = (
     "server/audit/chain.py",
     "server/auth/throttle.py",
     "server/auth/tokens.py",
+    "server/auth/turn.py",
     "server/audit/events.py",
     "server/store/codec.py",
     "media/*.py",
     "media/*/*.py",
+    "turn/*.py",
 )
 SHELLS = frozenset(
     {
@@ -52,6 +54,9 @@ SHELLS = frozenset(
         "media/bench/network.py",
         "media/bench/peers.py",
         "media/bench/relay.py",
+        "turn/beside.py",
+        "turn/probe.py",
+        "turn/relay.py",
     }
 )
 

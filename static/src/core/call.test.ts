@@ -29,7 +29,7 @@ const snapshot = (part: Partial<Snapshot> = {}): Snapshot => ({
   participants: [person("PA_agent")],
   consents: [],
   chat: [],
-  media: { audio_slots: 2, video_slots: 3 },
+  media: { audio_slots: 2, video_slots: 3, ice_servers: [] },
   files: { max_bytes: 1000, media_types: [] },
   ...part,
 });

@@ -329,6 +329,10 @@ export class LiveCall implements Call {
         break;
       case "media.lost":
         this.media.lost();
+      case "ice.servers":
+        if (this.limits !== null) this.limits = { ...this.limits, media: { ...this.limits.media, ice_servers: body.servers } };
+        this.media.setIceServers(body.servers);
+        break;
         break;
       case "slots":
         this.media.setSlots(body.slots);

@@ -18,7 +18,7 @@ export function makeConnection(
   tracks: Readonly<Record<Source, MediaStreamTrack | null>>,
   encodings: (source: Source) => Encoding[],
 ): Connection {
-  const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+  const peer = new RTCPeerConnection(configuration(limits));
   const send = (source: Source): RTCRtpTransceiver => {
     const kind = source === "microphone" ? "audio" : "video";
     const transceiver = addSender(peer, tracks[source] ?? kind, attempts(source, encodings(source)));
@@ -36,6 +36,11 @@ export function makeConnection(
   for (let index = 0; index < limits.video_slots; index += 1) receive("video");
   const pointer = peer.createDataChannel("pointer", { ordered: false, maxRetransmits: 0 });
   return { peer, senders, receivers: new Map(), slots, pointer };
+}
+
+/** Also for `setConfiguration`: then what is new counts from the next ICE restart on. */
+export function configuration(limits: MediaLimits): RTCConfiguration {
+  return { bundlePolicy: "max-bundle", rtcpMuxPolicy: "require", iceServers: limits.ice_servers };
 }
 
 /** The first of the attempts that this browser takes. */

@@ -118,8 +118,15 @@ export class FakePeer {
   answers: string[] = [];
   closed = false;
 
-  constructor() {
+  constructor(readonly made: RTCConfiguration = {}) {
+    this.configuration = made;
     FakePeer.all.push(this);
+  }
+
+  configuration: RTCConfiguration;
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
   }
 
   static get last(): FakePeer {

@@ -5,8 +5,8 @@
  *  `replaceTrack`, people by the `slots` message. A repair is an ICE restart, or, when that does not help or the media worker is
  *  gone, a new connection. One negotiation at a time. Knows no page and no protocol beyond offer and answer. */
 import { signal } from "@preact/signals";
-import type { MediaLimits, QualityReport, SlotView, Source } from "../protocol.gen";
-import { isUp, makeConnection, networkInformation, type Connection } from "./connection";
+import type { IceServer, MediaLimits, QualityReport, SlotView, Source } from "../protocol.gen";
+import { configuration, isUp, makeConnection, networkInformation, type Connection } from "./connection";
 import type { RemoteTrack, Saver } from "./model";
 import { report, sample, worthSending, type Sample } from "./quality";
 import { Sending } from "./sending";
@@ -100,6 +100,11 @@ export class Media {
     else this.giveUp();
   }
 
+  /** The TURN relays from the next connection or ICE restart on; what runs goes on as it does. */
+  setIceServers(servers: IceServer[]): void {
+    if (this.limits !== null) this.limits = { ...this.limits, ice_servers: servers };
+  }
+
   /** The media worker is gone. */
   lost(): void {
     this.want("rebuild");
@@ -166,7 +171,10 @@ export class Media {
       }
       const built = this.built;
       if (built === null) return;
-      if (this.wanted === "restart") built.peer.restartIce();
+      if (this.wanted === "restart") {
+        built.peer.setConfiguration(configuration(this.limits));
+        built.peer.restartIce();
+      }
       await built.peer.setLocalDescription(await built.peer.createOffer());
       for (const { transceiver, stream } of built.slots) {
         if (transceiver.mid !== null) built.receivers.set(transceiver.mid, stream);

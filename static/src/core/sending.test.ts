@@ -9,7 +9,7 @@ let broken: ReturnType<typeof vi.fn<() => void>>;
 let sending: Sending;
 
 function connect(): Connection {
-  const made = makeConnection({ audio_slots: 1, video_slots: 1 }, sending.tracks, (source) => sending.first(source));
+  const made = makeConnection({ audio_slots: 1, video_slots: 1, ice_servers: [] }, sending.tracks, (source) => sending.first(source));
   sending.use(made);
   return made;
 }

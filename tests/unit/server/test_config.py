@@ -32,7 +32,16 @@ def test_file_then_variables_then_options(tmp_path: Path) -> None:
 def test_every_variable_is_read() -> None:
     shown = {bool: "true", int: "90", float: "9", str: "x"}
     for key in keys():
-        if key.path in {"public_url", "tls_cert_file", "tls_key_file", "cors_origins", "log_level", "media.video_codecs"}:
+        if key.path in {
+            "public_url",
+            "tls_cert_file",
+            "tls_key_file",
+            "turn.tls_cert_file",
+            "turn.tls_key_file",
+            "cors_origins",
+            "log_level",
+            "media.video_codecs",
+        }:
             continue
         kind = type(key.default)
         text = shown.get(kind, "x")
@@ -40,7 +49,8 @@ def test_every_variable_is_read() -> None:
             text = "192.0.2.1"
         bounds = {"trusted_proxies": "2", "media.audio_slots": "9", "media.video_slots": "9", "host": "127.0.0.3"}
         bounds |= {"limits.idempotency_s": "100", "limits.max_body_bytes": "5000", "files.max_file_bytes": "5000"}
-        bounds |= {"files.max_session_bytes": "5000", "secret": "x" * 32}
+        bounds |= {"files.max_session_bytes": "5000", "secret": "x" * 32, "turn.secret": "x" * 32}
+        bounds |= {"turn.relay_port_min": "50000", "turn.relay_port_max": "60000", "turn.session_bps": "200000"}
         environment = {key.variable: bounds.get(key.path, text)}
         config = load(environment=environment, overrides={"insecure_http": True} if key.path != "insecure_http" else {})
         value: object = config

@@ -1,0 +1,82 @@
+"""A page tries its way to a media worker: a connection of its own, with a data channel and nothing else, for some seconds."""
+
+import asyncio
+import logging
+import re
+from dataclasses import dataclass
+
+from server.clock import Clock
+from server.errors import Invalid, MediaPlaneUnavailable, TooMany
+from server.live.ports import MediaPort, MediaRefused, MediaUnavailable
+from server.services.ports import MakeId
+
+log = logging.getLogger(__name__)
+PREFIX = "NT"
+LAST_S = 20.0
+ANSWER_S = 8.0
+AT_ONCE = 6
+"""Tests of one person at a time: each way to the worker is one."""
+ALL_AT_ONCE = 200
+TICK_S = 1.0
+_MEDIA = re.compile(r"^m=(?!application )", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    who: str
+    ends_at: float  # monotonic
+
+
+class NetworkTests:
+    """Each test is a room of one, away from every session: nothing can be heard or seen there."""
+
+    def __init__(self, media: MediaPort, clock: Clock, make_id: MakeId) -> None:
+        self._media = media
+        self._clock = clock
+        self._make_id = make_id
+        self._running: dict[str, _Running] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def start(self, who: str, sdp: str) -> str:
+        """The worker's answer. Raises Invalid, TooMany, MediaPlaneUnavailable."""
+        if _MEDIA.search(sdp):
+            raise Invalid("A network test has a data channel and nothing else.")
+        mine = sum(one.who == who for one in self._running.values())
+        if mine >= AT_ONCE or len(self._running) >= ALL_AT_ONCE:
+            raise TooMany("Too many network tests at once. Please wait a moment.", retry_after_s=int(LAST_S))
+        room = self._make_id(PREFIX)
+        self._running[room] = _Running(who, self._clock.monotonic() + LAST_S)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self._media.connect(room, who, sdp)
+        except MediaRefused as refused:
+            await self._end(room)
+            raise Invalid(f"{refused.code}: {refused.detail}"[:300]) from None
+        except (MediaUnavailable, TimeoutError):
+            await self._end(room)
+            raise MediaPlaneUnavailable("The media relay did not answer. Try again.") from None
+
+    async def end_due(self) -> None:
+        """Take down those whose time is over."""
+        now = self._clock.monotonic()
+        for room in [room for room, one in self._running.items() if now >= one.ends_at]:
+            await self._end(room)
+
+    async def _end(self, room: str) -> None:
+        self._running.pop(room, None)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._media.close_room(room)
+        except (MediaUnavailable, TimeoutError):
+            log.warning("network test not taken down", extra={"room": room})
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await self.end_due()
+            except Exception:
+                log.exception("network tests not looked after")
