@@ -12,6 +12,7 @@ Steps (each is skipped when what it depends on has not changed since it last suc
     static        the browser side: npm ci, then the build, into static/dist
     npm ARG …     npm in static/, with the machine's Node or, where that is too old, the locked one
     debian        what the tests need of Debian; without root only says what is missing
+    coturn        Debian's coturn, for `make turn`; without root only says that it is missing
 
 Without a step: venv, runtime, verification, static - what ``make run`` needs.
 Environment: TONGPING_VERIFICATION=0 leaves the verification packages out; PIP_* and npm's own settings are honoured.
@@ -38,6 +39,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterable
+from glob import glob
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -53,10 +55,22 @@ NODE_AT_LEAST = (20, 19)
 PIP_VERSION = "26.3"
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
-# Debian package -> the path that tells that it, or something as good, is there already.
+# Debian package -> the paths (or patterns) that tell that it, or something as good, is there already.
 DEBIAN_FOR_TESTS = {
     "chromium": ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"),
     "fonts-noto-cjk": ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",),
+}
+# More browsers and clients: without root their tests are skipped, and say the names of these.
+DEBIAN_FOR_MORE_TESTS = {
+    "firefox-esr": ("/usr/bin/firefox-esr", "/usr/bin/firefox"),
+    "gir1.2-gst-plugins-bad-1.0": ("/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib",),
+    "gir1.2-gst-plugins-base-1.0": ("/usr/lib/*/girepository-1.0/GstSdp-1.0.typelib",),
+    "gstreamer1.0-nice": ("/usr/lib/*/gstreamer-1.0/libgstnice.so",),
+    "gstreamer1.0-plugins-bad": ("/usr/lib/*/gstreamer-1.0/libgstwebrtc.so",),
+    "gstreamer1.0-plugins-base": ("/usr/lib/*/gstreamer-1.0/libgstopus.so",),
+    "gstreamer1.0-plugins-good": ("/usr/lib/*/gstreamer-1.0/libgstvpx.so",),
+    "python3-gi": ("/usr/lib/python3/dist-packages/gi/__init__.py",),
+    "coturn": ("/usr/bin/turnserver", "/usr/local/bin/turnserver"),
 }
 
 
@@ -245,13 +259,20 @@ def static() -> None:
 # ---------------------------------------------------------------- Debian
 
 
+def missing_of(packages: dict[str, tuple[str, ...]]) -> list[str]:
+    return [name for name, paths in packages.items() if not any(glob(path) for path in paths)]
+
+
 def debian() -> None:
-    missing = [name for name, paths in DEBIAN_FOR_TESTS.items() if not any(Path(path).exists() for path in paths)]
-    if not missing:
+    needed, more = missing_of(DEBIAN_FOR_TESTS), missing_of(DEBIAN_FOR_MORE_TESTS)
+    if not needed and not more:
         return
-    line = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
+    line = f"apt-get install -y --no-install-recommends {' '.join(needed + more)}"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Stop(f"the tests need packages that are not installed. As root:\n  {line}")
+        if needed:
+            raise Stop(f"the tests need packages that are not installed. As root:\n  {line}")
+        say(f"some tests are skipped for want of packages. As root: {line}")
+        return
     say(line)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     call(["apt-get", "update", "-qq"], env=env)
@@ -265,6 +286,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "dev": dev,
     "static": static,
     "debian": debian,
+    "coturn": coturn,
 }
 
 
