@@ -4,6 +4,7 @@ draft-ietf-rmcat-gcc-02 sections 5.1, 5.2 and 5.4; the trend line instead of the
 in Carlucci et al., "Analysis and Design of the Google Congestion Control for WebRTC" (MMSys 2016) and what WebRTC ships.
 """
 
+import math
 from collections import deque
 from enum import IntEnum
 
@@ -19,10 +20,16 @@ MIN_THRESHOLD_MS = 6.0
 MAX_THRESHOLD_MS = 600.0
 GAIN_UP = 0.0087
 GAIN_DOWN = 0.039
+PATIENT_GAIN_DOWN = 0.00018
+"""The threshold follows the trend up and down (section 5.4: K_u, K_d). Down fast as WebRTC does it, which keeps queues short, but
+as slowly as the draft does it beside a flow that fills the queue whatever we do (``patient``): else that flow gets it all."""
 MAX_ADAPT_MS = 15.0
 """A trend further than this above the threshold is a sudden loss of capacity: the threshold does not follow it."""
 OVERUSE_TIME_MS = 10.0
 RESUM = 256
+BASE_S = 20.0
+"""The shortest delay of the last one to two such periods is taken for the path's own."""
+STANDING_S = 0.3
 
 
 class Signal(IntEnum):
@@ -37,17 +44,19 @@ class DelayDetector:
     """Takes what became of packets, says how the queue does. Costs well under a microsecond a packet, about two a group.
 
     ``signal``: as of the last group. ``trend``: the slope (s of delay per s) times the number of groups and ``GAIN``, to be
-    compared with ``threshold``, both in ms.
+    compared with ``threshold``, both in ms. ``queue_s``: the queue that does not go away, the shortest delay of the last moments
+    over the path's own; ``latest_s``: the same of the last groups alone.
     """
 
     __slots__ = (
-        "_accumulated", "_adapted_at", "_arrival", "_deltas", "_first", "_in_window", "_origin", "_over_count", "_over_ms",
-        "_previous_arrival", "_previous_sent", "_previous_trend", "_sent", "_smoothed", "_steps", "_sums", "signal",
-        "threshold", "trend",
+        "_accumulated", "_adapted_at", "_arrival", "_deltas", "_first", "_in_window", "_lows", "_lows_until", "_origin",
+        "_over_count", "_over_ms", "_previous_arrival", "_previous_sent", "_previous_trend", "_recent", "_recent_until", "_sent",
+        "_smoothed", "_steps", "_sums", "latest_s", "patient", "queue_s", "signal", "threshold", "trend",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.threshold = THRESHOLD_MS
+        self.patient = False
         self.reset()
 
     def reset(self) -> None:
@@ -66,6 +75,9 @@ class DelayDetector:
         self._over_ms = -1.0
         self._over_count = 0
         self._previous_trend = 0.0
+        self.queue_s = self.latest_s = 0.0
+        self._lows = self._recent = (math.inf, math.inf)
+        self._lows_until = self._recent_until = -1.0
 
     def update(self, results: list[tuple[float, float, int]]) -> Signal:
         """``results``: as in ``history.Joined``, in order of sending. Returns the worst signal of the groups completed by them.
@@ -76,6 +88,7 @@ class DelayDetector:
         last_sent = self._sent
         last_arrival = self._arrival
         worst: Signal | None = None
+        shortest = math.inf
         for sent, arrival, _ in results:
             if arrival < 0 or sent < first:
                 continue
@@ -92,6 +105,7 @@ class DelayDetector:
                     if gap > 0:
                         last_arrival = arrival
                     continue
+                shortest = min(shortest, last_arrival - last_sent)
                 if self._previous_sent >= 0:
                     signal = self._group(last_sent - self._previous_sent, last_arrival - self._previous_arrival, last_arrival)
                     if worst is None or signal > worst:
@@ -103,9 +117,29 @@ class DelayDetector:
         self._first = first
         self._sent = last_sent
         self._arrival = last_arrival
+        if shortest < math.inf:
+            self._measure(shortest, last_arrival)
         if worst is None:
             return Signal.NORMAL if self.signal is Signal.OVERUSE else self.signal
         return worst
+
+    def _measure(self, delay: float, arrival: float) -> None:
+        """``delay``: the shortest of the last groups, in s, the difference of the two clocks included."""
+        low = min(self._lows[0], delay)
+        recent = min(self._recent[0], delay)
+        if arrival >= self._lows_until:
+            self._lows = delay, low
+            self._lows_until = arrival + BASE_S
+        else:
+            self._lows = low, self._lows[1]
+        if arrival >= self._recent_until:
+            self._recent = delay, recent
+            self._recent_until = arrival + STANDING_S
+        else:
+            self._recent = recent, self._recent[1]
+        base = min(self._lows)
+        self.latest_s = delay - base
+        self.queue_s = min(self._recent) - base
 
     def _group(self, sent_delta: float, arrival_delta: float, arrival: float) -> Signal:
         """One inter-group delay variation (section 5.2) into the least squares line over the last ``WINDOW`` groups."""
@@ -164,6 +198,6 @@ class DelayDetector:
         size = abs(trend)
         if size <= threshold + MAX_ADAPT_MS:
             elapsed = min(now_ms - self._adapted_at, 100.0) if self._adapted_at >= 0 else 0.0
-            gain = GAIN_DOWN if size < threshold else GAIN_UP
+            gain = GAIN_UP if size >= threshold else PATIENT_GAIN_DOWN if self.patient else GAIN_DOWN
             self.threshold = min(max(threshold + gain * (size - threshold) * elapsed, MIN_THRESHOLD_MS), MAX_THRESHOLD_MS)
         self._adapted_at = now_ms

@@ -21,21 +21,38 @@ BACK_OFF = 0.85
 UP_PER_S = 1.08
 """Far from the last congested rate (eta)."""
 OVER_ACKED = 1.25
-OVER_ACKED_BPS = 10_000
+OVER_ACKED_BPS = 50_000
 """Without a probe the estimate does not pass this multiple of what arrives (plus this): nothing else was shown to fit."""
 APP_LIMITED = 0.65
 """Less than this part of the estimate is sent: over-use then says little about the estimate."""
 RATE_WINDOW_S = 0.5
+LATELY_S = 0.2
+"""On over-use the lower of what arrives over both windows counts: a lost half of the capacity shows within ``LATELY_S``."""
 MIN_ADDITIVE_BPS = 4_000.0
 PACKET_BITS = 8 * 1200
 PAUSE_S = 0.3
 """Between two decreases at least this and the round trip time: until then what arrives does not show the last one."""
 NEAR_DEVIATIONS = 3.0
+LONG_QUEUE_S = 0.12
+"""A queue this long that does not shrink is over-use, whatever its trend: a sudden loss of capacity shows here first."""
+NO_QUEUE_S = 0.015
+"""Below this there is nothing to back off from: a trend is chance."""
+DRAIN = 0.65
+"""Part of the estimate that may be used after a decrease while a queue longer than ``DRAIN_FROM_S`` stands, until it is shorter than
+``DRAIN_TO_S`` or ``DRAIN_MAX_S`` have passed."""
+DRAIN_FROM_S = 0.08
+DRAIN_TO_S = 0.04
+DRAIN_MAX_S = 1.0
+OTHERS = 0.6
+OTHERS_STRIKES = 2
+"""So often in a row a drained queue kept ``OTHERS`` of its length: it is another flow's, see ``delay.PATIENT_GAIN_DOWN``."""
+ALONE_S = 0.02
+"""A shorter queue than this is nobody's."""
 FEEDBACK_LATE_S = 1.0
 """No feedback for this long although packets leave: the estimate halves each ``HALVE_S``."""
 HALVE_S = 0.5
 RETURN = 0.5
-"""Of the estimate of before the silence: where it goes on when feedback is back and tells of no loss."""
+"""Of the estimate of before a silence, or before a queue that turned out to be another flow's: where it goes on after it."""
 OUTAGE_LOSS = 0.2
 REMB_STALE_S = 5.0
 TWCC_PREFERRED_S = 3.0
@@ -85,8 +102,8 @@ class Estimator:
     """
 
     __slots__ = (
-        "_acked", "_capacity", "_changed_at", "_feedback_at", "_grown_at", "_halved_at", "_hold", "_newest_sent", "_outage_bps",
-        "_rate", "_remb_at", "_remb_bps", "_report_at", "_rtt_at", "_sent", "acked_bps", "config", "delay", "demand_bps", "loss_bound",
+        "_acked", "_acked_lately", "_before_bps", "_capacity", "_changed_at", "_drain", "_feedback_at", "_grown_at", "_halved_at", "_hold", "_newest_sent", "_outage_bps",
+        "_rate", "_remb_at", "_remb_bps", "_report_at", "_rtt_at", "_sent", "_strikes", "acked_bps", "config", "delay", "demand_bps", "loss_bound",
         "prober", "rtt_s", "sent_bps",
     )  # fmt: skip
 
@@ -97,6 +114,7 @@ class Estimator:
         self.prober = Prober(now, self.config.max_bps)
         self._capacity = LinkCapacity()
         self._acked = WindowRate(RATE_WINDOW_S)
+        self._acked_lately = WindowRate(LATELY_S)
         self._sent = WindowRate(RATE_WINDOW_S)
         self._rate = float(self.config.start_bps)
         self.acked_bps: float | None = None
@@ -106,6 +124,9 @@ class Estimator:
         self._rtt_at = -1e9
         self._hold = False
         self._changed_at = self._grown_at = now
+        self._drain: tuple[float, float] | None = None
+        self._strikes = 0
+        self._before_bps = 0.0
         self._feedback_at: float | None = None
         self._halved_at = now
         self._newest_sent = -1.0
@@ -117,7 +138,8 @@ class Estimator:
 
     @property
     def estimate_bps(self) -> int:
-        return int(self._clamp(min(self._rate, self.loss_bound.bound_bps)))
+        rate = self._rate if self._drain is None else DRAIN * self._rate
+        return int(self._clamp(min(rate, self.loss_bound.bound_bps)))
 
     @property
     def loss(self) -> float:
@@ -146,28 +168,39 @@ class Estimator:
         if joined.restarted or silence > 2 * FEEDBACK_LATE_S:
             self.delay.reset()
             self._acked.clear()
+            self._acked_lately.clear()
             self._sent.clear()
         last_sent = results[-1][0]
         self._newest_sent = max(self._newest_sent, last_sent)
         total = joined.received_bytes + joined.unreported_bytes
         if joined.received:
-            self._acked.add(max(arrival for _, arrival, _ in results), total)
+            latest = max(arrival for _, arrival, _ in results)
+            self._acked.add(latest, total)
+            self._acked_lately.add(latest, total)
             self.acked_bps = self._acked.bps()
         self._sent.add(last_sent, total + sum(size for _, arrival, size in results if arrival < 0))
         self.sent_bps = self._sent.bps()
         if joined.rtt_s is not None:
             self._note_rtt(joined.rtt_s, now, weight=0.1)
-        signal = self.delay.update(results)
-        if signal is Signal.OVERUSE and last_sent < self.prober.masked_until:
-            signal = Signal.UNDERUSE
+        signal = self._judge(self.delay.update(results), last_sent)
         if self._outage_bps is not None and joined.received:
             self._return(joined.lost, joined.received, now)
         self.loss_bound.update(joined.received, joined.lost, joined.recovered, self.acked_bps or self._rate, now)
         self.prober.on_results(results, now)
+        self._drained(now)
         self._steer(signal, now)
         self._read_probe(signal, now)
         if self.loss_bound.bound_bps > self._rate:
             self.loss_bound.free()
+
+    def _judge(self, signal: Signal, last_sent: float) -> Signal:
+        """What the detector says, seen together with the length of the queue and our own probes."""
+        queue = self.delay.latest_s
+        if queue > LONG_QUEUE_S and not self.delay.patient and signal is not Signal.UNDERUSE:
+            signal = Signal.OVERUSE
+        if signal is Signal.OVERUSE and (queue < NO_QUEUE_S or last_sent < self.prober.masked_until):
+            return Signal.UNDERUSE
+        return signal
 
     def _note_rtt(self, rtt_s: float, now: float, *, weight: float) -> None:
         self.rtt_s = rtt_s if self.rtt_s is None else self.rtt_s + weight * (rtt_s - self.rtt_s)
@@ -190,6 +223,9 @@ class Estimator:
 
     def _decrease(self, now: float) -> None:
         acked = self.acked_bps
+        lately = self._acked_lately.bps()
+        if acked is not None and lately is not None:
+            acked = min(acked, lately)
         target = BACK_OFF * (self._rate if acked is None else acked)
         if self.sent_bps is not None and self.sent_bps < APP_LIMITED * self._rate:
             target = max(target, BACK_OFF * self._rate)
@@ -197,10 +233,34 @@ class Estimator:
             if self._capacity.compare(acked) < 0:
                 self._capacity = LinkCapacity()
             self._capacity.add(acked)
-        if target < self._rate:
+        before = self._rate
+        if target < before:
             self._rate = self._clamp(target)
         self._changed_at = now
         self.prober.backed_off(now)
+        if self._drain is None and self.delay.queue_s > DRAIN_FROM_S and not self.delay.patient:
+            self._drain = now, self.delay.queue_s
+            if not self._strikes:
+                self._before_bps = before
+
+    def _drained(self, now: float) -> None:
+        """Is the queue gone? One that stays although much less is sent is somebody else's."""
+        queue = self.delay.queue_s
+        if queue < ALONE_S:
+            self._strikes = 0
+            self.delay.patient = False
+        if self._drain is None:
+            return
+        since, before = self._drain
+        if queue < DRAIN_TO_S:
+            self._drain = None
+            self._strikes = 0
+        elif now - since > DRAIN_MAX_S:
+            self._drain = None
+            self._strikes = self._strikes + 1 if queue > OTHERS * before else 0
+            if self._strikes >= OTHERS_STRIKES and not self.delay.patient:
+                self.delay.patient = True
+                self._rate = self._clamp(max(self._rate, RETURN * self._before_bps))
 
     def _increase(self, elapsed: float) -> None:
         acked = self.acked_bps
@@ -222,12 +282,9 @@ class Estimator:
         found = self.prober.outcome(self._newest_sent, self.rtt_s or 0.2, now)
         if found is None:
             return
-        if found.bps > self._rate:
-            if signal is not Signal.OVERUSE:
-                self._rate = self._clamp(found.bps)
-                self._capacity = LinkCapacity()
-        elif found.limited:
-            self._rate = self._clamp(max(found.bps, min(self._rate, self.acked_bps or 0.0)))
+        if found.bps > self._rate and signal is not Signal.OVERUSE:
+            self._rate = self._clamp(found.bps)
+            self._capacity = LinkCapacity()
 
     # ---- time and silence
 

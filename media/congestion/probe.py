@@ -8,8 +8,10 @@ of the train: a cluster is known by its time, not by marks on its packets.
 from typing import NamedTuple
 
 TRAIN_S = 0.06
+TRAIN_BITS = 60_000
+MAX_TRAIN_S = 0.15
 MIN_STEPS = 4
-"""A train is ``TRAIN_S`` long and has at least so many bursts, so that one tick's burst is not all of it."""
+"""A train is ``TRAIN_S`` long, longer where ``TRAIN_BITS`` take longer, and has at least so many bursts: one tick's is not all."""
 STEP_S = 0.015
 ANSWER_S = 1.0
 """Feedback that has not come by then does not come; RTT is added."""
@@ -29,7 +31,9 @@ MAX_SHARE = 0.05
 SETTLE_S = 1.0
 """After a back-off nothing is probed for this long: the queue drains first."""
 DRAIN_S = 0.15
-"""The queue that a train leaves behind is our own doing for this long: it is no over-use."""
+"""The queue that a train leaves behind is our own doing for this long, and for as long as its bytes take, up to
+``MAX_DRAIN_S``: it is no over-use."""
+MAX_DRAIN_S = 0.5
 MAX_STEP_BYTES = 20_000
 MIN_CLUSTER_PACKETS = 5
 
@@ -119,7 +123,7 @@ class Prober:
         self._last_due = now
         cluster.steps += 1
         wanted = min(int(cluster.bps * elapsed / 8) - media_bytes, MAX_STEP_BYTES)
-        if now - cluster.started >= TRAIN_S and cluster.steps >= MIN_STEPS:
+        if now - cluster.started >= min(max(TRAIN_S, TRAIN_BITS / cluster.bps), MAX_TRAIN_S) and cluster.steps >= MIN_STEPS:
             cluster.ended = now
         self.masked_until = now + DRAIN_S
         wanted = max(wanted, 0)
