@@ -279,6 +279,19 @@ def debian() -> None:
     call(line.split(), env=env)
 
 
+def coturn() -> None:
+    missing = missing_of({"coturn": DEBIAN_FOR_MORE_TESTS["coturn"]})
+    if not missing:
+        return
+    line = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Stop(f"coturn is not installed. As root:\n  {line}")
+    say(line)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    call(["apt-get", "update", "-qq"], env=env)
+    call(line.split(), env=env)
+
+
 STEPS: dict[str, Callable[[], None]] = {
     "venv": venv,
     "runtime": runtime,
