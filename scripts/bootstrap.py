@@ -263,14 +263,14 @@ def missing_of(packages: dict[str, tuple[str, ...]]) -> list[str]:
     return [name for name, paths in packages.items() if not any(glob(path) for path in paths)]
 
 
-def debian() -> None:
-    needed, more = missing_of(DEBIAN_FOR_TESTS), missing_of(DEBIAN_FOR_MORE_TESTS)
-    if not needed and not more:
+def install(packages: list[str], *, needed: str = "") -> None:
+    """As root; else stop with the line that installs them and what ``needed`` them, or only say it."""
+    if not packages:
         return
-    line = f"apt-get install -y --no-install-recommends {' '.join(needed + more)}"
+    line = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         if needed:
-            raise Stop(f"the tests need packages that are not installed. As root:\n  {line}")
+            raise Stop(f"{needed} what is not installed. As root:\n  {line}")
         say(f"some tests are skipped for want of packages. As root: {line}")
         return
     say(line)
@@ -279,17 +279,13 @@ def debian() -> None:
     call(line.split(), env=env)
 
 
+def debian() -> None:
+    needed = missing_of(DEBIAN_FOR_TESTS)
+    install(needed + missing_of(DEBIAN_FOR_MORE_TESTS), needed="the tests need" if needed else "")
+
+
 def coturn() -> None:
-    missing = missing_of({"coturn": DEBIAN_FOR_MORE_TESTS["coturn"]})
-    if not missing:
-        return
-    line = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Stop(f"coturn is not installed. As root:\n  {line}")
-    say(line)
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    call(["apt-get", "update", "-qq"], env=env)
-    call(line.split(), env=env)
+    install(missing_of({"coturn": DEBIAN_FOR_MORE_TESTS["coturn"]}), needed="a TURN server needs")
 
 
 STEPS: dict[str, Callable[[], None]] = {
