@@ -92,3 +92,94 @@ async def test_a_waiting_customer_is_taken(browser: Browser, server: ServerProce
         await agent.receives("customer", "camera")
     finally:
         await all_leave(customer, agent)
+
+
+async def test_back_asks_first_and_a_reload_keeps_the_place(browser: Browser, bank: Bank) -> None:
+    opened = await bank.open(customer="Back Bao")
+    customer = await Seat.take(browser)
+    question = customer.page.get_by_role("alertdialog")
+    try:
+        await customer.page.goto(opened.customer_link)
+        await customer.press("start")
+        await expect(customer.button("check.before.go")).to_be_visible()
+        await customer.page.go_back()
+        await customer.confirm("end.no")
+        await expect(question).to_have_count(0)
+        await customer.press("check.skip")
+        await customer.press("consent.no")
+        await customer.press("consent.no")
+        await customer.in_call()
+
+        await customer.page.go_back()
+        await expect(question.get_by_role("heading")).to_have_text(customer.say("leave.title.customer"))
+        await customer.confirm("end.no")
+        await customer.in_call()
+        await customer.page.reload()
+        await customer.in_call()
+        await customer.page.go_back()
+        await customer.confirm("leave.yes")
+        await customer.sees(customer.say("ended.left"))
+        await customer.page.wait_for_function("history.state === null")
+    finally:
+        await all_leave(customer)
+
+
+async def test_who_enters_again_is_asked_again(browser: Browser, bank: Bank, server: ServerProcess) -> None:
+    await bank.open(customer="Twice Tang")
+    agent = await Seat.take(browser)
+    try:
+        await agent.sign_in(server.agent_url, *server.agent)
+        await agent_enters(agent, session_of="Twice Tang")
+        await expect(agent.button("bar.mic.off")).to_be_visible()
+        await agent.page.reload()
+        await expect(agent.button("bar.mic.off")).to_be_visible()  # a reload asks nothing: what was on is on again
+        await agent.press("bar.end")
+        await agent.press("end.only_me")
+        await agent_enters(agent, session_of="Twice Tang")
+        await expect(agent.button("bar.mic.off")).to_be_visible()
+        await expect(agent.button("bar.camera.off")).to_be_visible()
+    finally:
+        await all_leave(agent)
+
+
+async def test_a_link_that_was_cut_short_says_so(browser: Browser, server: ServerProcess) -> None:
+    customer = await Seat.take(browser)
+    try:
+        await customer.page.goto(f"{server.url}/j/garbage")
+        await expect(customer.page.get_by_role("alert")).to_contain_text(customer.say("arrive.bad_link.title"))
+        await expect(customer.page.get_by_label(customer.say("arrive.code"))).to_be_visible()
+        await customer.page.goto(server.url)
+        await expect(customer.page.get_by_label(customer.say("arrive.code"))).to_be_visible()
+        await expect(customer.page.get_by_text(customer.say("arrive.bad_link.title"))).to_have_count(0)
+    finally:
+        await all_leave(customer)
+
+
+@pytest.mark.parametrize("missing", ["both", "camera"])
+async def test_what_is_not_there_is_not_asked_for(browser: Browser, bank: Bank, missing: str) -> None:
+    opened = await bank.open(customer="No Devices Ning")
+    customer = await Seat.take(browser)
+    await customer.page.add_init_script(
+        """(() => {
+            const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wanted) => {
+                if (wanted.video || MISSING === "both") throw new DOMException("", "NotFoundError");
+                return real(wanted);
+            };
+        })()""".replace("MISSING", repr(missing))
+    )
+    try:
+        await customer.page.goto(opened.customer_link)
+        await customer.press("start")
+        await customer.press("check.before.go")
+        if missing == "both":
+            await customer.press("check.go.text")
+        else:
+            await customer.press("check.go.voice")
+            await expect(customer.page.get_by_role("heading", name=customer.say("consent.microphone.title"))).to_be_visible()
+            await customer.press("consent.yes")
+        await customer.in_call()
+        await customer.give_file("nothing.txt", "text/plain", b"")
+        await customer.sees(customer.say("problem.empty"))
+    finally:
+        await all_leave(customer)

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support.stories import Stories, open_stories
+from tests.support.words import say
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -121,6 +122,108 @@ async def test_a_keyboard_on_the_screen_covers_nothing(stories: Stories) -> None
     box = await stories.page.locator(".composer").bounding_box()
     assert box is not None
     assert box["y"] > 700
+
+
+#: Where one's own picture and the words on the stage lie over each other, or the words do not fit, in words. Runs in the browser.
+COVERED = """
+() => {
+  const own = document.querySelector(".self").getBoundingClientRect();
+  const faults = [];
+  for (const words of document.querySelectorAll(".stage-empty > p, .tile.main > .tile-still .held > span, .tile.main > .tile-still > :is(strong, span:not(.avatar):not(.row))")) {
+    const range = document.createRange();
+    range.selectNodeContents(words);
+    for (const line of range.getClientRects()) {
+      if (line.left < own.right && own.left < line.right && line.top < own.bottom && own.top < line.bottom) faults.push(`covered: ${words.textContent}`);
+    }
+    if (words.scrollHeight > words.clientHeight + 1 && getComputedStyle(words).overflowY === "auto") faults.push(`cut off: ${words.textContent}`);
+  }
+  return faults;
+}
+"""
+
+
+@pytest.mark.parametrize("stories", [360], indirect=True)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_ones_own_picture_covers_no_words(stories: Stories, lang: str) -> None:
+    """The smallest telephone with the largest text; also with the picture moved to each of the four corners."""
+    await stories.page.set_viewport_size({"width": 360, "height": 640})
+    found: dict[str, list[str]] = {}
+    for name in ("call-alone", "call-left", "call-held", "call-held-screen", "call-their-screen-paused-before"):
+        await stories.show(name, lang=lang, size="large")
+        for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):
+            await stories.page.locator(".self").press(key)
+            await stories.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            if faults := await stories.page.evaluate(COVERED):
+                found[f"{name} after {key}"] = faults
+    await stories.page.set_viewport_size({"width": 360, "height": 740})
+    assert found == {}
+
+
+@pytest.mark.parametrize("stories", [360, 390], indirect=True)
+@pytest.mark.parametrize("size", ["normal", "large"])
+async def test_a_reference_stands_in_one_line_beside_a_round_button(stories: Stories, size: str) -> None:
+    await stories.show("done", lang="en", size=size)
+    lines, high, minimum = await stories.page.evaluate(
+        """() => {
+            const range = document.createRange();
+            range.selectNodeContents(document.querySelector(".copy > output"));
+            const tops = new Set([...range.getClientRects()].map((line) => Math.round(line.top)));
+            return [tops.size, document.querySelector(".copy > button").getBoundingClientRect().height, document.documentElement.dataset.size === "large" ? 56 : 44];
+        }"""
+    )
+    assert lines == 1
+    assert high <= minimum + 4
+
+
+@pytest.mark.parametrize("stories", [390], indirect=True)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("size", ["normal", "large"])
+async def test_numbered_steps_begin_under_each_other(stories: Stories, lang: str, size: str) -> None:
+    await stories.show("check-denied", lang=lang, size=size)
+    starts, room = await stories.page.evaluate(
+        """() => {
+            const steps = [...document.querySelectorAll(".numbered > li")];
+            const starts = steps.flatMap((step) => {
+                const range = document.createRange();
+                range.selectNodeContents(step);
+                return [...range.getClientRects()].map((line) => Math.round(line.left - step.getBoundingClientRect().left));
+            });
+            const em = parseFloat(getComputedStyle(steps[0]).fontSize);
+            return [[...new Set(starts)], 1.4 * em];
+        }"""
+    )
+    assert len(starts) == 1
+    assert starts[0] >= room  # the number and its full stop stay in one line
+
+
+@pytest.mark.parametrize("stories", [390], indirect=True)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_who_has_no_name_is_called_by_the_role_once(stories: Stories, lang: str) -> None:
+    await stories.show("call-nameless", lang=lang)
+    role = say(lang, "role.agent")
+    assert (await stories.page.locator(".top-people").inner_text()).count(role) == 1
+    people = await stories.page.locator(".person > .grow").all_inner_texts()
+    assert [
+        text.count(say(lang, f"role.{who}")) for text, who in zip(people, ("customer", "expert", "agent"), strict=True)
+    ] == [
+        1,
+        1,
+        1,
+    ]
+
+
+@pytest.mark.parametrize("stories", [390], indirect=True)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_a_picture_that_is_not_sent_for_now_is_said(stories: Stories, lang: str) -> None:
+    await stories.show("call-held", lang=lang)
+    held = stories.page.locator(".tile.main [role=status]")
+    await expect(held).to_have_text(say(lang, "tile.held"))
+    await expect(stories.page.locator(".tile.main video")).to_have_count(0)
+    why = say(lang, "network.limit.bandwidth")
+    await expect(stories.page.locator(".top .quality")).to_contain_text(why)
+    assert why in (await stories.page.locator(".top .quality").get_attribute("title") or "")
+    await stories.show("call-network-why", lang=lang)
+    await expect(stories.page.locator(".person").first).to_contain_text(why)
 
 
 async def test_a_fault_is_noticed(stories: Stories) -> None:

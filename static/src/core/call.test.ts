@@ -303,6 +303,13 @@ describe("chat", () => {
     expect(call.failure.value).toBeNull();
   });
 
+  it("does not start sending a file with nothing in it", async () => {
+    const call = begin();
+    FakeSocket.last.frame(welcome());
+    await call.sendFile(new File([], "empty.txt"));
+    expect(call.uploads.value).toMatchObject([{ name: "empty.txt", error: "empty" }]);
+  });
+
   it("does not start sending a file that is too large", async () => {
     const call = begin();
     FakeSocket.last.frame(welcome());
@@ -438,6 +445,18 @@ describe("cuts and repairs", () => {
     expect(call.remote.value.map(({ source }) => source)).toEqual(["microphone", "camera"]);
     expect(play).toHaveBeenLastCalledWith(call.remote.value[0]?.stream.id, call.remote.value[0]?.stream);
     expect(play).toHaveBeenCalledTimes(1);
+    expect(call.remote.value.map(({ held }) => held)).toEqual([false, false]);
+    FakeSocket.last.say({
+      type: "slots",
+      slots: [
+        { mid: "3", participant: "PA_agent", source: "microphone", held: false },
+        { mid: "5", participant: "PA_agent", source: "camera", held: true },
+      ],
+    });
+    expect(call.remote.value.map(({ held }) => held)).toEqual([false, true]);
+    expect(call.network.value).toBeNull();
+    FakeSocket.last.say({ type: "network", down_kbps: 180, rtt_ms: null, loss_permille: 12, limit: "bandwidth", held: 1 });
+    expect(call.network.value).toEqual({ downKbps: 180, rttMs: null, lossPermille: 12, limit: "bandwidth", held: 1 });
     call.setSaver("audio");
     expect(call.remote.value.map(({ source }) => source)).toEqual(["microphone"]);
     call.setSaver("full");

@@ -25,7 +25,7 @@ import type { BrowserDevices } from "./devices";
 import { randomKey, send as ask, upload } from "./http";
 import { Media } from "./media";
 import { PENDING } from "./model";
-import type { Call, CallPhase, QualityInfo, Saver } from "./model";
+import type { Call, CallPhase, NetworkInfo, QualityInfo, Saver } from "./model";
 import { callPlace, type Place } from "./place";
 import { ApiError, deviceProblem } from "./problems";
 import { SignalSocket } from "./socket";
@@ -53,6 +53,7 @@ export class LiveCall implements Call {
   readonly seen = signal<ReadonlyMap<ParticipantId, number>>(new Map());
   readonly uploads;
   readonly quality = signal<ReadonlyMap<ParticipantId, QualityInfo>>(new Map());
+  readonly network = signal<NetworkInfo | null>(null);
   readonly asked = signal<{ by: ParticipantId; source: Source } | null>(null);
   readonly queue = signal<{ position: number; estimatedWaitS: number | null } | null>(null);
   readonly screen = signal<"off" | "on" | "paused">("off");
@@ -66,6 +67,7 @@ export class LiveCall implements Call {
   private readonly media: Media;
   private readonly files = new Uploads({
     send: async (file, key, progress) => {
+      if (file.size === 0) throw new ApiError("empty", "");
       if (this.limits !== null && file.size > this.limits.files.max_bytes) throw new ApiError("too_large", "");
       const path = `/sessions/${encodeURIComponent(this.place.session)}/files`;
       return upload<FileView>(path, file, () => this.place.token, progress, key);
@@ -87,7 +89,7 @@ export class LiveCall implements Call {
     signalUrl: string,
     private place: Place,
     readonly devices: BrowserDevices,
-    resumed: boolean,
+    readonly resumed: boolean,
   ) {
     this.restore = resumed ? place.on : null;
     this.media = new Media({
@@ -327,12 +329,12 @@ export class LiveCall implements Call {
       case "media.answer":
         this.media.answer(body.sdp);
         break;
-      case "media.lost":
-        this.media.lost();
       case "ice.servers":
         if (this.limits !== null) this.limits = { ...this.limits, media: { ...this.limits.media, ice_servers: body.servers } };
         this.media.setIceServers(body.servers);
         break;
+      case "media.lost":
+        this.media.lost();
         break;
       case "slots":
         this.media.setSlots(body.slots);
@@ -363,6 +365,9 @@ export class LiveCall implements Call {
         break;
       case "encodings":
         this.media.setEncodings(body.source, body.active);
+        break;
+      case "network":
+        this.network.value = { downKbps: body.down_kbps, rttMs: body.rtt_ms, lossPermille: body.loss_permille, limit: body.limit, held: body.held };
         break;
       case "session.changed":
         this.session.value = body.session;

@@ -11,6 +11,7 @@ import type {
   Language,
   Login,
   OccupiedSession,
+  NetworkLimit,
   ParticipantId,
   ParticipantView,
   QualityLevel,
@@ -65,12 +66,23 @@ export interface RemoteTrack {
   participant: ParticipantId;
   source: Source;
   stream: MediaStream;
+  /** The picture is not sent for now: this page's network cannot carry it. It comes back by itself. */
+  held: boolean;
 }
 
 export interface QualityInfo {
   level: QualityLevel;
   rttMs: number;
   lossPermille: number;
+}
+
+/** How the relay sees the way to this page. `limit`: why less is sent than was asked for; `held`: pictures that are not sent for now. */
+export interface NetworkInfo {
+  downKbps: number;
+  rttMs: number | null;
+  lossPermille: number;
+  limit: NetworkLimit;
+  held: number;
 }
 
 /** `connecting` first time, `reconnecting` after a cut (place kept), `ended` is final and has a reason. */
@@ -91,6 +103,8 @@ export type Layout = "speaker" | "grid";
 export type Saver = "full" | "saver" | "audio";
 
 export interface Call {
+  /** The page was loaded again during this call: what was switched on comes back by itself. */
+  readonly resumed: boolean;
   readonly phase: ReadonlySignal<CallPhase>;
   readonly endedBecause: ReadonlySignal<CloseCode | null>;
   readonly session: ReadonlySignal<SessionView | null>;
@@ -105,6 +119,7 @@ export interface Call {
   readonly seen: ReadonlySignal<ReadonlyMap<ParticipantId, number>>;
   readonly uploads: ReadonlySignal<FileUpload[]>;
   readonly quality: ReadonlySignal<ReadonlyMap<ParticipantId, QualityInfo>>; // includes oneself
+  readonly network: ReadonlySignal<NetworkInfo | null>; // null until the relay has said something
   readonly asked: ReadonlySignal<{ by: ParticipantId; source: Source } | null>;
   readonly queue: ReadonlySignal<{ position: number; estimatedWaitS: number | null } | null>;
   readonly mediaState: ReadonlySignal<"none" | "connecting" | "connected" | "failed">;

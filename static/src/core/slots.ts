@@ -13,11 +13,11 @@ export function remoteTracks(
   before: readonly RemoteTrack[],
 ): RemoteTrack[] {
   const tracks: RemoteTrack[] = [];
-  for (const { mid, participant, source } of slots) {
+  for (const { mid, participant, source, held } of slots) {
     const stream = receivers.get(mid);
     if (stream === undefined || participant === null || source === null) continue;
-    const same = before.find((track) => track.stream === stream && track.participant === participant && track.source === source);
-    tracks.push(same ?? { participant, source, stream });
+    const same = before.find((track) => track.stream === stream && track.participant === participant && track.source === source && track.held === held);
+    tracks.push(same ?? { participant, source, stream, held });
   }
   return tracks;
 }

@@ -20,6 +20,15 @@ export function t(key: Key, parameters?: Parameters): string {
   return parameters ? text.replace(/\{(\w+)\}/g, (whole, name: string) => String(parameters[name] ?? whole)) : text;
 }
 
+type CountedKey = { [K in Key]: K extends `${infer Base}.other` ? (`${Base}.one` extends Key ? Base : never) : never }[Key];
+
+/** Words about a number, in the form that the language has for it (CLDR plural categories): keys `….one` and `….other`; the
+ *  number is `{n}`. A category that has no words of its own takes those of `other`. */
+export function counted(base: CountedKey, n: number, parameters: Parameters = {}): string {
+  const form = `${base}.${new Intl.PluralRules(LOCALES[language.value]).select(n)}`;
+  return t(hasWords(form) ? form : `${base}.other`, { ...parameters, n });
+}
+
 /** Whether there are words for a key that was put together at run time, such as `problem.` + code. */
 export function hasWords(key: string): key is Key {
   return Object.hasOwn(en, key);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { en } from "./en";
-import { clockTime, dayName, fileSize, isToday, language, roughly, sameDay, t } from "./index";
+import { clockTime, counted, dayName, fileSize, isToday, language, roughly, sameDay, t } from "./index";
 import { zh } from "./zh";
 
 const places = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1] ?? "").sort();
@@ -22,6 +22,22 @@ describe("words", () => {
   it("fills places and leaves unknown ones visible", () => {
     expect(t("said.wrote", { name: "{text}", text: "<b>$&</b>" })).toBe("{text} wrote: <b>$&</b>");
     expect(t("said.joined", {})).toBe("{name} joined");
+  });
+
+  it("counts as the language does", () => {
+    expect(counted("problem.wait", 1)).toContain("1 second.");
+    expect([0, 2, 21].map((n) => counted("problem.wait", n).slice(-11))).toEqual([" 0 seconds.", " 2 seconds.", "21 seconds."]);
+    expect(counted("invitation.times", 1, { time: "10:30" })).toBe("Works once, until 10:30. It is not shown again.");
+    expect(counted("invitation.times", 3, { time: "10:30" })).toContain("3 times");
+    expect([counted("network.held", 1), counted("network.held", 2)]).toEqual(["1 picture is paused.", "2 pictures are paused."]);
+    language.value = "zh";
+    expect([counted("problem.wait", 1), counted("problem.wait", 2)]).toEqual(["尝试次数过多，请 1 秒后再试。", "尝试次数过多，请 2 秒后再试。"]);
+  });
+
+  it("has both forms wherever something is counted: {n} before an English plural stands in no other key", () => {
+    const counting = Object.entries(en).filter(([, text]) => /\{n\} [a-z]+s\b/.test(text)).map(([key]) => key);
+    expect(counting.filter((key) => !key.endsWith(".other"))).toEqual([]);
+    for (const key of counting) expect(Object.keys(en)).toContain(key.replace(/\.other$/, ".one"));
   });
 
   it("rounds a waiting time honestly", () => {

@@ -45,6 +45,7 @@ export const benchStories: Story[] = [
   bench("create", () => fakeDesk(), { view: { kind: "create" } }),
   bench("created", () => fakeDesk(), () => ({ list: "sessions", view: { kind: "session", session: session(), invitation: invitation("customer", NAMES.customer()) } })),
   bench("start", inCall({ consents: [] })),
+  bench("start-again", inCall({ resumed: false })),
   bench("call", inCall()),
   { name: "bench-summary-edit", make: () => <main class="bench-page"><EditableSummary desk={fakeDesk()} session={session()} editing /></main> },
   bench("call-walk-in", inCall({ session: session({ customer_reference: "", context: "" }), others: [customer()] })),

@@ -46,6 +46,20 @@ function crowd(): ParticipantView[] {
   ];
 }
 
+const pausedScreen = () => {
+  const by = agent();
+  return { ...by, tracks: by.tracks.map((track) => (track.source === "screen" ? { ...track, open: true } : track)) };
+};
+
+/** Everybody was here and has gone. */
+function SomebodyLeft() {
+  const [call] = useState(() => fakeCall());
+  useEffect(() => {
+    call.others.value = [];
+  }, []);
+  return <CallView call={call} variant="customer" />;
+}
+
 /** A screen is shown, then paused: that is only known to whoever saw it before. */
 function ScreenPaused() {
   const [call] = useState(() => fakeCall({ others: [person("PA_agent", "agent", NAMES.agent(), ["microphone", "camera", "screen"]), expert()] }));
@@ -66,6 +80,13 @@ export const callStories: Story[] = [
   view("sharing", () => ({ screen: "on" })),
   view("sharing-paused", () => ({ screen: "paused" })),
   view("their-screen", () => ({ others: [person("PA_agent", "agent", NAMES.agent(), ["microphone", "camera", "screen"]), expert()] })),
+  view("their-screen-paused-before", () => ({ others: [pausedScreen(), expert()] })),
+  { name: "call-left", make: () => <SomebodyLeft /> },
+  view("held", () => ({ others: [agent(), expert()], held: ["PA_agent"], quality: [["PA_me", "good"]], network: { downKbps: 180, rttMs: 90, lossPermille: 4, limit: "bandwidth", held: 1 } })),
+  view("held-screen", () => ({ others: [person("PA_agent", "agent", NAMES.agent(), ["microphone", "camera", "screen"]), person("PA_expert", "expert", NAMES.expert(), ["camera"])], held: ["PA_agent", "PA_expert"], quality: [["PA_me", "poor"]], network: { downKbps: 60, rttMs: 380, lossPermille: 140, limit: "loss", held: 3 } })),
+  view("network-why", () => ({ others: [agent()], quality: [["PA_me", "good"], ["PA_agent", "good"]], held: ["PA_agent"], network: { downKbps: 180, rttMs: 90, lossPermille: 4, limit: "bandwidth", held: 1 } }), { panel: "people" }),
+  view("nameless", () => ({ me: person("PA_me", "customer", ""), others: [person("PA_expert", "expert", ""), person("PA_agent", "agent", "")] }), { panel: "people" }),
+  view("leave", () => ({}), { open: { kind: "leave" } }),
   { name: "call-their-screen-paused", make: () => <ScreenPaused /> },
   view("weak", () => ({ quality: [["PA_me", "poor"], ["PA_agent", "poor"]] })),
   view("weak-voice", () => ({ quality: [["PA_me", "poor"]], saver: "audio", others: [person("PA_agent", "agent", NAMES.agent(), ["microphone"])] })),

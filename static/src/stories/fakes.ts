@@ -1,7 +1,7 @@
 /** Models for the stories: real signals, actions that only change them. */
 import { signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
-import type { Api, Call, Desk, Devices, FileUpload, QualityInfo, RemoteTrack } from "../core/model";
+import type { Api, Call, Desk, Devices, FileUpload, NetworkInfo, QualityInfo, RemoteTrack } from "../core/model";
 import { language } from "../i18n";
 import type {
   ChatMessageView,
@@ -75,7 +75,7 @@ export function remoteOf(people: readonly ParticipantView[]): RemoteTrack[] {
   return people.flatMap((item) =>
     item.tracks
       .filter((track) => track.on && track.open && track.source !== "microphone")
-      .map((track) => ({ participant: item.id, source: track.source, stream: track.source === "screen" ? screenStream() : faceStream(FACES[item.role]) })),
+      .map((track) => ({ participant: item.id, source: track.source, held: false, stream: track.source === "screen" ? screenStream() : faceStream(FACES[item.role]) })),
   );
 }
 
@@ -126,6 +126,9 @@ export interface CallSetting {
   seen?: [string, number][];
   uploads?: FileUpload[];
   quality?: [string, QualityInfo["level"]][];
+  network?: NetworkInfo | null;
+  held?: string[]; // whose camera is not sent for now
+  resumed?: boolean;
   asked?: { by: string; source: Source } | null;
   queue?: Call["queue"]["value"];
   mediaState?: Call["mediaState"]["value"];
@@ -169,13 +172,14 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     phase.value = "ended";
   };
   return {
+    resumed: setting.resumed ?? (setting.consents ?? BOTH).length > 0,
     phase,
     endedBecause,
     session: signal(setting.session === undefined ? session() : setting.session),
     me: signal(me),
     grants: signal(new Set(setting.grants ?? (me.role === "agent" ? LEAD : ["chat", "session.end"]))),
     others: people,
-    remote: signal(remoteOf(others)),
+    remote: signal(remoteOf(others).map((track) => ({ ...track, held: setting.held?.includes(track.participant) ?? false }))),
     speaking: signal(new Set(setting.speaking ?? [])),
     consents,
     chat,
@@ -183,6 +187,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     seen: signal(new Map(setting.seen ?? [])),
     uploads,
     quality: signal(new Map((setting.quality ?? [["PA_me", "good"]]).map(([id, level]) => [id, QUALITY[level]]))),
+    network: signal(setting.network ?? null),
     asked,
     queue: signal(setting.queue ?? null),
     mediaState: signal(setting.mediaState ?? "connected"),

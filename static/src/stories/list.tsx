@@ -8,7 +8,7 @@ import { Consents } from "../pages/customer/Consents";
 import { Done } from "../pages/customer/Done";
 import { Wait } from "../pages/customer/Wait";
 import { ExpertArrival } from "../pages/expert/ExpertArrival";
-import { codeText } from "../ui/problems";
+import { codeText, problemText } from "../ui/problems";
 import { NAMES, fakeApi, fakeCall, fakeDevices, preview, session, site } from "./fakes";
 import { benchStories } from "./bench";
 import { callStories } from "./calls";
@@ -32,29 +32,32 @@ const customer: Story[] = [
   { name: "arrive", make: () => <Arrive site={site()} {...idle} onCode={nothing} onWalkIn={nothing} /> },
   { name: "arrive-loading", make: () => <ArriveLoading /> },
   { name: "arrive-wrong-code", make: () => <Arrive site={site()} busy={false} error={codeText("not_found")} onCode={nothing} onWalkIn={nothing} /> },
+  { name: "arrive-bad-link", make: () => <Arrive site={site()} {...idle} badLink onCode={nothing} onWalkIn={nothing} /> },
   { name: "arrive-error", make: () => <ArriveError site={site()} text={codeText("gone")} onRetry={nothing} onOther={nothing} /> },
   { name: "arrive-offline", make: () => <ArriveError site={null} text={codeText("offline")} onRetry={nothing} onOther={nothing} /> },
   { name: "walk-in", make: () => <WalkIn site={site()} {...idle} onJoin={nothing} onBack={nothing} /> },
   { name: "walk-in-busy", make: () => <WalkIn site={site()} busy error={null} onJoin={nothing} onBack={nothing} /> },
   { name: "invited", make: () => <Invited site={site()} preview={preview()} {...idle} onStart={nothing} /> },
   { name: "invited-long-name", make: () => <Invited site={site()} preview={preview({ name: NAMES.long(), invited_by: NAMES.long() })} {...idle} onStart={nothing} /> },
-  { name: "check-before", make: () => <Check site={site()} call={fresh()} onDone={nothing} onSkip={nothing} /> },
-  { name: "check", make: () => <Check site={site()} call={checking({}, { quality: [["PA_me", "good"]] })} onDone={nothing} onSkip={nothing} /> },
-  { name: "check-denied", make: () => <Check site={site()} call={checking({ preview: null, cameraProblem: "denied", microphoneProblem: "denied" })} onDone={nothing} onSkip={nothing} /> },
+  { name: "check-before", make: () => <Check site={site()} call={fresh()} onDone={nothing} onSkip={nothing} onTextOnly={nothing} /> },
+  { name: "check", make: () => <Check site={site()} call={checking({}, { quality: [["PA_me", "good"]] })} onDone={nothing} onSkip={nothing} onTextOnly={nothing} /> },
+  { name: "check-denied", make: () => <Check site={site()} call={checking({ preview: null, cameraProblem: "denied", microphoneProblem: "denied" })} onDone={nothing} onSkip={nothing} onTextOnly={nothing} /> },
   {
     name: "check-no-camera",
-    make: () => <Check site={site()} call={checking({ preview: null, cameras: [], cameraOn: false, cameraProblem: "none" }, { quality: [["PA_me", "poor"]] })} onDone={nothing} onSkip={nothing} />,
+    make: () => <Check site={site()} call={checking({ preview: null, cameras: [], cameraOn: false, cameraProblem: "none" }, { quality: [["PA_me", "poor"]] })} onDone={nothing} onSkip={nothing} onTextOnly={nothing} />,
   },
   {
     name: "check-nothing",
-    make: () => <Check site={site()} call={checking({ preview: null, cameras: [], microphones: [], speakers: [], cameraProblem: "none", microphoneProblem: "none" }, { mediaState: "failed" })} onDone={nothing} onSkip={nothing} />,
+    make: () => <Check site={site()} call={checking({ preview: null, cameras: [], microphones: [], speakers: [], cameraProblem: "none", microphoneProblem: "none" }, { mediaState: "failed" })} onDone={nothing} onSkip={nothing} onTextOnly={nothing} />,
   },
   {
     name: "check-recording-in-queue",
-    make: () => <Check site={site()} call={checking({ recording: "recording" }, { phase: "waiting", others: [], queue: { position: 3, estimatedWaitS: 300 } })} onDone={nothing} onSkip={nothing} />,
+    make: () => <Check site={site()} call={checking({ recording: "recording" }, { phase: "waiting", others: [], queue: { position: 3, estimatedWaitS: 300 } })} onDone={nothing} onSkip={nothing} onTextOnly={nothing} />,
   },
   { name: "consent-microphone", make: () => <Consents site={site()} call={fakeCall({ consents: [] })} onDone={nothing} /> },
   { name: "consent-camera", make: () => <Consents site={site()} call={fakeCall({ consents: [] })} first={1} onDone={nothing} /> },
+  { name: "consent-voice-only", make: () => <Consents site={site()} call={fakeCall({ consents: [], devices: fakeDevices({ preview: null, cameras: [], cameraOn: false, cameraProblem: "none" }) })} onDone={nothing} /> },
+  { name: "arrive-too-often", make: () => <Arrive site={site()} busy={false} error={problemText({ code: "too_many", detail: "", retryAfterS: 1 })} onCode={nothing} onWalkIn={nothing} /> },
   { name: "wait", make: () => <Wait site={site()} call={fakeCall({ phase: "waiting", others: [], queue: { position: 2, estimatedWaitS: 240 } })} onCheck={nothing} /> },
   { name: "wait-unknown", make: () => <Wait site={site()} call={fakeCall({ phase: "waiting", others: [], queue: { position: 14, estimatedWaitS: null } })} onCheck={nothing} /> },
   { name: "wait-reconnecting", make: () => <Wait site={site()} call={fakeCall({ phase: "reconnecting", others: [], queue: { position: 1, estimatedWaitS: 40 } })} onCheck={nothing} /> },

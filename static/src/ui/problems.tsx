@@ -1,6 +1,6 @@
 /** Turns what went wrong into words: what happened, what to do. */
 import type { ApiProblem } from "../core/model";
-import { hasWords, t } from "../i18n";
+import { counted, hasWords, t } from "../i18n";
 
 export function isProblem(value: unknown): value is ApiProblem {
   return typeof value === "object" && value !== null && "code" in value && typeof value.code === "string";
@@ -12,7 +12,7 @@ export function asProblem(value: unknown): ApiProblem {
 }
 
 export function problemText(problem: ApiProblem): string {
-  if (problem.retryAfterS) return t("problem.wait", { n: Math.ceil(problem.retryAfterS) });
+  if (problem.retryAfterS) return counted("problem.wait", Math.ceil(problem.retryAfterS));
   const key = `problem.${problem.code}`;
   return hasWords(key) ? t(key) : t("problem.unknown");
 }

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import type { FunctionComponent } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Desk, NewSession } from "../../core/model";
-import { LANGUAGES, clockTime, language, t } from "../../i18n";
+import { LANGUAGES, clockTime, counted, language, t } from "../../i18n";
 import type { InvitationCreated, Language, SessionView } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { Choice, CopyField, Notice, TextField } from "../../ui/controls";
@@ -93,7 +93,7 @@ export function Invitation({ invitation, inDialog = false }: { invitation: Invit
       <CopyField label={t("invitation.link", { role: roleName(invitation.role) })} value={link} />
       {code && <CopyField label={t("invitation.code")} value={code} shown={`${code.slice(0, 3)} ${code.slice(3)}`} big />}
       <p class="small soft">
-        {t(invitation.uses_allowed === 1 ? "invitation.once" : "invitation.times", { n: invitation.uses_allowed, time: clockTime(invitation.expires_at) })}
+        {counted("invitation.times", invitation.uses_allowed, { time: clockTime(invitation.expires_at) })}
       </p>
       {inDialog && square.value ? (
         drawn

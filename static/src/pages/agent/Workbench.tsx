@@ -75,7 +75,7 @@ function useArrivals(key: "said.waiting" | "said.arrived", entries: readonly (Wa
 }
 
 /** The agent's own devices: asked once at the start of a session, in the stage's place. */
-function JoinStage({ call }: { call: Call }) {
+function JoinStage({ call, onAnswered }: { call: Call; onAnswered: () => void }) {
   return (
     <section class="stage">
       <div class="stage-ask">
@@ -84,6 +84,7 @@ function JoinStage({ call }: { call: Call }) {
           <JoinWith
             go={t("join.start")}
             onJoin={(wishes) => {
+              onAnswered();
               for (const scope of ["microphone", "camera"] as const) {
                 if (wishes[scope]) give(call, scope);
                 else call.decide(scope, "refused", `${scope}-1`);
@@ -98,12 +99,14 @@ function JoinStage({ call }: { call: Call }) {
 
 function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewProps> | undefined }) {
   const { call, desk } = props;
-  const asked = call.consents.value.has("microphone") || call.phase.value === "connecting";
+  const answered = useSignal(false);
+  // Who enters again is asked again: the consents are on record, but nothing is switched on.
+  const asked = call.phase.value === "connecting" || answered.value || (call.resumed && call.consents.value.has("microphone"));
   return (
     <CallView
       call={call}
       variant="agent"
-      {...(asked ? {} : { center: <JoinStage call={call} /> })}
+      {...(asked ? {} : { center: <JoinStage call={call} onAnswered={() => (answered.value = true)} /> })}
       {...(call.grants.value.has("invite") ? { summary: (session: SessionView) => <EditableSummary key={session.id} desk={desk} session={session} /> } : {})}
       dialogs={(ui) => {
         const session = call.session.value;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { initials } from "../../ui/controls";
 import { elapsed } from "../../ui/clock";
-import { problemText } from "../../ui/problems";
-import { secretFrom } from "./App";
+import { codeText, problemText } from "../../ui/problems";
+import { isBadLink, secretFrom } from "./App";
 import { shortReference } from "./Done";
 
 describe("the way in", () => {
@@ -17,6 +17,19 @@ describe("the way in", () => {
   ])("reads the secret of %s%s", (pathname, hash, secret) => {
     expect(secretFrom({ pathname, hash })).toBe(secret);
   });
+});
+
+describe("a link that leads nowhere", () => {
+  it.each([
+    ["/j/garbage", "", true],
+    ["/j/", "", true],
+    ["/j", "#short", true],
+    ["/j/x7Qk2mVd9TzLr4WbYc8NsA/more", "", true],
+    ["/j/x7Qk2mVd9TzLr4WbYc8NsA", "", false],
+    ["/j", "#x7Qk2mVd9TzLr4WbYc8NsA", false],
+    ["/", "", false],
+    ["/jump", "", false],
+  ])("%s%s: %s", (pathname, hash, bad) => expect(isBadLink({ pathname, hash })).toBe(bad));
 });
 
 describe("small words", () => {
@@ -43,5 +56,6 @@ describe("small words", () => {
   it("has words for problems that nobody thought of", () => {
     expect(problemText({ code: "constructor", detail: "", retryAfterS: null })).toBe(problemText({ code: "unknown", detail: "", retryAfterS: null }));
     expect(problemText({ code: "too_many", detail: "", retryAfterS: 29.2 })).toContain("30");
+    expect(codeText("empty")).not.toBe(codeText("unknown"));
   });
 });

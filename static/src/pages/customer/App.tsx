@@ -1,15 +1,17 @@
 /** The customer's and the expert's way: arrive → (check → consents → wait) → session → done. */
-import { signal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { Api, Call } from "../../core/model";
 import { language, t } from "../../i18n";
 import type { InvitationPreview, Site } from "../../protocol.gen";
 import { Announcer } from "../../ui/announce";
+import { Confirm } from "../../ui/Dialog";
 import { suggestLanguage } from "../../ui/prefs";
 import { asProblem, problemText } from "../../ui/problems";
 import { ExpertArrival } from "../expert/ExpertArrival";
 import type { Wishes } from "../expert/ExpertArrival";
+import { useBack } from "../session/back";
 import { CallView } from "../session/CallView";
 import { give } from "../session/ui";
 import { Arrive, ArriveError, ArriveLoading, Invited, WalkIn } from "./Arrive";
@@ -55,6 +57,11 @@ function keptStep(): CallStep {
   } catch {
     return "call";
   }
+}
+
+/** A link that was cut short, or is none of ours: it leads to `/j` without a secret in it. */
+export function isBadLink(location: { pathname: string; hash: string }): boolean {
+  return /^\/j(\/|$)/.test(location.pathname) && secretFrom(location) === null;
 }
 
 /** `/j/<secret>` or `/j#<secret>`. */
@@ -106,21 +113,52 @@ function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => 
   const phase = call.phase.value;
   const role = call.me.value?.role ?? "customer";
   const go = (next: CallStep) => () => enter(flow, call, next);
+  const preparing = step !== "call";
+  const inQueue = !preparing && role === "customer" && (phase === "waiting" || (phase === "reconnecting" && call.queue.value !== null));
+  const leaving = useSignal(false);
+  useBack(call, preparing || inQueue, () => {
+    leaving.value = true;
+  });
   useEffect(() => {
     if (phase === "ended") keepStep(null);
   }, [phase]);
   if (phase === "ended") {
     return <Done site={site} session={call.session.value} because={call.endedBecause.value} expert={role === "expert"} onAgain={props.onAgain} />;
   }
-  if (step === "check") return <Check site={site} call={call} onDone={go("consents")} onSkip={go("consents")} />;
-  if (step === "consents") return <Consents site={site} call={call} onDone={go("call")} />;
-  if (role === "customer" && (phase === "waiting" || (phase === "reconnecting" && call.queue.value))) {
-    return <Wait site={site} call={call} onCheck={go("check")} />;
-  }
-  return <CallView call={call} variant={role} />;
+  if (!preparing && !inQueue) return <CallView call={call} variant={role} />;
+  return (
+    <>
+      {step === "check" ? (
+        <Check site={site} call={call} onDone={go("consents")} onSkip={go("consents")} onTextOnly={go("call")} />
+      ) : step === "consents" ? (
+        <Consents site={site} call={call} onDone={go("call")} />
+      ) : (
+        <Wait site={site} call={call} onCheck={go("check")} />
+      )}
+      {leaving.value && <LeaveQuestion call={call} onStay={() => (leaving.value = false)} />}
+    </>
+  );
 }
 
-export function CustomerApp(props: { api: Api; secret: string | null }) {
+/** Back was pressed before the conversation: the place is lost by leaving. */
+function LeaveQuestion({ call, onStay }: { call: Call; onStay: () => void }) {
+  const queued = call.phase.value === "waiting" || call.queue.value !== null;
+  return (
+    <Confirm
+      title={t(queued ? "wait.leave.title" : "leave.title.customer")}
+      text={t(queued ? "wait.leave.text" : "leave.text.customer")}
+      yes={t("leave.yes")}
+      no={t(queued ? "wait.leave.no" : "end.no")}
+      onNo={onStay}
+      onYes={() => {
+        onStay();
+        call.leave();
+      }}
+    />
+  );
+}
+
+export function CustomerApp(props: { api: Api; secret: string | null; badLink?: boolean }) {
   const { api } = props;
   const flow = useMemo<Flow>(
     () => ({ site: signal(null), step: signal<Step>({ kind: "loading" }), busy: signal(false), error: signal(null) }),
@@ -132,13 +170,13 @@ export function CustomerApp(props: { api: Api; secret: string | null }) {
   }, [language.value]);
   return (
     <>
-      <View api={api} flow={flow} />
+      <View api={api} flow={flow} badLink={props.badLink ?? false} />
       <Announcer />
     </>
   );
 }
 
-function View({ api, flow }: { api: Api; flow: Flow }) {
+function View({ api, flow, badLink }: { api: Api; flow: Flow; badLink: boolean }) {
   const site = flow.site.value;
   const step = flow.step.value;
   const arrive = () => {
@@ -154,6 +192,7 @@ function View({ api, flow }: { api: Api; flow: Flow }) {
     return (
       <Arrive
         {...shared}
+        badLink={badLink && location.pathname !== "/"}
         onCode={(code) =>
           void guarded(flow, async () => {
             const preview = await api.inspect({ code });

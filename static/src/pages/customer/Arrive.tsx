@@ -57,7 +57,7 @@ export function ArriveError(props: { site: Site | null; text: string; onRetry: (
   );
 }
 
-export function Arrive(props: { site: Site; error: string | null; busy: boolean; onCode: (code: string) => void; onWalkIn: () => void }) {
+export function Arrive(props: { site: Site; badLink?: boolean; error: string | null; busy: boolean; onCode: (code: string) => void; onWalkIn: () => void }) {
   const code = useSignal("");
   const incomplete = useSignal(false);
   const submit = (event: Event) => {
@@ -68,6 +68,12 @@ export function Arrive(props: { site: Site; error: string | null; busy: boolean;
   return (
     <Shell site={props.site}>
       <Heading under={t("arrive.under")}>{t("arrive.title", { bank: bankName(props.site) })}</Heading>
+      {props.badLink && (
+        <Notice kind="warn">
+          <strong>{t("arrive.bad_link.title")}</strong>
+          <p>{t("arrive.bad_link")}</p>
+        </Notice>
+      )}
       <Promise3 />
       <form class="card stack" onSubmit={submit} noValidate>
         <TextField

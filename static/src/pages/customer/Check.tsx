@@ -116,7 +116,7 @@ export function DeviceChoices({ devices }: { devices: Devices }) {
   );
 }
 
-export function Check(props: { site: Site | null; call: Call; onDone: () => void; onSkip: () => void }) {
+export function Check(props: { site: Site | null; call: Call; onDone: () => void; onSkip: () => void; onTextOnly: () => void }) {
   const { devices } = props.call;
   const asked = useSignal(devices.preview.value !== null || devices.cameraProblem.value !== null || devices.microphoneProblem.value !== null);
   const asking = useSignal(false);
@@ -195,7 +195,7 @@ export function Check(props: { site: Site | null; call: Call; onDone: () => void
             </>
           )}
           {nothing && !denied && <p>{t("check.text_only")}</p>}
-          <Button look="primary" wide onClick={props.onDone}>
+          <Button look="primary" wide onClick={nothing ? props.onTextOnly : props.onDone}>
             {t(nothing ? "check.go.text" : cameraProblem ? "check.go.voice" : "next")}
           </Button>
         </div>

@@ -8,6 +8,7 @@ import { Button } from "../../ui/Button";
 import { Confirm } from "../../ui/Dialog";
 import { Notice } from "../../ui/controls";
 import { Heading, Shell } from "../../ui/Shell";
+import { personName } from "../../ui/words";
 
 /** Above the check and the consents: one's place is kept meanwhile. */
 export function QueueLine({ call }: { call: Call }) {
@@ -15,7 +16,7 @@ export function QueueLine({ call }: { call: Call }) {
   if (call.phase.value === "reconnecting") return <Notice kind="offline">{t("wait.offline")}</Notice>;
   if (call.phase.value === "waiting" && queue) return <Notice>{t("queue.meanwhile", { n: queue.position })}</Notice>;
   const agent = call.others.value.find((person) => person.role === "agent");
-  return agent ? <Notice>{t("queue.ready", { name: agent.name })}</Notice> : null;
+  return agent ? <Notice>{t("queue.ready", { name: personName(agent) })}</Notice> : null;
 }
 
 export function Wait(props: { site: Site | null; call: Call; onCheck: () => void }) {

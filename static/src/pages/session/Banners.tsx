@@ -8,7 +8,7 @@ import { t } from "../../i18n";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/controls";
 import { codeText } from "../../ui/problems";
-import { deviceProblem } from "../../ui/words";
+import { deviceProblem, limitWords } from "../../ui/words";
 import { useCall } from "./ui";
 
 export function useOnline(): boolean {
@@ -41,6 +41,7 @@ function useAdvice(call: Call): Signal<"no" | "yes" | "decided"> {
 
 function Advice({ call }: { call: Call }) {
   const advice = useAdvice(call);
+  const why = limitWords(call.network.value);
   const level = call.me.value ? call.quality.value.get(call.me.value.id)?.level : undefined;
   if (call.saver.value === "audio") return level === "poor" ? <Notice kind="quiet">{t("quality.advice.write")}</Notice> : null;
   if (advice.value !== "yes") return null;
@@ -64,6 +65,7 @@ function Advice({ call }: { call: Call }) {
       }
     >
       <strong>{t("quality.advice.title")}</strong>
+      {why !== null && <p>{why}</p>}
       <p>{t("quality.advice.text")}</p>
     </Notice>
   );

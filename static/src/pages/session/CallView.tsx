@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { Call, Layout } from "../../core/model";
 import { t } from "../../i18n";
 import type { Role, SessionView } from "../../protocol.gen";
+import { useBack } from "./back";
 import { Banners } from "./Banners";
 import { Bar, canShareScreen } from "./Bar";
 import { Dialogs } from "./Dialogs";
@@ -38,6 +39,9 @@ export function CallView(props: CallViewProps) {
   const { call, variant } = props;
   const ui = useCallUi(call, variant, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker");
   useCallEvents(call);
+  useBack(call, true, () => {
+    ui.open.value = { kind: "leave" };
+  });
   const show = (kind: "ask" | "invite" | "keys" | "end" | "leave") => () => {
     ui.open.value = { kind };
   };

@@ -7,7 +7,7 @@ import type { AskedScope } from "../../ui/ConsentCard";
 import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/controls";
 import { Confirm, Dialog } from "../../ui/Dialog";
-import { roleName } from "../../ui/words";
+import { personName, roleName } from "../../ui/words";
 import { Sharing } from "./Sharing";
 import { DevicesDialog, More } from "./More";
 import { close, give, isOn, turnOn, useCall } from "./ui";
@@ -59,7 +59,7 @@ function AskDialog() {
       {people.length === 0 && <p>{t("ask.nobody")}</p>}
       {people.map((person) => (
         <section key={person.id} class="stack tight">
-          <h3 dir="auto">{person.name || roleName(person.role)}</h3>
+          <h3 dir="auto">{personName(person)}</h3>
           {sources.map((source) => {
             const track = person.tracks.find((item) => item.source === source);
             const already = track?.on === true && track.open;
@@ -119,11 +119,11 @@ export function Dialogs() {
   const ui = useCall();
   const { call } = ui;
   const asked = call.asked.value;
-  if (asked && !(asked.source !== "screen" && isOn(call, asked.source))) {
+  const open = ui.open.value;
+  if (asked && open.kind !== "leave" && !(asked.source !== "screen" && isOn(call, asked.source))) {
     const by = call.others.value.find((person) => person.id === asked.by);
     return <AskedDialog by={by} source={asked.source} />;
   }
-  const open = ui.open.value;
   switch (open.kind) {
     case "consent":
       return <ConsentDialog scope={open.scope} />;
@@ -140,8 +140,8 @@ export function Dialogs() {
     case "leave":
       return (
         <Confirm
-          title={t("leave.title")}
-          text={t("leave.text")}
+          title={t(ui.variant === "customer" ? "leave.title.customer" : "leave.title")}
+          text={t(ui.variant === "customer" ? "leave.text.customer" : "leave.text")}
           yes={t("leave.yes")}
           no={t("end.no")}
           onNo={() => close(ui)}
@@ -152,7 +152,7 @@ export function Dialogs() {
         />
       );
     case "remove": {
-      const name = open.person.name || roleName(open.person.role);
+      const name = personName(open.person);
       return (
         <Confirm
           title={t("remove.title", { name })}

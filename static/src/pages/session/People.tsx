@@ -1,11 +1,11 @@
 /** Who is here, how well their line holds, what they share; remove for those who may. */
 import { Camera, CameraOff, Mic, MicOff, MonitorUp, UserMinus } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
-import { t } from "../../i18n";
+import { counted, t } from "../../i18n";
 import type { ParticipantView, Source } from "../../protocol.gen";
 import { IconButton } from "../../ui/Button";
 import { Avatar } from "../../ui/controls";
-import { roleName } from "../../ui/words";
+import { limitWords, ownQuality, personName, roleBeside } from "../../ui/words";
 import { QualityMark } from "./Quality";
 import { isShown, trackOf, useCall } from "./ui";
 
@@ -22,8 +22,10 @@ function state(person: ParticipantView, source: Source): "on" | "off" | "held" {
 
 export function Person({ person, self = false }: { person: ParticipantView; self?: boolean }) {
   const ui = useCall();
-  const quality = ui.call.quality.value.get(person.id);
-  const name = person.name || roleName(person.role);
+  const network = self ? ui.call.network.value : null;
+  const reported = ui.call.quality.value.get(person.id);
+  const quality = reported && ownQuality(reported, network);
+  const name = personName(person);
   return (
     <li class="person">
       <Avatar name={name} />
@@ -32,12 +34,13 @@ export function Person({ person, self = false }: { person: ParticipantView; self
           <bdi>{name}</bdi> {self && <span class="soft">({t("you")})</span>}
         </div>
         <div class="small soft row wrap">
-          <span>{roleName(person.role)}</span>
-          {person.state === "disconnected" ? <span class="chip warn">{t("tile.lost")}</span> : quality && <QualityMark info={quality} words />}
+          {roleBeside(person) && <span>{roleBeside(person)}</span>}
+          {person.state === "disconnected" ? <span class="chip warn">{t("tile.lost")}</span> : quality && <QualityMark info={quality} network={network} words />}
         </div>
         {quality && person.state !== "disconnected" && (self || quality.level !== "good") && (
-          <p class="small">{self ? t(`network.${quality.level}`) : t(`quality.other.${quality.level === "poor" ? "poor" : "fair"}`)}</p>
+          <p class="small">{self ? (limitWords(network) ?? t(`network.${quality.level}`)) : t(`quality.other.${quality.level === "poor" ? "poor" : "fair"}`)}</p>
         )}
+        {network !== null && network.held > 0 && <p class="small">{counted("network.held", network.held)}</p>}
         <ul class="person-sources" aria-label={t("people.shares")}>
           {SOURCES.map(([source, On, Off]) => {
             const now = state(person, source);

@@ -1,6 +1,6 @@
-import type { QualityInfo } from "../../core/model";
+import type { NetworkInfo, QualityInfo } from "../../core/model";
 import { t } from "../../i18n";
-import { qualityWords } from "../../ui/words";
+import { limitWords, qualityWords } from "../../ui/words";
 
 const LIT = { good: 4, fair: 2, poor: 1 };
 
@@ -15,13 +15,16 @@ function Bars({ lit }: { lit: number }) {
   );
 }
 
-/** Connection quality as a drawing with words: shown, or said only. */
-export function QualityMark({ info, words = false }: { info: QualityInfo; words?: boolean }) {
+/** Connection quality as a drawing with words: shown, or said only. `network`: of one's own line, why less is sent to this page. */
+export function QualityMark({ info, words = false, network = null }: { info: QualityInfo; words?: boolean; network?: NetworkInfo | null }) {
   const text = qualityWords(info);
+  const why = limitWords(network);
+  const figures = { words: text, rtt: info.rttMs, loss: info.lossPermille / 10 };
   return (
-    <span class={`quality ${info.level}`} title={t("quality.detail", { words: text, rtt: info.rttMs, loss: info.lossPermille / 10 })}>
+    <span class={`quality ${info.level}`} title={why === null ? t("quality.detail", figures) : t("quality.detail.limit", { ...figures, why })}>
       <Bars lit={LIT[info.level]} />
       <span class={words ? "" : "hidden-text"}>{text}</span>
+      {why !== null && <span class="hidden-text"> {why}</span>}
     </span>
   );
 }

@@ -3,9 +3,9 @@ import { t } from "../../i18n";
 import type { ParticipantView } from "../../protocol.gen";
 import { Avatar } from "../../ui/controls";
 import { Video } from "../../ui/Video";
-import { roleName } from "../../ui/words";
+import { personName, roleBeside } from "../../ui/words";
 import { QualityMark } from "./Quality";
-import { isShown, screenOf, streamOf, useCall } from "./ui";
+import { isShown, remoteOf, screenOf, useCall } from "./ui";
 
 export interface TileProps {
   person: ParticipantView;
@@ -20,15 +20,18 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
   const { call } = ui;
   const paused = screen && screenOf(ui, person) === "paused";
   const source = screen ? "screen" : "camera";
-  const stream = isShown(person, source) ? streamOf(call, person.id, source) : null;
+  const remote = isShown(person, source) ? remoteOf(call, person.id, source) : undefined;
   const lost = person.state === "disconnected";
+  const held = remote?.held === true && !lost;
+  const heard = isShown(person, "microphone");
   const speaking = !screen && call.speaking.value.has(person.id);
   const quality = call.quality.value.get(person.id);
-  const name = person.name || roleName(person.role);
+  const name = personName(person);
+  const role = roleBeside(person);
   return (
     <figure class={`tile${speaking ? " speaking" : ""}${main ? " main" : ""}${screen ? " of-screen" : ""}`}>
-      {stream && !lost ? (
-        <Video stream={stream} fit={screen ? "contain" : "cover"} label={t(screen ? "tile.screen" : "tile.video", { name })} {...(videoRef ? { videoRef } : {})} />
+      {remote && !held && !lost ? (
+        <Video stream={remote.stream} fit={screen ? "contain" : "cover"} label={t(screen ? "tile.screen" : "tile.video", { name })} {...(videoRef ? { videoRef } : {})} />
       ) : paused ? (
         <div class="tile-still" role="status">
           <CirclePause size={main ? 48 : 28} strokeWidth={1.5} aria-hidden />
@@ -37,7 +40,13 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
         </div>
       ) : (
         <div class="tile-still">
-          <Avatar name={name} big />
+          {screen ? <MonitorUp size={main ? 48 : 28} strokeWidth={1.5} aria-hidden /> : <Avatar name={name} big />}
+          {held && (
+            <span class="row held" role="status">
+              <CirclePause size={20} strokeWidth={1.75} aria-hidden />
+              <span>{screen ? t("tile.held.screen", { name }) : t(heard ? "tile.held" : "tile.held.muted")}</span>
+            </span>
+          )}
           {lost && (
             <span class="row">
               <WifiOff size={20} strokeWidth={1.75} aria-hidden />
@@ -48,7 +57,7 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
       )}
       <figcaption class="tile-name">
         {screen && <MonitorUp size={16} strokeWidth={2} aria-hidden />}
-        {!screen && !isShown(person, "microphone") && (
+        {!screen && !heard && (
           <>
             <MicOff size={16} strokeWidth={2} aria-hidden />
             <span class="hidden-text">{t("tile.muted")}</span>
@@ -56,7 +65,7 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
         )}
         <span class="one-line">
           <bdi>{screen ? t("tile.screen", { name }) : name}</bdi>
-          {!screen && person.name && <span class="tile-role"> {roleName(person.role)}</span>}
+          {!screen && role && <span class="tile-role"> {role}</span>}
         </span>
         {speaking && <span class="hidden-text">{t("tile.speaking")}</span>}
         {quality && quality.level !== "good" && !screen && <QualityMark info={quality} words={main && quality.level === "poor"} />}

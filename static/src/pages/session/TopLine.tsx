@@ -3,6 +3,7 @@ import { Camera, CirclePause, CirclePlay, CircleStop, MicOff, MonitorUp, ShieldC
 import { t } from "../../i18n";
 import { Button } from "../../ui/Button";
 import { Video } from "../../ui/Video";
+import { ownQuality, personName, roleBeside } from "../../ui/words";
 import { QualityMark } from "./Quality";
 import { isOn, screenOf, togglePanel, useCall } from "./ui";
 
@@ -12,7 +13,8 @@ export function TopLine() {
   const others = call.others.value;
   const me = call.me.value;
   const first = others.find((person) => person.role === (ui.variant === "customer" ? "agent" : "customer")) ?? others[0];
-  const mine = me ? call.quality.value.get(me.id) : undefined;
+  const line = me ? call.quality.value.get(me.id) : undefined;
+  const network = call.network.value;
   const presenting = others.filter((person) => screenOf(ui, person) !== "none");
   const camera = isOn(call, "camera");
   const microphone = isOn(call, "microphone");
@@ -24,7 +26,7 @@ export function TopLine() {
         <span class="one-line">
           {first ? (
             <>
-              <bdi>{first.name || t(`role.${first.role}`)}</bdi> <span class="soft">{t(`role.${first.role}`)}</span>
+              <bdi>{personName(first)}</bdi> {roleBeside(first) && <span class="soft">{roleBeside(first)}</span>}
               {others.length > 1 && <span class="soft"> {t("top.more", { n: others.length - 1 })}</span>}
             </>
           ) : (
@@ -42,12 +44,12 @@ export function TopLine() {
         {camera ? <Camera size={18} strokeWidth={1.75} aria-hidden /> : microphone ? <ShieldCheck size={18} strokeWidth={1.75} aria-hidden /> : <MicOff size={18} strokeWidth={1.75} aria-hidden />}
         <span class="one-line">{t(`top.share.${share}`)}</span>
       </button>
-      {mine && <QualityMark info={mine} words />}
+      {line && <QualityMark info={ownQuality(line, network)} network={network} words />}
       {call.screen.value !== "off" && <ScreenLine />}
       {presenting.map((person) => (
         <p key={person.id} class="top-screen seen">
           <MonitorUp size={20} strokeWidth={1.75} aria-hidden />
-          <span class="grow">{t(screenOf(ui, person) === "paused" ? "top.sees.paused" : "top.sees", { name: person.name || t(`role.${person.role}`) })}</span>
+          <span class="grow">{t(screenOf(ui, person) === "paused" ? "top.sees.paused" : "top.sees", { name: personName(person) })}</span>
         </p>
       ))}
     </header>

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext, useMemo } from "preact/hooks";
-import type { Call, Layout } from "../../core/model";
+import type { Call, Layout, RemoteTrack } from "../../core/model";
 import type { ParticipantId, ParticipantView, Role, Source, TrackView } from "../../protocol.gen";
 import type { AskedScope } from "../../ui/ConsentCard";
 import { WORDING } from "../../ui/ConsentCard";
@@ -22,8 +22,8 @@ export interface CallUi {
   readonly open: Signal<Open>;
   readonly layout: Signal<Layout>;
   readonly mainVideo: { current: HTMLVideoElement | null };
-  /** Whose screen was shown and may still be. */
-  readonly screens: Set<ParticipantId>;
+  /** Of everybody, whether their screen is being shown, as far as this page has followed it. */
+  readonly screens: Map<ParticipantId, boolean>;
 }
 
 export const CallUiContext = createContext<CallUi | null>(null);
@@ -36,7 +36,7 @@ export function useCall(): CallUi {
 
 export function useCallUi(call: Call, variant: Role, panel: Panel, open: Open, layout: Layout): CallUi {
   return useMemo(
-    () => ({ call, variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Set<ParticipantId>() }),
+    () => ({ call, variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
     [call, variant],
   );
 }
@@ -59,17 +59,19 @@ export function isShown(person: ParticipantView, source: Source): boolean {
   return track !== undefined && track.on && track.open;
 }
 
-/** Paused: it was shown, is still allowed, and nothing is sent. Stopping takes the consent back, so that is told apart. */
-export function screenOf(ui: CallUi, person: ParticipantView): "none" | "shown" | "paused" {
+/** Paused: it was shown, is still allowed, and nothing is sent. Stopping takes the consent back, so that is told apart. Somebody
+ *  who was met with an allowed screen and nothing sent had paused it before this page came; one who was met without and allows it
+ *  now is still choosing a window. */
+export function screenOf(ui: Pick<CallUi, "screens">, person: ParticipantView): "none" | "shown" | "paused" {
   const track = trackOf(person, "screen");
-  if (!track?.open || person.state === "disconnected" || person.state === "left") ui.screens.delete(person.id);
-  else if (track.on) ui.screens.add(person.id);
-  if (!ui.screens.has(person.id)) return "none";
+  if (!track?.open || person.state === "disconnected" || person.state === "left") ui.screens.set(person.id, false);
+  else if (track.on || !ui.screens.has(person.id)) ui.screens.set(person.id, true);
+  if (!ui.screens.get(person.id)) return "none";
   return track?.on ? "shown" : "paused";
 }
 
-export function streamOf(call: Call, participant: ParticipantId, source: Source): MediaStream | null {
-  return call.remote.value.find((track) => track.participant === participant && track.source === source)?.stream ?? null;
+export function remoteOf(call: Call, participant: ParticipantId, source: Source): RemoteTrack | undefined {
+  return call.remote.value.find((track) => track.participant === participant && track.source === source);
 }
 
 export function isOn(call: Call, scope: AskedScope): boolean {
