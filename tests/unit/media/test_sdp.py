@@ -80,23 +80,36 @@ def test_chromium_plain_sendrecv_publishes() -> None:
 
 
 def test_firefox() -> None:
+    """Its fingerprint stands before the sections, extensions have directions, and simulcast announces SSRCs as well as rids."""
     offer = parse_offer(OFFERS["firefox"])
     assert [role for _, role, _ in roles(offer)] == ["publish", "publish", "publish", "slot", "slot", "data"]
-    assert offer.fingerprints == (Fingerprint("sha-256", ":".join(["5E"] * 32)),)
-    camera = by_mid(offer, "1")
+    (fingerprint,) = offer.fingerprints
+    assert (fingerprint.algorithm, fingerprint.value[:5]) == ("sha-256", "D0:02")
+    camera, screen = by_mid(offer, "1"), by_mid(offer, "2")
     assert camera.rids == ("q", "h", "f")
-    assert (camera.extensions.rid, camera.extensions.rrid) == (8, 9)
-    assert by_mid(offer, "4").ssrcs == ()
-    assert {codec.key for codec in camera.codecs if codec.key} == {"VP8", "VP9", "H264/42e0", "H264/4200"}
+    assert camera.extensions == ExtensionIds(mid=3, rid=9, rrid=10, twcc=7)
+    assert len(camera.ssrcs) == len(camera.fid) == 3
+    assert (screen.rids, len(screen.ssrcs)) == ((), 1)
+    assert by_mid(offer, "4").ssrcs == ()  # announced only to report with
+    assert {codec.key for codec in camera.codecs if codec.key} == {"VP8", "VP9", "AV1"}  # its H.264 is downloaded later
+    assert (camera.codecs[0].payload_type, camera.codecs[0].rtx_payload_type) == (120, 124)
+    assert answer(offer).sections[1].rids == ("q", "h", "f")
 
 
 def test_gstreamer() -> None:
     offer = parse_offer(OFFERS["gstreamer"])
-    assert roles(offer) == [("video0", "publish", "camera"), ("audio1", "publish", "microphone")]
-    assert by_mid(offer, "audio1").codecs[0].key == "opus"
+    assert roles(offer) == [
+        ("audio0", "publish", "microphone"),
+        ("video1", "publish", "camera"),
+        ("audio2", "slot", None),
+        ("video3", "slot", None),
+    ]
+    assert by_mid(offer, "audio0").codecs[0].key == "opus"  # written OPUS
     agreed = answer(offer).sections
-    assert agreed[0].extensions == ExtensionIds(twcc=3)
-    assert agreed[0].ssrcs == (4000,)
+    assert agreed[1].extensions == ExtensionIds(mid=1, twcc=3)
+    assert agreed[1].ssrcs == by_mid(offer, "video1").ssrcs
+    assert (len(agreed[1].ssrcs), len(agreed[1].fid or {})) == (1, 1)
+    assert agreed[3].ssrc
 
 
 def test_aiortc() -> None:
