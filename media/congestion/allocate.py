@@ -136,7 +136,9 @@ class Allocator:
                 state = _State(target[key])
             state.level = min(state.level, len(ladders[key]) - 1)
             states[key] = state
-            goal = min(safe[key], target[key])
+            goal = target[key] if state.level == HELD and target[key] > HELD else min(safe[key], target[key])
+            if state.level == HELD:
+                goal = min(goal, max(safe[key], 0))
             if goal <= state.level:
                 state.since = None
             elif state.since is None:

@@ -27,7 +27,7 @@ MAX_ADAPT_MS = 15.0
 """A trend further than this above the threshold is a sudden loss of capacity: the threshold does not follow it."""
 OVERUSE_TIME_MS = 10.0
 RESUM = 256
-BASE_S = 20.0
+BASE_S = 60.0
 """The shortest delay of the last one to two such periods is taken for the path's own."""
 STANDING_S = 0.3
 

@@ -43,10 +43,12 @@ DRAIN = 0.65
 DRAIN_FROM_S = 0.08
 DRAIN_TO_S = 0.04
 DRAIN_MAX_S = 1.0
-OTHERS = 0.6
-OTHERS_STRIKES = 2
-"""So often in a row a drained queue kept ``OTHERS`` of its length: it is another flow's, see ``delay.PATIENT_GAIN_DOWN``."""
-ALONE_S = 0.02
+STANDING_S = 0.02
+OTHERS_AFTER_S = 3.0
+OTHERS_DECREASES = 2
+"""A queue over ``STANDING_S`` that has stood for ``OTHERS_AFTER_S`` through so many decreases is another flow's, which fills it
+whatever we do: see ``delay.PATIENT_GAIN_DOWN``."""
+ALONE_S = 0.008
 """A shorter queue than this is nobody's."""
 FEEDBACK_LATE_S = 1.0
 """No feedback for this long although packets leave: the estimate halves each ``HALVE_S``."""
@@ -102,9 +104,10 @@ class Estimator:
     """
 
     __slots__ = (
-        "_acked", "_acked_lately", "_before_bps", "_capacity", "_changed_at", "_drain", "_feedback_at", "_grown_at", "_halved_at", "_hold", "_newest_sent", "_outage_bps",
-        "_rate", "_remb_at", "_remb_bps", "_report_at", "_rtt_at", "_sent", "_strikes", "acked_bps", "config", "delay", "demand_bps", "loss_bound",
-        "prober", "rtt_s", "sent_bps",
+        "_acked", "_acked_lately", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_grown_at",
+        "_halved_at", "_hold", "_newest_sent", "_outage_bps", "_rate", "_remb_at", "_remb_bps", "_report_at", "_sent",
+        "_standing_bps", "_standing_since", "acked_bps", "config", "delay", "demand_bps", "loss_bound", "prober", "rtt_s",
+        "sent_bps",
     )  # fmt: skip
 
     def __init__(self, now: float, config: EstimatorConfig | None = None) -> None:
@@ -121,12 +124,12 @@ class Estimator:
         self.sent_bps: float | None = None
         self.demand_bps = 0.0
         self.rtt_s: float | None = None
-        self._rtt_at = -1e9
         self._hold = False
         self._changed_at = self._grown_at = now
-        self._drain: tuple[float, float] | None = None
-        self._strikes = 0
-        self._before_bps = 0.0
+        self._drain_until = now
+        self._standing_since = now
+        self._standing_bps = self._rate
+        self._decreases = 0
         self._feedback_at: float | None = None
         self._halved_at = now
         self._newest_sent = -1.0
@@ -138,7 +141,7 @@ class Estimator:
 
     @property
     def estimate_bps(self) -> int:
-        rate = self._rate if self._drain is None else DRAIN * self._rate
+        rate = DRAIN * self._rate if self._drain_until > self._grown_at else self._rate
         return int(self._clamp(min(rate, self.loss_bound.bound_bps)))
 
     @property
@@ -181,7 +184,7 @@ class Estimator:
         self._sent.add(last_sent, total + sum(size for _, arrival, size in results if arrival < 0))
         self.sent_bps = self._sent.bps()
         if joined.rtt_s is not None:
-            self._note_rtt(joined.rtt_s, now, weight=0.1)
+            self._note_rtt(joined.rtt_s, weight=0.1)
         signal = self._judge(self.delay.update(results), last_sent)
         if self._outage_bps is not None and joined.received:
             self._return(joined.lost, joined.received, now)
@@ -202,7 +205,7 @@ class Estimator:
             return Signal.UNDERUSE
         return signal
 
-    def _note_rtt(self, rtt_s: float, now: float, *, weight: float) -> None:
+    def _note_rtt(self, rtt_s: float, *, weight: float) -> None:
         self.rtt_s = rtt_s if self.rtt_s is None else self.rtt_s + weight * (rtt_s - self.rtt_s)
 
     def _steer(self, signal: Signal, now: float) -> None:
@@ -233,34 +236,29 @@ class Estimator:
             if self._capacity.compare(acked) < 0:
                 self._capacity = LinkCapacity()
             self._capacity.add(acked)
-        before = self._rate
-        if target < before:
+        if target < self._rate:
             self._rate = self._clamp(target)
         self._changed_at = now
         self.prober.backed_off(now)
-        if self._drain is None and self.delay.queue_s > DRAIN_FROM_S and not self.delay.patient:
-            self._drain = now, self.delay.queue_s
-            if not self._strikes:
-                self._before_bps = before
+        self._decreases += 1
+        if self.delay.queue_s > DRAIN_FROM_S and not self.delay.patient:
+            self._drain_until = now + DRAIN_MAX_S
 
     def _drained(self, now: float) -> None:
         """Is the queue gone? One that stays although much less is sent is somebody else's."""
         queue = self.delay.queue_s
-        if queue < ALONE_S:
-            self._strikes = 0
-            self.delay.patient = False
-        if self._drain is None:
-            return
-        since, before = self._drain
+        if queue < STANDING_S:
+            self._standing_since = now
+            self._standing_bps = self._rate
+            self._decreases = 0
+            if queue < ALONE_S:
+                self.delay.patient = False
+        elif now - self._standing_since > OTHERS_AFTER_S and self._decreases >= OTHERS_DECREASES and not self.delay.patient:
+            self.delay.patient = True
+            self._drain_until = now
+            self._rate = self._clamp(max(self._rate, RETURN * self._standing_bps))
         if queue < DRAIN_TO_S:
-            self._drain = None
-            self._strikes = 0
-        elif now - since > DRAIN_MAX_S:
-            self._drain = None
-            self._strikes = self._strikes + 1 if queue > OTHERS * before else 0
-            if self._strikes >= OTHERS_STRIKES and not self.delay.patient:
-                self.delay.patient = True
-                self._rate = self._clamp(max(self._rate, RETURN * self._before_bps))
+            self._drain_until = now
 
     def _increase(self, elapsed: float) -> None:
         acked = self.acked_bps
@@ -345,7 +343,7 @@ class Estimator:
         elapsed = min(max(now - self._report_at, 0.0), 5.0)
         self._report_at = now
         if rtt_s is not None:
-            self._note_rtt(rtt_s, now, weight=0.3)
+            self._note_rtt(rtt_s, weight=0.3)
         if not self._without_feedback(now):
             return
         if sent_bps is not None:

@@ -22,6 +22,8 @@ SLOWER = 0.90
 MARGIN = 0.95
 INITIAL = (2.0, 4.0)
 STEP_UP = 2.0
+CAUTIOUS_STEP_UP = 1.5
+"""The second after a train that met the limit: its padding makes less of a queue."""
 OVER_DEMAND = 1.25
 INTERVAL_S = 2.0
 FOUND_INTERVAL_S = 0.5
@@ -140,7 +142,8 @@ class Prober:
         if self._initial:
             target = min(estimate_bps * self._initial.pop(0), self._max_bps)
             return target if target > 1.05 * estimate_bps else 0
-        target = min(estimate_bps * STEP_UP, enough, self._max_bps)
+        step = STEP_UP if self._interval <= INTERVAL_S else CAUTIOUS_STEP_UP
+        target = min(estimate_bps * step, enough, self._max_bps)
         if demand_bps <= estimate_bps or target <= 1.05 * estimate_bps:
             return 0
         self._spent = max(0.0, self._spent - (now - self._spent_at) * MAX_SHARE * estimate_bps)
