@@ -339,7 +339,7 @@ def _compose(
         entries=entries,
         files=files,
         history=History(store),
-        staff=StaffAccounts(store, clock, make_id, tokens, passwords, throttle),
+        staff=StaffAccounts(store, clock, make_id, tokens, passwords, throttle, login_s=config.tokens.desk_max_s),
         keys=ApiKeys(store, clock, make_id),
         live=live,
         network_tests=NetworkTests(media, clock, make_id),
@@ -454,6 +454,7 @@ async def _keep_house(context: Context) -> None:
         await asyncio.sleep(HOUSEKEEPING_S)
         try:
             await context.idempotency.forget_old()
+            await context.staff.forget_logins()
         except Exception:
             log.warning("housekeeping failed", exc_info=True)
 

@@ -112,6 +112,14 @@ class TokenConfig(_Section, frozen=True, kw_only=True):
 
     session_s: Annotated[int, _doc("A session token, in seconds; pages renew it while connected.", ge=60, le=86_400)] = 900
     desk_s: Annotated[int, _doc("A staff member's desk token, in seconds.", ge=60, le=86_400)] = 3600
+    desk_max_s: Annotated[
+        int,
+        _doc(
+            "A login of a staff member, in seconds: however often its token is renewed, then the password again.",
+            ge=300,
+            le=604_800,
+        ),
+    ] = 43_200
 
 
 class TurnConfig(_Section, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from server.api.operations import Access, Operation
 from server.auth.tokens import Audience
 from server.context import Context
 from server.domain.grants import Grant, desk_grants
-from server.domain.ids import ParticipantId, SessionId, StaffId
+from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import LeaveReason, Role, Session, staff_of
 from server.errors import NotAllowed, Unauthenticated
 from server.services.keys import looks_like_key
@@ -19,7 +19,7 @@ GIVEN_UP = frozenset({LeaveReason.REMOVED, LeaveReason.LEFT})
 async def authenticate(context: Context, request: web.Request) -> Principal | None:
     """Who asks; None without a credential. A credential that does not hold is refused even where none is needed.
 
-    A disabled account, a revoked key and a place that was taken away or given up end at once, not when their token does.
+    A disabled account, a login that was ended, a revoked key and a place that was taken away or given up end at once, not when their token does.
     Raises Unauthenticated, TokenExpired.
     """
     header = request.headers.getall("Authorization", [])
@@ -33,8 +33,8 @@ async def authenticate(context: Context, request: web.Request) -> Principal | No
         return Principal(PrincipalKind.SERVICE, key.id, Role.SERVICE, desk_grants(Role.SERVICE))
     claims = context.verifier.verify(credential, now=context.clock.now())
     if claims.audience is Audience.DESK:
-        staff = await context.staff.active(StaffId(claims.subject))
-        return Principal(PrincipalKind.DESK, staff.id, staff.role, claims.grants & desk_grants(staff.role))
+        staff, login = await context.staff.signed_in(StaffId(claims.subject), LoginId(claims.login))
+        return Principal(PrincipalKind.DESK, staff.id, staff.role, claims.grants & desk_grants(staff.role), login=login.id)
     id, session = ParticipantId(claims.subject), SessionId(claims.session)
     async with context.store.read() as tx:
         participant = await tx.get_participant(id)

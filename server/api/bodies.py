@@ -5,6 +5,7 @@
 | GET    /site                                        | anybody                      | → Site                                  |
 | POST   /login                                       | anybody (throttled)          | LoginRequest → Login                    |
 | POST   /login/renew                                 | desk token                   | → Login                                 |
+| DELETE /login                                       | desk token                   | → 204                                   |
 | GET    /me                                          | desk token                   | → StaffView                             |
 | POST   /waiting                                     | anybody (throttled) *        | JoinWaiting → Entry                     |
 | GET    /waiting                                     | waiting.take                 | → WaitingEntries                        |

@@ -81,6 +81,9 @@ OPERATIONS: tuple[Operation, ...] = (
         bodies.Login, bodies.LoginRequest, throttled=True,
     ),
     Operation("renew_login", "POST", "/login/renew", Access.DESK, "A fresh desk token before the old one ends", bodies.Login),
+    Operation(
+        "logout", "DELETE", "/login", Access.DESK, "Sign out: this login's tokens end, and so do its desk connections", status=204
+    ),
     Operation("get_me", "GET", "/me", Access.DESK, "Who is signed in", bodies.StaffView),
     Operation(
         "join_waiting", "POST", "/waiting", Access.PUBLIC, "Wait for an agent without an appointment",

@@ -6,7 +6,7 @@ from server.api.operations import BASE, SessionsQuery
 from server.domain import ids
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId, StaffId
-from server.domain.model import SessionStatus
+from server.domain.model import Role, SessionStatus
 from server.domain.views import SessionView
 from server.services.sessions import grants_in
 from server.services.views import consent_view, session_view
@@ -19,13 +19,18 @@ async def create_session(call: Call) -> Reply:
 
 
 async def list_sessions(call: Call) -> Reply:
-    """Sessions of others are listed without reference, reason and context: those need ``session.read`` in them.
+    """Staff see the sessions they made or took, and those nobody has taken yet; a supervisor and the bank's systems see all.
 
-    So does finding them by the reference.
+    Those nobody has are listed with the customer's name, without reference, reason and context: these need ``session.read``
+    in them. So does finding them by the reference.
     """
     query: SessionsQuery = call.query
     page = await call.context.sessions.page(
-        status=query.status, customer_reference=query.customer_reference, limit=query.limit, cursor=query.cursor
+        status=query.status,
+        customer_reference=query.customer_reference,
+        limit=query.limit,
+        cursor=query.cursor,
+        seen_by=StaffId(call.who.actor) if call.who.role is Role.AGENT else None,
     )
     found = [(session, grants_in(session, call.who)) for session in page.sessions]
     if query.customer_reference is not None:  # else asking for a reference would tell whose session it is

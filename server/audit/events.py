@@ -22,6 +22,7 @@ class AuditAction(StrEnum):
     GRANTS_ISSUED = "grants.issued"
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
+    LOGIN_ENDED = "login.ended"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     STAFF_CREATED = "staff.created"

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from server.domain import ids
 from server.domain.grants import Grant
-from server.domain.ids import ParticipantId, SessionId, StaffId
+from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import Role
 from server.errors import TokenExpired, Unauthenticated
 
@@ -44,11 +44,15 @@ class Audience(StrEnum):
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verified token says. ``subject``: a ParticipantId (session) or a StaffId (desk); ``session`` is "" at the desk."""
+    """What a verified token says. ``subject``: a ParticipantId (session) or a StaffId (desk); ``session`` is "" at the desk.
+
+    ``login``: which signing in a desk token came of; "" in a session.
+    """
 
     audience: Audience
     subject: str
     session: SessionId | str
+    login: LoginId | str = ""
     role: Role
     grants: frozenset[Grant]
     name: str
@@ -73,6 +77,7 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     role: Role
     grants: list[Grant]
     sid: str = ""
+    login: str = ""
     name: str = ""
 
 
@@ -117,10 +122,21 @@ class TokenSigner:
         return self._sign(Audience.SESSION, participant, session, role, grants, name, now, self._session_lifetime_s)
 
     def desk_token(
-        self, *, staff: StaffId, role: Role, grants: frozenset[Grant], now: datetime, name: str = ""
+        self,
+        *,
+        staff: StaffId,
+        login: LoginId,
+        role: Role,
+        grants: frozenset[Grant],
+        now: datetime,
+        until: datetime,
+        name: str = "",
     ) -> tuple[str, datetime]:
-        """A staff member's token for the desk, and when it ends."""
-        return self._sign(Audience.DESK, staff, "", role, grants, name, now, self._desk_lifetime_s)
+        """A staff member's token for the desk, and when it ends: ``until``, when the login does, at the latest."""
+        left_s = int((until - now).total_seconds())
+        if left_s < 1:
+            raise ValueError("this login is over")
+        return self._sign(Audience.DESK, staff, "", role, grants, name, now, min(self._desk_lifetime_s, left_s), login)
 
     def _sign(
         self,
@@ -132,6 +148,7 @@ class TokenSigner:
         name: str,
         now: datetime,
         lifetime_s: int,
+        login: str = "",
     ) -> tuple[str, datetime]:
         issued_at = now.astimezone(UTC).replace(microsecond=0)
         expires_at = issued_at + timedelta(seconds=lifetime_s)
@@ -147,6 +164,8 @@ class TokenSigner:
             "sid": session,
             "name": name,
         }
+        if login:
+            payload["login"] = login
         token = jwt.encode(payload, self._key, algorithm=ALGORITHM, headers={"kid": self._kid, "typ": "JWT"})
         return token, expires_at
 
@@ -204,9 +223,9 @@ class TokenVerifier:
             raise Unauthenticated(_REFUSED)
         found = Audience(payload.aud)
         if found is Audience.SESSION:
-            bound = ids.is_id(payload.sub, ids.PARTICIPANT) and ids.is_id(payload.sid, ids.SESSION)
+            bound = ids.is_id(payload.sub, ids.PARTICIPANT) and ids.is_id(payload.sid, ids.SESSION) and payload.login == ""
         else:
-            bound = ids.is_id(payload.sub, ids.STAFF) and payload.sid == ""
+            bound = ids.is_id(payload.sub, ids.STAFF) and ids.is_id(payload.login, ids.LOGIN) and payload.sid == ""
         lifetime_s = payload.exp - payload.iat
         if not bound or not payload.jti or not 0 < lifetime_s <= MAX_LIFETIME_S:
             raise Unauthenticated(_REFUSED)
@@ -221,6 +240,7 @@ class TokenVerifier:
             audience=found,
             subject=payload.sub,
             session=payload.sid,
+            login=payload.login,
             role=payload.role,
             grants=frozenset(payload.grants),
             name=payload.name,

@@ -12,10 +12,11 @@ MessageId = NewType("MessageId", str)
 FileId = NewType("FileId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 StaffId = NewType("StaffId", str)
+LoginId = NewType("LoginId", str)
 ConnectionId = NewType("ConnectionId", str)
 
 SESSION, PARTICIPANT, INVITATION, CONSENT = "SE", "PA", "IN", "CO"
-MESSAGE, FILE, API_KEY, STAFF, CONNECTION = "ME", "FI", "AK", "ST", "CN"
+MESSAGE, FILE, API_KEY, STAFF, LOGIN, CONNECTION = "ME", "FI", "AK", "ST", "LO", "CN"
 
 ID_BYTES = 16
 _PATTERN = re.compile(r"[A-Z]{2}_[A-Z2-7]{26}")

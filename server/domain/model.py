@@ -13,6 +13,7 @@ from server.domain.ids import (
     ConsentId,
     FileId,
     InvitationId,
+    LoginId,
     MessageId,
     ParticipantId,
     SessionId,
@@ -228,3 +229,18 @@ class Staff(msgspec.Struct, frozen=True, kw_only=True):
     password_hash: str
     created_at: datetime
     disabled_at: datetime | None = None
+
+
+class StaffLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """One signing in of a member of staff: its desk tokens are renewed until ``ends_at``, or until it is ended."""
+
+    id: LoginId
+    staff_id: StaffId
+    created_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None = None
+
+
+def login_stands(login: StaffLogin | None, staff: StaffId, now: datetime) -> bool:
+    """Whether this is a login of this account that is not over."""
+    return login is not None and login.staff_id == staff and login.ended_at is None and now < login.ends_at

@@ -8,7 +8,7 @@ from functools import partial
 
 from server.auth.tokens import Claims
 from server.domain.grants import Grant, desk_grants, session_grants
-from server.domain.ids import SessionId, StaffId
+from server.domain.ids import LoginId, SessionId, StaffId
 from server.domain.model import Role, Session
 from server.domain.views import OccupiedSession, WaitingEntry
 from server.errors import DependencyError, NotAllowed, TongpingError
@@ -40,6 +40,8 @@ class Desk:
     """One tab of one staff account."""
 
     staff: StaffId
+    login: LoginId
+    until: datetime  # then one has to sign in again
     role: Role
     grants: frozenset[Grant]
     connection: Connection
@@ -96,10 +98,11 @@ class Desks:
 
     async def join(self, connection: Connection, claims: Claims, hello: Hello) -> Connection | None:
         """Answer a hello; see ``connection.Greet``."""
-        staff = StaffId(claims.subject)
+        staff, login_id = StaffId(claims.subject), LoginId(claims.login)
         try:
-            if not await self.needs.records.staff_active(staff):
-                raise NotAllowed("This account is not active.")
+            login = await self.needs.records.login(staff, login_id)
+            if login is None:
+                raise NotAllowed("Please sign in again.")
         except TongpingError as error:
             store_failed = isinstance(error, DependencyError)
             connection.close(CloseCode.INTERNAL if store_failed else CloseCode.UNAUTHORISED, error.detail)
@@ -107,8 +110,8 @@ class Desks:
         own = [desk for desk in self._desks if desk.staff == staff]
         if hello.resume is not None:
             for desk in own:
-                if desk.connection.resume_over(connection, hello.resume, self.needs.new_key()):
-                    desk.expires_at, desk.renew_at = claims.expires_at, self._renew_at(claims.expires_at)
+                if desk.login == login.id and desk.connection.resume_over(connection, hello.resume, self.needs.new_key()):
+                    desk.expires_at, desk.renew_at = claims.expires_at, self._renew_at(claims.expires_at, desk.until)
                     return desk.connection
             connection.close(CloseCode.RESUME_UNKNOWN, "Connect again without resume.")
             return None
@@ -117,7 +120,16 @@ class Desks:
         if len(self._desks) >= self.needs.settings.desks:
             connection.close(CloseCode.TOO_MANY, "Too many desks are connected.")
             return None
-        desk = Desk(staff, claims.role, claims.grants, connection, claims.expires_at, self._renew_at(claims.expires_at))
+        desk = Desk(
+            staff=staff,
+            login=login.id,
+            until=login.ends_at,
+            role=claims.role,
+            grants=claims.grants,
+            connection=connection,
+            expires_at=claims.expires_at,
+            renew_at=self._renew_at(claims.expires_at, login.ends_at),
+        )
         connection.owner = DeskSeat(self, desk)
         connection.accept(self.needs.new_key(), None)
         if connection.state is State.OPEN:
@@ -135,6 +147,12 @@ class Desks:
         for desk in list(self._desks):
             if desk.staff == staff:
                 desk.connection.close(CloseCode.UNAUTHORISED, "This account is not active.")
+
+    async def sign_out(self, login: LoginId) -> None:
+        """The login was ended."""
+        for desk in list(self._desks):
+            if desk.login == login:
+                desk.connection.close(CloseCode.LEFT, "Signed out.")
 
     async def handle(self, desk: Desk, event: Incoming | Refused) -> None:
         connection = desk.connection
@@ -227,7 +245,9 @@ class Desks:
             elif wall >= desk.renew_at and not desk.renewing:
                 desk.renewing = self.actor.post(partial(self._renew, desk))
 
-    def _renew_at(self, expires_at: datetime) -> datetime:
+    def _renew_at(self, expires_at: datetime, until: datetime) -> datetime:
+        if expires_at >= until:
+            return until  # nothing longer can be had
         now = self.needs.clock.now()
         life_s = (expires_at - now).total_seconds()
         return now + timedelta(seconds=max(life_s - self.needs.settings.renew_before_s, life_s / 2))
@@ -236,15 +256,17 @@ class Desks:
         now = self.needs.clock.now()
         desk.renew_at = now + timedelta(seconds=5)  # unless it works
         try:
-            if not await self.needs.records.staff_active(desk.staff):
-                await self.dismiss(desk.staff)  # disabled by another server
+            if await self.needs.records.login(desk.staff, desk.login) is None:  # ended, or the account was disabled, elsewhere
+                desk.connection.close(CloseCode.UNAUTHORISED, "Please sign in again.")
                 return
         except DependencyError:
             return
         finally:
             desk.renewing = False
-        token, expires_at = self._tokens.desk_token(staff=desk.staff, role=desk.role, grants=desk_grants(desk.role), now=now)
-        desk.expires_at, desk.renew_at = expires_at, self._renew_at(expires_at)
+        token, expires_at = self._tokens.desk_token(
+            staff=desk.staff, login=desk.login, role=desk.role, grants=desk_grants(desk.role), now=now, until=desk.until
+        )
+        desk.expires_at, desk.renew_at = expires_at, self._renew_at(expires_at, desk.until)
         desk.connection.send(TokenRenewed(token=token, expires_at=expires_at))
 
     async def close(self, deadline_s: float) -> None:

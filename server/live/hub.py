@@ -12,7 +12,7 @@ from functools import partial
 
 from server.auth.tokens import Audience
 from server.clock import Clock
-from server.domain.ids import CONNECTION, ConnectionId, ParticipantId, SessionId, StaffId
+from server.domain.ids import CONNECTION, ConnectionId, LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import ParticipantState, Session, Source
 from server.errors import DependencyError, MediaPlaneUnavailable, TokenExpired, TongpingError, TooMany, Unauthenticated
 from server.live.actor import Busy
@@ -169,6 +169,10 @@ class LiveSessions:
         await self._desks.actor.call(lambda: self._desks.dismiss(staff))
         for live in list(self._sessions.values()):
             await live.actor.call(partial(live.remove_staff, staff, actor))
+
+    async def login_ended(self, login: LoginId) -> None:
+        """Its desks are told and disconnected, those that are just connecting included. Raises DependencyError."""
+        await self._desks.actor.call(lambda: self._desks.sign_out(login))
 
     async def waiting_changed(self) -> None:
         """Desks and waiting customers are told what has changed."""

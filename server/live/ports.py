@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from server.api.bodies import Entry
 from server.auth.tokens import Claims
 from server.domain.grants import Grant
-from server.domain.ids import ParticipantId, SessionId, StaffId
+from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import Role, Session
 
 
@@ -128,7 +128,9 @@ class EntryRecords(Protocol):
 class DeskTokens(Protocol):
     """``server.auth.tokens.TokenSigner``."""
 
-    def desk_token(self, *, staff: StaffId, role: Role, grants: frozenset[Grant], now: datetime) -> tuple[str, datetime]: ...
+    def desk_token(
+        self, *, staff: StaffId, login: LoginId, role: Role, grants: frozenset[Grant], now: datetime, until: datetime
+    ) -> tuple[str, datetime]: ...
 
 
 class Verifier(Protocol):

@@ -10,7 +10,7 @@ import msgspec
 from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain import ids
-from server.domain.ids import ConsentId, FileId, MessageId, ParticipantId, SessionId, StaffId
+from server.domain.ids import ConsentId, FileId, LoginId, MessageId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     ChatMessage,
     Consent,
@@ -20,6 +20,8 @@ from server.domain.model import (
     ParticipantState,
     Session,
     SessionStatus,
+    StaffLogin,
+    login_stands,
 )
 from server.errors import Gone, NotFound, StoreUnavailable
 from server.signalling.messages import ChatSend, ConsentSet
@@ -83,6 +85,13 @@ class Records:
         async with self._reading() as tx:
             staff = await tx.get_staff(id)
         return staff is not None and staff.disabled_at is None
+
+    async def login(self, staff: StaffId, id: LoginId) -> StaffLogin | None:
+        """None when it is over, or the account was disabled."""
+        async with self._reading() as tx:
+            account, login = await tx.get_staff(staff), await tx.get_login(id)
+        active = account is not None and account.disabled_at is None
+        return login if active and login_stands(login, staff, self._clock.now()) else None
 
     async def history(self, session: SessionId, limit: int) -> tuple[list[ChatMessage], dict[FileId, FileRecord]]:
         """The newest messages, ascending, and the files they name."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from server.domain.grants import Grant
-from server.domain.ids import ParticipantId, SessionId, StaffId
+from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import ParticipantState, Role, Session
 
 MakeId = Callable[[str], str]  # prefix → a fresh identifier
@@ -18,7 +18,9 @@ class TokenIssuer(Protocol):
         self, *, session: SessionId, participant: ParticipantId, role: Role, grants: frozenset[Grant], now: datetime
     ) -> tuple[str, datetime]: ...
 
-    def desk_token(self, *, staff: StaffId, role: Role, grants: frozenset[Grant], now: datetime) -> tuple[str, datetime]: ...
+    def desk_token(
+        self, *, staff: StaffId, login: LoginId, role: Role, grants: frozenset[Grant], now: datetime, until: datetime
+    ) -> tuple[str, datetime]: ...
 
 
 class Passwords(Protocol):
@@ -59,6 +61,10 @@ class Live(Protocol):
 
     async def staff_disabled(self, staff: StaffId, actor: str) -> None:
         """An account was disabled: its desks and places end."""
+        ...
+
+    async def login_ended(self, login: LoginId) -> None:
+        """Somebody signed out: the desks of that login end."""
         ...
 
     async def waiting_changed(self) -> None:

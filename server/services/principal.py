@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from server.domain.grants import Grant
-from server.domain.ids import ParticipantId, SessionId
+from server.domain.ids import LoginId, ParticipantId, SessionId
 from server.domain.model import Role
 
 
@@ -24,3 +24,4 @@ class Principal:
     grants: frozenset[Grant]
     session: SessionId | None = None
     participant: ParticipantId | None = None
+    login: LoginId | None = None  # of staff at the desk

@@ -69,11 +69,19 @@ class Sessions:
             return await existing(tx, id)
 
     async def page(
-        self, *, status: SessionStatus | None, customer_reference: str | None, limit: int, cursor: str | None
+        self,
+        *,
+        status: SessionStatus | None,
+        customer_reference: str | None,
+        limit: int,
+        cursor: str | None,
+        seen_by: StaffId | None = None,
     ) -> Page:
-        """Newest first. Raises Invalid for a cursor that no page gave."""
+        """Newest first; ``seen_by`` an account: see ``Transaction.list_sessions``. Raises Invalid for a cursor that no page gave."""
         async with self._store.read() as tx:
-            return await tx.list_sessions(status=status, customer_reference=customer_reference, limit=limit, cursor=cursor)
+            return await tx.list_sessions(
+                status=status, customer_reference=customer_reference, limit=limit, cursor=cursor, seen_by=seen_by
+            )
 
     async def update(self, id: SessionId, change: UpdateSession, actor: str) -> Session:
         """The audit says which fields changed, not what they say. Nothing new: nothing happens. Raises NotFound, Gone."""

@@ -1,7 +1,7 @@
 """Staff accounts and their logins."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -10,8 +10,8 @@ from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain import ids
 from server.domain.grants import desk_grants
-from server.domain.ids import StaffId
-from server.domain.model import Role, Staff
+from server.domain.ids import LoginId, StaffId
+from server.domain.model import Role, Staff, StaffLogin, login_stands
 from server.errors import Conflict, Invalid, NotFound, Unauthenticated
 from server.services.ports import MakeId, Passwords, Throttle, TokenIssuer
 from server.store.ports import Store
@@ -22,14 +22,24 @@ LOGIN = "login"  # the throttle's scope
 
 class StaffAccounts:
     def __init__(
-        self, store: Store, clock: Clock, make_id: MakeId, tokens: TokenIssuer, passwords: Passwords, throttle: Throttle
+        self,
+        store: Store,
+        clock: Clock,
+        make_id: MakeId,
+        tokens: TokenIssuer,
+        passwords: Passwords,
+        throttle: Throttle,
+        *,
+        login_s: int,
     ) -> None:
+        """``login_s``: how long a login lasts, however often its token is renewed."""
         self._store = store
         self._clock = clock
         self._make_id = make_id
         self._tokens = tokens
         self._passwords = passwords
         self._throttle = throttle
+        self._login_s = login_s
 
     async def login(self, request: LoginRequest, address: str) -> Login:
         """Raises TooMany (throttled by user name and by address) and Unauthenticated, the same for every wrong pair."""
@@ -47,29 +57,73 @@ class StaffAccounts:
         if staff is not None and right and self._passwords.needs_rehash(staff.password_hash):
             fresh_hash = await self._passwords.hash(request.password)
         now = self._clock.now()
+        login: StaffLogin | None = None
         async with self._store.begin() as tx:
             if staff is not None and fresh_hash is not None:
                 staff = msgspec.structs.replace(await tx.get_staff(staff.id) or staff, password_hash=fresh_hash)
                 await tx.save_staff(staff)
+            if staff is not None and right:
+                login = StaffLogin(
+                    id=LoginId(self._make_id(ids.LOGIN)),
+                    staff_id=staff.id,
+                    created_at=now,
+                    ends_at=now + timedelta(seconds=self._login_s),
+                )
+                await tx.add_login(login)
             await tx.append_audit(
                 AuditEvent(
                     action=AuditAction.LOGIN_SUCCEEDED if right else AuditAction.LOGIN_FAILED,
                     at=now,
                     actor=staff.id if staff is not None and right else "",
                     subject=staff.id if staff is not None else "",
+                    details={"login": login.id} if login is not None else {},
                 )
             )
-        if staff is None or not right:
+        if staff is None or login is None:
             self._throttle.failed(LOGIN, f"name:{username}")
             self._throttle.failed(LOGIN, f"address:{address}")
             raise Unauthenticated("User name or password is wrong.")
         self._throttle.succeeded(LOGIN, f"name:{username}")
         self._throttle.succeeded(LOGIN, f"address:{address}")
-        return self._login(staff, now)
+        return self._login(staff, login, now)
 
-    async def renew(self, id: StaffId) -> Login:
-        """A fresh desk token. Raises Unauthenticated when the account was disabled."""
-        return self._login(await self.active(id), self._clock.now())
+    async def renew(self, id: StaffId, login_id: LoginId) -> Login:
+        """A fresh desk token; it ends with the login at the latest. Raises Unauthenticated as ``signed_in`` does."""
+        staff, login = await self.signed_in(id, login_id)
+        return self._login(staff, login, self._clock.now())
+
+    async def signed_in(self, id: StaffId, login_id: LoginId) -> tuple[Staff, StaffLogin]:
+        """Raises Unauthenticated: the account was disabled, the login was ended or has lasted too long."""
+        async with self._store.read() as tx:
+            staff, login = await tx.get_staff(id), await tx.get_login(login_id)
+        if staff is None or staff.disabled_at is not None:
+            raise Unauthenticated("This account is not active.")
+        if login is None or not login_stands(login, id, self._clock.now()):
+            raise Unauthenticated("Please sign in again.")
+        return staff, login
+
+    async def logout(self, login_id: LoginId) -> None:
+        """From now on nothing of this login opens anything. Again changes nothing. Then call ``LiveSessions.login_ended``."""
+        now = self._clock.now()
+        async with self._store.begin() as tx:
+            login = await tx.get_login(login_id)
+            if login is None or login.ended_at is not None:
+                return
+            await tx.save_login(msgspec.structs.replace(login, ended_at=now))
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.LOGIN_ENDED,
+                    at=now,
+                    actor=login.staff_id,
+                    subject=login.staff_id,
+                    details={"login": login.id},
+                )
+            )
+
+    async def forget_logins(self) -> int:
+        """Those that were over a month ago: the audit still has them."""
+        async with self._store.begin() as tx:
+            return await tx.forget_logins(self._clock.now() - timedelta(days=30))
 
     async def active(self, id: StaffId) -> Staff:
         """Raises Unauthenticated when there is no such account or it is disabled."""
@@ -140,9 +194,11 @@ class StaffAccounts:
             made[username] = password
         return made
 
-    def _login(self, staff: Staff, now: datetime) -> Login:
+    def _login(self, staff: Staff, login: StaffLogin, now: datetime) -> Login:
         grants = desk_grants(staff.role)
-        token, expires_at = self._tokens.desk_token(staff=staff.id, role=staff.role, grants=grants, now=now)
+        token, expires_at = self._tokens.desk_token(
+            staff=staff.id, login=login.id, role=staff.role, grants=grants, now=now, until=login.ends_at
+        )
         return Login(token=token, expires_at=expires_at, staff=staff_view(staff), grants=sorted(grants))
 
 

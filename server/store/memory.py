@@ -14,7 +14,8 @@ import msgspec
 
 from server.audit import chain
 from server.audit.events import AuditEntry, AuditEvent
-from server.domain.ids import ApiKeyId, FileId, InvitationId, ParticipantId, SessionId, StaffId
+from server.domain import ids
+from server.domain.ids import ApiKeyId, FileId, InvitationId, LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     ApiKey,
     ChatMessage,
@@ -26,6 +27,7 @@ from server.domain.model import (
     Session,
     SessionStatus,
     Staff,
+    StaffLogin,
 )
 from server.errors import Conflict, NotFound, StoreUnavailable
 from server.store.codec import check_limit, check_record, check_text, decode_cursor, encode_cursor
@@ -43,12 +45,18 @@ class _Tables(msgspec.Struct):
     files: dict[FileId, FileRecord] = {}
     api_keys: dict[ApiKeyId, ApiKey] = {}
     staff: dict[StaffId, Staff] = {}
+    logins: dict[LoginId, StaffLogin] = {}
     idempotency: dict[tuple[str, str], IdempotencyRecord] = {}
     audit: dict[int, AuditEntry] = {}
 
 
 def _live(invitation: Invitation, now: datetime) -> bool:
     return invitation.revoked_at is None and invitation.uses < invitation.uses_allowed and now < invitation.expires_at
+
+
+def _seen(session: Session, staff: StaffId) -> bool:
+    free = session.taken_by is None and not session.created_by.startswith(f"{ids.STAFF}_")
+    return free or staff in (session.created_by, session.taken_by)
 
 
 class MemoryTransaction:
@@ -115,7 +123,13 @@ class MemoryTransaction:
         return self._look().sessions.get(id)
 
     async def list_sessions(
-        self, *, status: SessionStatus | None, customer_reference: str | None, limit: int, cursor: str | None
+        self,
+        *,
+        status: SessionStatus | None,
+        customer_reference: str | None,
+        limit: int,
+        cursor: str | None,
+        seen_by: StaffId | None = None,
     ) -> Page:
         check_limit(limit)
         if customer_reference is not None:
@@ -126,6 +140,7 @@ class MemoryTransaction:
             for s in self._look().sessions.values()
             if (status is None or s.status is status)
             and (customer_reference is None or s.customer_reference == customer_reference)
+            and (seen_by is None or _seen(s, seen_by))
             and (before is None or (s.created_at, s.id) < before)
         ]
         found.sort(key=lambda s: (s.created_at, s.id), reverse=True)
@@ -302,6 +317,24 @@ class MemoryTransaction:
 
     async def list_staff(self) -> list[Staff]:
         return sorted(self._look().staff.values(), key=lambda s: (s.created_at, s.id))
+
+    async def add_login(self, login: StaffLogin) -> None:
+        if login.staff_id not in self._look().staff:
+            raise NotFound("no such account")
+        self._add("logins", login.id, login)
+
+    async def save_login(self, login: StaffLogin) -> None:
+        self._save("logins", login.id, login)
+
+    async def get_login(self, id: LoginId) -> StaffLogin | None:
+        return self._look().logins.get(id)
+
+    async def forget_logins(self, before: datetime) -> int:
+        rows = self._change("logins")
+        old = [id for id, login in rows.items() if login.ends_at < before]
+        for id in old:
+            del rows[id]
+        return len(old)
 
     # idempotency
 

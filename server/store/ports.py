@@ -16,6 +16,7 @@ from server.domain.ids import (
     ApiKeyId,
     FileId,
     InvitationId,
+    LoginId,
     ParticipantId,
     SessionId,
     StaffId,
@@ -30,6 +31,7 @@ from server.domain.model import (
     Session,
     SessionStatus,
     Staff,
+    StaffLogin,
 )
 
 
@@ -62,8 +64,17 @@ class Transaction(AuditLog, Protocol):
     async def save_session(self, session: Session) -> None: ...
     async def get_session(self, id: SessionId) -> Session | None: ...
     async def list_sessions(
-        self, *, status: SessionStatus | None, customer_reference: str | None, limit: int, cursor: str | None
-    ) -> Page: ...
+        self,
+        *,
+        status: SessionStatus | None,
+        customer_reference: str | None,
+        limit: int,
+        cursor: str | None,
+        seen_by: StaffId | None = None,
+    ) -> Page:
+        """``seen_by``: only those this account made or took, and those nobody has taken that no other account made."""
+        ...
+
     async def waiting_sessions(self) -> list[Session]:
         """Status ``waiting``, oldest ``waiting_since`` first."""
         ...
@@ -124,6 +135,13 @@ class Transaction(AuditLog, Protocol):
     async def get_staff(self, id: StaffId) -> Staff | None: ...
     async def staff_by_username(self, username: str) -> Staff | None: ...
     async def list_staff(self) -> list[Staff]: ...
+
+    async def add_login(self, login: StaffLogin) -> None: ...
+    async def save_login(self, login: StaffLogin) -> None: ...
+    async def get_login(self, id: LoginId) -> StaffLogin | None: ...
+    async def forget_logins(self, before: datetime) -> int:
+        """Those whose time was over before then; how many."""
+        ...
 
     async def get_idempotency(self, scope: str, key: str) -> IdempotencyRecord | None: ...
     async def add_idempotency(self, record: IdempotencyRecord) -> None: ...

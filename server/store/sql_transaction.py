@@ -13,8 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit import chain
 from server.audit.events import AuditEntry, AuditEvent
-from server.domain.ids import ApiKeyId, FileId, InvitationId, ParticipantId, SessionId, StaffId
-from server.domain.model import ApiKey, ChatMessage, Consent, FileRecord, Invitation, Participant, Session, SessionStatus, Staff
+from server.domain import ids
+from server.domain.ids import ApiKeyId, FileId, InvitationId, LoginId, ParticipantId, SessionId, StaffId
+from server.domain.model import (
+    ApiKey,
+    ChatMessage,
+    Consent,
+    FileRecord,
+    Invitation,
+    Participant,
+    Session,
+    SessionStatus,
+    Staff,
+    StaffLogin,
+)
 from server.errors import Conflict, NotFound, StoreUnavailable
 from server.store import tables as t
 from server.store.codec import check_limit, check_record, check_text, decode_cursor, encode_cursor
@@ -121,7 +133,13 @@ class SqlTransaction:
         return await self._find(Session, t.sessions, t.sessions.c.id == id)
 
     async def list_sessions(
-        self, *, status: SessionStatus | None, customer_reference: str | None, limit: int, cursor: str | None
+        self,
+        *,
+        status: SessionStatus | None,
+        customer_reference: str | None,
+        limit: int,
+        cursor: str | None,
+        seen_by: StaffId | None = None,
     ) -> Page:
         check_limit(limit)
         c = t.sessions.c
@@ -131,6 +149,9 @@ class SqlTransaction:
         if customer_reference is not None:
             check_text("customer_reference", customer_reference)
             query = query.where(c.customer_reference == customer_reference)
+        if seen_by is not None:
+            free = and_(c.taken_by.is_(None), ~c.created_by.startswith(f"{ids.STAFF}_", autoescape=True))
+            query = query.where(or_(free, c.created_by == seen_by, c.taken_by == seen_by))
         if cursor is not None:
             at, id = decode_cursor(cursor)
             query = query.where(or_(c.created_at < at, and_(c.created_at == at, c.id < id)))
@@ -282,6 +303,18 @@ class SqlTransaction:
 
     async def list_staff(self) -> list[Staff]:
         return await self._all(Staff, t.staff)
+
+    async def add_login(self, login: StaffLogin) -> None:
+        await self._add(t.logins, login)
+
+    async def save_login(self, login: StaffLogin) -> None:
+        await self._save(t.logins, login.id, login)
+
+    async def get_login(self, id: LoginId) -> StaffLogin | None:
+        return await self._find(StaffLogin, t.logins, t.logins.c.id == id)
+
+    async def forget_logins(self, before: datetime) -> int:
+        return await self._change(delete(t.logins).where(t.logins.c.ends_at < before))
 
     # idempotency
 

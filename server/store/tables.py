@@ -187,6 +187,17 @@ staff = Table(
     Column("disabled_at", UtcTime),
 )
 
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("staff_id", _ID, ForeignKey("staff.id"), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Index(None, "ends_at"),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,

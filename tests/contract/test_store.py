@@ -355,6 +355,61 @@ async def test_a_limit_out_of_range_is_a_bug(store: Store, session: Session, lim
                 await query
 
 
+async def test_sessions_that_an_account_sees(store: Store, make: Records) -> None:
+    own, other = make.staff("li").id, make.staff("wang").id
+    by_key = make.api_key().id
+    made = {
+        "made": msgspec.structs.replace(make.session(created_at=at(1)), created_by=own),
+        "taken": msgspec.structs.replace(make.session(created_at=at(2)), taken_by=own),
+        "free": msgspec.structs.replace(make.session(created_at=at(3)), created_by=by_key),
+        "waiting": make.session(created_at=at(4), status=SessionStatus.WAITING, waiting_since=at(4)),
+        "other's": msgspec.structs.replace(make.session(created_at=at(5)), created_by=other),
+        "taken by other": msgspec.structs.replace(make.session(created_at=at(6)), created_by=by_key, taken_by=other),
+        "given on": msgspec.structs.replace(make.session(created_at=at(7)), created_by=other, taken_by=own),
+    }
+    names = {session.id: name for name, session in made.items()}
+    async with store.begin() as tx:
+        for session in made.values():
+            await tx.add_session(session)
+    async with store.read() as tx:
+        seen: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = await tx.list_sessions(status=None, customer_reference=None, limit=2, cursor=cursor, seen_by=own)
+            seen += [names[session.id] for session in page.sessions]
+            if (cursor := page.next) is None:
+                break
+        assert seen == ["given on", "waiting", "free", "taken", "made"]
+        everything = await tx.list_sessions(status=None, customer_reference=None, limit=9, cursor=None)
+        assert len(everything.sessions) == len(made)
+
+
+async def test_logins_are_kept_ended_and_forgotten(store: Store, make: Records) -> None:
+    staff = make.staff("li")
+    first, second = make.login(staff.id), make.login(staff.id, ends_at=at(7200))
+    async with store.begin() as tx:
+        await tx.add_staff(staff)
+        await tx.add_login(first)
+        await tx.add_login(second)
+        with pytest.raises(Conflict):
+            await tx.add_login(first)
+    async with store.begin() as tx:
+        with pytest.raises(NotFound):
+            await tx.save_login(make.login(staff.id))
+        await tx.save_login(msgspec.structs.replace(second, ended_at=at(5)))
+    async with store.read() as tx:
+        assert await tx.get_login(first.id) == first
+        assert await tx.get_login(second.id) == msgspec.structs.replace(second, ended_at=at(5))
+        assert await tx.get_login(make.login(staff.id).id) is None
+    async with store.begin() as tx:
+        assert await tx.forget_logins(at(3601)) == 1
+        assert await tx.get_login(first.id) is None
+        assert await tx.get_login(second.id) is not None
+    with pytest.raises(NotFound):
+        async with store.begin() as tx:
+            await tx.add_login(make.login(make.staff("nobody").id))
+
+
 async def test_the_waiting_list_is_oldest_first(store: Store, make: Records) -> None:
     waiting = [make.session(status=SessionStatus.WAITING, waiting_since=at(10 - i)) for i in range(3)]
     async with store.begin() as tx:

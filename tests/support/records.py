@@ -10,6 +10,7 @@ from server.domain.ids import (
     ConsentId,
     FileId,
     InvitationId,
+    LoginId,
     MessageId,
     ParticipantId,
     SessionId,
@@ -31,6 +32,7 @@ from server.domain.model import (
     SessionKind,
     SessionStatus,
     Staff,
+    StaffLogin,
 )
 
 T0 = datetime(2026, 3, 1, 8, 30, 0, 123456, tzinfo=UTC)
@@ -173,6 +175,9 @@ class Records:
             password_hash="$argon2id$…",
             created_at=T0,
         )
+
+    def login(self, staff: StaffId, *, ends_at: datetime | None = None) -> StaffLogin:
+        return StaffLogin(id=LoginId(self.id(ids.LOGIN)), staff_id=staff, created_at=T0, ends_at=ends_at or at(3600))
 
     def event(self, *, actor: str = "ST_1", seconds: float = 0, **details: str) -> AuditEvent:
         return AuditEvent(action=AuditAction.SESSION_CREATED, at=at(seconds), actor=actor, session="SE_1", details=details)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from server.auth.tokens import TokenSigner, TokenVerifier
 from server.domain import ids
 from server.domain.grants import Grant, desk_grants, session_grants
-from server.domain.ids import FileId, ParticipantId, SessionId, StaffId
+from server.domain.ids import FileId, LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     FileRecord,
     Language,
@@ -24,6 +24,7 @@ from server.domain.model import (
     SessionKind,
     SessionStatus,
     Staff,
+    StaffLogin,
 )
 from server.errors import StoreUnavailable
 from server.live.hub import LiveSessions
@@ -208,13 +209,25 @@ class House:
             session=session, participant=participant, role=role, grants=wanted, now=self.clock.now()
         )[0]
 
-    async def staff(self, role: Role = Role.AGENT) -> tuple[StaffId, str]:
-        """An account and its desk token."""
+    async def staff(self, role: Role = Role.AGENT, *, login_s: float = 12 * 3600) -> tuple[StaffId, str]:
+        """An account and the desk token of a login of it that lasts so long."""
         id = StaffId(self.make_id(ids.STAFF))
         staff = Staff(id=id, username=id.lower(), name="李雷", role=role, password_hash="x", created_at=self.clock.now())
         async with self.store.begin() as tx:
             await tx.add_staff(staff)
-        return id, self.signer.desk_token(staff=id, role=role, grants=desk_grants(role), now=self.clock.now())[0]
+        return id, await self.sign_in(id, role, login_s=login_s)
+
+    async def sign_in(self, staff: StaffId, role: Role = Role.AGENT, *, login_s: float = 12 * 3600) -> str:
+        """A desk token of a new login."""
+        now = self.clock.now()
+        login = StaffLogin(
+            id=LoginId(self.make_id(ids.LOGIN)), staff_id=staff, created_at=now, ends_at=now + timedelta(seconds=login_s)
+        )
+        async with self.store.begin() as tx:
+            await tx.add_login(login)
+        return self.signer.desk_token(
+            staff=staff, login=login.id, role=role, grants=desk_grants(role), now=now, until=login.ends_at
+        )[0]
 
     async def file(self, session: SessionId, participant: ParticipantId) -> FileId:
         file = FileRecord(

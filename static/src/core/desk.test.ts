@@ -24,6 +24,7 @@ const welcome: Welcome = { t: "welcome", version: 1, connection: "CN_1", resume_
 
 const entered: { token: string; expiresAt: string; session: string }[] = [];
 const left = vi.fn();
+const signedOut: string[] = [];
 
 async function desk(): Promise<LiveDesk> {
   const login = {
@@ -47,7 +48,12 @@ beforeEach(() => {
   left.mockReset();
   FakeSocket.all = [];
   vi.stubGlobal("WebSocket", FakeSocket);
+  signedOut.length = 0;
   vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+    if (init.method === "DELETE") {
+      signedOut.push(`${url} ${new Headers(init.headers).get("Authorization")}`);
+      return new Response(null, { status: 204 });
+    }
     const body = init.method === "PATCH"
       ? { ...session(url.split("/").at(-1) ?? ""), ...JSON.parse(String(init.body)) }
       : url.includes("/login/renew")
@@ -155,5 +161,6 @@ describe("a desk", () => {
     expect(left).toHaveBeenCalledTimes(1);
     expect(one.state.value).toBe("ended");
     expect(deskPlace.recall()).toBeNull();
+    expect(signedOut).toEqual(["/api/v1/login Bearer desk-token"]);
   });
 });

@@ -142,6 +142,8 @@ export class LiveDesk implements Desk {
 
   logout(): void {
     this.call.peek()?.leave();
+    // Where it cannot be told, the token is gone from this page and ends by itself.
+    void request<undefined>("/login", { method: "DELETE", token: this.login.token }).catch(() => undefined);
     this.socket.stop();
   }
 

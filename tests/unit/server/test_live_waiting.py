@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from server.domain.ids import LoginId
 from server.domain.model import Role, SessionStatus
 from tests.support.fake_media import OFFER
 from tests.support.signalling import House, replaced
@@ -89,8 +90,47 @@ async def test_a_desk_resumes_and_is_renewed(house: House) -> None:
     await house.advance(1810, again)
     assert again.bye == "unauthorised"
     assert (await house.connect(token)).bye == "token_expired"
-    fresh = house.signer.desk_token(staff=staff, role=Role.AGENT, grants=frozenset(), now=house.clock.now())[0]
-    assert (await house.connect(fresh)).bye == "unauthorised"
+    assert (await house.connect(await house.sign_in(staff))).bye == "unauthorised"
+
+
+async def test_a_login_ends_however_often_its_token_was_renewed(house: House) -> None:
+    staff, token = await house.staff(login_s=4000)
+    desk = await house.connect(token)
+    await house.advance(1700, desk)
+    await house.advance(2000, desk)
+    renewed = desk.got("token.renewed")
+    assert [house.verifier.verify(one["token"], now=house.clock.now()).login for one in renewed[-1:]] != [""]
+    assert len(renewed) == 2
+    assert desk.bye is None
+    await house.advance(310, desk)
+    assert desk.bye == "token_expired"
+    assert len(desk.got("token.renewed")) == 2
+    assert (await house.connect(renewed[-1]["token"])).bye in ("token_expired", "unauthorised")
+    assert (await house.connect(await house.sign_in(staff))).bye is None
+
+
+async def test_signing_out_ends_the_desks_of_that_login_alone(house: House) -> None:
+    staff, token = await house.staff()
+    other_token = await house.sign_in(staff)
+    first, second, other = [await house.connect(one) for one in (token, token, other_token)]
+    login = LoginId(house.verifier.verify(token, now=house.clock.now()).login)
+    async with house.store.begin() as tx:
+        record = await tx.get_login(login)
+        await tx.save_login(replaced(record, ended_at=house.clock.now()))
+    await house.live.login_ended(login)
+    assert [page.bye for page in (first, second, other)] == ["left", "left", None]
+    assert (await house.connect(token)).bye == "unauthorised"
+    assert (await house.connect(token, first.resume())).bye == "unauthorised"
+
+
+async def test_a_login_that_another_server_ended_is_not_renewed(house: House) -> None:
+    _, token = await house.staff()
+    desk = await house.connect(token)
+    login = LoginId(house.verifier.verify(token, now=house.clock.now()).login)
+    async with house.store.begin() as tx:
+        await tx.save_login(replaced(await tx.get_login(login), ended_at=house.clock.now()))
+    await house.advance(1700, desk)
+    assert desk.bye == "unauthorised"
 
 
 async def test_too_many_desks_of_one_account(house: House) -> None:

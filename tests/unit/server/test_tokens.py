@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from server.auth.tokens import LEEWAY_S, MAX_LIFETIME_S, MAX_TOKEN_CHARS, Audience, Claims, TokenSigner, TokenVerifier
 from server.domain.grants import Grant
-from server.domain.ids import ParticipantId, SessionId, StaffId, make_id
+from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId, make_id
 from server.domain.model import Role
 from server.errors import TokenExpired, TongpingError, Unauthenticated
 
@@ -27,6 +27,7 @@ NOW = datetime(2026, 3, 1, 8, 0, 0, 500_000, tzinfo=UTC)
 IAT = int(NOW.timestamp())
 SESSION, OTHER_SESSION = SessionId(make_id("SE", bytes(16))), SessionId(make_id("SE", bytes(15) + b"\1"))
 PARTICIPANT, STAFF = ParticipantId(make_id("PA", bytes(16))), StaffId(make_id("ST", bytes(16)))
+LOGIN, UNTIL = LoginId(make_id("LO", bytes(16))), NOW + timedelta(hours=12)
 GRANTS = frozenset({Grant.CHAT, Grant.SUBSCRIBE})
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -45,7 +46,9 @@ def session_token(now: datetime = NOW) -> str:
 
 
 def desk_token() -> str:
-    return SIGNER.desk_token(staff=STAFF, role=Role.AGENT, grants=frozenset({Grant.SESSION_CREATE}), now=NOW)[0]
+    return SIGNER.desk_token(
+        staff=STAFF, login=LOGIN, role=Role.AGENT, grants=frozenset({Grant.SESSION_CREATE}), now=NOW, until=UNTIL
+    )[0]
 
 
 def b64(data: bytes) -> str:
@@ -100,7 +103,20 @@ def test_a_session_token_is_read_back() -> None:
 def test_a_desk_token_is_read_back() -> None:
     claims = VERIFIER.verify_desk(desk_token(), now=NOW)
     assert (claims.audience, claims.subject, claims.session, claims.role) == (Audience.DESK, STAFF, "", Role.AGENT)
+    assert claims.login == LOGIN
     assert claims.expires_at - claims.issued_at == timedelta(minutes=30)
+
+
+def test_a_desk_token_ends_with_its_login() -> None:
+    def token(left_s: float) -> str:
+        until = NOW + timedelta(seconds=left_s)
+        return SIGNER.desk_token(staff=STAFF, login=LOGIN, role=Role.AGENT, grants=frozenset(), now=NOW, until=until)[0]
+
+    claims = VERIFIER.verify(token(100), now=NOW)
+    assert claims.expires_at - claims.issued_at == timedelta(seconds=100)
+    for over_s in (0.5, 0, -1):
+        with pytest.raises(ValueError, match="over"):
+            token(over_s)
 
 
 def test_every_token_has_its_own_id() -> None:
@@ -407,6 +423,8 @@ def test_tokens_do_not_cross_their_bounds() -> None:
         lambda: VERIFIER.verify_session(session_token(), now=NOW, session=""),
         lambda: VERIFIER.verify_desk(forge(PAYLOAD | {"aud": "tongping:desk"}), now=NOW),
         lambda: VERIFIER.verify_desk(forge(PAYLOAD | {"aud": "tongping:desk", "sub": STAFF}), now=NOW),  # with a session
+        lambda: VERIFIER.verify(forge(PAYLOAD | {"aud": "tongping:desk", "sub": STAFF, "sid": ""}), now=NOW),  # without a login
+        lambda: VERIFIER.verify(forge(PAYLOAD | {"login": LOGIN}), now=NOW),  # a login in a session
         lambda: VERIFIER.verify_session(forge(PAYLOAD | {"sub": STAFF}), now=NOW),
         lambda: TokenVerifier({"new": KEY.public_key()}, issuer="another").verify(session_token(), now=NOW),
     ):
