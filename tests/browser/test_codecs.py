@@ -34,20 +34,6 @@ ROW = """async (source) => {
     }
     return null;
 }"""
-# A browser keeps lips with voices only within one stream, and every slot is a stream of its own: here the first voice and the
-# first picture share one, so that Chromium says when it plays what of each.
-ONE_STREAM = """(() => {
-    const accept = RTCPeerConnection.prototype.setRemoteDescription;
-    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
-        const done = new Set();
-        const together = (sdp) => sdp.replace(/m=(audio|video)[^]*?(?=\\r\\nm=|$)/g, (section, kind) => {
-            if (done.has(kind) || !section.includes("a=msid:slot-")) return section;
-            done.add(kind);
-            return section.replace(/a=msid:\\S+/, "a=msid:together");
-        });
-        return accept.call(this, { type, sdp: together(sdp) });
-    };
-})();"""
 PLAYED = """async (most_ms) => {
     const row = %s;
     const rows = [await row("microphone"), await row("camera")];
@@ -80,7 +66,6 @@ async def two(browser: Browser, folder: Path, codec: str) -> AsyncIterator[tuple
             invitation = {"role": "expert", "name": "Dr Li"}
             link = (await bank.call("POST", f"/sessions/{opened.id}/invitations", invitation))["link"]
         one, other = await Seat.take(browser), await Seat.take(browser)
-        await one.context.add_init_script(ONE_STREAM)
         try:
             await one.come_as_expert(opened.expert_link)
             await other.come_as_expert(link if link.startswith("http") else server.url + link)
