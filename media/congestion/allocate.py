@@ -106,7 +106,7 @@ class Allocator:
     def allocate(self, wants: Sequence[Want], budget_bps: float, now: float) -> Allocation:
         """Lower layers at once, higher ones after ``UP_AFTER_S`` in which they fitted ``UP_MARGIN`` times over.
 
-        Somebody new gets at once what fits. Keys must differ. Ties go to who comes first in ``wants``.
+        A held picture gets its lowest layer without that margin. Somebody new gets at once what fits. Keys must differ. Ties go to who comes first in ``wants``.
         """
         ladders = {want.key: usable(want) for want in wants}
         sound = sum(ladder[-1].bitrate_bps for want in wants if want.kind == "audio" and (ladder := ladders[want.key]))
@@ -136,9 +136,7 @@ class Allocator:
                 state = _State(target[key])
             state.level = min(state.level, len(ladders[key]) - 1)
             states[key] = state
-            goal = target[key] if state.level == HELD and target[key] > HELD else min(safe[key], target[key])
-            if state.level == HELD:
-                goal = min(goal, max(safe[key], 0))
+            goal = max(min(safe[key], target[key]), min(target[key], 0))
             if goal <= state.level:
                 state.since = None
             elif state.since is None:

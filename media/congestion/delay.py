@@ -21,6 +21,7 @@ MAX_THRESHOLD_MS = 600.0
 GAIN_UP = 0.0087
 GAIN_DOWN = 0.039
 PATIENT_GAIN_DOWN = 0.00018
+PATIENT_THRESHOLD_MS = 25.0
 """The threshold follows the trend up and down (section 5.4: K_u, K_d). Down fast as WebRTC does it, which keeps queues short, but
 as slowly as the draft does it beside a flow that fills the queue whatever we do (``patient``): else that flow gets it all."""
 MAX_ADAPT_MS = 15.0
@@ -78,6 +79,11 @@ class DelayDetector:
         self.queue_s = self.latest_s = 0.0
         self._lows = self._recent = (math.inf, math.inf)
         self._lows_until = self._recent_until = -1.0
+
+    def be_patient(self) -> None:
+        """Another flow fills the queue: what it does to the delay is no reason to go below our share."""
+        self.patient = True
+        self.threshold = max(self.threshold, PATIENT_THRESHOLD_MS)
 
     def update(self, results: list[tuple[float, float, int]]) -> Signal:
         """``results``: as in ``history.Joined``, in order of sending. Returns the worst signal of the groups completed by them.

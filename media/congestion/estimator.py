@@ -227,7 +227,7 @@ class Estimator:
     def _decrease(self, now: float) -> None:
         acked = self.acked_bps
         lately = self._acked_lately.bps()
-        if acked is not None and lately is not None:
+        if acked is not None and lately is not None and not self.delay.patient:
             acked = min(acked, lately)
         target = BACK_OFF * (self._rate if acked is None else acked)
         if self.sent_bps is not None and self.sent_bps < APP_LIMITED * self._rate:
@@ -254,7 +254,7 @@ class Estimator:
             if queue < ALONE_S:
                 self.delay.patient = False
         elif now - self._standing_since > OTHERS_AFTER_S and self._decreases >= OTHERS_DECREASES and not self.delay.patient:
-            self.delay.patient = True
+            self.delay.be_patient()
             self._drain_until = now
             self._rate = self._clamp(max(self._rate, RETURN * self._standing_bps))
         if queue < DRAIN_TO_S:
@@ -277,12 +277,14 @@ class Estimator:
         self._rate = self._clamp(grown)
 
     def _read_probe(self, signal: Signal, now: float) -> None:
-        found = self.prober.outcome(self._newest_sent, self.rtt_s or 0.2, now)
+        found = self.prober.outcome(self._newest_sent, self.rtt_s or 0.2, self.loss, now)
         if found is None:
             return
-        if found.bps > self._rate and signal is not Signal.OVERUSE:
-            self._rate = self._clamp(found.bps)
-            self._capacity = LinkCapacity()
+        if found.bps > self.estimate_bps and signal is not Signal.OVERUSE:
+            self.loss_bound.lift(found.bps, found.loss)
+            if found.bps > self._rate:
+                self._rate = self._clamp(found.bps)
+                self._capacity = LinkCapacity()
 
     # ---- time and silence
 

@@ -55,18 +55,24 @@ class Joined(NamedTuple):
 class SentPackets:
     """A ring of ``SIZE`` packets.
 
-    The forwarder writes without a call: ``at[number & MASK] = now; size[number & MASK] = bytes`` (1 … ``MAX_PACKET``; 0 means
+    ``number[0]`` is the transport-wide number given last. The forwarder writes without a call: ``at[number & MASK] = now; size[number & MASK] = bytes`` (1 … ``MAX_PACKET``; 0 means
     nothing is waited for). A packet older than the last ``SIZE`` is forgotten and its feedback ignored.
     """
 
-    __slots__ = ("_reference", "_reported", "_seen_at", "at", "size")
+    __slots__ = ("_reference", "_reported", "_seen_at", "at", "number", "size")
 
     def __init__(self) -> None:
+        self.number = array("I", (0,))
         self.at = array("d", bytes(8 * SIZE))
         self.size = array("H", bytes(2 * SIZE))
         self._reference: int | None = None
         self._seen_at = 0.0
         self._reported: int | None = None
+
+    def next(self) -> int:
+        """The next transport-wide number, 16 bits."""
+        number = self.number[0] = (self.number[0] + 1) & 0xFFFF
+        return number
 
     def note(self, number: int, size: int, now: float) -> None:
         """A packet (a retransmission, padding) left with transport-wide ``number`` (16 bits)."""

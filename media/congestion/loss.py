@@ -25,6 +25,7 @@ TEST_PACKETS = 120
 """An experiment lasts for at least so many observations and packets, the first observation left out."""
 REMAINS = 0.5
 """The part of the loss that must remain under an experiment to be called inherent."""
+PROBE_LOSS = 0.05
 MAX_INHERENT = 0.30
 RETEST_S = 8.0
 FORGET = 0.9
@@ -134,6 +135,11 @@ class LossBound:
         else:
             self.phase = Phase.BOUND
         self._tested_at = now
+
+    def lift(self, bps: float, loss: float) -> None:
+        """A probe at ``bps`` lost no more than ``loss``: where that is next to nothing, the bound was too low."""
+        if self.phase is Phase.BOUND and loss <= self.inherent + PROBE_LOSS:
+            self.bound_bps = max(self.bound_bps, bps)
 
     def free(self) -> None:
         """The bound has risen past what delay allows: it says nothing any more."""

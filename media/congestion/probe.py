@@ -18,7 +18,8 @@ ANSWER_S = 1.0
 RECEIVED = 0.60
 """With less than this part of a train arrived it says nothing."""
 SLOWER = 0.90
-"""A train that arrived at less than this of its rate has met the limit."""
+LOSSY = 0.10
+"""A train that arrived at less than ``SLOWER`` of its rate, or lost this part more than is usual, has met the limit."""
 MARGIN = 0.95
 INITIAL = (2.0, 4.0)
 STEP_UP = 2.0
@@ -27,7 +28,7 @@ CAUTIOUS_STEP_UP = 1.5
 OVER_DEMAND = 1.25
 INTERVAL_S = 2.0
 FOUND_INTERVAL_S = 0.5
-MAX_INTERVAL_S = 4.0
+MAX_INTERVAL_S = 3.0
 MAX_SHARE = 0.05
 """Padding is at most this part of what the estimate allows over ``INTERVAL_S`` or more, the first clusters left out."""
 SETTLE_S = 1.0
@@ -41,10 +42,11 @@ MIN_CLUSTER_PACKETS = 5
 
 
 class Outcome(NamedTuple):
-    """``bps``: what the path carried, at least (``limited`` False) or at most (True)."""
+    """``bps``: what the path carried, at least (``limited`` False) or at most (True). ``loss``: of the train."""
 
     bps: float
     limited: bool
+    loss: float = 0.0
 
 
 class _Cluster:
@@ -175,15 +177,18 @@ class Prober:
                 cluster.last_arrival = max(cluster.last_arrival, arrival)
             cluster.total += size
 
-    def outcome(self, newest_sent: float, rtt_s: float, now: float) -> Outcome | None:
-        """The answer, once: when feedback has passed the end of the train (``newest_sent``: of what was reported) or is overdue."""
+    def outcome(self, newest_sent: float, rtt_s: float, loss: float, now: float) -> Outcome | None:
+        """The answer, once: when feedback has passed the end of the train (``newest_sent``: of what was reported) or is overdue.
+
+        ``loss``: what is lost anyway, a fraction.
+        """
         cluster = self._cluster
         if cluster is None or cluster.ended < 0:
             return None
         if newest_sent <= cluster.ended and now - cluster.ended < ANSWER_S + rtt_s:
             return None
         self._cluster = None
-        found = self._measure(cluster)
+        found = self._measure(cluster, loss)
         if found is None or found.limited:
             self.failed += 1
             self._initial.clear()
@@ -195,7 +200,7 @@ class Prober:
             self._allowed_at = now if self._initial else now + FOUND_INTERVAL_S
         return found
 
-    def _measure(self, cluster: _Cluster) -> Outcome | None:
+    def _measure(self, cluster: _Cluster, usual: float) -> Outcome | None:
         """From the end of the first burst to the end of the last: what was sent in that time, and in what time it arrived."""
         sent_s = cluster.last_sent - cluster.first_sent
         arrival_s = cluster.last_arrival - cluster.first_end
@@ -207,6 +212,7 @@ class Prober:
         arrival_bps = 8 * cluster.train / arrival_s
         if arrival_bps > 2 * sent_bps:
             return None
-        if arrival_bps < SLOWER * sent_bps:
-            return Outcome(MARGIN * arrival_bps, limited=True)
-        return Outcome(min(sent_bps, arrival_bps), limited=False)
+        loss = 1 - cluster.packets / cluster.answered
+        if arrival_bps < SLOWER * sent_bps or loss > LOSSY + usual:
+            return Outcome(MARGIN * min(sent_bps, arrival_bps), limited=True, loss=loss)
+        return Outcome(min(sent_bps, arrival_bps), limited=False, loss=loss)
