@@ -219,7 +219,12 @@ async def running(
         await live.recover()
         app = _application(context, endpoint)
         runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S, keepalive_timeout=listener.HEADERS_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=STOP_S,
+            keepalive_timeout=listener.HEADERS_S,
+            logger=listener.HttpLog(context.metrics.malformed.inc),
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

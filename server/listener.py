@@ -5,6 +5,7 @@ address may have open. Both are bounded here: ``headers_s`` is also how long an 
 """
 
 import asyncio
+import logging
 import resource
 import ssl
 from collections import Counter
@@ -12,13 +13,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from server.auth.throttle import address_key
 
 HEADERS_S = 15.0
 TLS_HANDSHAKE_S = 10.0
 OTHER_DESCRIPTORS = 256  # database, files, pipes to the workers
+
+
+log = logging.getLogger("server.http")
+
+
+class HttpLog(logging.LoggerAdapter[logging.Logger]):
+    """aiohttp's log. What is no HTTP request is the sender's doing: it is counted and told as such, not as an error of ours."""
+
+    def __init__(self, malformed: Callable[[], None]) -> None:
+        super().__init__(log, None)
+        self._malformed = malformed
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
+        if isinstance(exc_info, http_exceptions.HttpProcessingError):
+            self._malformed()
+            log.info("malformed request", extra={"why": type(exc_info).__name__})
+        else:
+            log.error("request failed", exc_info=exc_info)
+
+    def debug(self, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:
+        """So does aiohttp tell of a first line that is none."""
+        if isinstance(exc_info, http_exceptions.HttpProcessingError):
+            self.exception(msg, exc_info=exc_info)
 
 
 @dataclass(frozen=True, slots=True)

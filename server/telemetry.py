@@ -106,6 +106,9 @@ class Metrics:
         self.requests = Counter(
             "tongping_http_requests", "REST and page requests", ["method", "route", "status"], registry=self.registry
         )
+        self.malformed = Counter(
+            "tongping_http_malformed", "What came to the TCP port and was no HTTP request", registry=self.registry
+        )
         self.request_seconds = Histogram(
             "tongping_http_request_seconds",
             "Time to answer a request",

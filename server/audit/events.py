@@ -25,6 +25,7 @@ class AuditAction(StrEnum):
     LOGIN_ENDED = "login.ended"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    SIGNING_KEY_ROTATED = "signing_key.rotated"
     STAFF_CREATED = "staff.created"
     STAFF_DISABLED = "staff.disabled"
     FILE_RECEIVED = "file.received"

@@ -108,10 +108,10 @@ def load_or_create(data_dir: Path) -> Secrets:
     return Secrets(signing_key, key_id(signing_key.public_key()), verify_keys, code_key)
 
 
-def rotate(data_dir: Path) -> Secrets:
+def rotate(data_dir: Path, *, forget: bool = False) -> Secrets:
     """Sign with a new key from the next start on; the old one is kept for reading, the oldest beyond 8 are dropped.
 
-    Run it by hand or by a timer, one at a time. A crash in between leaves the old key or both, never none. Raises ConfigError.
+    ``forget``: no older key is kept, and whatever was signed opens nothing any more. Run it by hand or by a timer, one at a time. A crash in between leaves the old key or both, never none. Raises ConfigError.
     """
     old = load_or_create(data_dir)
     folder = data_dir / FOLDER
@@ -120,9 +120,10 @@ def rotate(data_dir: Path) -> Secrets:
     )
     try:
         kept = sorted(folder.glob(f"{VERIFY_PREFIX}*.pem"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in kept[MAX_KEYS - 2 :]:
+        for path in kept[0 if forget else MAX_KEYS - 2 :]:
             path.unlink()
-        _read_or_create(folder / f"{VERIFY_PREFIX}{old.kid}.pem", lambda: public)
+        if not forget:
+            _read_or_create(folder / f"{VERIFY_PREFIX}{old.kid}.pem", lambda: public)
         fresh = _write_temporary(folder / SIGNING, _private_pem())
         fresh.replace(folder / SIGNING)
         _sync_folder(folder)

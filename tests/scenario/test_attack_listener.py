@@ -98,3 +98,27 @@ def test_bounds_fit_what_the_process_may_open(monkeypatch: pytest.MonkeyPatch) -
     assert listener.fitting(listener.Bounds(2000, 5)) == listener.Bounds(2000, 5)
     assert listener.fitting(listener.Bounds(9000, 5)) == listener.Bounds(4096 - listener.OTHER_DESCRIPTORS, 5)
     assert asked == [(2000 + listener.OTHER_DESCRIPTORS, 4096), (4096, 4096)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost bank\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_counted_and_no_error_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    caplog.set_level("INFO")
+    async with app(tmp_path) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.server.port)
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.0 400")
+        writer.close()
+        metrics = (await here.get("//metrics")).raw.decode()
+    assert "tongping_http_malformed_total 1.0" in metrics
+    told = [record for record in caplog.records if record.name in ("server.http", "aiohttp.server")]
+    assert [(record.levelname, record.getMessage()) for record in told] == [("INFO", "malformed request")]

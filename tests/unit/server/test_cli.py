@@ -142,3 +142,25 @@ def test_a_certificate_of_its_own(tmp_path: Path) -> None:
         assert process.wait(timeout=10) == 0
     assert customer.startswith("customer  https://127.0.0.1:")
     assert (tmp_path / "data" / "self-signed-key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_token_key_is_rotated_while_no_server_runs(tmp_path: Path) -> None:
+    first = tongping(tmp_path, "keys", "rotate")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "older keys kept for that: 1" in first.stdout
+    secrets = tmp_path / "data" / "secrets"
+    key = (secrets / "token-signing.pem").read_bytes()
+    with held(tmp_path / "data"):
+        refused = tongping(tmp_path, "keys", "rotate")
+    assert refused.returncode == 2
+    assert "another server uses data_dir" in refused.stderr
+    assert (secrets / "token-signing.pem").read_bytes() == key
+    ended = tongping(tmp_path, "keys", "rotate", "--end-tokens")
+    assert ended.returncode == 0
+    assert "no token made before is read any more" in ended.stdout
+    assert list(secrets.glob("token-verify-*")) == []
+    trail = tongping(tmp_path, "audit", "export").stdout
+    assert trail.count("signing_key.rotated") == 2
+    from_text = tongping(tmp_path, "keys", "rotate", TONGPING_SECRET="x" * 32)
+    assert from_text.returncode == 2
+    assert "change that one" in from_text.stderr

@@ -145,3 +145,15 @@ def test_nodes_that_share_a_text_share_all_secrets() -> None:
     assert keys.from_secret(text + "x").kid != one.kid
     with pytest.raises(ConfigError):
         keys.from_secret("x" * 31)
+
+
+def test_a_rotation_that_forgets_ends_every_token(tmp_path: Path) -> None:
+    first = keys.load_or_create(tmp_path)
+    second = keys.rotate(tmp_path)
+    third = keys.rotate(tmp_path, forget=True)
+    assert list(third.verify_keys) == [third.kid]
+    assert third.code_key == first.code_key
+    for old in (first, second):
+        with pytest.raises(Unauthenticated):
+            third.verifier().verify(token(old), now=NOW)
+    assert third.verifier().verify(token(third), now=NOW)
