@@ -10,9 +10,10 @@ that a missing packet may need stays free; when it comes after all and is not wa
 
 import struct
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
+from media.congestion.history import SentPackets
 from media.epoch import EVERYTHING, Epoch, SlotCodec, rewrite_vp8
 from media.head import Head
 from media.payload import Vp8
@@ -23,25 +24,42 @@ from media.uplink import RingEntry, Uplink
 RESENDS_PER_PACKET = 6
 RESEND_GAP_S = 0.02
 """The same packet is not sent again within this time: browsers repeat NACKs."""
+MAX_RESEND_GAP_S = 0.1
 _RESENT = 512
 EPOCHS = 64
 """At 30 pictures a second with every other one left out: over four seconds."""
 FILLERS = 128
 _RECENT = 0x2000
+RECENT_PACKETS = 100
 MAX_CORRECTION_S = 0.25
+
+
+class Mirror(Protocol):
+    """Another forwarder's picture of a slot. ``slow``: it leaves every packet of what the slot shows to ours."""
+
+    slow: bool
+
+    def update(self, downlink: "Downlink") -> None:
+        """The slot has changed: what it shows or waits for, its differences, its path."""
+        ...
+
+    def collect(self, downlink: "Downlink") -> None:
+        """Add to the slot's counters what was sent without it."""
+        ...
 
 
 class Downlink:
     """One slot of one subscriber. ``codecs``: codec key (see ``sdp.Codec.key``) → how it is received here.
 
-    ``tx``, ``peer`` and ``batch`` belong to the forwarder, which keeps what it needs here and nowhere else. While ``careful`` is
+    ``tx``, ``batch``, ``destination`` and ``sent`` (shared by the slots of one subscriber) are the forwarder's; call ``changed`` after
+    setting them. While ``careful`` is
     False, all of ``uplink`` passes by the differences in ``seq_off``, ``ts_off``, ``pid_off`` and ``tl0_off``.
     """
 
     __slots__ = (
-        "_clock", "_drop_ts", "_fillers", "_frame_ts", "_resent", "batch", "careful", "cname", "codecs", "cut", "destination", "epochs", "head", "kind", "last_at", "left_out", "loss", "max_tid", "mid", "nacked", "octets",
-        "out_pid", "out_seq", "out_tl0", "out_ts", "packets", "payload_type", "peer", "pending", "pid_off", "rate", "refused",
-        "resent", "rtt_s", "rtx_head", "rtx_seq", "seq_off", "ssrc", "tl0_off", "ts_off", "tx", "uplink",
+        "_clock", "_drop_ts", "_fillers", "_frame_ts", "_reported", "_resent", "batch", "careful", "cname", "codecs", "cut", "destination", "epochs", "head", "jitter_s", "kind", "last_at", "left_out", "loss", "max_tid", "mid", "mirror", "nacked", "next_tid", "octets",
+        "out_pid", "out_seq", "out_tl0", "out_ts", "packets", "payload_type", "pending", "pid_off", "rate", "refused",
+        "resent", "rtt_s", "rtx_head", "rtx_seq", "sent", "seq_off", "ssrc", "target", "tl0_off", "ts_off", "tx", "uplink",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +75,7 @@ class Downlink:
         first_ts: int,
         rtx_seq: int,
         cname: str = "",
+        sent: SentPackets | None = None,
     ) -> None:
         self.mid = mid
         self.cname = cname
@@ -80,14 +99,17 @@ class Downlink:
         self.packets = self.octets = self.resent = self.nacked = self.refused = 0
         self._resent: list[tuple[int, int, float]] = [(-1, 0, 0.0)] * _RESENT
         self.careful = False
-        self.max_tid = self.cut = EVERYTHING
+        self.max_tid = self.next_tid = self.cut = EVERYTHING
+        self.target: str | None = None
         self.left_out = 0
         self._frame_ts = self._drop_ts = -1
         self._fillers: deque[int] = deque(maxlen=FILLERS)
-        self.loss = 0.0
+        self.loss = self.jitter_s = 0.0
+        self._reported = 0
         self.rtt_s: float | None = None
         self.tx: Any = None
-        self.peer: Any = None
+        self.sent = sent or SentPackets()
+        self.mirror: Mirror | None = None
         self.batch: Any = None
         self.destination: Any = None
 
@@ -100,22 +122,31 @@ class Downlink:
             return False
         if self.uplink is not None and self.uplink is not uplink and self.uplink.kind == "audio":
             self.detach(now)
-        if uplink is not self.uplink:
-            self.pending = uplink
-        else:
-            self.pending = None
+        self.pending = uplink if uplink is not self.uplink else None
+        self.changed()
         return True
+
+    def changed(self) -> None:
+        """Tell the mirror. Our own methods do."""
+        if self.mirror is not None:
+            self.mirror.update(self)
+
+    def collect(self) -> None:
+        """Bring ``packets``, ``octets`` and ``refused`` up to date."""
+        if self.mirror is not None:
+            self.mirror.collect(self)
 
     def detach(self, now: float) -> None:
         """Show nothing from the next packet on; what was sent cannot be sent again."""
         self._settle(now)
         self.uplink = self.pending = None
         self._forget()
+        self.changed()
 
     def _forget(self) -> None:
         self.epochs.clear()
         self._fillers.clear()
-        self.cut = self.max_tid
+        self.cut = self.max_tid = self.next_tid
         self.careful = False
 
     def _settle(self, now: float) -> None:
@@ -150,9 +181,9 @@ class Downlink:
                 self.pid_off = (self.out_pid + 1 - vp8[4]) & 0x7FFF
             if vp8[5] >= 0 and self.out_tl0 >= 0:
                 self.tl0_off = (self.out_tl0 + 1 - vp8[6]) & 0xFF
+        self.cut = self.max_tid = self.next_tid
         epoch = Epoch(uplink, codec, seq, (self.out_seq + 1) & 0xFFFF, self.ts_off, self.pid_off, self.tl0_off, self.max_tid)
         self.seq_off = epoch.seq_off
-        self.cut = self.max_tid
         self._frame_ts, self._drop_ts = ts, -1
         self.epochs.append(epoch)
         self.uplink = uplink
@@ -184,8 +215,23 @@ class Downlink:
         self._forget()
         self.uplink = None
         self.pending = uplink
+        self.changed()
 
     # ---- temporal layers
+
+    def aim(self, rid: str | None, max_tid: int, *, lower: bool = False) -> None:
+        """Show the layer ``rid`` (None: any) from its next key frame on, and of it temporal ids up to ``max_tid``.
+
+        ``lower``: because the path cannot carry what is shown now, of which only the least is sent until then.
+        """
+        self.target = rid
+        self.next_tid = max_tid
+        if self.uplink is None:
+            self.cut = self.max_tid = max_tid
+        elif rid is None or self.uplink.rid == rid:
+            self.limit(max_tid)
+        elif lower:
+            self.limit(0)
 
     def limit(self, max_tid: int) -> None:
         """Send temporal ids up to this: fewer from the next frame on, more from where the stream allows it."""
@@ -198,6 +244,7 @@ class Downlink:
     def _take_care(self) -> None:
         """Every packet is looked at while a layer is left out, or is about to be."""
         self.careful = self.uplink is not None and not self.cut == self.max_tid == EVERYTHING
+        self.changed()
 
     def admit(self, vp8: Vp8 | None, seq: int, ts: int) -> bool:
         """Whether the newest packet of what is shown is sent. Call for every one while ``careful``."""
@@ -288,15 +335,41 @@ class Downlink:
                 return epoch, (out_seq - epoch.seq_off) & 0xFFFF
         return None
 
-    def may_resend(self, out_seq: int, now: float) -> bool:
-        """Counts a resend and says whether it is within the limits."""
+    def may_resend(self, out_seq: int, now: float, rtt_s: float | None = None) -> bool:
+        """Counts a resend and says whether it is within the limits: not before the last one can have arrived."""
+        gap = RESEND_GAP_S if rtt_s is None else min(max(RESEND_GAP_S, 0.7 * rtt_s), MAX_RESEND_GAP_S)
         seq, times, last = self._resent[out_seq & (_RESENT - 1)]
         if seq != out_seq:
             times, last = 0, -1.0
-        if times >= RESENDS_PER_PACKET or (times and now - last < RESEND_GAP_S):
+        if times >= RESENDS_PER_PACKET or (times and now - last < gap):
             return False
         self._resent[out_seq & (_RESENT - 1)] = (out_seq, times + 1, now)
         return True
+
+    def recent(self) -> Iterator[tuple[Epoch, RingEntry]]:
+        """What was sent lately and is still there, the newest first."""
+        if self.uplink is None or not self.epochs:
+            return
+        newest = self.uplink.max_seq + self.seq_off
+        for back in range(RECENT_PACKETS):
+            found = self.find((newest - back) & 0xFFFF)
+            entry = found[0].uplink.kept(found[1]) if found is not None else None
+            if found is not None and entry is not None:
+                yield found[0], entry
+
+    def padding(self, size: int, twcc: int) -> bytes:
+        """``size`` (1 … 255) bytes of padding on the RTX SSRC (RFC 3550 section 5.1), the rest is header."""
+        head = self.rtx_head
+        kind = next((codec.rtx for codec in self.codecs.values() if codec.rtx is not None), 0)
+        number, self.rtx_seq = self.rtx_seq, (self.rtx_seq + 1) & 0xFFFF
+        body = bytes(size - 1) + bytes((size,))
+        out = bytearray(head.size + size)
+        pack = head.packer(size)
+        if head.opening:
+            pack(out, 0, head.b0 | 0x20, kind, number, self.out_ts, head.ssrc, head.opening, twcc, head.tail, body)
+        else:
+            pack(out, 0, head.b0 | 0x20, kind, number, self.out_ts, head.ssrc, head.tail, body)
+        return bytes(out)
 
     def rebuild(self, epoch: Epoch, entry: RingEntry, twcc: int) -> bytes:
         """The packet again: on the RTX SSRC where negotiated, else as it was. ``twcc``: its new transport-wide number."""
@@ -327,10 +400,17 @@ class Downlink:
             return None
         return (self.uplink.rtp_at(now) + self.ts_off) & 0xFFFFFFFF
 
-    def note_report(self, block: ReportBlock, ntp_mid: int) -> None:
-        """A receiver report about this slot. ``ntp_mid``: middle 32 bits of our NTP time now (RFC 3550 section 6.4.1)."""
+    def note_report(self, block: ReportBlock, ntp_mid: int) -> int:
+        """A receiver report about this slot; returns how many packets were sent since the last one.
+
+        ``ntp_mid``: middle 32 bits of our NTP time now (RFC 3550 section 6.4.1).
+        """
+        self.collect()
         self.loss = block.fraction_lost / 256
+        self.jitter_s = block.jitter / self.rate
+        new, self._reported = self.packets - self._reported, self.packets
         if block.last_sr:
             rtt = (ntp_mid - block.last_sr - block.delay_since_last_sr) & 0xFFFFFFFF
             if rtt < 0x80000000:
                 self.rtt_s = rtt / 65536
+        return new

@@ -11,8 +11,11 @@ from media import rtcp
 from media.downlink import Downlink
 from media.errors import RtcpError
 from media.forward import Route
+from media.padding import padding
 from media.publication import Publication, Subscription
+from media.quality import Quality
 from media.twcc import ArrivalLog
+from media.uplink import PACKET_OVERHEAD_BYTES
 
 TWCC_INTERVAL_S = 0.05
 REPORT_INTERVAL_S = 1.0
@@ -20,7 +23,7 @@ MAX_NACKED_AT_ONCE = 128
 
 
 class Leg(Protocol):
-    """The peer whose RTCP this is. ``cname``: its own in reports. ``send_rtp`` says whether the packet could be protected."""
+    """The peer whose RTCP this is. ``cname``: its own in reports. ``send_rtp`` says how long the packet is as sent, 0: it was not."""
 
     ssrc: int
     cname: str
@@ -29,10 +32,10 @@ class Leg(Protocol):
     downlinks: dict[str, Downlink]
     by_ssrc: dict[int, Downlink]
     shown: dict[str, tuple[Publication, Subscription]]
-    twcc_seq: int
+    quality: Quality
 
     def send_rtcp(self, data: bytes) -> None: ...
-    def send_rtp(self, data: bytes) -> bool: ...
+    def send_rtp(self, data: bytes) -> int: ...
 
 
 class Feedback:
@@ -46,6 +49,7 @@ class Feedback:
         self._twcc_at = self._report_at = now
         self.twcc_received = 0
         self.remb_bps = 0
+        self.rtt_s: float | None = None
 
     def note_arrival(self, number: int, now: float) -> None:
         """A packet with this transport-wide number came in."""
@@ -66,9 +70,9 @@ class Feedback:
                 route = self._leg.routes.get(packet.ssrc)
                 if route is not None and not route.rtx:
                     route.uplink.note_sender_report(packet.ntp, packet.rtp_timestamp, now)
-                self._on_reports(packet.reports)
+                self._on_reports(packet.reports, now)
             elif isinstance(packet, rtcp.ReceiverReport):
-                self._on_reports(packet.reports)
+                self._on_reports(packet.reports, now)
             elif isinstance(packet, rtcp.Nack):
                 self._on_nack(packet, now)
             elif isinstance(packet, rtcp.PictureLossIndication):
@@ -77,16 +81,32 @@ class Feedback:
                 for ssrc, _ in packet.entries:
                     self._on_key_wanted(ssrc, now)
             elif isinstance(packet, rtcp.TransportFeedback):
-                self.twcc_received += 1
+                self._on_transport_feedback(packet, now)
             elif isinstance(packet, rtcp.Remb):
                 self.remb_bps = packet.bitrate_bps
+                self._leg.quality.on_remb(packet.bitrate_bps, now)
         return True
 
-    def _on_reports(self, reports: tuple[rtcp.ReportBlock, ...]) -> None:
+    def _on_transport_feedback(self, packet: rtcp.TransportFeedback, now: float) -> None:
+        try:
+            self._leg.quality.on_feedback(packet.body, now)
+        except RtcpError:
+            self._leg.counts["twcc_malformed"] += 1
+        else:
+            self.twcc_received += 1
+
+    def _on_reports(self, reports: tuple[rtcp.ReportBlock, ...], now: float) -> None:
+        lost = packets = 0.0
         for block in reports:
             downlink = self._leg.by_ssrc.get(block.ssrc)
             if downlink is not None:
-                downlink.note_report(block, self._ntp() >> 16 & 0xFFFFFFFF)
+                new = downlink.note_report(block, self._ntp() >> 16 & 0xFFFFFFFF)
+                packets += new
+                lost += new * downlink.loss
+                if downlink.rtt_s is not None:
+                    self.rtt_s = downlink.rtt_s
+        if packets:
+            self._leg.quality.on_report(lost / packets, self.rtt_s, now)
 
     def _shown(self, ssrc: int) -> tuple[Downlink, Publication] | None:
         """The slot with this SSRC and what it shows, if that passes its gates."""
@@ -118,15 +138,19 @@ class Feedback:
                 if downlink.kind == "video" and not epoch.uplink.missing(seq):
                     publication.request_key(now)
                 continue
-            if downlink.may_resend(out_seq, now):
-                if self._leg.send_rtp(downlink.rebuild(epoch, entry, self._next_twcc())):
+            if downlink.may_resend(out_seq, now, self.rtt_s):
+                if self._send(downlink.rebuild(epoch, entry, self._leg.quality.sent.next()), now):
                     downlink.resent += 1
                 else:
                     downlink.refused += 1
 
-    def _next_twcc(self) -> int:
-        self._leg.twcc_seq = (self._leg.twcc_seq + 1) & 0xFFFF
-        return self._leg.twcc_seq
+    def _send(self, packet: bytes, now: float) -> bool:
+        """A packet that carries the transport-wide number given last."""
+        size = self._leg.send_rtp(packet)
+        if size:
+            sent = self._leg.quality.sent
+            sent.note(sent.number[0], size, now)
+        return size > 0
 
     # ---- out
 
@@ -139,7 +163,7 @@ class Feedback:
         for route in leg.routes.values():
             if route.rtx:
                 continue
-            due = route.uplink.nacks_due(now)
+            due = route.uplink.nacks_due(now, self.rtt_s)
             if due:
                 leg.send_rtcp(rtcp.build_nack(leg.ssrc, route.uplink.ssrc, due))
             if route.uplink.wants_key and route.publication.request_key(now):
@@ -150,9 +174,23 @@ class Feedback:
             media = next((r.uplink.ssrc for r in leg.routes.values() if not r.rtx), 0)
             for packet in self._arrivals.build(leg.ssrc, media):
                 leg.send_rtcp(packet)
+        self._probe(now)
         if now - self._report_at >= REPORT_INTERVAL_S:
             self._report_at = now
             self._reports(now)
+
+    def _probe(self, now: float) -> None:
+        """Send what is needed to find out whether the path carries more."""
+        leg = self._leg
+        for downlink in leg.downlinks.values():
+            downlink.collect()
+        total = sum(d.octets + d.packets * PACKET_OVERHEAD_BYTES for d in leg.downlinks.values() if d.packets)
+        size = leg.quality.tick(total, now)
+        if size:
+            for packet in padding(
+                [leg.downlinks[mid] for mid in leg.shown], leg.downlinks.values(), size, leg.quality.sent.next
+            ):
+                self._send(packet, now)
 
     def _reports(self, now: float) -> None:
         leg = self._leg

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from media.congestion.history import MASK
 from media.downlink import Downlink
 from media.epoch import rewrite_vp8
 from media.payload import Vp8, is_key, vp8, vp8_height
@@ -168,7 +169,8 @@ class Forwarder:
         if late:
             self._late(publication, uplink, payload, header, marker, seq, ts, reader.level, now)
         else:
-            self._send(publication, uplink, payload, header, marker, seq, ts, reader.level, startable, now)
+            active = publication.active
+            self._send(publication, active, uplink, payload, header, marker, seq, ts, reader.level, startable, now)
 
     def _late(
         self,
@@ -213,9 +215,9 @@ class Forwarder:
         head = d.head
         size = len(payload)
         pack = head.packers.get(size) or head.packer(size)
+        twcc = 0
         if head.opening:
-            peer = d.peer
-            twcc = peer.twcc_seq = (peer.twcc_seq + 1) & 0xFFFF
+            twcc = d.sent.next()
             pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.opening, twcc, head.tail, payload)
         else:
             pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.tail, payload)
@@ -227,7 +229,10 @@ class Forwarder:
             d.refused += 1
             self.protect_refused += 1
             return False
-        batch.address(i, length[0], d.destination)
+        sent = length[0]
+        if head.opening:
+            d.sent.note(twcc, sent, now)
+        batch.address(i, sent, d.destination)
         batch.count = i + 1
         d.packets += 1
         d.octets += size
@@ -237,6 +242,7 @@ class Forwarder:
     def _send(
         self,
         publication: Publication,
+        downlinks: list[Downlink],
         uplink: Uplink,
         payload: bytes,
         header: Vp8 | None,
@@ -251,7 +257,7 @@ class Forwarder:
         length = self._length
         size = len(payload)
         done = 0
-        for d in publication.active:
+        for d in downlinks:
             if d.uplink is not uplink:
                 if not startable or d.pending is not uplink:
                     continue
@@ -273,8 +279,8 @@ class Forwarder:
             pack = head.packers.get(size) or head.packer(size)
             opening = head.opening
             if opening:
-                peer = d.peer
-                twcc = peer.twcc_seq = (peer.twcc_seq + 1) & 0xFFFF
+                wire = d.sent
+                twcc = wire.number[0] = (wire.number[0] + 1) & 0xFFFF
                 pack(
                     out, 0, head.b0, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF,
                     head.ssrc, opening, twcc, head.tail, payload,
@@ -294,7 +300,11 @@ class Forwarder:
                 self.protect_refused += 1
                 continue
             destination = d.destination
-            batch.iov[2 * i + 1] = length[0]
+            batch.iov[2 * i + 1] = sent = length[0]
+            if opening:
+                twcc &= MASK
+                wire.at[twcc] = now
+                wire.size[twcc] = sent
             batch.headers[8 * i] = destination.pointer
             batch.name_lengths[16 * i + 2] = destination.length
             batch.destinations[i] = destination

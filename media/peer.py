@@ -24,6 +24,7 @@ from media.incoming import Incoming, extension_ids
 from media.mmsg import Destination
 from media.mux import Endpoint
 from media.publication import Publication, Subscription
+from media.quality import Quality
 from media.rtp import RtpReader
 from media.sdp import ExtensionIds, Offer
 from media.sdp_answer import (
@@ -109,7 +110,8 @@ class Peer:
         self.destination: Destination | None = None
         self.ready = False
         self.rx: Any = None
-        self.twcc_seq = 0
+        self.quality = Quality(now)
+        self.held: frozenset[str] = frozenset()
         self.feedback = Feedback(self, now, ntp_now)
         self.note_arrival = self.feedback.note_arrival
         self._protector: Protector | None = None
@@ -144,6 +146,7 @@ class Peer:
         if section.role == "publish" and section.source is not None and section.codecs:
             publication = Publication(self.participant, section.source, section.kind, section.mid, section.codecs[0].key, 0)
             publication.ask_key = self._ask_key
+            publication.rids = section.rids
             self.incoming.add(section, publication)
         elif section.role == "slot":
             codecs = {c.key: SlotCodec(c.payload_type, c.rtx_payload_type, c.nack) for c in section.codecs}
@@ -158,8 +161,8 @@ class Peer:
                 first_ts=secrets.randbits(31),
                 rtx_seq=secrets.randbelow(0x4000) + 1,
                 cname=slot_cname(section.mid),
+                sent=self.quality.sent,
             )
-            downlink.peer = self
             self.downlinks[section.mid] = downlink
             self.by_ssrc[section.ssrc] = downlink
         elif section.role == "data" and self.data is None:
@@ -199,6 +202,7 @@ class Peer:
             downlink.destination = destination
             if self.ready:
                 downlink.batch = endpoint.batch
+            downlink.changed()
         if moved:
             self.counts["path_moved"] += 1
             self.request_keys(now)
@@ -225,6 +229,7 @@ class Peer:
                 downlink.tx = self._protector.tx
                 downlink.destination = self.destination
                 downlink.batch = self.endpoint.batch if self.endpoint else None
+                downlink.changed()
             self.ready = True
             if self.data is not None and self.data.sctp_port:
                 self._pointer = PointerChannel(self.dtls, self.counts, self._on_pointer, self._clock)
@@ -290,16 +295,16 @@ class Peer:
         if self.feedback.receive(plain, now):
             self.session.last_media = now
 
-    def send_rtp(self, data: bytes) -> bool:
-        """Protect and put into the batch. False when it could not be protected."""
+    def send_rtp(self, data: bytes) -> int:
+        """Protect and put into the batch; its length as sent, 0 when it could not be protected."""
         if self._protector is None or self.endpoint is None or self.destination is None:
-            return False
+            return 0
         try:
             protected = self._protector.protect_rtp(data)
         except SrtpError:
-            return False
+            return 0
         self.endpoint.batch.put(protected, self.destination)
-        return True
+        return len(protected)
 
     # ---- time
 
@@ -329,8 +334,8 @@ class Peer:
         """At once: nothing more in or out. ``close`` follows."""
         self._ice.remove(self.session)
         for downlink in self.downlinks.values():
-            downlink.detach(now)
             downlink.batch = None
+            downlink.detach(now)
         self.ready = False
 
     async def close(self) -> None:
@@ -353,6 +358,7 @@ class Peer:
             "counts": dict(self.counts),
             "twcc_received": self.feedback.twcc_received,
             "remb_bps": self.feedback.remb_bps,
+            "quality": self.quality.stats(),
             "published": {
                 p.source: [
                     {"rid": rid, "ssrc": u.ssrc, "packets": u.packets, "octets": u.octets, "late": u.late, "recovered": u.recovered,

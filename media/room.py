@@ -6,6 +6,7 @@ from typing import Protocol
 
 from media import control
 from media.control import PeerStateName
+from media.director import Director, Subscriber
 from media.errors import ExhaustedError, SdpError
 from media.peer import Peer
 from media.publication import Publication
@@ -39,6 +40,7 @@ class Room:
         self.receive: dict[str, tuple[int, Mapping[str, int]]] = {}
         self._order = 0
         self._speaker = SpeakerDetector()
+        self._director = Director(name, host.emit, self._tell_slots)
         self._dirty = False
         self.pointer_dropped = 0
         self.pointer_relayed = 0
@@ -93,8 +95,12 @@ class Room:
         if participant not in self.receive and len(self.receive) >= MAX_PARTICIPANTS:
             raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
         self.receive[participant] = video, sizes
-        if participant in self.peers:
-            self.reassign(self._clock())
+        peer = self.peers.get(participant)
+        if peer is not None:
+            now = self._clock()
+            self.reassign(now)
+            if peer.state == "connected":
+                self._director.allocate(peer, sizes, self._speaker.speaks, now)
 
     def _apply_gates(self, peer: Peer, now: float) -> None:
         opened = self.gates.get(peer.participant, frozenset())
@@ -206,16 +212,27 @@ class Room:
                     publication = by_key[key]
                     subscription = publication.subscribe(_name(peer, mid), peer.downlinks[mid], now)
                     peer.shown[mid] = publication, subscription
-                    publication.request_key(now)
             if changes:
+                peer.held = frozenset()
+                self._director.allocate(peer, self._sizes(peer.participant), self._speaker.speaks, now)
+                for _, key in changes:
+                    if key is not None:
+                        by_key[key].request_key(now)
                 self._tell_slots(peer)
 
     def _receivable(self, peer: Peer, publication: Publication) -> bool:
         return any(d.kind == publication.kind and publication.codec_key in d.codecs for d in peer.downlinks.values())
 
-    def _tell_slots(self, peer: Peer) -> None:
+    def _sizes(self, participant: str) -> Mapping[str, int]:
+        return self.receive.get(participant, (None, {}))[1]
+
+    def _tell_slots(self, peer: Subscriber) -> None:
+        current = self.peers.get(peer.participant)
+        if current is None or current is not peer:
+            return
         states = tuple(
-            control.SlotState(mid, key[0] if key else None, key[1] if key else None) for mid, key in peer.slots.shown.items()
+            control.SlotState(mid, key[0] if key else None, key[1] if key else None, mid in current.held)
+            for mid, key in current.slots.shown.items()
         )
         self._host.emit(control.Slots(self.name, peer.participant, states))
 
@@ -225,6 +242,7 @@ class Room:
         """Every 20 ms."""
         for peer in list(self.peers.values()):
             peer.tick(now)
+        self._director.tick(self.peers, self._sizes, self._speaker.speaks, now)
         for peer in self.peers.values():
             for publication in peer.publications.values():
                 self._watch(publication, now)
@@ -241,10 +259,8 @@ class Room:
             publication.flowing = flowing
             self._host.emit(control.TrackFlow(self.name, publication.participant, publication.source, flowing))
             self._dirty = True
-        if publication.kind == "video" and any(d.pending is not None for d in publication.active):
+        if publication.kind == "video" and publication.waits(now):
             publication.request_key(now)
-            if len(publication.layers) > 1:
-                publication.prefer_best(now)
 
     def stats(self) -> dict[str, object]:
         return {

@@ -54,6 +54,10 @@ class SpeakerDetector:
         """Forget somebody who left, or whose microphone was closed."""
         self._voices.pop(participant, None)
 
+    def speaks(self, participant: str) -> bool:
+        """Whether this participant was among the speakers last told."""
+        return participant in self._told
+
     def spoke_at(self, participant: str) -> float:
         """When this participant last spoke, 0 if never."""
         voice = self._voices.get(participant)

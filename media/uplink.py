@@ -7,6 +7,7 @@ Times are seconds of the caller's monotonic clock; sequence numbers are 16 bit u
 
 from collections import deque
 from enum import IntEnum
+from itertools import count
 from typing import NamedTuple
 
 from media.payload import Vp8
@@ -21,6 +22,8 @@ MAX_GAP = 256
 NACK_TRIES = 8
 NACK_AGE_S = 1.0
 NACK_AGAIN_S = 0.06
+MIN_NACK_AGAIN_S = 0.04
+MAX_NACK_AGAIN_S = 0.25
 RATE_SAMPLES = 5
 MIN_RATE_S = 0.3
 PACKET_OVERHEAD_BYTES = 60
@@ -66,16 +69,20 @@ class PublisherClock:
         return None if self.offset is None else now - self.offset
 
 
+_numbers = count(1)
+
+
 class Uplink:
     """One media SSRC of one publisher. ``kind``: "audio" or "video"; ``codec`` in lower case; ``rate`` in Hz.
 
     ``height``: lines of the picture, 0 while unknown. ``top_tid``: the highest temporal id seen; ``by_tid``: bytes so far of each.
+    ``number``: unlike any other's in this process.
     """
 
     __slots__ = (
         "_bad_seq", "_base", "_jitter", "_measured", "_missing", "_prior_expected", "_prior_received", "_rates", "_ring", "_transit",
         "by_tid", "clock", "codec", "cycles", "first_at", "height", "keys", "kind", "last_at",
-        "last_pid", "last_tl0", "last_ts", "late", "max_seq", "mid", "nack", "nacked", "octets", "packets", "rate", "recovered",
+        "last_pid", "last_tl0", "last_ts", "late", "max_seq", "mid", "nack", "nacked", "number", "octets", "packets", "rate", "recovered",
         "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "wants_key",
     )  # fmt: skip
 
@@ -92,6 +99,7 @@ class Uplink:
         nack: bool = False,
     ) -> None:
         self.ssrc = ssrc
+        self.number = next(_numbers)
         self.kind = kind
         self.codec = codec
         self.rate = rate
@@ -238,17 +246,21 @@ class Uplink:
 
     # ---- feedback
 
-    def nacks_due(self, now: float) -> list[int]:
-        """Sequence numbers to ask for now; entries that are too old or were asked for often enough are given up."""
+    def nacks_due(self, now: float, rtt_s: float | None = None) -> list[int]:
+        """Sequence numbers to ask for now; entries that are too old or were asked for often enough are given up.
+
+        The same number is asked for again when its answer should have come.
+        """
         if not self._missing:
             return []
+        again = NACK_AGAIN_S if rtt_s is None else min(max(MIN_NACK_AGAIN_S, 1.2 * rtt_s + 0.02), MAX_NACK_AGAIN_S)
         due: list[int] = []
         given_up: list[int] = []
         for seq, entry in self._missing.items():
             first, last, tries = entry
             if now - first > NACK_AGE_S or tries >= NACK_TRIES:
                 given_up.append(seq)
-            elif self.nack and (last < 0 or now - last >= NACK_AGAIN_S):
+            elif self.nack and (last < 0 or now - last >= again):
                 entry[1] = now
                 entry[2] = tries + 1
                 due.append(seq)

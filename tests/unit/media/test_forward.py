@@ -74,7 +74,6 @@ class Stage:
             ids=ids, first_seq=1, first_ts=5, rtx_seq=1,
         )  # fmt: skip
         downlink.tx = srtp.context(self.out)
-        downlink.peer = SimpleNamespace(twcc_seq=0)
         downlink.batch = self.batch
         downlink.destination = self.destination
         publication.subscribe(mid, downlink, self.now)
@@ -321,7 +320,7 @@ def test_the_layer_with_the_most_bytes_is_preferred_while_it_flows(stage: Stage)
     high = stage.camera.layers["f"] = Uplink(12, "video", "vp8", 90000, PublisherClock(), rid="f")
     for i in range(20):
         high.receive(i, 0, 1000, stage.now)
-    stage.camera.prefer_best(stage.now)
+    stage.camera.steer_all(stage.now)
     assert slot.pending is high
     assert stage.camera.best(stage.now + 1.0) is high
     stage.video.last_at = stage.now + 5

@@ -101,7 +101,6 @@ class Stage:
             first_ts=5, rtx_seq=1,
         )  # fmt: skip
         self.slot.batch = self.batch
-        self.slot.peer = SimpleNamespace(twcc_seq=0)
         self.slot.destination = Destination(pack_address("127.0.0.1", sock.getsockname()[1]))
         self.camera.subscribe("s", self.slot, 1.0)
         self.now = 1.0
@@ -167,7 +166,7 @@ def test_a_lower_limit_leaves_whole_frames_out_and_no_hole(stage: Stage) -> None
     one = stage.sources[0]
     stage.frame(one, 2, key=True)
     for limit in (EVERYTHING, 1, 0):
-        stage.slot.limit(limit)
+        stage.slot.aim(None, limit)
         first = len(stage.got)
         for _ in range(16):
             stage.frame(one, 2)
@@ -185,7 +184,7 @@ def test_a_limit_takes_effect_between_frames(stage: Stage) -> None:
     stage.frame(one, key=True)
     second = one.frame(3)
     stage.come(one, second.packets[0])
-    stage.slot.limit(0)
+    stage.slot.aim(None, 0)
     assert len(stage.come(one, second.packets[1])) == len(stage.come(one, second.packets[2])) == 1
     assert stage.frame(one, 3) == []
     assert stage.frame(one, 3) == []
@@ -194,10 +193,10 @@ def test_a_limit_takes_effect_between_frames(stage: Stage) -> None:
 def test_more_comes_back_layer_by_layer_where_frames_need_only_the_lowest(stage: Stage) -> None:
     one = stage.sources[0]
     stage.frame(one, key=True)
-    stage.slot.limit(0)
+    stage.slot.aim(None, 0)
     for _ in range(8):
         stage.frame(one)
-    stage.slot.limit(EVERYTHING)
+    stage.slot.aim(None, EVERYTHING)
     first = len(stage.got)
     for _ in range(16):
         stage.frame(one)
@@ -209,9 +208,9 @@ def test_more_comes_back_layer_by_layer_where_frames_need_only_the_lowest(stage:
 def test_a_key_frame_brings_everything_back(stage: Stage) -> None:
     one = stage.sources[0]
     stage.frame(one, key=True)
-    stage.slot.limit(0)
+    stage.slot.aim(None, 0)
     stage.frame(one)
-    stage.slot.limit(EVERYTHING)
+    stage.slot.aim(None, EVERYTHING)
     stage.frame(one, key=True)
     assert not stage.slot.careful
     assert len(stage.frame(one)) == 1
@@ -221,11 +220,11 @@ def test_a_stream_without_temporal_layers_is_never_thinned(stage: Stage) -> None
     one = stage.sources[0]
     plain = Sent(1, 0, b"\x10\x00key" + struct.pack("!BHB", 1, 0, 0), 0x80, 0)
     stage.come(one, plain)
-    stage.slot.limit(0)
+    stage.slot.aim(None, 0)
     assert [
         len(stage.come(one, Sent(2 + i, 3000 * i + 3000, b"\x10\x01" + plain.payload[-4:], 0x80, 0))) for i in range(9)
     ] == [1] * 9
-    stage.slot.limit(EVERYTHING)
+    stage.slot.aim(None, EVERYTHING)
     stage.come(one, Sent(11, 90000, b"\x10\x01" + plain.payload[-4:], 0x80, 0))
     assert not stage.slot.careful
 
@@ -233,7 +232,7 @@ def test_a_stream_without_temporal_layers_is_never_thinned(stage: Stage) -> None
 def test_a_missing_packet_keeps_its_number_and_an_empty_one_takes_it_when_it_is_not_wanted(stage: Stage) -> None:
     one = stage.sources[0]
     stage.frame(one, key=True)
-    stage.slot.limit(0)
+    stage.slot.aim(None, 0)
     lost = one.frame(1)  # of temporal id 2, but nobody knows
     assert stage.frame(one, 1) == []
     stage.frame(one, 1)
@@ -248,7 +247,7 @@ def test_a_missing_packet_keeps_its_number_and_an_empty_one_takes_it_when_it_is_
 def test_what_is_missing_between_two_packets_of_a_frame_that_is_left_out_needs_no_number(stage: Stage) -> None:
     one = stage.sources[0]
     stage.frame(one, key=True)
-    stage.slot.limit(0)
+    stage.slot.aim(None, 0)
     out = one.frame(3)
     stage.come(one, out.packets[0])
     stage.come(one, out.packets[2])
@@ -369,7 +368,7 @@ def run(steps: list[tuple[str, int]], fates: list[int]) -> None:
                 for source in stage.sources:
                     feed(source, source.frame(amount, key=what == "key"))
             elif what == "limit":
-                stage.slot.limit(amount)
+                stage.slot.aim(None, amount)
             elif what == "switch":
                 shown = stage.sources[amount]
                 stage.show(shown)

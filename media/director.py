@@ -1,0 +1,121 @@
+"""Who in a room is sent which layer of what, and which layers nobody needs. Sans I/O.
+
+Several times a second each subscriber's estimate is spent on what its slots show; a fallen estimate is obeyed at the next tick.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from media import control
+from media.congestion.allocate import Choice, Kind, Want
+from media.downlink import Downlink
+from media.epoch import EVERYTHING
+from media.layers import Needed, ladder
+from media.publication import Publication, Subscription
+from media.quality import Quality
+
+ALLOCATE_S = 0.2
+TALL = 2160
+"""Lines of a slot of which its page did not say how tall it is drawn."""
+GATES = frozenset({"held", "unseen"})
+
+
+class Subscriber(Protocol):
+    participant: str
+    quality: Quality
+    held: frozenset[str]
+    publications: dict[str, Publication]
+    shown: dict[str, tuple[Publication, Subscription]]
+
+
+class Director:
+    """``tell_slots``: called for a subscriber of whose slots another set is held now."""
+
+    def __init__(self, room: str, emit: Callable[[control.Event], None], tell_slots: Callable[[Subscriber], None]) -> None:
+        self._room = room
+        self._emit = emit
+        self._tell_slots = tell_slots
+        self._at = float("-inf")
+        self._needed: dict[Publication, Needed] = {}
+
+    def tick(
+        self,
+        subscribers: Mapping[str, Subscriber],
+        sizes: Callable[[str], Mapping[str, int]],
+        speaking: Callable[[str], bool],
+        now: float,
+    ) -> None:
+        """Call each 20 ms. ``sizes``: lines by mid of what a participant's page draws."""
+        due = now - self._at >= ALLOCATE_S
+        if due:
+            self._at = now
+            for subscriber in subscribers.values():
+                for publication in subscriber.publications.values():
+                    for uplink in publication.layers.values():
+                        uplink.measure(now)
+                    if publication.kind == "video" and len(publication.layers) > 1:
+                        publication.steer_all(now)
+        for subscriber in subscribers.values():
+            if due or subscriber.quality.urgent:
+                self.allocate(subscriber, sizes(subscriber.participant), speaking, now)
+            if due:
+                news = subscriber.quality.news(self._room, subscriber.participant, now)
+                if news is not None:
+                    self._emit(news)
+        if due:
+            self._tell_publishers(subscribers, now)
+
+    def allocate(self, subscriber: Subscriber, sizes: Mapping[str, int], speaking: Callable[[str], bool], now: float) -> None:
+        """Spend one subscriber's estimate on what it is shown. Call also when that, or a size, has changed."""
+        wants = [
+            Want(mid, _kind(publication), sizes.get(mid, TALL), speaking(publication.participant), ladder(publication))
+            for mid, (publication, _) in subscriber.shown.items()
+        ]
+        choices = subscriber.quality.allocate(wants, now).choices
+        for mid, (publication, subscription) in subscriber.shown.items():
+            _apply(publication, subscription, choices[mid], now)
+        held = frozenset(mid for mid in subscriber.shown if choices[mid].held)
+        if held != subscriber.held:
+            subscriber.held = held
+            self._tell_slots(subscriber)
+
+    def _tell_publishers(self, subscribers: Mapping[str, Subscriber], now: float) -> None:
+        before, self._needed = self._needed, {}
+        for subscriber in subscribers.values():
+            for publication in subscriber.publications.values():
+                if len(publication.rids) > 1 and publication.gate.open and publication.flowing:
+                    needed = self._needed[publication] = before.get(publication) or Needed(now)
+                    active = needed.update(publication, now)
+                    if active is not None:
+                        self._emit(control.Encodings(self._room, publication.participant, publication.source, active))
+
+
+def _kind(publication: Publication) -> Kind:
+    if publication.kind == "audio":
+        return "audio"
+    return "screen" if publication.source == "screen" else "camera"
+
+
+def _apply(publication: Publication, subscription: Subscription, choice: Choice, now: float) -> None:
+    gate = subscription.gate
+    reason = None if choice.layer is not None else "held" if choice.held else "unseen"
+    shut = gate.reasons & GATES
+    downlink = subscription.downlink
+    if choice.layer is not None and publication.kind == "video":
+        _aim(publication, downlink, choice.layer.rid, choice.layer.temporal, bandwidth=choice.reason == "bandwidth")
+    if shut != ({reason} if reason else set()):
+        gate.reasons.difference_update(GATES)
+        if reason:
+            gate.shut(reason)
+        publication.refresh(now)
+    elif reason is None and publication.kind == "video" and len(publication.layers) > 1:
+        publication.steer(downlink, now)
+
+
+def _aim(publication: Publication, downlink: Downlink, rid: str, temporal: int, *, bandwidth: bool) -> None:
+    layer = publication.layers.get(rid)
+    if layer is not None and temporal >= layer.top_tid:
+        temporal = EVERYTHING
+    shown = downlink.uplink
+    lower = bandwidth and shown is not None and layer is not None and layer.rates[-1] < shown.rates[-1]
+    downlink.aim(rid, temporal, lower=lower)

@@ -1,0 +1,96 @@
+"""The layers of a source as there are to choose from, and which of them somebody needs. Sans I/O."""
+
+from collections.abc import Iterable
+
+from media.congestion.allocate import Layer
+from media.epoch import EVERYTHING
+from media.publication import Publication
+from media.uplink import Uplink
+
+PAUSE_AFTER_S = 3.0
+"""A layer that nobody needs any more is sent on for so long, lest it be needed again at once."""
+UNSEEN_AFTER_S = 10.0
+"""A layer that has not come by then is not waited for."""
+AUDIO_BPS = 40_000
+_GUESSES = ((180, 150_000), (360, 450_000), (540, 900_000), (720, 1_500_000))
+_MOST_BPS = 2_500_000
+"""What a picture so tall may need, until it is measured."""
+SCREEN_LINES = 1080
+CAMERA_LINES = 720
+
+
+def guess_bps(height: int) -> int:
+    return next((bps for lines, bps in _GUESSES if height <= lines), _MOST_BPS)
+
+
+def heights(publication: Publication) -> dict[str, int]:
+    """Lines of each layer that has come: as its key frames say, else by halves from the one next to it, lowest first."""
+    rids = publication.rids or ("",)
+    known = {rid: u.height for rid, u in publication.layers.items() if u.height}
+    top = SCREEN_LINES if publication.source == "screen" else CAMERA_LINES
+    found: dict[str, int] = {}
+    for index, rid in enumerate(rids):
+        if rid in publication.layers:
+            near = min((abs(index - i), r, i) for i, r in enumerate(rids) if r in known) if known else None
+            found[rid] = (
+                (top >> (len(rids) - 1 - index)) if near is None else max(1, int(known[near[1]] * 2.0 ** (index - near[2])))
+            )
+    return found
+
+
+def ladder(publication: Publication) -> list[Layer]:
+    """What can be chosen from: every temporal layer of every encoding that has come, with what it costs."""
+    if publication.kind == "audio":
+        uplink = next(iter(publication.layers.values()), None)
+        return [Layer("", EVERYTHING, int(uplink.rates[-1]) or AUDIO_BPS if uplink else AUDIO_BPS, 0)]
+    lines = heights(publication)
+    found = []
+    for rid, height in lines.items():
+        uplink = publication.layers[rid]
+        total = uplink.rates[-1]
+        if total <= 0:
+            found.append(Layer(rid, EVERYTHING, guess_bps(height), height))
+            continue
+        for tid in range(uplink.top_tid):
+            found.append(Layer(rid, tid, int(uplink.rates[tid]), height))
+        found.append(Layer(rid, EVERYTHING, int(total), height))
+    return found
+
+
+class Needed:
+    """Which encodings of one simulcast source its publisher is to send: those that somebody wants or waits with, and the lowest."""
+
+    def __init__(self, now: float) -> None:
+        self._since = now
+        self._last: dict[str, float] = {}
+        self.told: tuple[str, ...] | None = None
+
+    def update(self, publication: Publication, now: float) -> tuple[str, ...] | None:
+        """The whole list when it changed; None otherwise."""
+        rids = publication.rids
+        if len(rids) < 2:
+            return None
+        wanted = {rids[0], *self._unseen(publication, now)}
+        for downlink in publication.active:
+            shown = downlink.uplink or downlink.pending
+            if downlink.target is None:
+                wanted.update(rids)
+            else:
+                wanted.add(downlink.target)
+            if shown is not None and not _flows(publication.layers.get(downlink.target or ""), now):
+                wanted.add(shown.rid)
+        for rid in wanted:
+            self._last[rid] = now
+        active = tuple(rid for rid in rids if now - self._last.get(rid, self._since) < PAUSE_AFTER_S)
+        if active == (self.told or rids):
+            return None
+        self.told = active
+        return active
+
+    def _unseen(self, publication: Publication, now: float) -> Iterable[str]:
+        """Too early to say: a browser begins with the lowest layers."""
+        return [rid for rid in publication.rids if rid not in publication.layers] if now - self._since < UNSEEN_AFTER_S else []
+
+
+def _flows(uplink: Uplink | None, now: float) -> bool:
+    return uplink is not None and now - uplink.last_at < 1.0

@@ -1,0 +1,143 @@
+"""The way to one subscriber: what it carries, and which of its pictures get how much of it. Sans I/O.
+
+Puts together ``media.congestion``: the forwarder notes what it sends, feedback moves the estimate, the allocator spends it.
+"""
+
+from collections.abc import Sequence
+
+from media import control
+from media.congestion.allocate import Allocation, Allocator, Want
+from media.congestion.estimator import Estimator, EstimatorConfig
+from media.congestion.history import MASK, SentPackets
+from media.twcc import parse_feedback
+
+SILENT_S = 3.0
+"""A subscriber that never says anything of what it receives for so long does not do congestion control: it gets everything."""
+RATE_S = 0.5
+TELL_S = 1.0
+TELL_CHANGE = 0.10
+MAX_LOSS_WITHOUT_FEEDBACK = 0.10
+
+
+class Quality:
+    """``urgent``: the estimate fell below what is allocated; allocate at once. ``probe_bytes``: padding sent so far."""
+
+    def __init__(self, now: float, config: EstimatorConfig | None = None) -> None:
+        self.sent = SentPackets()
+        self.estimator = Estimator(now, config)
+        self.allocation = Allocation({}, 0, 0, 0)
+        self.urgent = False
+        self.probe_bytes = 0
+        self.twcc_at: float | None = None
+        self._allocator = Allocator()
+        self._heard = False
+        self._began: float | None = None
+        self._total = 0
+        self._rate_at = now
+        self._rate_total = 0
+        self._rate: float | None = None
+        self._told: control.Network | None = None
+        self._told_at = float("-inf")
+
+    # ---- what the subscriber says
+
+    def on_feedback(self, body: bytes, now: float) -> None:
+        """Transport-wide feedback. Raises RtcpError."""
+        self.estimator.on_feedback(parse_feedback(body), self.sent, self.sent.number[0], now)
+        self.twcc_at = now
+        self._settled()
+
+    def on_remb(self, bps: int, now: float) -> None:
+        self.estimator.on_remb(bps, now)
+        self._settled()
+
+    def on_report(self, fraction_lost: float, rtt_s: float | None, now: float) -> None:
+        """One receiver report about all slots together. ``fraction_lost``: 0 … 1."""
+        self.estimator.on_report(fraction_lost, rtt_s, now, self._rate)
+        self._settled()
+
+    def _settled(self) -> None:
+        self._heard = True
+        if self.twcc_at is not None and self.estimator.estimate_bps < self.allocation.total_bps:
+            self.urgent = True
+
+    # ---- time
+
+    def tick(self, total_bytes: int, now: float) -> int:
+        """Bytes of padding to send now. Call each 20 ms. ``total_bytes``: of media sent so far."""
+        new = max(0, total_bytes - self._total)
+        self._total = total_bytes
+        if new and self._began is None:
+            self._began = now
+        if now - self._rate_at >= RATE_S:
+            self._rate = 8 * (total_bytes - self._rate_total) / (now - self._rate_at)
+            self._rate_at, self._rate_total = now, total_bytes
+        padding = self.estimator.tick(self.sent.at[self.sent.number[0] & MASK], new, now)
+        self.probe_bytes += padding
+        return padding
+
+    # ---- what it gets
+
+    def allocate(self, wants: Sequence[Want], now: float) -> Allocation:
+        """Who gets which layer. Call each 200 ms, when ``urgent``, and when the wants changed."""
+        self.urgent = False
+        self.allocation = self._allocator.allocate(wants, self._budget(wants, now), now)
+        self.estimator.demand_bps = self.allocation.demand_bps
+        return self.allocation
+
+    def _budget(self, wants: Sequence[Want], now: float) -> float:
+        """The estimate. Without transport-wide feedback nothing can be probed for: nothing is held, unless much is lost."""
+        estimate = self.estimator.estimate_bps
+        if self.twcc_at is not None:
+            return estimate
+        if not self._heard:
+            return float("inf") if self._began is not None and now - self._began > SILENT_S else estimate
+        if self.estimator.loss > MAX_LOSS_WITHOUT_FEEDBACK:
+            return estimate
+        return max(estimate, 1.01 * sum(min((layer.bitrate_bps for layer in w.layers), default=0) for w in wants))
+
+    def stats(self) -> dict[str, object]:
+        estimator = self.estimator
+        return {
+            "estimate_bps": estimator.estimate_bps,
+            "sent_bps": round(self._rate or 0),
+            "demand_bps": self.allocation.demand_bps,
+            "allocated_bps": self.allocation.total_bps,
+            "limit": estimator.limited_by,
+            "rtt_s": estimator.rtt_s,
+            "loss": estimator.loss,
+            "probe_bytes": self.probe_bytes,
+            "held": self.allocation.held,
+        }
+
+    # ---- what the page is told
+
+    def news(self, room: str, participant: str, now: float) -> control.Network | None:
+        """When it changed by enough, and at most once a second."""
+        if now - self._told_at < TELL_S or not self._heard:
+            return None
+        estimator = self.estimator
+        rtt = estimator.rtt_s
+        state = control.Network(
+            room,
+            participant,
+            estimator.estimate_bps,
+            None if rtt is None else round(rtt * 1000),
+            round(estimator.loss * 1000),
+            estimator.limited_by if self.allocation.total_bps < self.allocation.demand_bps else "none",
+            self.allocation.held,
+        )
+        if self._told is not None and not _differs(self._told, state):
+            return None
+        self._told, self._told_at = state, now
+        return state
+
+
+def _differs(old: control.Network, new: control.Network) -> bool:
+    if (old.limit, old.held, old.rtt_ms is None) != (new.limit, new.held, new.rtt_ms is None):
+        return True
+    if abs(new.down_bps - old.down_bps) > TELL_CHANGE * old.down_bps:
+        return True
+    if abs((new.rtt_ms or 0) - (old.rtt_ms or 0)) > max(20, (old.rtt_ms or 0) // 4):
+        return True
+    return abs(new.loss_permille - old.loss_permille) > 10
