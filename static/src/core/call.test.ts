@@ -516,7 +516,44 @@ describe("people and the end", () => {
     call.setSaver("audio");
     expect(FakeSocket.last.bodies("receive.set").map(({ video }) => video)).toEqual([3, 2, 0]); // there are three slots
     await reconnect({ resumed: false });
-    expect(FakeSocket.last.bodies("receive.set").at(-1)).toEqual({ type: "receive.set", video: 0 });
+    expect(FakeSocket.last.bodies("receive.set").at(-1)).toEqual({ type: "receive.set", video: 0, sizes: [] });
+  });
+
+  it("says how tall it draws each picture, and forgets it with who was shown", async () => {
+    const call = begin();
+    FakeSocket.last.frame(welcome());
+    await settle();
+    const shown = (mid: string, participant: string | null): ServerBody => ({
+      type: "slots",
+      slots: [{ mid, participant, source: participant === null ? null : "camera", held: false }],
+    });
+    const sizes = (): unknown => FakeSocket.last.bodies("receive.set").at(-1)?.sizes;
+    FakeSocket.last.say(shown("5", "PA_agent"));
+    const stream = call.remote.value[0]!.stream;
+    call.drawn(stream, 400);
+    call.drawn(new MediaStream(), 100); // of a connection that is gone
+    await vi.advanceTimersByTimeAsync(300);
+    expect(sizes()).toEqual([{ mid: "5", height: 400 }]);
+    call.setSaver("saver");
+    expect(FakeSocket.last.bodies("receive.set").at(-1)).toEqual({ type: "receive.set", video: 2, sizes: [{ mid: "5", height: 400 }] });
+    call.drawn(stream, 0);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(sizes()).toEqual([{ mid: "5", height: 0 }]);
+    FakeSocket.last.say(shown("5", null));
+    expect(sizes()).toEqual([]); // or whoever comes next would not be seen
+    call.drawn(stream, 0); // the tile goes
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(sizes()).toEqual([]);
+  });
+
+  it("sends only the encodings that the relay asks for", async () => {
+    begin();
+    FakeSocket.last.frame(welcome());
+    await settle();
+    FakeSocket.last.say({ type: "encodings", source: "camera", active: ["q"] });
+    await settle();
+    const camera = FakePeer.last.transceivers[1]!.sender;
+    expect(camera.encodings.filter((one) => one.active).map(({ rid }) => rid)).toEqual(["q"]);
   });
 
   it("keeps a renewed token for a reload", () => {

@@ -99,6 +99,7 @@ export class LiveCall implements Call {
         if (me !== null) this.rate(me.id, { level: report.level, rttMs: report.rtt_ms, lossPermille: report.loss_permille });
         if (worthTelling) this.socket.send(report);
       },
+      drawn: () => this.sayReceive(),
     });
     this.uploads = this.files.list;
     this.mediaState = this.media.state;
@@ -201,9 +202,15 @@ export class LiveCall implements Call {
     if (saver === "audio") void this.devices.setCamera(false);
   }
 
-  /** What the saver leaves of the others' pictures is not only hidden: it is not sent here. */
+  drawn(stream: MediaStream, height: number): void {
+    this.media.setDrawn(stream, height);
+  }
+
+  /** What the saver leaves of the others' pictures is not only hidden: it is not sent here; nor larger than it is drawn. */
   private sayReceive(): void {
-    if (this.limits !== null) this.send({ type: "receive.set", video: Math.min(PICTURES[this.saver.peek()], this.limits.media.video_slots) });
+    if (this.limits === null) return;
+    const video = Math.min(PICTURES[this.saver.peek()], this.limits.media.video_slots);
+    this.send({ type: "receive.set", video, sizes: this.media.drawn.sizes() });
   }
 
   say(text: string): void {

@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 async function connected(servers: IceServer[]): Promise<Media> {
-  const media = new Media({ offer: () => true, quality: () => undefined });
+  const media = new Media({ offer: () => true, quality: () => undefined, drawn: () => undefined });
   media.start({ audio_slots: 1, video_slots: 1, ice_servers: servers });
   await vi.advanceTimersByTimeAsync(0);
   media.answer("answer");

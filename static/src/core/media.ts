@@ -7,6 +7,7 @@
 import { signal } from "@preact/signals";
 import type { IceServer, MediaLimits, QualityReport, SlotView, Source } from "../protocol.gen";
 import { configuration, isUp, makeConnection, networkInformation, type Connection } from "./connection";
+import { Drawn } from "./drawn";
 import type { RemoteTrack, Saver } from "./model";
 import { report, sample, worthSending, type Sample } from "./quality";
 import { Sending } from "./sending";
@@ -23,6 +24,8 @@ export interface MediaEvents {
   /** Send this offer; false when it cannot be sent now (`resume` is called when it can). */
   offer(sdp: string): boolean;
   quality(report: QualityReport, worthTelling: boolean): void;
+  /** Pictures are drawn otherwise than the server was told. */
+  drawn(): void;
 }
 
 export class Media {
@@ -31,6 +34,7 @@ export class Media {
 
   private limits: MediaLimits | null = null;
   private built: Connection | null = null;
+  readonly drawn = new Drawn(() => this.events.drawn());
   private readonly sending = new Sending(() => this.want("rebuild"));
   private assigned: readonly SlotView[] = [];
   private saver: Saver = "full";
@@ -128,8 +132,18 @@ export class Media {
   }
 
   setSlots(slots: readonly SlotView[]): void {
+    const before = new Map(this.assigned.map((slot) => [slot.mid, slot]));
+    const changed = slots.filter(({ mid, participant, source }) => before.get(mid)?.participant !== participant || before.get(mid)?.source !== source);
     this.assigned = slots;
+    this.drawn.keep(new Set(slots.flatMap(({ mid, participant }) => (participant === null ? [] : [mid]))), new Set(changed.map(({ mid }) => mid)));
     this.assign();
+  }
+
+  /** How tall the page draws what it was given as `stream`; see `Drawn`. */
+  setDrawn(stream: MediaStream, height: number): void {
+    const mid = [...(this.built?.receivers ?? [])].find(([, one]) => one === stream)?.[0];
+    if (mid === undefined || !this.assigned.some((slot) => slot.mid === mid && slot.participant !== null)) return;
+    this.drawn.set(mid, height);
   }
 
   setSaver(saver: Saver): void {
@@ -144,6 +158,7 @@ export class Media {
     window.removeEventListener("online", this.onOnline);
     networkInformation()?.removeEventListener("change", this.onNetwork);
     clearInterval(this.stats);
+    this.drawn.stop();
     this.tear();
     this.assigned = [];
     this.assign();

@@ -138,6 +138,8 @@ export interface Call {
   pauseScreen(paused: boolean): void;
   stopScreen(): void;
   setSaver(saver: Saver): void;
+  /** The picture of a remote stream is drawn so tall now, in device pixels; 0: it is not seen. */
+  drawn(stream: MediaStream, height: number): void;
   say(text: string): void;
   sendFile(file: File): Promise<void>;
   /** One that failed: again in its place, or put away. */

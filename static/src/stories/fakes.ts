@@ -207,6 +207,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     pauseScreen: (paused) => void (screen.value = paused ? "paused" : "on"),
     stopScreen: () => void (screen.value = "off"),
     setSaver: (next) => void (saver.value = next),
+    drawn: () => undefined,
     say: (text) => void (chat.value = [...chat.value, message(chat.value.length + 1, me, text)]),
     sendFile: settled,
     retryUpload: (key) => void (uploads.value = uploads.value.map((one) => (one.key === key ? { ...one, error: null, progress: 0.3 } : one))),

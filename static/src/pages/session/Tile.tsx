@@ -4,6 +4,7 @@ import type { ParticipantView } from "../../protocol.gen";
 import { Avatar } from "../../ui/controls";
 import { Video } from "../../ui/Video";
 import { personName, roleBeside } from "../../ui/words";
+import { useDrawn } from "./drawn";
 import { QualityMark } from "./Quality";
 import { isShown, remoteOf, screenOf, useCall } from "./ui";
 
@@ -23,15 +24,17 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
   const remote = isShown(person, source) ? remoteOf(call, person.id, source) : undefined;
   const lost = person.state === "disconnected";
   const held = remote?.held === true && !lost;
+  const fit = screen ? "contain" : "cover";
+  const tile = useDrawn(call, remote && !lost ? remote.stream : null, fit);
   const heard = isShown(person, "microphone");
   const speaking = !screen && call.speaking.value.has(person.id);
   const quality = call.quality.value.get(person.id);
   const name = personName(person);
   const role = roleBeside(person);
   return (
-    <figure class={`tile${speaking ? " speaking" : ""}${main ? " main" : ""}${screen ? " of-screen" : ""}`}>
+    <figure ref={tile} class={`tile${speaking ? " speaking" : ""}${main ? " main" : ""}${screen ? " of-screen" : ""}`}>
       {remote && !held && !lost ? (
-        <Video stream={remote.stream} fit={screen ? "contain" : "cover"} label={t(screen ? "tile.screen" : "tile.video", { name })} {...(videoRef ? { videoRef } : {})} />
+        <Video stream={remote.stream} fit={fit} label={t(screen ? "tile.screen" : "tile.video", { name })} {...(videoRef ? { videoRef } : {})} />
       ) : paused ? (
         <div class="tile-still" role="status">
           <CirclePause size={main ? 48 : 28} strokeWidth={1.5} aria-hidden />
