@@ -173,6 +173,7 @@ class Worker:
             "forwards": self._forwarder.forwards,
             "protect_refused": self._forwarder.protect_refused,
             "cpu_s": time.process_time(),
+            "tasks": len(asyncio.all_tasks()),
             "sent": sum(e.batch.sent for e in self._mux.endpoints),
             "send_dropped": sum(e.batch.dropped for e in self._mux.endpoints),
             "mux": dict(self._mux.counts),
