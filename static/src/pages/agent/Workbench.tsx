@@ -261,7 +261,7 @@ export function Workbench(props: WorkbenchProps) {
                 onEnter={() => enter(shown.session.id, "enter")}
               />
             ) : (
-              <Home name={staff.name} arrived={come.length} waiting={desk.waiting.value} sessions={desk.sessions.value.length} error={error.value} onCreate={startCreate} />
+              <Home name={staff.name} arrived={come} waiting={desk.waiting.value} sessions={desk.sessions.value.length} error={error.value} onCreate={startCreate} />
             )}
           </div>
         )}
@@ -285,18 +285,19 @@ export function Workbench(props: WorkbenchProps) {
   );
 }
 
-function Home(props: { name: string; arrived: number; waiting: readonly WaitingEntry[]; sessions: number; error: string | null; onCreate: () => void }) {
+function Home(props: { name: string; arrived: readonly OccupiedSession[]; waiting: readonly WaitingEntry[]; sessions: number; error: string | null; onCreate: () => void }) {
   const now = useNow();
-  const longest = props.waiting.map((entry) => entry.waiting_since).toSorted()[0];
+  const since = [...props.waiting.map((entry) => entry.waiting_since), ...props.arrived.map((entry) => entry.alone_since ?? entry.created_at)];
+  const longest = since.toSorted((a, b) => Date.parse(a) - Date.parse(b))[0];
   const figures = [
-    ["home.count", props.waiting.length],
+    ["home.count", since.length],
     ["home.longest", longest === undefined ? t("home.none") : elapsed(longest, now)],
     ["home.sessions", props.sessions],
   ] as const;
   return (
     <div class="home stack">
       <h1>{t("home.title", { name: props.name })}</h1>
-      <p class="soft lead">{props.arrived ? t("home.arrived") : props.waiting.length ? t("home.waiting", { n: props.waiting.length }) : t("home.nobody")}</p>
+      <p class="soft lead">{props.arrived.length ? t("home.arrived") : props.waiting.length ? t("home.waiting", { n: props.waiting.length }) : t("home.nobody")}</p>
       {props.error && <Notice kind="bad">{props.error}</Notice>}
       <div class="row wrap">
         <Button look="primary" icon={Plus} onClick={props.onCreate}>
