@@ -35,7 +35,6 @@ from media.sdp_answer import (
     NegotiatedSection,
     SlotSsrcs,
     make_answer,
-    slot_cname,
 )
 from media.slots import SlotTable
 from media.srtp import Protector
@@ -160,7 +159,7 @@ class Peer:
                 first_seq=secrets.randbelow(0x4000) + 1,
                 first_ts=secrets.randbits(31),
                 rtx_seq=secrets.randbelow(0x4000) + 1,
-                cname=slot_cname(section.mid),
+                cname=CNAME,
                 sent=self.quality.sent,
             )
             self.downlinks[section.mid] = downlink

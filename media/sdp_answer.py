@@ -24,7 +24,10 @@ _ECHOED = {
     "H264": ("level-asymmetry-allowed", "packetization-mode", "profile-level-id"),
     "VP9": ("profile-id",),
     "AV1": ("level-idx", "profile", "tier"),
+    "opus": ("minptime", "useinbandfec", "usedtx"),
 }
+_ASKED_OF_VOICES = "minptime=10;useinbandfec=1;usedtx=1"
+"""Of a publisher's Opus: each packet repeats the one before it coarsely (a loss is filled by whoever decodes), silence is not sent."""
 _VALUE = re.compile(r"[0-9A-Za-z]{1,8}")
 _DIRECTIONS = {"publish": "recvonly", "slot": "sendonly", "idle": "inactive"}
 
@@ -189,10 +192,13 @@ def _negotiate(section: MediaSection, slot_ssrcs: Mapping[str, SlotSsrcs], video
     return agreed
 
 
-def _format_parameters(codec: NegotiatedCodec, offered: Codec) -> str:
-    """The answer's fmtp. RFC 7587 §7, RFC 6184 §8.2.2, RFC 9628 §6, AV1 RTP specification §7.2. Offered values are checked."""
-    if codec.name == "opus":
-        return "minptime=10;useinbandfec=1;usedtx=1"
+def _format_parameters(codec: NegotiatedCodec, offered: Codec, role: Role) -> str:
+    """The answer's fmtp. RFC 7587 §7, RFC 6184 §8.2.2, RFC 9628 §6, AV1 RTP specification §7.2. Offered values are checked.
+
+    Opus parameters say what their writer wants to receive: a publisher is told what the relay wants, a subscriber hears their own.
+    """
+    if codec.name == "opus" and role == "publish":
+        return _ASKED_OF_VOICES
     kept = ((name, offered.parameters.get(name, "")) for name in _ECHOED.get(codec.name, ()))
     return ";".join(f"{name}={value}" for name, value in kept if _VALUE.fullmatch(value))
 
@@ -203,7 +209,7 @@ def _codec_lines(agreed: NegotiatedSection, section: MediaSection) -> list[str]:
     for codec in agreed.codecs:
         number = codec.payload_type
         lines.append(f"a=rtpmap:{number} {codec.name}/{codec.clock_rate}" + ("/2" if codec.name == "opus" else ""))
-        parameters = _format_parameters(codec, by_type[number])
+        parameters = _format_parameters(codec, by_type[number], agreed.role)
         if parameters:
             lines.append(f"a=fmtp:{number} {parameters}")
         feedback = {
@@ -232,11 +238,6 @@ def slot_streams(sections: Iterable[NegotiatedSection]) -> dict[str, str]:
             streams[section.mid] = f"pair-{seen[section.kind]}"
             seen[section.kind] += 1
     return streams
-
-
-def slot_cname(mid: str) -> str:
-    """The CNAME of a slot in its RTCP: as in the answer."""
-    return CNAME
 
 
 def _slot_lines(agreed: NegotiatedSection) -> list[str]:

@@ -206,8 +206,36 @@ def test_an_audio_slot_has_no_rtx() -> None:
     assert slot.rtx_ssrc == 0
     text = section_text(made.sdp, "3")
     assert not any("FID" in line for line in text)
-    assert "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1" in text
     assert slot.extensions.audio_level == 1
+
+
+def test_opus_repeats_itself_and_is_silent_in_silence_and_a_subscriber_hears_their_own_wishes() -> None:
+    """Parameters of Opus are of the receiver (RFC 7587 section 7): the relay's to a publisher, the subscriber's in a slot."""
+    text = OFFERS["chromium_simulcast"]
+    made = answer(parse_offer(text))
+    assert "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1" in section_text(made.sdp, "0")
+    assert "a=fmtp:111 minptime=10;useinbandfec=1" in section_text(made.sdp, "3")
+    other = answer(
+        parse_offer(text.replace("minptime=10;useinbandfec=1", "minptime=20;usedtx=1;sprop-stereo=1;useinbandfec=no no"))
+    )
+    assert "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1" in section_text(other.sdp, "0")
+    assert "a=fmtp:111 minptime=20;usedtx=1" in section_text(other.sdp, "3")
+    none = answer(parse_offer(text.replace("a=fmtp:111 minptime=10;useinbandfec=1\r\n", "")))
+    assert "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1" in section_text(none.sdp, "0")
+    assert not any(line.startswith("a=fmtp") for line in section_text(none.sdp, "3"))
+
+
+def test_a_voice_is_opus_alone_whatever_else_was_offered() -> None:
+    """RED would have to be known by everybody who may ever come: see docs/protocol.md."""
+    for section in answer(parse_offer(OFFERS["chromium_plain"])).sections:
+        if section.kind == "audio":
+            assert [codec.name for codec in section.codecs] == ["opus"]
+
+
+def test_simulcast_is_answered_in_the_order_of_the_offer() -> None:
+    text = section_text(answer(parse_offer(OFFERS["chromium_simulcast"])).sdp, "1")
+    lines = [line for line in text if line.startswith(("a=rid", "a=simulcast"))]
+    assert lines == ["a=rid:q recv", "a=rid:h recv", "a=rid:f recv", "a=simulcast:recv q;h;f"]
 
 
 def test_the_data_section() -> None:
