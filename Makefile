@@ -10,7 +10,7 @@ BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev ready verification test tests coverage-gate check types format chaos bench bare screenshots lock clean distclean
+.PHONY: help run turn dev ready verification test tests coverage-gate check types format chaos bench bare screenshots lock clean distclean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -18,6 +18,10 @@ help: ## This list
 
 run: ready ## Install what is missing, build, serve on http://127.0.0.1:$(PORT) and print the links
 	@PORT=$(PORT) exec $(BIN)/tongping serve --demo --port $(PORT)
+
+turn: ## Install coturn where it is absent, run it for the server of this folder, print its URLs (docs/turn.md)
+	@$(BOOTSTRAP) coturn venv runtime
+	@exec $(BIN)/tongping turn serve
 
 ready: ## What `make run` does before it serves
 	@$(BOOTSTRAP)

@@ -277,6 +277,8 @@ def install(packages: list[str], *, needed: str = "") -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     call(["apt-get", "update", "-qq"], env=env)
     call(line.split(), env=env)
+    if "coturn" in packages and Path("/run/systemd/system").exists():
+        call(["systemctl", "disable", "--now", "coturn"])  # Debian starts one with its own configuration, on our port
 
 
 def debian() -> None:

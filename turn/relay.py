@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ PACKAGE = "coturn"
 CONFIGURATION = "turnserver.conf"
 READY_S = 15.0
 STOP_S = 3.0
-READY_LINE = b"Total General servers"
+READY_LINE = b"IO method (admin thread)"  # the last that it starts, after those that know the secret
 
 
 def binary() -> str:
@@ -43,6 +44,23 @@ def write(settings: Settings, path: Path) -> None:
         raise RelayError("not_written", f"{path} cannot be written: {error.strerror}") from None
 
 
+def check_ports(settings: Settings) -> None:
+    """coturn shares a port with whoever allows that, and goes on without an address that it cannot have. Raises RelayError."""
+    for host in settings.listen:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        for port in filter(None, (settings.port, settings.tls_port)):
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                try:
+                    with socket.socket(family, kind) as sock:
+                        if kind is socket.SOCK_STREAM:
+                            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                        sock.bind((host, port))
+                        if kind is socket.SOCK_STREAM:
+                            sock.listen(1)
+                except OSError as error:
+                    raise RelayError("port", f"port {port} of {host} cannot be used: {error.strerror}") from None
+
+
 class Relay:
     """A running coturn. ``log``: the newest lines that it wrote."""
 
@@ -63,6 +81,7 @@ async def running(settings: Settings, folder: Path, tell: Callable[[str], None] 
     """
     path = folder / CONFIGURATION
     command = binary()
+    check_ports(settings)
     write(settings, path)
     process = await asyncio.create_subprocess_exec(
         command,
