@@ -116,7 +116,7 @@ class TokenConfig(_Section, frozen=True, kw_only=True):
         int,
         _doc(
             "A login of a staff member, in seconds: however often its token is renewed, then the password again.",
-            ge=300,
+            ge=60,
             le=604_800,
         ),
     ] = 43_200
