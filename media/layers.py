@@ -66,7 +66,10 @@ class Needed:
         self.told: tuple[str, ...] | None = None
 
     def update(self, publication: Publication, now: float) -> tuple[str, ...] | None:
-        """The whole list when it changed; None otherwise."""
+        """The whole list at first and when it changed; None otherwise.
+
+        At first because the publisher may remember another list, from before its source stood still.
+        """
         rids = publication.rids
         if len(rids) < 2:
             return None
@@ -82,7 +85,7 @@ class Needed:
         for rid in wanted:
             self._last[rid] = now
         active = tuple(rid for rid in rids if now - self._last.get(rid, self._since) < PAUSE_AFTER_S)
-        if active == (self.told or rids):
+        if active == self.told:
             return None
         self.told = active
         return active

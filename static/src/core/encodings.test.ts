@@ -49,7 +49,7 @@ describe("a camera", () => {
     [null, ["q", "h", "f"]],
     [["f"], ["f"]],
     [["q", "f"], ["q", "f"]],
-    [["h", "x"], ["h"]],
+    [["f", "q"], ["q", "f"]],
     [[], []],
   ])("sends what the relay asks for: %j", (wanted, expected) => {
     expect(active(full(size(1280, 720), wanted))).toEqual(expected);
@@ -63,6 +63,8 @@ describe("a camera", () => {
     [size(1280, 720), "saver", ["f"], ["h"]],
     [size(640, 360), "saver", ["h"], ["q"]],
     [size(640, 360), "full", ["strange"], ["q"]],
+    [size(640, 360), "full", ["q", "f"], ["q", "h"]],
+    [size(1280, 720), "saver", ["q", "f"], ["q", "h"]],
   ] as const)("of %j in %s never falls silent because %j cannot be had", (capture, saver, wanted, expected) => {
     expect(active(cameraEncodings(capture, saver, wanted, true))).toEqual(expected);
   });

@@ -43,14 +43,22 @@ function bitrate(pixels: number): number {
   return Math.min(MOST_BPS, 10_000 * Math.round((FULL_BPS * (pixels / FULL_PIXELS) ** 0.875) / 10_000));
 }
 
-/** Those of `able` (low to high) that are sent. `wanted` null: the relay has not said; []: nobody watches. What was asked for and
- *  cannot be sent is replaced by the next lower one: a camera that is on is never silent by mistake. */
+/** Those of `able` (low to high) that are sent. `wanted` null: the relay has not said; []: nobody watches. What is asked for and
+ *  cannot be had is replaced by the next lower one, so that a camera that is on is never silent, nor poorer than need be. */
 function sent(able: readonly string[], wanted: readonly string[] | null): ReadonlySet<string> {
-  if (wanted === null) return new Set(able);
-  const both = able.filter((rid) => wanted.includes(rid));
-  if (both.length > 0 || wanted.length === 0) return new Set(both);
-  const highest = Math.max(...wanted.map((rid) => RIDS.findIndex((known) => known === rid)));
-  return new Set([able.findLast((rid) => RIDS.findIndex((known) => known === rid) <= highest) ?? able[0] ?? ""]);
+  const order = (rid: string): number => RIDS.findIndex((known) => known === rid);
+  return new Set((wanted ?? able).map((rid) => able.findLast((one) => order(one) <= order(rid)) ?? able[0] ?? ""));
+}
+
+/** What a camera of this size can be sent as, low to high. */
+export function able(capture: Size | null, saver: Saver): readonly string[] {
+  const most = ladder(capture).sent;
+  return RIDS.slice(0, saver === "full" ? most : Math.max(1, most - 1));
+}
+
+function ladder(capture: Size | null): (typeof LADDERS)[number] {
+  const pixels = capture === null ? FULL_PIXELS : capture.width * capture.height;
+  return LADDERS.find(({ fromPixels }) => pixels >= fromPixels) ?? LADDERS[2]!;
 }
 
 /** `capture` null: there is no camera yet. `simulcast` false: the browser or the relay takes one encoding only. */
@@ -64,11 +72,10 @@ export function cameraEncodings(capture: Size | null, saver: Saver, wanted: read
     const most = bitrate(pixels / scale ** 2);
     return [{ rid: "", active: wanted?.length !== 0, scaleResolutionDownBy: scale, maxBitrate: thrifty ? Math.min(SAVER_BPS, most) : most, maxFramerate }];
   }
-  const ladder = LADDERS.find(({ fromPixels }) => pixels >= fromPixels) ?? LADDERS[2]!;
-  const able = RIDS.slice(0, thrifty ? Math.max(1, ladder.sent - 1) : ladder.sent);
-  const now = sent(able, wanted);
+  const { scales } = ladder(capture);
+  const now = sent(able(capture, saver), wanted);
   return RIDS.map((rid, index) => {
-    const scale = ladder.scales[index] ?? 1;
+    const scale = scales[index] ?? 1;
     const most = bitrate(pixels / scale ** 2);
     return { rid, active: now.has(rid), scaleResolutionDownBy: scale, maxBitrate: thrifty ? Math.min(SAVER_BPS, most) : most, maxFramerate };
   });

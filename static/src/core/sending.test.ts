@@ -103,6 +103,28 @@ describe("encodings follow", () => {
     expect(FakePeer.last.transceivers[1]!.sender.set).toHaveLength(2);
   });
 
+  it("a larger camera, of which the relay has not seen the largest", async () => {
+    sending.set("camera", track("video", { width: 640, height: 360 }));
+    connect();
+    sending.want("camera", ["q", "h"]); // all that ever came
+    sending.set("camera", track("video", HD));
+    await settle();
+    expect(active()).toEqual(["q", "h", "f"]);
+    sending.want("camera", ["q"]);
+    await settle();
+    expect(active()).toEqual(["q"]);
+  });
+
+  it("nothing that was said before the camera was off", async () => {
+    sending.set("camera", track("video", HD));
+    connect();
+    sending.want("camera", ["q"]);
+    sending.set("camera", null);
+    sending.set("camera", track("video", HD));
+    await settle();
+    expect(active()).toEqual(["q", "h", "f"]);
+  });
+
   it("nothing that was said of another connection", async () => {
     sending.set("camera", track("video", HD));
     connect();

@@ -2,7 +2,7 @@
  *  Never negotiates. */
 import type { Source } from "../protocol.gen";
 import { SOURCES, type Connection } from "./connection";
-import { encodingsOf, type Encoding, type Size } from "./encodings";
+import { able, encodingsOf, type Encoding, type Size } from "./encodings";
 import type { Saver } from "./model";
 import { undersized } from "./quality";
 
@@ -12,7 +12,8 @@ const LIFT_EVERY_MS = 10_000;
 export class Sending {
   readonly tracks: Record<Source, MediaStreamTrack | null> = { microphone: null, camera: null, screen: null };
   private saver: Saver = "full";
-  private wanted = new Map<Source, readonly string[]>(); // rids, as the relay last said on this connection
+  /** What the relay last said on this connection, and what could be sent then. */
+  private wanted = new Map<Source, { rids: readonly string[]; able: readonly string[] }>();
   private connection: Connection | null = null;
   private tuning = new Map<Source, "busy" | "again">();
   private lifts = { left: LIFTS, afterMs: 0 };
@@ -35,6 +36,7 @@ export class Sending {
   /** Null sends nothing. */
   set(source: Source, track: MediaStreamTrack | null): void {
     if (this.tracks[source] === track) return;
+    if (this.tracks[source] === null) this.wanted.delete(source); // said of what was sent before
     this.tracks[source] = track;
     // A face may lose sharpness, never fluency; a screen the other way round. Chromium's own choice ("balanced") falls to 10
     // frames a second in the first moments of a call and stays there; what was set before there was a track is forgotten.
@@ -59,7 +61,7 @@ export class Sending {
   /** The relay needs only these of the source's encodings now. A voice is never paused: who speaks is known by it. */
   want(source: Source, rids: readonly string[]): void {
     if (source === "microphone") return;
-    this.wanted.set(source, rids);
+    this.wanted.set(source, { rids, able: this.able(source) });
     void this.tune(source);
   }
 
@@ -93,7 +95,19 @@ export class Sending {
   }
 
   private figures(source: Source, simulcast: boolean): Encoding[] {
-    return encodingsOf(source, this.captured(source), this.saver, this.wanted.get(source) ?? null, simulcast);
+    return encodingsOf(source, this.captured(source), this.saver, this.asked(source), simulcast);
+  }
+
+  /** A larger camera, or the saver's end, adds encodings that the relay has never seen: it could not ask for them. */
+  private asked(source: Source): readonly string[] | null {
+    const wanted = this.wanted.get(source);
+    if (wanted === undefined) return null;
+    if (wanted.rids.length === 0) return [];
+    return [...wanted.rids, ...this.able(source).filter((rid) => !wanted.able.includes(rid))];
+  }
+
+  private able(source: Source): readonly string[] {
+    return source === "camera" ? able(this.captured(source), this.saver) : [];
   }
 
   private captured(source: Source): Size | null {
