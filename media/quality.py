@@ -86,12 +86,15 @@ class Quality:
         return self.allocation
 
     def _budget(self, wants: Sequence[Want], now: float) -> float:
-        """The estimate. Without transport-wide feedback nothing can be probed for: nothing is held, unless much is lost."""
+        """The estimate. Without transport-wide feedback nothing can be probed for: nothing is held, unless much is lost.
+
+        Nor is anything before the first word: a subscriber that is sent nothing has nothing to say.
+        """
         estimate = self.estimator.estimate_bps
         if self.twcc_at is not None:
             return estimate
-        if not self._heard:
-            return float("inf") if self._began is not None and now - self._began > SILENT_S else estimate
+        if not self._heard and self._began is not None and now - self._began > SILENT_S:
+            return float("inf")
         if self.estimator.loss > MAX_LOSS_WITHOUT_FEEDBACK:
             return estimate
         return max(estimate, 1.01 * sum(min((layer.bitrate_bps for layer in w.layers), default=0) for w in wants))
