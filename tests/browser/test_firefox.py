@@ -142,6 +142,19 @@ async def test_consent_taken_back_stops_the_picture_at_the_relay_and_given_again
     assert await frame_rate(agent, "customer") >= LEAST_FRAMES_PER_S
 
 
+async def test_a_shared_screen_arrives_and_stops(call: Call) -> None:
+    """On the line that had no track: nothing is negotiated for it."""
+    customer, agent = call.customer, call.agent
+    peers = (await customer.evaluate(TRANSPORT))["peers"]
+    await customer.press("bar.screen")
+    await customer.press("consent.yes")
+    first = await agent.receives("customer", "screen")
+    await agent.goes_on("customer", "screen", first["frames"] + 10)
+    await customer.press("screen.stop")
+    await agent.shut("customer", "screen")
+    assert (await customer.evaluate(TRANSPORT))["peers"] == peers
+
+
 async def test_an_ice_restart_keeps_connection_and_encryption(call: Call) -> None:
     """What the page does when the network is said to be back."""
     customer = call.customer

@@ -54,6 +54,21 @@ PREFERENCES: dict[str, bool | int | str] = {
 REPORTER = """addEventListener("securitypolicyviolation", (event) =>
     console.error("policy", event.violatedDirective, event.blockedURI), true);"""
 
+# A headless Firefox has no screen to share. As the real one does, this asks for a click just before.
+SCREEN = """if (navigator.mediaDevices) navigator.mediaDevices.getDisplayMedia = async () => {
+    if (!navigator.userActivation.isActive) throw new DOMException("no click just before", "InvalidStateError");
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [640, 360];
+    const draw = canvas.getContext("2d");
+    let drawn = 0;
+    setInterval(() => {
+        drawn += 1;
+        draw.fillStyle = `hsl(${drawn % 360} 60% 50%)`;
+        draw.fillRect(0, 0, canvas.width, canvas.height);
+    }, 66);
+    return canvas.captureStream(15);
+};"""
+
 
 def firefox_path() -> str | None:
     """The program, or None: then a test is skipped with the name of the package."""
@@ -69,7 +84,7 @@ class Firefox:
 
     async def prepare(self) -> None:
         await self._bidi.subscribe("log.entryAdded", self._logged)
-        for script in (INSTRUMENT, REPORTER):
+        for script in (INSTRUMENT, REPORTER, SCREEN):
             await self._bidi.command("script.addPreloadScript", functionDeclaration=f"() => {{ {script} }}")
 
     def _logged(self, entry: dict[str, Any]) -> None:
