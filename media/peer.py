@@ -352,6 +352,8 @@ class Peer:
         self.state = "closed"
 
     def stats(self) -> dict[str, object]:
+        for downlink in self.downlinks.values():
+            downlink.collect()
         return {
             "state": self.state,
             "counts": dict(self.counts),
@@ -361,15 +363,17 @@ class Peer:
             "published": {
                 p.source: [
                     {"rid": rid, "ssrc": u.ssrc, "packets": u.packets, "octets": u.octets, "late": u.late, "recovered": u.recovered,
-                     "nacked": u.nacked, "keys": u.keys, "plis": p.plis, "flowing": p.flowing, "open": p.gate.open, "forwarded": p.forwarded}
+                     "nacked": u.nacked, "keys": u.keys, "plis": p.plis, "flowing": p.flowing, "open": p.gate.open, "forwarded": p.forwarded,
+                     "bitrate_bps": round(u.rates[-1]), "height": u.height, "jitter_s": u.jitter_s}
                     for rid, u in p.layers.items()
                 ]
                 for p in self.publications.values()
             },
             "slots": {
                 d.mid: {"packets": d.packets, "octets": d.octets, "resent": d.resent, "nacked": d.nacked, "refused": d.refused,
-                        "loss": d.loss, "rtt_s": d.rtt_s}
-                for d in self.downlinks.values() if d.packets
+                        "loss": d.loss, "rtt_s": d.rtt_s, "jitter_s": d.jitter_s, "left_out": d.left_out,
+                        "rid": d.uplink.rid if d.uplink else None, "temporal": d.cut, "held": d.mid in self.held}
+                for d in self.downlinks.values() if d.packets or d.mid in self.held
             },
         }  # fmt: skip
 

@@ -182,7 +182,8 @@ class Consents(Answer, frozen=True, kw_only=True):
 
 class MediaLayer(Answer, frozen=True, kw_only=True):
     """One incoming stream of a source; ``rid`` names it where there are several. ``late``: out of order; ``recovered``: came as
-    a retransmission; ``nacked``: numbers asked for again."""
+    a retransmission; ``nacked``: numbers asked for again; ``bitrate_kbps``: over the last second; ``height``: lines of the
+    picture, 0 while unknown."""
 
     rid: str
     packets: int
@@ -191,6 +192,9 @@ class MediaLayer(Answer, frozen=True, kw_only=True):
     recovered: int
     nacked: int
     key_frames: int
+    bitrate_kbps: int
+    height: int
+    jitter_ms: int
 
 
 class MediaSource(Answer, frozen=True, kw_only=True):
@@ -206,7 +210,10 @@ class MediaSource(Answer, frozen=True, kw_only=True):
 
 
 class MediaSlot(Answer, frozen=True, kw_only=True):
-    """What somebody was sent in one receiving section. ``loss_permille`` and ``rtt_ms`` as they last reported it."""
+    """What somebody was sent in one receiving section. ``loss_permille``, ``rtt_ms`` and ``jitter_ms`` as they last reported it.
+
+    ``rid``: the layer it shows, "" where there is one, null when nothing; ``temporal``: the highest temporal layer sent, null when
+    none is left out; ``held``: not sent, because the path cannot carry it."""
 
     mid: str
     packets: int
@@ -215,6 +222,23 @@ class MediaSlot(Answer, frozen=True, kw_only=True):
     nacked: int
     loss_permille: int
     rtt_ms: int | None
+    jitter_ms: int
+    rid: str | None
+    temporal: int | None
+    held: bool
+
+
+class MediaNetwork(Answer, frozen=True, kw_only=True):
+    """The relay's way to one participant. ``estimate_kbps``: what it carries, as far as is known; ``limit``: why less is sent than
+    was asked for, "none", "bandwidth" or "loss"; ``probe_bytes``: padding sent to find out; ``held``: pictures not sent for now."""
+
+    estimate_kbps: int
+    sent_kbps: int
+    rtt_ms: int | None
+    loss_permille: int
+    limit: str
+    probe_bytes: int
+    held: int
 
 
 class MediaParticipant(Answer, frozen=True, kw_only=True):
@@ -222,6 +246,7 @@ class MediaParticipant(Answer, frozen=True, kw_only=True):
     state: str
     sources: list[MediaSource]
     slots: list[MediaSlot]
+    network: MediaNetwork | None
 
 
 class MediaCounters(Answer, frozen=True, kw_only=True):

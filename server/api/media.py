@@ -4,10 +4,13 @@ from typing import Any
 
 import msgspec
 
-from server.api.bodies import MediaCounters, MediaLayer, MediaParticipant, MediaSlot, MediaSource
+from server.api.bodies import MediaCounters, MediaLayer, MediaNetwork, MediaParticipant, MediaSlot, MediaSource
 from server.api.call import Call, Handler, Reply
 from server.domain.ids import ParticipantId
 from server.domain.model import Source
+
+ALL_TEMPORAL = 3
+"""What a worker says where no temporal layer is left out."""
 
 
 class _Layer(msgspec.Struct, frozen=True):
@@ -24,6 +27,9 @@ class _Layer(msgspec.Struct, frozen=True):
     flowing: bool
     open: bool
     forwarded: int
+    bitrate_bps: int = 0
+    height: int = 0
+    jitter_s: float = 0.0
 
 
 class _Slot(msgspec.Struct, frozen=True):
@@ -33,10 +39,25 @@ class _Slot(msgspec.Struct, frozen=True):
     nacked: int
     loss: float
     rtt_s: float | None
+    jitter_s: float = 0.0
+    rid: str | None = None
+    temporal: int = ALL_TEMPORAL
+    held: bool = False
+
+
+class _Network(msgspec.Struct, frozen=True):
+    estimate_bps: int
+    sent_bps: int
+    rtt_s: float | None
+    loss: float
+    limit: str
+    probe_bytes: int
+    held: int
 
 
 class _Peer(msgspec.Struct, frozen=True):
     state: str = "connecting"
+    quality: _Network | None = None
     published: dict[str, list[_Layer]] = {}
     slots: dict[str, _Slot] = {}
 
@@ -59,6 +80,7 @@ def counters(told: Any) -> MediaCounters:
                 state=peer.state,
                 sources=[_source(Source(name), layers) for name, layers in peer.published.items() if layers],
                 slots=[_slot(mid, slot) for mid, slot in peer.slots.items()],
+                network=None if peer.quality is None else _network(peer.quality),
             )
             for id, peer in room.participants.items()
         ]
@@ -82,6 +104,9 @@ def _source(source: Source, layers: list[_Layer]) -> MediaSource:
                 recovered=layer.recovered,
                 nacked=layer.nacked,
                 key_frames=layer.keys,
+                bitrate_kbps=layer.bitrate_bps // 1000,
+                height=layer.height,
+                jitter_ms=round(layer.jitter_s * 1000),
             )
             for layer in layers
         ],
@@ -96,8 +121,28 @@ def _slot(mid: str, slot: _Slot) -> MediaSlot:
         resent=slot.resent,
         nacked=slot.nacked,
         loss_permille=round(slot.loss * 1000),
-        rtt_ms=None if slot.rtt_s is None else round(slot.rtt_s * 1000),
+        rtt_ms=_ms(slot.rtt_s),
+        jitter_ms=round(slot.jitter_s * 1000),
+        rid=slot.rid,
+        temporal=None if slot.temporal == ALL_TEMPORAL else slot.temporal,
+        held=slot.held,
     )
+
+
+def _network(told: _Network) -> MediaNetwork:
+    return MediaNetwork(
+        estimate_kbps=told.estimate_bps // 1000,
+        sent_kbps=told.sent_bps // 1000,
+        rtt_ms=_ms(told.rtt_s),
+        loss_permille=round(told.loss * 1000),
+        limit=told.limit,
+        probe_bytes=told.probe_bytes,
+        held=told.held,
+    )
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 HANDLERS: dict[str, Handler] = {"get_media": get_media}

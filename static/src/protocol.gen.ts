@@ -257,6 +257,9 @@ export interface MediaLayer {
   recovered: number;
   nacked: number;
   key_frames: number;
+  bitrate_kbps: number;
+  height: number;
+  jitter_ms: number;
 }
 export interface MediaLimits {
   audio_slots: number;
@@ -265,6 +268,15 @@ export interface MediaLimits {
 }
 export interface MediaLost {
   type: "media.lost";
+}
+export interface MediaNetwork {
+  estimate_kbps: number;
+  sent_kbps: number;
+  rtt_ms: number | null;
+  loss_permille: number;
+  limit: string;
+  probe_bytes: number;
+  held: number;
 }
 export interface MediaOffer {
   type: "media.offer";
@@ -275,6 +287,7 @@ export interface MediaParticipant {
   state: string;
   sources: MediaSource[];
   slots: MediaSlot[];
+  network: MediaNetwork | null;
 }
 export interface MediaSlot {
   mid: string;
@@ -284,6 +297,10 @@ export interface MediaSlot {
   nacked: number;
   loss_permille: number;
   rtt_ms: number | null;
+  jitter_ms: number;
+  rid: string | null;
+  temporal: number | null;
+  held: boolean;
 }
 export interface MediaSource {
   source: Source;

@@ -4,7 +4,7 @@ from media.epoch import EVERYTHING
 from media.layers import PAUSE_AFTER_S, UNSEEN_AFTER_S, Needed, guess_bps, heights, ladder
 from media.publication import FLOWS_S, PLI_INTERVAL_S, STALL_S, Publication
 from media.uplink import PublisherClock, Uplink
-from tests.unit.media.room_parts import camera, flow, layer, show, slot
+from tests.support.room_parts import camera, flow, layer, show, slot
 
 
 def test_a_target_that_stops_is_replaced_by_the_nearest_lower_one_that_flows_and_comes_back() -> None:
