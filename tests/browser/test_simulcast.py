@@ -96,6 +96,11 @@ RESUME = """async ([rids, say, most_ms]) => {
     return most_ms;
 }"""
 
+RECEIVED_HEIGHT = """async (height) => {
+    const stats = await window.__tp.peers.at(-1).getStats();
+    return [...stats.values()].some((stat) => stat.type === "inbound-rtp" && stat.kind === "video" && stat.frameHeight === height);
+}"""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def large(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
@@ -105,13 +110,19 @@ async def large(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brows
 
 
 @asynccontextmanager
-async def two(browser: Browser, bank: Bank, width: int, height: int) -> AsyncIterator[tuple[str, Seat, Seat]]:
-    """The session; an expert whose camera gives pictures of this size; another expert who watches, with the camera off."""
+async def two(
+    browser: Browser, bank: Bank, width: int, height: int, *, test_is_relay: bool = True
+) -> AsyncIterator[tuple[str, Seat, Seat]]:
+    """The session; an expert whose camera gives pictures of this size; another expert who watches, with the camera off.
+
+    ``test_is_relay``: the test says which encodings are sent, not the relay.
+    """
     opened = await bank.open()
     link = (await bank.call("POST", f"/sessions/{opened.id}/invitations", {"role": "expert", "name": "Dr Li"}))["link"]
     one, other = await Seat.take(browser), await Seat.take(browser)
     await one.context.add_init_script(CAPTURE % (width, height))
-    await one.context.add_init_script(RELAY)
+    if test_is_relay:
+        await one.context.add_init_script(RELAY)
     try:
         await other.come_as_expert(link if link.startswith("http") else bank.url + link)
         await other.press("bar.camera.off")
@@ -189,3 +200,24 @@ async def test_a_small_camera_comes_in_two_sizes_and_a_tiny_one_in_one(browser: 
         await sent_widths(one, {"q": 320})
         await other.receives("expert", "camera")
         assert set(await relayed(bank, session)) == {"q"}
+
+
+async def test_no_more_is_sent_than_is_drawn(large: Browser, bank: Bank) -> None:
+    async with two(large, bank, 1280, 720, test_is_relay=False) as (_, one, other):
+        await sends(one, "f")
+        await other.receives("expert", "camera")
+        await other.page.set_viewport_size({"width": 320, "height": 240})
+        await sends(one, "f", not_any_more=True)
+        frames = (await other.receives("expert", "camera"))["frames"]
+        await other.goes_on("expert", "camera", frames + 5)
+        await other.page.set_viewport_size({"width": 1280, "height": 800})
+        await sends(one, "f")
+        await other.until(RECEIVED_HEIGHT, 720, WITHIN_S)
+
+
+async def sends(seat: Seat, rid: str, *, not_any_more: bool = False) -> None:
+    script = f"""async ([rid, wanted]) => {{
+        const row = (await ({SENT})()).find((one) => one.rid === rid);
+        return row !== undefined && row.active === wanted && row.framesPerSecond > 0 === wanted;
+    }}"""
+    await seat.until(script, [rid, not not_any_more], WITHIN_S)
