@@ -37,7 +37,7 @@ class Configure(Message, frozen=True):
     ``bind``: addresses to listen on, IPv4 or IPv6. ``port``: the same UDP port on each, 0 takes one that is free on all.
     ``announced``: addresses to put into candidates instead of the bound ones (1:1 NAT), empty = the bound ones.
     ``video_codecs``: order of preference of what publishers are asked to send. ``max_peers``: connections beyond this are
-    refused with code ``worker_full``.
+    refused with code ``worker_full``. ``native``: forward in C where that was built (``media/native``).
 
     Raises ValueError for what cannot work: no browser can reach 0.0.0.0 or ::, so they may be bound only with ``announced``.
     """
@@ -48,6 +48,7 @@ class Configure(Message, frozen=True):
     video_codecs: tuple[str, ...] = ("VP8", "H264", "VP9", "AV1")
     heartbeat_interval_s: float = 1.0
     max_peers: int = 1000
+    native: bool = True
 
     def __post_init__(self) -> None:
         bound = [ipaddress.ip_address(host) for host in self.bind]
@@ -156,9 +157,10 @@ class Failed(Message, frozen=True):
 
 
 class Ready(Message, frozen=True):
-    """The sockets are bound. ``addresses``: what candidates announce, (address, UDP port)."""
+    """The sockets are bound. ``addresses``: what candidates announce, (address, UDP port). ``compiled``: it forwards in C."""
 
     addresses: tuple[tuple[str, int], ...]
+    compiled: bool = False
 
 
 class Heartbeat(Message, frozen=True):

@@ -28,13 +28,13 @@ _BIND_TRIES = 20
 class Endpoint:
     """One bound socket. ``announced``: the address that candidates show for it. ``tag`` makes address keys unique."""
 
-    def __init__(self, sock: socket.socket, host: str, announced: str, tag: bytes) -> None:
+    def __init__(self, sock: socket.socket, host: str, announced: str, tag: bytes, batch: SendBatch) -> None:
         self.sock = sock
         self.host = host
         self.port = int(sock.getsockname()[1])
         self.announced = announced
         self.tag = tag
-        self.batch = SendBatch(sock)
+        self.batch = batch
         self.read_at = 0.0
         self.pause: asyncio.TimerHandle | None = None
 
@@ -102,6 +102,7 @@ class Mux:
         port: int = 0,
         announced: Sequence[str] = (),
         on_error: Callable[[], None] = lambda: None,
+        make_batch: Callable[[socket.socket], SendBatch] = SendBatch,
     ) -> None:
         """``on_error`` is called inside the handler of an unexpected exception: the place for a rate-limited log."""
         self.forwarder = forwarder
@@ -111,7 +112,7 @@ class Mux:
         self.endpoints: list[Endpoint] = []
         for index, sock in enumerate(open_sockets(bind, port)):
             host = sock.getsockname()[0]
-            self.endpoints.append(Endpoint(sock, host, host, bytes((index,))))
+            self.endpoints.append(Endpoint(sock, host, host, bytes((index,)), make_batch(sock)))
         self._announced = tuple(announced)
         self._batch = ReceiveBatch()
 

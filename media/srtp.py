@@ -25,6 +25,16 @@ protect_rtcp: Cipher = _lib.srtp_protect_rtcp
 unprotect_rtcp: Cipher = _lib.srtp_unprotect_rtcp
 
 
+def address(ctx: Any) -> int:
+    """Where a context is in memory, for C that calls libsrtp itself."""
+    return int(_ffi.cast("uintptr_t", ctx))
+
+
+def protect_address() -> int:
+    """Where ``srtp_protect`` is in memory."""
+    return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, "srtp_protect")))
+
+
 def new_length() -> Any:
     """An ``int *`` for the length argument."""
     return _ffi.new("int *")

@@ -53,12 +53,16 @@ class SupervisorConfig:
 
 
 class WorkerState(NamedTuple):
-    """One worker now. ``restarts``: how often it was started again. ``heartbeat``: its last word, None while it is not ready."""
+    """One worker now. ``restarts``: how often it was started again. ``heartbeat``: its last word, None while it is not ready.
+
+    ``compiled``: it forwards in C.
+    """
 
     worker: int
     ready: bool
     restarts: int
     heartbeat: control.Heartbeat | None
+    compiled: bool = False
 
 
 class WorkerEvents(Protocol):
@@ -139,7 +143,15 @@ class Supervisor:
         for worker, restarts in enumerate(self._restarts):
             running = self._running.get(worker)
             ready = running is not None and running.ready is not None
-            states.append(WorkerState(worker, ready, restarts, running.heartbeat if running is not None else None))
+            states.append(
+                WorkerState(
+                    worker,
+                    ready,
+                    restarts,
+                    running.heartbeat if running is not None else None,
+                    running is not None and running.ready is not None and running.ready.compiled,
+                )
+            )
         return tuple(states)
 
     def pid(self, worker: int) -> int | None:
@@ -285,7 +297,7 @@ class Supervisor:
         if isinstance(message, control.Ready):
             running.ready = message
             self._changed.set()
-            log.info("media worker ready", extra={"worker": worker, "pid": running.process.pid})
+            log.info("media worker ready", extra={"worker": worker, "pid": running.process.pid, "compiled": message.compiled})
         elif isinstance(message, control.Heartbeat):
             running.heartbeat = message
         elif isinstance(message, control.Connected | control.Done | control.StatsReport | control.Failed):

@@ -8,20 +8,25 @@ The first message configures it. It ends when the control stream closes or on SI
 import argparse
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import signal
 import socket
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
-from media import control, srtp
+from media import control, mmsg, srtp
 from media.dtls import Identity
 from media.errors import ControlError, ExhaustedError, MediaError
 from media.forward import Forwarder
 from media.ice_lite import IceLite
 from media.mux import Mux
+from media.native.batch import NativeBatch
+from media.native.forwarder import NativeForwarder
+from media.native.library import load
 from media.peer import Peer
 from media.room import Room
 from media.sdp import Offer
@@ -48,6 +53,7 @@ class Worker:
         self.rooms: dict[str, Room] = {}
         self._ice = IceLite(time.monotonic())
         self._forwarder = Forwarder(srtp.unprotect, srtp.protect, srtp.new_length())
+        self._compiled = False
         self._identity: Identity | None = None
         self._mux: Mux | None = None
         self._config = control.Configure()
@@ -101,11 +107,17 @@ class Worker:
             raise ControlError("not_configured")
         self._config = first
         self._identity = Identity()
-        self._mux = Mux(self._forwarder, self._ice, first.bind, first.port, first.announced, self._packet_error)
+        library = load() if first.native and mmsg.AVAILABLE else None
+        make_batch: Callable[[socket.socket], mmsg.SendBatch] = mmsg.SendBatch
+        if library is not None:
+            self._compiled = True
+            self._forwarder = NativeForwarder(library)
+            make_batch = functools.partial(NativeBatch, library=library)
+        self._mux = Mux(self._forwarder, self._ice, first.bind, first.port, first.announced, self._packet_error, make_batch)
         self._mux.start()
         gc.collect()
         gc.freeze()
-        self.emit(control.Ready(self._mux.addresses))
+        self.emit(control.Ready(self._mux.addresses, self._compiled))
         return waiting[1:]
 
     # ---- control

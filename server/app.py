@@ -101,6 +101,7 @@ class WorkerMedia:
                     port=chosen.udp_port_base,
                     announced=tuple(chosen.announced_addresses),
                     video_codecs=tuple(chosen.video_codecs),
+                    native=chosen.native,
                 ),
                 request_timeout_s=chosen.answer_timeout_s,
                 stop_timeout_s=STOP_S,
@@ -375,6 +376,7 @@ def _measure_workers(metrics: Metrics, media: MediaPlane) -> None:
 
     table("ready", "Whether this media worker takes commands", lambda one: float(one.ready), always=True)
     table("restarts", "How often this media worker was started again", lambda one: one.restarts, counts=True, always=True)
+    table("compiled", "Whether this media worker forwards in C", lambda one: float(one.compiled), always=True)
     table("lag_seconds", "How late its timers fire", lambda one: said("lag_ms")(one) / 1000)
     table(
         "lag_p99_seconds",

@@ -53,6 +53,9 @@ class MediaConfig(_Section, frozen=True, kw_only=True):
     )
     audio_slots: Annotated[int, _doc("How many voices a page receives at once.", ge=1, le=32)] = 6
     video_slots: Annotated[int, _doc("How many pictures a page receives at once.", ge=1, le=48)] = 12
+    native: Annotated[bool, _doc("Forward packets in C where `make run` could build that; else, or when false, in Python.")] = (
+        True
+    )
     answer_timeout_s: Annotated[float, _doc("Longest wait for a worker to answer, in seconds.", gt=0, le=60)] = 5.0
 
 

@@ -112,6 +112,11 @@ class Ours:
         return pid
 
     @property
+    def compiled(self) -> bool:
+        """Whether the worker forwards in C."""
+        return self._client.supervisor.states()[0].compiled
+
+    @property
     def lag_p99_ms(self) -> float | None:
         """How late the worker's timers fired in the last ten seconds."""
         heartbeat = self._client.supervisor.states()[0].heartbeat
@@ -286,7 +291,7 @@ async def _attempt(server: Ours | Theirs, shape: str, profile: str, settings: Se
         await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
     figures = _figures(window, window.sent * viewers, cpu_s, settings.seconds)
     if isinstance(server, Ours):
-        figures["loop_lag_p99_ms"] = lag_p99_ms
+        figures |= {"loop_lag_p99_ms": lag_p99_ms, "compiled": server.compiled}
     return figures | {"others_core_percent": round(max(0.0, 100 * (busy_s - cpu_s) / elapsed), 1)}
 
 

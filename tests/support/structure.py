@@ -48,6 +48,7 @@ SHELLS = frozenset(
         "media/peer.py",
         "media/datachannel.py",
         "media/native/batch.py",
+        "media/native/forwarder.py",
         "media/native/library.py",
         "media/bench/janus.py",
         "media/bench/load.py",

@@ -1,0 +1,133 @@
+"""``Forwarder`` with its inner loop in C. What is out of the ordinary (a switch, a layer left out, a late packet) stays Python's."""
+
+import struct
+from typing import Any
+
+from media import srtp
+from media.downlink import Downlink
+from media.forward import Forwarder
+from media.native.batch import NativeBatch
+from media.native.library import Library
+from media.payload import NO_VP8, Vp8
+from media.publication import Publication
+from media.uplink import Uplink
+
+_PACKET = struct.Struct("@QdIHBBiiiiii")
+"""``struct tp_packet`` of forward.h."""
+
+
+class Leg:
+    """A ``Downlink`` as C sees it; ``media.downlink.Mirror``. ``slow``: Python sends every packet of what it shows."""
+
+    __slots__ = ("_forwarder", "_kept", "_library", "slow", "struct")
+
+    def __init__(self, library: Library, downlink: Downlink, forwarder: Forwarder) -> None:
+        ffi = library.ffi
+        self._forwarder = forwarder
+        self._library = library
+        self.slow = True
+        self.struct: Any = ffi.new("struct tp_leg *")
+        leg, head, sent = self.struct, downlink.head, downlink.sent
+        leg.ssrc = head.ssrc
+        leg.first = head.b0
+        leg.level_at = head.level_at
+        leg.opening = len(head.opening)
+        leg.tail = len(head.tail)
+        ffi.memmove(leg.head, head.opening, len(head.opening))
+        ffi.memmove(leg.rest, head.tail, len(head.tail))
+        wire = ffi.new("struct tp_wire *")
+        buffers = [ffi.from_buffer(f"{kind}[]", buffer, require_writable=True)
+                   for kind, buffer in (("uint32_t", sent.number), ("double", sent.at), ("uint16_t", sent.size))]  # fmt: skip
+        wire.number, wire.at, wire.size = buffers
+        leg.wire = wire
+        self._kept = (wire, buffers, sent)
+        self.update(downlink)
+
+    def update(self, downlink: Downlink) -> None:
+        leg, ffi = self.struct, self._library.ffi
+        batch, to, shown, pending = downlink.batch, downlink.destination, downlink.uplink, downlink.pending
+        able = downlink.tx is not None and to is not None and isinstance(batch, NativeBatch)
+        self.slow = downlink.careful or not able
+        leg.careful = self.slow
+        leg.source = shown.number if shown is not None else 0
+        leg.pending = pending.number if pending is not None else 0
+        leg.seq_off = downlink.seq_off
+        leg.ts_off = downlink.ts_off
+        leg.pid_off = downlink.pid_off
+        leg.tl0_off = downlink.tl0_off
+        leg.payload_type = downlink.payload_type
+        if able:
+            leg.tx = ffi.cast("void *", srtp.address(downlink.tx))
+            leg.batch = batch.struct
+            leg.name_length = to.length
+            ffi.memmove(leg.name, to.key, to.length)
+        else:
+            leg.tx = leg.batch = ffi.NULL
+            leg.name_length = 0
+
+    def collect(self, downlink: Downlink) -> None:
+        leg = self.struct
+        downlink.packets += leg.packets
+        downlink.octets += leg.octets
+        downlink.refused += leg.refused
+        self._forwarder.protect_refused += leg.refused
+        leg.packets = leg.octets = leg.refused = 0
+
+
+class _Plan:
+    """The legs of a publication as an array for C; of one list of downlinks, which it keeps alive."""
+
+    __slots__ = ("array", "count", "downlinks", "legs")
+
+    def __init__(self, library: Library, downlinks: list[Downlink], forwarder: Forwarder) -> None:
+        self.downlinks = downlinks
+        self.legs = []
+        for downlink in downlinks:
+            if not isinstance(downlink.mirror, Leg):
+                downlink.mirror = Leg(library, downlink, forwarder)
+            self.legs.append(downlink.mirror)
+        self.count = len(self.legs)
+        self.array: Any = library.ffi.new("struct tp_leg *[]", [leg.struct for leg in self.legs])
+
+
+class NativeForwarder(Forwarder):
+    """Takes the place of ``Forwarder``; its batches are ``NativeBatch``, others are served by Python."""
+
+    def __init__(self, library: Library) -> None:
+        super().__init__(srtp.unprotect, srtp.protect, srtp.new_length())
+        self._library = library
+        self._call = library.lib.tp_send
+        self._cipher = srtp.protect_address()
+        self._packet: Any = library.ffi.new("struct tp_packet *")
+        self._fields = library.ffi.buffer(self._packet)
+        assert len(self._fields) == _PACKET.size
+        self._asked: Any = library.ffi.new("int32_t *")
+
+    def _send(
+        self,
+        publication: Publication,
+        downlinks: list[Downlink],
+        uplink: Uplink,
+        payload: bytes,
+        header: Vp8 | None,
+        marker: int,
+        seq: int,
+        ts: int,
+        level: int,
+        startable: bool,
+        now: float,
+    ) -> None:
+        plan = publication.plan
+        if plan is None or plan.downlinks is not downlinks:
+            plan = publication.plan = _Plan(self._library, downlinks, self)
+        _, _, bits, pid_at, pid, tl0_at, tl0, *_ = header or NO_VP8
+        _PACKET.pack_into(
+            self._fields, 0, uplink.number, now, ts, seq, marker, startable, level, bits, pid_at, pid, tl0_at, tl0
+        )
+        asked = self._asked
+        done = self._call(plan.array, plan.count, self._packet, payload, len(payload), self._cipher, asked)
+        publication.forwarded += done
+        self.forwards += done
+        if asked[0]:
+            rest = [d for d in downlinks if d.uplink is not uplink or d.mirror.slow]  # type: ignore[union-attr]
+            super()._send(publication, rest, uplink, payload, header, marker, seq, ts, level, startable, now)
