@@ -11,7 +11,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 FACTOR = 2.5
 BURST_S = 0.005
-"""This much may leave at once after idleness."""
+"""This much may leave at once after idleness …"""
+CATCH_UP_S = 0.04
+"""… and this much when the last call was long ago but something waited meanwhile."""
 MAX_AGE_S = 0.25
 MIN_QUEUE_BYTES = 30_000
 MAX_PACKETS = 2048
@@ -77,13 +79,16 @@ class Pacer(Generic[Item]):
         elapsed = now - self._filled_at
         if elapsed > 0:
             self._filled_at = now
-            self._budget = min(self._budget + elapsed * self._rate, self._rate * BURST_S)
+            longest = CATCH_UP_S if self._count else BURST_S
+            self._budget = min(self._budget + elapsed * self._rate, self._rate * longest)
 
     def push(self, item: Item, size: int, priority: Priority, now: float, stream: Hashable = None) -> bool:
         """Queue it; False when something was dropped for it. ``size``: bytes. ``stream``: what a key frame must be asked for.
 
         Then call ``pop_due``: what may leave at once does.
         """
+        if not self._count:
+            self._fill(now)
         self._queues[priority].append(_Queued(item, size, now, stream))
         self._bytes += size
         self._count += 1
@@ -143,7 +148,7 @@ class Pacer(Generic[Item]):
         while video and video[0].at < oldest:
             self._starve(video[0].stream)
         for queue in (resends, video, padding):
-            while queue and self._budget > 0:
+            while queue and self._budget > -1:
                 queued = queue.popleft()
                 self._charge(queued)
                 if queue is video or queued.at >= oldest:
@@ -161,7 +166,7 @@ class Pacer(Generic[Item]):
         if self._queues[Priority.AUDIO]:
             return now
         budget = self._budget + (now - self._filled_at) * self._rate
-        return now if budget > 0 else now - budget / self._rate
+        return now if budget > -1 else now - budget / self._rate
 
     def clear(self) -> None:
         """Forget all that is queued: the path changed or is gone."""
