@@ -53,6 +53,7 @@ PUBLISHED_TRIES, PUBLISHED_PAUSE_S = 50, 0.1
 class Settings:
     """``rate``: packets a second of one publisher to ``subscribers``; in the 5 × 5 room each publishes
     ``room_rate``, so that both shapes have the same number of forwards. ``profiles``: the first gives the headline figures. ``drain_s`` stays below the 2 s after which a silent track counts as gone.
+    ``native``: our forwarder in C where it was built, else the one in Python.
     """
 
     versus: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class Settings:
     room: bool = True
     warm_up_s: float = 1.0
     drain_s: float = 1.0
+    native: bool = True
 
     @property
     def room_rate(self) -> float:
@@ -124,10 +126,11 @@ class Ours:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls, address: str, prefix: tuple[str, ...]) -> AsyncIterator["Ours"]:
+    async def running(cls, address: str, prefix: tuple[str, ...], native: bool = True) -> AsyncIterator["Ours"]:
         client = MediaClient(
             SupervisorConfig(
-                worker=Configure(bind=(address,)), command=(*prefix, sys.executable, "-m", "media.worker") if prefix else ()
+                worker=Configure(bind=(address,), native=native),
+                command=(*prefix, sys.executable, "-m", "media.worker") if prefix else (),
             )
         )
         client.listen(_Quiet())
@@ -304,7 +307,9 @@ async def _all(settings: Settings, address: str, namespace: Namespace | None, pi
         for shape in shapes:
             figures = result.setdefault(profile, {}).setdefault(shape, {})
             prefix = (*namespace.prefix, *pin) if namespace is not None else pin
-            async with Ours.running(namespace.server_address if namespace is not None else address, prefix) as ours:
+            async with Ours.running(
+                namespace.server_address if namespace is not None else address, prefix, settings.native
+            ) as ours:
                 figures["ours"] = await _measure(ours, shape, profile, settings)
             if namespace is None:
                 continue
@@ -391,6 +396,7 @@ def _settings(arguments: Sequence[str]) -> tuple[Settings, bool]:
     parser.add_argument("--subscribers", type=int, default=default.subscribers, help="of the one publisher (20)")
     parser.add_argument("--profile", choices=[*PROFILES, "both"], default="both", help="SRTP: AES_CM_128, AEAD_AES_128_GCM")
     parser.add_argument("--no-room", action="store_true", help="leave out the 5 × 5 room")
+    parser.add_argument("--python", action="store_true", help="our forwarder in Python, also where the one in C was built")
     options = parser.parse_args(list(arguments))
     if options.seconds <= 0 or options.rate <= 0 or options.subscribers < 1:
         parser.error("seconds, rate and subscribers must be positive")
@@ -403,6 +409,7 @@ def _settings(arguments: Sequence[str]) -> tuple[Settings, bool]:
             subscribers=options.subscribers,
             profiles=profiles,
             room=not options.no_room,
+            native=not options.python,
         ),
         options.json,
     )
