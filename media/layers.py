@@ -10,7 +10,7 @@ from media.uplink import Uplink
 PAUSE_AFTER_S = 3.0
 """A layer that nobody needs any more is sent on for so long, lest it be needed again at once."""
 UNSEEN_AFTER_S = 10.0
-"""A layer that has not come by then is not waited for."""
+"""A layer that has not come by then is waited for only while somebody has the highest that came."""
 AUDIO_BPS = 40_000
 _GUESSES = ((180, 150_000), (360, 450_000), (540, 900_000), (720, 1_500_000))
 _MOST_BPS = 2_500_000
@@ -91,8 +91,12 @@ class Needed:
         return active
 
     def _unseen(self, publication: Publication, now: float) -> Iterable[str]:
-        """Too early to say: a browser begins with the lowest layers."""
-        return [rid for rid in publication.rids if rid not in publication.layers] if now - self._since < UNSEEN_AFTER_S else []
+        """A browser begins with the lowest layers: too early to say, or, later, whoever has the highest there is may want higher."""
+        missing = [rid for rid in publication.rids if rid not in publication.layers]
+        if not missing or now - self._since < UNSEEN_AFTER_S:
+            return missing
+        top = next((rid for rid in reversed(publication.rids) if rid in publication.layers), None)
+        return missing if any(downlink.target == top for downlink in publication.active) else []
 
 
 def _flows(uplink: Uplink | None, now: float) -> bool:

@@ -63,6 +63,7 @@ RELAY = """(() => {
 })();"""
 SENT = """async () => {
     const peer = window.__tp.peers.at(-1);
+    if (peer === undefined) return [];
     const { mid } = peer.getTransceivers()[1];
     return [...(await peer.getStats()).values()].filter((stat) => stat.type === "outbound-rtp" && stat.mid === mid);
 }"""
@@ -70,13 +71,14 @@ SENT = """async () => {
 # times a second, by the page's own clock.
 PAUSE = """async ([rids, say, most_ms]) => {
     const sent = %s;
+    const count = async () => (await sent()).filter(({ rid }) => rids.includes(rid)).reduce((sum, stat) => sum + stat.packetsSent, 0);
+    let before = await count();
     const began = performance.now();
     window.__say({ type: "encodings", source: "camera", active: say });
     let last = 0;
-    let before = null;
     while (performance.now() - began < most_ms) {
-        const packets = (await sent()).filter(({ rid }) => rids.includes(rid)).reduce((sum, stat) => sum + stat.packetsSent, 0);
-        if (before !== null && packets !== before) last = performance.now() - began;
+        const packets = await count();
+        if (packets !== before) last = performance.now() - began;
         before = packets;
         await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -151,12 +153,7 @@ async def sent_widths(seat: Seat, widths: dict[str, int]) -> None:
         const rows = (await ({SENT})()).filter((row) => row.framesPerSecond > 0);
         return rows.length === Object.keys(wanted).length && rows.every((row) => wanted[row.rid] === row.frameWidth);
     }}"""
-    try:
-        await seat.until(script, widths, WITHIN_S)
-    except AssertionError:
-        rows: list[dict[str, Any]] = await seat.evaluate(SENT)
-        shown = ("rid", "active", "frameWidth", "framesPerSecond", "targetBitrate", "qualityLimitationReason")
-        raise AssertionError([{name: row.get(name) for name in shown} for row in rows]) from None
+    await until_sent(seat, script, widths)
 
 
 async def test_a_large_camera_comes_in_three_sizes_and_they_are_paused_and_resumed(large: Browser, bank: Bank) -> None:
@@ -170,6 +167,7 @@ async def test_a_large_camera_comes_in_three_sizes_and_they_are_paused_and_resum
 
         paused_ms, back_ms = [], []
         for _ in range(TRIES):
+            await sent_widths(one, {"q": 320, "h": 640, "f": 1280})
             paused_ms.append(await one.evaluate(PAUSE % SENT, [["h", "f"], ["q"], 2000]))
             still = await relayed(bank, session)
             await other.flow("expert", "camera", over_s=0.5)
@@ -220,4 +218,13 @@ async def sends(seat: Seat, rid: str, *, not_any_more: bool = False) -> None:
         const row = (await ({SENT})()).find((one) => one.rid === rid);
         return row !== undefined && row.active === wanted && row.framesPerSecond > 0 === wanted;
     }}"""
-    await seat.until(script, [rid, not not_any_more], WITHIN_S)
+    await until_sent(seat, script, [rid, not not_any_more])
+
+
+async def until_sent(seat: Seat, condition: str, argument: object) -> None:
+    try:
+        await seat.until(condition, argument, WITHIN_S)
+    except AssertionError:
+        rows: list[dict[str, Any]] = await seat.evaluate(SENT)
+        shown = ("rid", "active", "frameWidth", "framesPerSecond", "packetsSent", "targetBitrate", "qualityLimitationReason")
+        raise AssertionError([{name: row.get(name) for name in shown} for row in rows]) from None

@@ -171,6 +171,27 @@ def test_alone_the_lowest_goes_on_and_what_never_came_is_waited_for() -> None:
     assert Needed(1.0).update(camera(), 100.0) is None
 
 
+def test_a_layer_that_comes_late_is_waited_for_while_somebody_has_the_highest_there_is() -> None:
+    """A slow start must not cost the highest layer for good: who never sees it could never ask for it."""
+    source = camera("q", "h", "f")
+    for rid, ssrc, lines in (("q", 1, 180), ("h", 2, 360)):
+        flow(layer(source, rid, ssrc, lines), 1.0)
+    viewer = slot()
+    viewer.aim("h", EVERYTHING)
+    source.subscribe("v", viewer, 1.0)
+    needed = Needed(1.0)
+    assert needed.update(source, 1.0) == ("q", "h", "f")
+    for now in (5.0, 1.0 + UNSEEN_AFTER_S + PAUSE_AFTER_S, 100.0):
+        for uplink in source.layers.values():
+            flow(uplink, now)
+        assert needed.update(source, now) is None
+    viewer.aim("q", EVERYTHING)
+    assert needed.update(source, 100.1) is None
+    for uplink in source.layers.values():
+        flow(uplink, 104.0)
+    assert needed.update(source, 104.0) == ("q",)
+
+
 def test_what_is_shown_in_place_of_a_target_that_does_not_come_goes_on() -> None:
     source = camera("q", "h", "f")
     low, middle, high = (layer(source, rid, ssrc, lines) for rid, ssrc, lines in (("q", 1, 180), ("h", 2, 360), ("f", 3, 720)))
