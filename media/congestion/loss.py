@@ -24,7 +24,7 @@ MAX_TEST_OBSERVATIONS = 6
 TEST_PACKETS = 120
 """An experiment lasts for at least so many observations and packets, the first observation left out."""
 REMAINS = 0.5
-"""The part of the loss that must remain under an experiment to be called inherent."""
+"""The part of the loss that must remain under an experiment for the rate to be blameless. What remains is inherent either way."""
 PROBE_LOSS = 0.05
 MAX_INHERENT = 0.30
 RETEST_S = 8.0
@@ -108,7 +108,8 @@ class LossBound:
             self._start_test(min(loss, max(self.fraction, self.inherent)), acked_bps, now)
         elif excess >= HIGH:
             self.phase = Phase.BOUND
-            self.bound_bps = min(self.bound_bps, acked_bps / max(1 - loss, 0.1)) * (1 - excess / 2)
+            sent_bps = acked_bps / max(1 - loss, 0.1)
+            self.bound_bps = (self.bound_bps if self.bound_bps < NO_BOUND else sent_bps) * (1 - excess / 2)
 
     def _start_test(self, loss: float, acked_bps: float, now: float) -> None:
         self._before = loss
@@ -128,8 +129,8 @@ class LossBound:
         if self._seen <= TEST_OBSERVATIONS or (self._seen_packets < TEST_PACKETS and self._seen < MAX_TEST_OBSERVATIONS):
             return
         mean = self._seen_lost / self._seen_packets
+        self.inherent = min(max(self.inherent, mean), MAX_INHERENT)
         if mean >= REMAINS * self._before:
-            self.inherent = min(max(self.inherent, mean), MAX_INHERENT)
             self.phase = Phase.FREE
             self.bound_bps = NO_BOUND
         else:

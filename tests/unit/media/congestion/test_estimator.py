@@ -1,0 +1,152 @@
+"""The estimate without transport-wide feedback, in silence, at its bounds, and under hostile feedback."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.congestion.estimator import Estimator, EstimatorConfig, LinkCapacity
+from media.congestion.history import SentPackets
+from media.twcc import Arrival, Feedback
+
+
+def test_it_starts_where_it_is_told() -> None:
+    estimator = Estimator(0.0, EstimatorConfig(start_bps=500_000))
+    assert estimator.estimate_bps == 500_000
+    assert estimator.limited_by == "none"
+    assert estimator.rtt_s is None
+    assert estimator.tick(0.0, 0, 10.0) == 0, "nothing is probed before the first feedback"
+    assert estimator.estimate_bps == 500_000
+
+
+def test_why_less_is_sent() -> None:
+    estimator = Estimator(0.0)
+    estimator.demand_bps = 2e6
+    assert estimator.limited_by == "bandwidth"
+    estimator.loss_bound.bound_bps = 300_000
+    assert estimator.limited_by == "loss"
+    assert estimator.estimate_bps == 300_000
+    estimator.demand_bps = 200_000
+    assert estimator.limited_by == "none"
+
+
+def test_remb_is_believed_within_the_bounds() -> None:
+    estimator = Estimator(0.0)
+    for told, expected in ((1_500_000, 1_500_000), (10, 60_000), (2**40, 20_000_000)):
+        estimator.on_remb(told, 1.0)
+        assert estimator.estimate_bps == expected
+
+
+def test_remb_that_stops_while_packets_leave() -> None:
+    estimator = Estimator(0.0)
+    estimator.on_remb(1_600_000, 1.0)
+    estimator.tick(5.0, 0, 5.9)
+    assert estimator.estimate_bps == 1_600_000
+    for step in range(200):
+        estimator.tick(6.2 + step * 0.02, 1000, 6.2 + step * 0.02)
+    assert estimator.estimate_bps == 60_000
+    estimator.on_remb(900_000, 11.0)
+    assert estimator.estimate_bps == 900_000
+
+
+def test_silence_while_nothing_is_sent_changes_nothing() -> None:
+    estimator = Estimator(0.0)
+    estimator.on_remb(1_600_000, 1.0)
+    estimator.tick(0.9, 0, 60.0)
+    assert estimator.estimate_bps == 1_600_000
+
+
+def test_reports_alone_move_it() -> None:
+    estimator = Estimator(0.0)
+    for second in range(1, 11):
+        estimator.on_report(0.0, 0.1, float(second), sent_bps=1e6)
+    grown = estimator.estimate_bps
+    assert 1_200_000 <= grown <= 1_400_000
+    assert estimator.rtt_s == pytest.approx(0.1)
+    estimator.on_report(0.5, None, 11.0, sent_bps=1e6)
+    assert estimator.estimate_bps < 0.8 * grown
+    assert estimator.loss > 0.2
+
+
+def test_reports_without_a_rate_give_no_evidence() -> None:
+    estimator = Estimator(0.0)
+    for second in range(1, 30):
+        estimator.on_report(0.0, None, float(second))
+    assert estimator.estimate_bps == 800_000
+
+
+def said(base: int, count: int, at_us: int) -> Feedback:
+    reference = at_us // 64_000 * 64_000
+    return Feedback(base & 0xFFFF, 0, reference, tuple(Arrival(base + i & 0xFFFF, at_us + i * 1000) for i in range(count)))
+
+
+def test_reports_and_remb_stand_back_behind_feedback() -> None:
+    estimator, packets = Estimator(0.0), SentPackets()
+    for number in range(10):
+        packets.note(number, 1000, 1.0 + number * 0.001)
+    estimator.on_feedback(said(0, 10, 5_000_000), packets, 9, 1.1)
+    before = estimator.estimate_bps
+    estimator.on_remb(100_000, 1.2)
+    estimator.on_report(0.9, 0.3, 1.2)
+    assert estimator.estimate_bps == before
+    assert estimator.rtt_s is not None
+    estimator.on_remb(100_000, 9.0)
+    assert estimator.estimate_bps == 100_000
+
+
+def test_feedback_about_nothing_changes_nothing() -> None:
+    estimator = Estimator(0.0)
+    estimator.on_feedback(said(0, 10, 5_000_000), SentPackets(), 9, 1.1)
+    assert estimator.acked_bps is None
+    assert estimator.tick(0.0, 0, 1.2) == 0
+
+
+def test_a_clock_that_jumps_is_no_over_use() -> None:
+    estimator, packets = Estimator(0.0), SentPackets()
+    now, clock = 0.0, 5_000_000
+    for step in range(100):
+        now += 0.05
+        clock += 50_000
+        if step == 50:
+            clock += 600_000_000
+        for number in range(step * 5, step * 5 + 5):
+            packets.note(number, 1000, now - 0.04)
+        estimator.on_feedback(said(step * 5, 5, clock), packets, step * 5 + 4, now)
+    assert estimator.estimate_bps >= 800_000
+
+
+def test_the_last_congested_rate() -> None:
+    capacity = LinkCapacity()
+    assert capacity.compare(1e6) == 1
+    capacity.add(1e6)
+    assert [capacity.compare(bps) for bps in (0.5e6, 1e6, 2e6)] == [-1, 0, 1]
+    capacity.add(1.1e6)
+    assert capacity.mean == pytest.approx(1005)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 0xFFFF),
+            st.integers(-0x800000, 0x7FFFFF),
+            st.lists(st.none() | st.integers(-(2**31), 2**31), min_size=1, max_size=40),
+            st.floats(0, 3),
+        ),
+        max_size=25,
+    )
+)
+def test_a_lying_receiver_hurts_only_itself(lies: list[tuple[int, int, list[int | None], float]]) -> None:
+    estimator, packets = Estimator(0.0), SentPackets()
+    now, number = 0.0, 0
+    for base, reference, arrivals, later in lies:
+        now += later
+        for _ in range(20):
+            number = number + 1 & 0xFFFF
+            packets.note(number, 1200, now)
+        told = tuple(
+            Arrival(base + i & 0xFFFF, None if at is None else reference * 64_000 + at) for i, at in enumerate(arrivals)
+        )
+        estimator.on_feedback(Feedback(base, 0, reference * 64_000, told), packets, number, now)
+        estimator.demand_bps = 5e6
+        assert 0 <= estimator.tick(now, 0, now) <= 20_000
+        assert 60_000 <= estimator.estimate_bps <= 20_000_000
+        assert 0 <= estimator.loss <= 1
