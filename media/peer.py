@@ -335,6 +335,9 @@ class Peer:
         for downlink in self.downlinks.values():
             downlink.batch = None
             downlink.detach(now)
+        for publication in self.publications.values():
+            for layer in publication.layers.values():
+                layer.clear_ring()
         self.ready = False
 
     async def close(self) -> None:
