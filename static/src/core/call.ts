@@ -11,6 +11,8 @@ import type {
   FileLimits,
   FileView,
   MediaLimits,
+  NetworkTest,
+  NetworkTestStarted,
   ParticipantId,
   ParticipantView,
   ServerBody,
@@ -22,10 +24,11 @@ import type {
 import { MAX_CHAT_CHARS } from "../protocol.gen";
 import { SOURCES } from "./connection";
 import type { BrowserDevices } from "./devices";
-import { randomKey, send as ask, upload } from "./http";
+import { randomKey, request, send as ask, upload } from "./http";
 import { Media } from "./media";
 import { PENDING } from "./model";
 import type { Call, CallPhase, NetworkInfo, QualityInfo, Saver } from "./model";
+import { testWays, type WayResult } from "./network";
 import { callPlace, type Place } from "./place";
 import { ApiError, deviceProblem } from "./problems";
 import { SignalSocket } from "./socket";
@@ -231,6 +234,15 @@ export class LiveCall implements Call {
 
   dismissUpload(key: string): void {
     this.files.dismiss(key);
+  }
+
+  async testNetwork(tell: (result: WayResult) => void): Promise<void> {
+    const path = `/sessions/${encodeURIComponent(this.place.session)}/network-tests`;
+    const offer = async (sdp: string): Promise<string> => {
+      const body: NetworkTest = { sdp };
+      return (await request<NetworkTestStarted>(path, { method: "POST", token: this.place.token, body, creates: true })).sdp;
+    };
+    await testWays(this.limits?.media.ice_servers ?? [], offer, tell);
   }
 
   fileUrl(fileId: string): Promise<string> {

@@ -23,6 +23,7 @@ import type {
   UpdateSession,
   WaitingEntry,
 } from "../protocol.gen";
+import type { WayResult } from "./network";
 
 /** Why a device cannot be used, in the user's terms; the page has words and a picture for each. */
 export type DeviceProblem = "denied" | "none" | "busy" | "insecure" | "unsupported" | "failed";
@@ -148,6 +149,8 @@ export interface Call {
   fileUrl(fileId: string): Promise<string>; // object URL, fetched with the token
   markRead(): void;
   ask(participant: ParticipantId, source: Source): void;
+  /** Try each way to the relay; tells each result as it comes. Rejects when the server cannot be asked. */
+  testNetwork(tell: (result: WayResult) => void): Promise<void>;
   answerAsk(): void; // puts the question away
   remove(participant: ParticipantId): void;
   endSession(reason: string): void;

@@ -215,6 +215,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     fileUrl: async () => URL.createObjectURL(new Blob(["story"])),
     markRead: () => void (unread.value = 0),
     ask: () => undefined,
+    testNetwork: async () => undefined,
     answerAsk: () => void (asked.value = null),
     remove: (id) => void (people.value = people.value.filter((item) => item.id !== id)),
     endSession: () => end("session_ended"),

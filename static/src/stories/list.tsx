@@ -4,6 +4,7 @@ import { AgentApp } from "../pages/agent/App";
 import { Arrive, ArriveError, ArriveLoading, Invited, WalkIn } from "../pages/customer/Arrive";
 import { CustomerApp } from "../pages/customer/App";
 import { Check } from "../pages/customer/Check";
+import { NetworkTest, type NetworkState } from "../pages/customer/NetworkTest";
 import { Consents } from "../pages/customer/Consents";
 import { Done } from "../pages/customer/Done";
 import { Wait } from "../pages/customer/Wait";
@@ -12,6 +13,7 @@ import { codeText, problemText } from "../ui/problems";
 import { NAMES, fakeApi, fakeCall, fakeDevices, preview, session, site } from "./fakes";
 import { benchStories } from "./bench";
 import { callStories } from "./calls";
+import { Shell } from "../ui/Shell";
 
 export interface Story {
   name: string;
@@ -25,6 +27,18 @@ const idle = { error: null, busy: false };
 const fresh = () => fakeCall({ consents: [], devices: fakeDevices({ preview: null, cameraOn: false, microphoneOn: false }) });
 const checking = (change: Parameters<typeof fakeDevices>[0] = {}, setting: Parameters<typeof fakeCall>[0] = {}) =>
   fakeCall({ consents: [], devices: fakeDevices(change), ...setting });
+
+const WAYS: NetworkState["results"] = [
+  { way: "direct", works: false, rttMs: null },
+  { way: "udp", works: false, rttMs: null },
+  { way: "tcp", works: false, rttMs: null },
+  { way: "tls", works: true, rttMs: 41 },
+];
+const Network = (state: Partial<NetworkState>) => (
+  <Shell site={site()}>
+    <NetworkTest call={checking()} initial={{ results: [], running: false, failed: false, ...state }} />
+  </Shell>
+);
 
 const customer: Story[] = [
   { name: "customer-flow", make: () => <CustomerApp api={fakeApi()} secret={null} /> },
@@ -58,6 +72,11 @@ const customer: Story[] = [
   { name: "consent-camera", make: () => <Consents site={site()} call={fakeCall({ consents: [] })} first={1} onDone={nothing} /> },
   { name: "consent-voice-only", make: () => <Consents site={site()} call={fakeCall({ consents: [], devices: fakeDevices({ preview: null, cameras: [], cameraOn: false, cameraProblem: "none" }) })} onDone={nothing} /> },
   { name: "arrive-too-often", make: () => <Arrive site={site()} busy={false} error={problemText({ code: "too_many", detail: "", retryAfterS: 1 })} onCode={nothing} onWalkIn={nothing} /> },
+  { name: "network-running", make: () => <Network running results={WAYS.slice(0, 2)} /> },
+  { name: "network-direct", make: () => <Network results={[{ way: "direct", works: true, rttMs: 18 }, ...WAYS.slice(1).map((one) => ({ ...one, works: true, rttMs: 24 }))]} /> },
+  { name: "network-tls", make: () => <Network results={WAYS} /> },
+  { name: "network-none", make: () => <Network results={WAYS.map((one) => ({ ...one, works: false, rttMs: null }))} /> },
+  { name: "network-failed", make: () => <Network failed results={[]} /> },
   { name: "wait", make: () => <Wait site={site()} call={fakeCall({ phase: "waiting", others: [], queue: { position: 2, estimatedWaitS: 240 } })} onCheck={nothing} /> },
   { name: "wait-unknown", make: () => <Wait site={site()} call={fakeCall({ phase: "waiting", others: [], queue: { position: 14, estimatedWaitS: null } })} onCheck={nothing} /> },
   { name: "wait-reconnecting", make: () => <Wait site={site()} call={fakeCall({ phase: "reconnecting", others: [], queue: { position: 1, estimatedWaitS: 40 } })} onCheck={nothing} /> },

@@ -12,6 +12,7 @@ import { PermissionDrawing } from "../../ui/drawings";
 import { Heading, Shell, Steps } from "../../ui/Shell";
 import { Video } from "../../ui/Video";
 import { deviceProblem } from "../../ui/words";
+import { NetworkTest } from "./NetworkTest";
 import { QueueLine } from "./Wait";
 
 export function ProblemHelp(props: { problem: DeviceProblem; source: "camera" | "microphone"; onRetry: () => void }) {
@@ -186,6 +187,7 @@ export function Check(props: { site: Site | null; call: Call; onDone: () => void
                   <Button onClick={() => void devices.testSpeaker()}>{t("check.speaker.test")}</Button>
                 </div>
               </Row>
+              <NetworkTest call={props.call} />
               <details class="choices">
                 <summary>{t("check.choose")}</summary>
                 <div class="stack">
