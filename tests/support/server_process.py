@@ -47,6 +47,24 @@ class ServerProcess:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def media_workers(self) -> list[int]:
+        """The process ids of its media workers now."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                status = (folder / "stat").read_text().rpartition(")")[2].split()
+                command = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:  # ended meanwhile
+                continue
+            if int(status[1]) == self.pid and b"media.worker" in command:
+                found.append(int(folder.name))
+        return found
+
     def __enter__(self) -> Self:
         log = self._log.open("w", encoding="utf-8")
         with log:
