@@ -1,5 +1,7 @@
 """Who gets which layer: order, sizes, bounds, and that nothing flaps."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,7 +227,7 @@ def test_a_steady_budget_settles(wants: list[Want], before: list[int], budget: i
         choices = allocator.allocate(wants, budget, now).choices
         seen.append({key: choice.layer.bitrate_bps if choice.layer else -1 for key, choice in choices.items()})
     assert all(row == seen[-1] for row in seen[200:])
-    downs = {key: sum(b[key] < a[key] for a, b in zip(seen, seen[1:], strict=False)) for key in seen[0]}
+    downs = {key: sum(b[key] < a[key] for a, b in itertools.pairwise(seen)) for key in seen[0]}
     assert all(count <= 1 for count in downs.values())
 
 
