@@ -11,9 +11,10 @@ that a missing packet may need stays free; when it comes after all and is not wa
 import struct
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from media.congestion.history import SentPackets
+from media.congestion.pacer import Pacer
 from media.epoch import EVERYTHING, Epoch, SlotCodec, rewrite_vp8
 from media.head import Head
 from media.payload import Vp8
@@ -32,6 +33,20 @@ FILLERS = 128
 _RECENT = 0x2000
 RECENT_PACKETS = 100
 MAX_CORRECTION_S = 0.25
+
+
+class Paced(NamedTuple):
+    """A packet that waits to leave, complete but for its transport-wide number. ``kind``: second byte of its header.
+
+    ``generation``: the slot's when it was queued; another one since: a gate was shut, and it must not leave any more.
+    """
+
+    downlink: "Downlink"
+    generation: int
+    kind: int
+    seq: int
+    ts: int
+    payload: bytes
 
 
 class Mirror(Protocol):
@@ -57,9 +72,55 @@ class Downlink:
     """
 
     __slots__ = (
-        "_clock", "_drop_ts", "_fillers", "_frame_ts", "_reported", "_resent", "batch", "careful", "cname", "codecs", "cut", "destination", "epochs", "head", "jitter_s", "kind", "last_at", "left_out", "loss", "max_tid", "mid", "mirror", "nacked", "next_tid", "octets",
-        "out_pid", "out_seq", "out_tl0", "out_ts", "packets", "payload_type", "pending", "pid_off", "rate", "refused",
-        "resent", "rtt_s", "rtx_head", "rtx_seq", "sent", "seq_off", "ssrc", "target", "tl0_off", "ts_off", "tx", "uplink",
+        "_clock",
+        "_drop_ts",
+        "_fillers",
+        "_frame_ts",
+        "_reported",
+        "_resent",
+        "batch",
+        "careful",
+        "cname",
+        "codecs",
+        "cut",
+        "destination",
+        "epochs",
+        "generation",
+        "head",
+        "jitter_s",
+        "kind",
+        "last_at",
+        "left_out",
+        "loss",
+        "max_tid",
+        "mid",
+        "mirror",
+        "nacked",
+        "next_tid",
+        "octets",
+        "out_pid",
+        "out_seq",
+        "out_tl0",
+        "out_ts",
+        "pacer",
+        "packets",
+        "payload_type",
+        "pending",
+        "pid_off",
+        "rate",
+        "refused",
+        "resent",
+        "rtt_s",
+        "rtx_head",
+        "rtx_seq",
+        "sent",
+        "seq_off",
+        "ssrc",
+        "target",
+        "tl0_off",
+        "ts_off",
+        "tx",
+        "uplink",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +163,8 @@ class Downlink:
         self.max_tid = self.next_tid = self.cut = EVERYTHING
         self.target: str | None = None
         self.left_out = 0
+        self.pacer: Pacer[Paced] | None = None
+        self.generation = 0
         self._frame_ts = self._drop_ts = -1
         self._fillers: deque[int] = deque(maxlen=FILLERS)
         self.loss = self.jitter_s = 0.0
@@ -146,6 +209,7 @@ class Downlink:
     def _forget(self) -> None:
         self.epochs.clear()
         self._fillers.clear()
+        self.generation += 1
         self.cut = self.max_tid = self.next_tid
         self.careful = False
 
@@ -241,9 +305,15 @@ class Downlink:
                 self._frame_ts = self.uplink.last_ts
             self._take_care()
 
+    def pace(self, pacer: "Pacer[Paced] | None") -> None:
+        """From now on packets leave through this; None: at once, and nothing may be left in the one before."""
+        self.pacer = pacer
+        self._take_care()
+
     def _take_care(self) -> None:
-        """Every packet is looked at while a layer is left out, or is about to be."""
-        self.careful = self.uplink is not None and not self.cut == self.max_tid == EVERYTHING
+        """Every packet is looked at while a layer is left out, or is about to be, or while sending is paced."""
+        everything = self.cut == self.max_tid == EVERYTHING and self.pacer is None
+        self.careful = self.uplink is not None and not everything
         self.changed()
 
     def admit(self, vp8: Vp8 | None, seq: int, ts: int) -> bool:

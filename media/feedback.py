@@ -120,7 +120,7 @@ class Feedback:
         found = self._shown(ssrc)
         if found is not None:
             self._leg.counts["pli"] += 1
-            found[1].request_key(now)
+            found[1].request_key(now, found[0].uplink)
 
     def _on_nack(self, nack: rtcp.Nack, now: float) -> None:
         shown = self._shown(nack.media_ssrc)
@@ -175,6 +175,7 @@ class Feedback:
             for packet in self._arrivals.build(leg.ssrc, media):
                 leg.send_rtcp(packet)
         self._probe(now)
+        self._pace(now)
         if now - self._report_at >= REPORT_INTERVAL_S:
             self._report_at = now
             self._reports(now)
@@ -191,6 +192,18 @@ class Feedback:
                 [leg.downlinks[mid] for mid in leg.shown], leg.downlinks.values(), size, leg.quality.sent.next
             ):
                 self._send(packet, now)
+
+    def _pace(self, now: float) -> None:
+        quality = self._leg.quality
+        before = quality.paced
+        if quality.pace(now) != before:
+            for downlink in self._leg.downlinks.values():
+                if downlink.kind == "video":
+                    downlink.pace(None if before else quality.pacer)
+        if quality.paced:
+            for mid in quality.pacer.take_starved():
+                if mid in self._leg.shown:
+                    self._leg.shown[str(mid)][0].request_key(now, self._leg.downlinks[str(mid)].uplink)
 
     def _reports(self, now: float) -> None:
         leg = self._leg

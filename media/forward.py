@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from media.congestion.history import MASK
-from media.downlink import Downlink
+from media.congestion.pacer import Pacer, Priority
+from media.downlink import Downlink, Paced
 from media.epoch import rewrite_vp8
 from media.payload import Vp8, is_key, vp8, vp8_height
 from media.publication import Publication
@@ -18,6 +19,7 @@ from media.rtp import RtpReader, rtx_original_seq
 from media.sizes import PACKET_BYTES, SEND_BATCH, SRTP_TRAILER_BYTES
 from media.uplink import PACKET_OVERHEAD_BYTES, Arrived, RingEntry, Uplink
 
+PACE_S = 0.005
 MAX_PAYLOAD_BYTES = PACKET_BYTES - SRTP_TRAILER_BYTES - 64
 """A longer payload cannot be sent on with our header and SRTP's trailer; no path carries datagrams this long anyway."""
 
@@ -59,7 +61,7 @@ Cipher = Callable[[Any, Any, Any], int]
 
 
 class Forwarder:
-    """Forwards for all peers of a worker. ``forwards`` counts packets put into send batches.
+    """Forwards for all peers of a worker. ``forwards`` counts packets put into send batches. ``pacers``: those in which some wait.
 
     ``length``: memory for one C ``int``, as the ciphers take it.
     """
@@ -67,6 +69,7 @@ class Forwarder:
     def __init__(self, unprotect: Cipher, protect: Cipher, length: Any) -> None:
         self.forwards = 0
         self.protect_refused = 0
+        self.pacers: set[Pacer[Paced]] = set()
         self._unprotect = unprotect
         self._protect = protect
         self._length = length
@@ -239,6 +242,35 @@ class Forwarder:
         self.forwards += 1
         return True
 
+    def _pace(
+        self, d: Downlink, pacer: Pacer[Paced], marker: int, seq: int, ts: int, payload: bytes, header: Vp8 | None, now: float
+    ) -> None:
+        """A picture's packet for a narrow path: waits until its turn comes."""
+        if header is not None and (d.pid_off or d.tl0_off):
+            rewritten = bytearray(payload)
+            rewrite_vp8(rewritten, 0, header, d.pid_off, d.tl0_off)
+            payload = bytes(rewritten)
+        packet = Paced(
+            d, d.generation, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF, payload
+        )
+        pacer.push(packet, len(payload) + PACKET_OVERHEAD_BYTES, Priority.VIDEO, now, d.mid)
+        self._release(pacer, now)
+
+    def _release(self, pacer: Pacer[Paced], now: float) -> None:
+        for packet in pacer.pop_due(now):
+            d = packet.downlink
+            if packet.generation == d.generation:
+                self.put(d, packet.kind, packet.seq, packet.ts, packet.payload, -1, now)
+        if len(pacer):
+            self.pacers.add(pacer)
+        else:
+            self.pacers.discard(pacer)
+
+    def release(self, now: float) -> None:
+        """Send what may leave by now. Call each ``PACE_S`` while there are ``pacers``."""
+        for pacer in list(self.pacers):
+            self._release(pacer, now)
+
     def _send(
         self,
         publication: Publication,
@@ -265,8 +297,15 @@ class Forwarder:
                 if codec is None:
                     continue
                 d.switch(uplink, codec, seq, ts, header, now)
-            elif d.careful and not d.admit(header, seq, ts):
-                continue
+                if d.pacer is not None:
+                    self._pace(d, d.pacer, marker, seq, ts, payload, header, now)
+                    continue
+            elif d.careful:
+                if not d.admit(header, seq, ts):
+                    continue
+                if d.pacer is not None:
+                    self._pace(d, d.pacer, marker, seq, ts, payload, header, now)
+                    continue
             batch = d.batch
             if batch is None:
                 continue

@@ -9,14 +9,17 @@ from media import control
 from media.congestion.allocate import Allocation, Allocator, Want
 from media.congestion.estimator import Estimator, EstimatorConfig
 from media.congestion.history import MASK, SentPackets
+from media.congestion.pacer import Pacer
+from media.downlink import Paced
 from media.twcc import parse_feedback
 
 SILENT_S = 3.0
 """A subscriber that never says anything of what it receives for so long does not do congestion control: it gets everything."""
 RATE_S = 0.5
+UNPACED_SHARE = 0.8
+"""Paced until the demand is less than this part of the estimate."""
 TELL_S = 1.0
 TELL_CHANGE = 0.10
-MAX_LOSS_WITHOUT_FEEDBACK = 0.10
 
 
 class Quality:
@@ -30,6 +33,8 @@ class Quality:
         self.probe_bytes = 0
         self.twcc_at: float | None = None
         self._allocator = Allocator()
+        self.pacer: Pacer[Paced] = Pacer(self.estimator.estimate_bps, now)
+        self.paced = False
         self._heard = False
         self._began: float | None = None
         self._total = 0
@@ -76,6 +81,15 @@ class Quality:
         self.probe_bytes += padding
         return padding
 
+    def pace(self, now: float) -> bool:
+        """Whether pictures are to leave through ``pacer`` from now on: while the path is what limits them. Call each 20 ms."""
+        estimate = self.estimator.estimate_bps
+        self.pacer.set_estimate(estimate, now)
+        share = UNPACED_SHARE if self.paced else 1.0
+        wanted = self.twcc_at is not None and self.pacer.active and self.allocation.demand_bps > share * estimate
+        self.paced = wanted or (self.paced and len(self.pacer) > 0)
+        return self.paced
+
     # ---- what it gets
 
     def allocate(self, wants: Sequence[Want], now: float) -> Allocation:
@@ -86,17 +100,14 @@ class Quality:
         return self.allocation
 
     def _budget(self, wants: Sequence[Want], now: float) -> float:
-        """The estimate. Without transport-wide feedback nothing can be probed for: nothing is held, unless much is lost.
-
-        Nor is anything before the first word: a subscriber that is sent nothing has nothing to say.
+        """The estimate. Without transport-wide feedback nothing is held: nothing could be probed for, and who is sent nothing has
+        nothing to say.
         """
         estimate = self.estimator.estimate_bps
         if self.twcc_at is not None:
             return estimate
         if not self._heard and self._began is not None and now - self._began > SILENT_S:
             return float("inf")
-        if self.estimator.loss > MAX_LOSS_WITHOUT_FEEDBACK:
-            return estimate
         return max(estimate, 1.01 * sum(min((layer.bitrate_bps for layer in w.layers), default=0) for w in wants))
 
     def stats(self) -> dict[str, object]:
@@ -110,6 +121,8 @@ class Quality:
             "rtt_s": estimator.rtt_s,
             "loss": estimator.loss,
             "probe_bytes": self.probe_bytes,
+            "paced": self.paced,
+            "pacer_dropped": self.pacer.dropped,
             "held": self.allocation.held,
         }
 

@@ -21,7 +21,7 @@ from typing import Any
 from media import control, mmsg, srtp
 from media.dtls import Identity
 from media.errors import ControlError, ExhaustedError, MediaError
-from media.forward import Forwarder
+from media.forward import PACE_S, Forwarder
 from media.ice_lite import IceLite
 from media.mux import Mux
 from media.native.batch import NativeBatch
@@ -78,6 +78,7 @@ class Worker:
                 loop.create_task(self._commands(reader, frames, waiting), name="media.worker.commands"),
                 loop.create_task(self._beat(), name="media.worker.beat"),
                 loop.create_task(self._ticks(), name="media.worker.ticks"),
+                loop.create_task(self._paces(), name="media.worker.paces"),
                 loop.create_task(self._wait_stopped(), name="media.worker.stop"),
             ]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -245,6 +246,17 @@ class Worker:
                 except Exception:  # one room's trouble is not the others'
                     self._packet_error()
             self._flush()
+
+    async def _paces(self) -> None:
+        """What waits for its turn leaves every few milliseconds; nothing is done while nothing waits."""
+        while True:
+            await asyncio.sleep(PACE_S if self._forwarder.pacers else TICK_S)
+            if self._forwarder.pacers:
+                try:
+                    self._forwarder.release(time.monotonic())
+                except Exception:
+                    self._packet_error()
+                self._flush()
 
     async def _beat(self) -> None:
         interval = self._config.heartbeat_interval_s

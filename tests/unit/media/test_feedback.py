@@ -190,3 +190,16 @@ def test_only_what_is_shown_may_be_asked_for() -> None:
     stage.down.receive(rtcp.build_pli(5, 1007), 1.0)
     assert stage.viewer.rtp == stage.asked == []
     assert isinstance(stage.uplink, Uplink)
+
+
+def test_a_narrow_path_is_paced_and_a_starved_picture_gets_a_key_frame() -> None:
+    stage = Stage()
+    quality = stage.viewer.quality
+    quality.pace = lambda now: quality.__setattr__("paced", now < 1.0) or quality.paced  # type: ignore[method-assign,func-returns-value]
+    stage.down.tick(0.5)
+    assert stage.slot.pacer is quality.pacer
+    quality.pacer._starved.update({"7", "gone"})
+    stage.down.tick(0.6)
+    assert stage.asked == [10]
+    stage.down.tick(1.0)
+    assert stage.slot.pacer is None

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.downlink import Downlink
+from media.congestion.pacer import Pacer
+from media.downlink import Downlink, Paced
 from media.epoch import EVERYTHING, SlotCodec
 from media.forward import Forwarder
 from media.mmsg import Destination, SendBatch, pack_address
@@ -388,3 +389,45 @@ def run(steps: list[tuple[str, int]], fates: list[int]) -> None:
         if not fates:
             shown_frames = list(dict.fromkeys((g.ts, g.pid) for g in stage.got))
             assert [pid for _, pid in shown_frames] == [(shown_frames[0][1] + i) & 0x7FFF for i in range(len(shown_frames))]
+
+
+def test_a_paced_slot_gets_the_same_packets_in_the_same_order_later(stage: Stage) -> None:
+    one = stage.sources[0]
+    pacer: Pacer[Paced] = Pacer(20_000, stage.now)
+    stage.slot.pace(pacer)
+    assert not stage.slot.careful  # it shows nothing yet
+    stage.frame(one, 3, key=True)
+    assert stage.slot.careful
+    stage.slot.aim(None, 1)
+    for _ in range(8):
+        stage.frame(one, 2)
+    assert stage.forwarder.pacers == {pacer}
+    for _ in range(400):
+        stage.batch.count = 0
+        stage.now += 0.005
+        stage.forwarder.release(stage.now)
+        stage.got += [read(bytes(stage.batch.buffers[i][: stage.batch.iov[2 * i + 1]])) for i in range(stage.batch.count)]
+    assert not stage.forwarder.pacers
+    assert len(stage.got) == 3 + 2 * 4
+    assert [g.seq for g in stage.got] == [(65000 + i) & 0xFFFF for i in range(len(stage.got))]
+    assert stage.again(stage.got[-1].seq) == stage.got[-1]
+    stage.slot.pace(None)
+    assert len(stage.frame(one, 1, key=True)) == 1
+
+
+def test_what_waits_in_a_pacer_does_not_leave_after_its_gate_was_shut(stage: Stage) -> None:
+    one = stage.sources[0]
+    pacer: Pacer[Paced] = Pacer(10_000, stage.now)
+    stage.slot.pace(pacer)
+    stage.frame(one, 3, key=True)
+    for _ in range(8):
+        stage.frame(one, 3)
+    assert len(pacer) > 0
+    stage.camera.gate.shut("consent")
+    stage.camera.refresh(stage.now)
+    stage.batch.count = 0
+    for _ in range(400):
+        stage.now += 0.005
+        stage.forwarder.release(stage.now)
+    assert stage.batch.count == 0
+    assert not stage.forwarder.pacers

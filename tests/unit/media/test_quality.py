@@ -77,7 +77,7 @@ def test_over_use_is_urgent_and_lowers_the_layer() -> None:
     assert quality.stats()["limit"] == "bandwidth"
 
 
-def test_without_transport_wide_feedback_nothing_is_held_unless_much_is_lost() -> None:
+def test_without_transport_wide_feedback_nothing_is_held() -> None:
     quality = Quality(0.0, EstimatorConfig(start_bps=100_000))
     only = want(Layer("", 3, 1_000_000, 720))
     assert chosen(quality, only) == [""]
@@ -85,7 +85,8 @@ def test_without_transport_wide_feedback_nothing_is_held_unless_much_is_lost() -
     assert chosen(quality, only, now=1.0) == [""]
     for second in range(10, 20):
         quality.on_report(0.4, 0.1, float(second))
-    assert chosen(quality, only, now=20.0) == [None]
+    assert chosen(quality, only, now=20.0) == [""]
+    assert chosen(quality, now=21.0) == ["q"]
 
 
 def test_a_subscriber_that_never_says_anything_gets_everything_after_a_while() -> None:
@@ -132,3 +133,13 @@ def test_more_is_probed_for_only_where_it_is_wanted() -> None:
     assert quality.estimator.estimate_bps > 1_500_000
     assert chosen(quality, now=now + 3.0) == ["q"]
     assert chosen(quality, now=now + 6.0) == ["f"]
+
+
+def test_pictures_are_paced_while_the_path_is_what_limits_them() -> None:
+    quality = Quality(0.0, EstimatorConfig(start_bps=3_000_000))
+    chosen(quality)
+    assert not quality.pace(0.0)
+    now = drive(quality, 3.0, 1_500_000, 400_000, 0.0)
+    assert quality.pace(now)
+    chosen(quality, want(lines=180), now=now)
+    assert not quality.pace(now)
