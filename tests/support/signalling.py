@@ -1,7 +1,7 @@
 """Live sessions on a memory store and a media plane without packets, with pages that need no network and a clock that is moved."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -28,6 +28,7 @@ from server.domain.model import (
 )
 from server.errors import StoreUnavailable
 from server.live.hub import LiveSessions
+from server.live.ice import IceIssuer
 from server.live.settings import LiveSettings
 from server.services.entries import Entries
 from server.services.invitations import Invitations
@@ -141,8 +142,14 @@ class House:
     media_class: type[FakeMedia] = FakeMedia
     store_class: type[BrittleStore] = BrittleStore
 
-    def __init__(self, settings: LiveSettings | None = None, *, store: BrittleStore | None = None) -> None:
-        """``store``: the records of a house before this one."""
+    def __init__(
+        self,
+        settings: LiveSettings | None = None,
+        *,
+        store: BrittleStore | None = None,
+        ice: Callable[[ManualClock], IceIssuer] | None = None,
+    ) -> None:
+        """``store``: the records of a house before this one. ``ice``: makes its TURN relay."""
         numbers = count(1 if store is None else 1_000_000)
         self.make_id = lambda prefix: ids.make_id(prefix, next(numbers).to_bytes(ids.ID_BYTES, "big"))
         self.clock = ManualClock()
@@ -167,6 +174,7 @@ class House:
             make_id=self.make_id,
             new_key=lambda: f"key-{next(numbers)}",
             settings=settings,
+            ice=ice(self.clock) if ice is not None else None,
         )
 
     async def session(self, status: SessionStatus = SessionStatus.OPEN, *, created_by: str = "") -> SessionId:
