@@ -207,7 +207,7 @@ class Feedback:
 
     def _reports(self, now: float) -> None:
         leg = self._leg
-        blocks = [r.uplink.report(now) for r in leg.routes.values() if not r.rtx and r.uplink.max_seq >= 0][:31]
+        blocks = [_block(r, now) for r in leg.routes.values() if not r.rtx and r.uplink.max_seq >= 0][:31]
         if blocks:
             leg.send_rtcp(
                 rtcp.build_receiver_report(rtcp.ReceiverReport(leg.ssrc, tuple(blocks)))
@@ -222,3 +222,14 @@ class Feedback:
                     downlink.ssrc, ntp, timestamp, downlink.packets & 0xFFFFFFFF, downlink.octets & 0xFFFFFFFF, ()
                 )
                 leg.send_rtcp(rtcp.build_sender_report(report) + rtcp.build_source_description(downlink.ssrc, downlink.cname))
+
+
+def _block(route: Route, now: float) -> rtcp.ReportBlock:
+    """What the publisher is told of one stream. A voice: at least what its worst listener loses, because nobody but its encoder
+    can protect it (Opus' in-band FEC goes by this figure). The count of lost packets stays what was lost on the way here.
+    """
+    block = route.uplink.report(now)
+    if route.uplink.kind != "audio":
+        return block
+    heard = max((downlink.loss for downlink in route.publication.active), default=0.0)
+    return block._replace(fraction_lost=max(block.fraction_lost, min(255, int(heard * 256))))
