@@ -92,7 +92,7 @@ async def frame_rate(page: Watcher, role: str) -> float:
 async def both_see_each_other(call: Call) -> None:
     for page, other in ((call.customer, "agent"), (call.agent, "customer")):
         rate = await frame_rate(page, other)
-        assert rate >= LEAST_FRAMES_PER_S, f"of the {other} {rate:.1f} frames/s are decoded: {await page.inbound()}"
+        assert rate >= LEAST_FRAMES_PER_S, f"of the {other} {rate:.1f} frames/s are decoded: {await page.slots()}"
 
 
 async def test_both_see_and_hear_each_other(call: Call) -> None:

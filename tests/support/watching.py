@@ -27,6 +27,13 @@ class Watcher(ABC):
         rows: list[dict[str, Any]] = await self.evaluate("() => window.__tp.inbound()")
         return rows
 
+    async def slots(self) -> list[dict[str, Any]]:
+        """What signalling last said of the lines that show somebody; ``held``: not sent, for want of room on the way here."""
+        shown: list[dict[str, Any]] = await self.evaluate(
+            "() => [...window.__tp.slots.values()].filter((one) => one.participant)"
+        )
+        return shown
+
     async def until(self, condition: str, argument: object, timeout_s: float) -> Any:
         """The first true answer of an asynchronous function of the page, asked ten times a second."""
         script = f"""async ([argument, timeout_ms]) => {{
@@ -39,7 +46,9 @@ class Watcher(ABC):
             }}
         }}"""
         answer = await self.evaluate(script, [argument, timeout_s * 1000])
-        assert answer is not None, f"not within {timeout_s:.0f} s: {condition} of {argument}; received: {await self.inbound()}"
+        assert answer is not None, (
+            f"not within {timeout_s:.0f} s: {condition} of {argument}; received: {await self.inbound()}; slots: {await self.slots()}"
+        )
         return answer
 
     async def _row(self, role: str, source: str, condition: str, argument: object, timeout_s: float) -> dict[str, Any]:
