@@ -163,6 +163,24 @@ class Ready(Message, frozen=True):
     compiled: bool = False
 
 
+class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A histogram that only grows. ``counts``: samples by bucket, not added up, one more than there are bounds; ``sum`` of all."""
+
+    counts: tuple[int, ...]
+    sum: float
+
+
+class Totals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all connections of a worker counted since it started; names as in ``media.totals``.
+
+    ``now``: how many of what there are, by name and kind.
+    """
+
+    counts: dict[str, int]
+    now: dict[str, dict[str, int]]
+    spreads: dict[str, Spread]
+
+
 class Heartbeat(Message, frozen=True):
     """Sent every ``heartbeat_interval_s`` from the worker's one loop. ``lag_ms``: how late this beat's timer fired;
     ``lag_p99_ms``: the 99th percentile of how late the timers of the last ten seconds fired.
@@ -176,6 +194,7 @@ class Heartbeat(Message, frozen=True):
     forwards: int = 0
     cpu_s: float = 0.0
     lag_p99_ms: float = 0.0
+    totals: Totals | None = None
 
 
 class SlotState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

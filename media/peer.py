@@ -362,12 +362,14 @@ class Peer:
             "counts": dict(self.counts),
             "twcc_received": self.feedback.twcc_received,
             "remb_bps": self.feedback.remb_bps,
+            "key_requests": self.counts["pli"],
             "quality": self.quality.stats(),
             "published": {
                 p.source: [
                     {"rid": rid, "ssrc": u.ssrc, "packets": u.packets, "octets": u.octets, "late": u.late, "recovered": u.recovered,
                      "nacked": u.nacked, "keys": u.keys, "plis": p.plis, "flowing": p.flowing, "open": p.gate.open, "forwarded": p.forwarded,
-                     "bitrate_bps": round(u.rates[-1]), "height": u.height, "jitter_s": u.jitter_s}
+                     "bitrate_bps": round(u.rates[-1]), "height": u.height, "jitter_s": u.jitter_s, "lost": u.lost,
+                     "loss": u.loss, "temporal_bps": [round(rate) for rate in u.rates[: u.top_tid + 1]]}
                     for rid, u in p.layers.items()
                 ]
                 for p in self.publications.values()
@@ -375,10 +377,15 @@ class Peer:
             "slots": {
                 d.mid: {"packets": d.packets, "octets": d.octets, "resent": d.resent, "nacked": d.nacked, "refused": d.refused,
                         "loss": d.loss, "rtt_s": d.rtt_s, "jitter_s": d.jitter_s, "left_out": d.left_out,
-                        "rid": d.uplink.rid if d.uplink else None, "temporal": d.cut, "held": d.mid in self.held}
+                        "rid": d.uplink.rid if d.uplink else None, "temporal": d.cut, "held": d.mid in self.held,
+                        "height": d.uplink.height if d.uplink else 0, **self._shown(d.mid)}
                 for d in self.downlinks.values() if d.packets or d.mid in self.held
             },
         }  # fmt: skip
+
+    def _shown(self, mid: str) -> dict[str, str]:
+        shown = self.shown.get(mid)
+        return {} if shown is None else {"participant": shown[0].participant, "source": shown[0].source}
 
 
 def _same_shape(new: tuple[NegotiatedSection, ...], old: tuple[NegotiatedSection, ...]) -> bool:

@@ -76,13 +76,13 @@ class Uplink:
     """One media SSRC of one publisher. ``kind``: "audio" or "video"; ``codec`` in lower case; ``rate`` in Hz.
 
     ``height``: lines of the picture, 0 while unknown. ``top_tid``: the highest temporal id seen; ``by_tid``: bytes so far of each.
-    ``number``: unlike any other's in this process.
+    ``number``: unlike any other's in this process. ``loss``: part of the packets lost before the last report, 0 … 1.
     """
 
     __slots__ = (
         "_bad_seq", "_base", "_jitter", "_measured", "_missing", "_prior_expected", "_prior_received", "_rates", "_ring", "_transit",
         "by_tid", "clock", "codec", "cycles", "first_at", "height", "keys", "kind", "last_at",
-        "last_pid", "last_tl0", "last_ts", "late", "max_seq", "mid", "nack", "nacked", "number", "octets", "packets", "rate", "recovered",
+        "last_pid", "last_tl0", "last_ts", "late", "loss", "max_seq", "mid", "nack", "nacked", "number", "octets", "packets", "rate", "recovered",
         "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "wants_key",
     )  # fmt: skip
 
@@ -115,6 +115,7 @@ class Uplink:
         self._prior_expected = self._prior_received = 0
         self._transit = 0
         self._jitter = 0.0
+        self.loss = 0.0
         self._missing: dict[int, list[float]] = {}
         self._ring: list[RingEntry | None] = [None] * RING if kind == "video" else []
         self.first_at = self.last_at = 0.0
@@ -226,6 +227,11 @@ class Uplink:
         """RFC 3550 section 6.4.1, in seconds."""
         return self._jitter / self.rate
 
+    @property
+    def lost(self) -> int:
+        """Packets that have not come, nor come again; falls when one comes late."""
+        return 0 if self.max_seq < 0 else max(0, (self.cycles << 16 | self.max_seq) - self._base + 1 - self.packets)
+
     # ---- ring
 
     def keep(self, entry: RingEntry) -> None:
@@ -297,6 +303,7 @@ class Uplink:
         self._prior_received = self.packets
         lost_interval = expected_interval - received_interval
         fraction = 0 if expected_interval <= 0 or lost_interval <= 0 else min(255, (lost_interval << 8) // expected_interval)
+        self.loss = fraction / 256
         delay = 0
         if self.sr_ntp is not None:
             delay = min(0xFFFFFFFF, int((now - self.sr_at) * 65536))

@@ -30,6 +30,7 @@ from media.native.library import load
 from media.peer import Peer
 from media.room import Room
 from media.sdp import Offer
+from media.totals import Totals
 
 log = logging.getLogger("media.worker")
 
@@ -63,6 +64,7 @@ class Worker:
         self._logged_at = float("-inf")
         self._lags: deque[float] = deque(maxlen=LAGS)
         self.counts: Counter[str] = Counter()
+        self._totals = Totals(time.monotonic())
 
     async def run(self) -> None:
         """Serve until stopped."""
@@ -228,6 +230,7 @@ class Worker:
         )
 
     def retire(self, peer: Peer) -> None:
+        self._totals.forget(peer)
         task = asyncio.get_running_loop().create_task(peer.close(), name="media.peer.close")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -266,9 +269,9 @@ class Worker:
             lag_ms = max(0.0, (time.monotonic() - due) * 1000)
             lags = sorted(self._lags)
             p99_ms = 1000 * lags[len(lags) * 99 // 100] if lags else 0.0
-            self.emit(
-                control.Heartbeat(lag_ms, len(self.rooms), self._peers, self._forwarder.forwards, time.process_time(), p99_ms)
-            )
+            totals = self._totals.update([room.peers.values() for room in self.rooms.values()], time.monotonic())
+            forwards, cpu_s = self._forwarder.forwards, time.process_time()
+            self.emit(control.Heartbeat(lag_ms, len(self.rooms), self._peers, forwards, cpu_s, p99_ms, totals))
 
     def _flush(self) -> None:
         if self._mux is not None:

@@ -18,7 +18,7 @@ from typing import Protocol
 import structlog
 from aiohttp import web
 
-from media import control
+from media import control, totals
 from media import ports as media_ports
 from media.client import MediaClient
 from media.errors import MediaRefusedError, MediaUnavailableError
@@ -387,6 +387,30 @@ def _measure_workers(metrics: Metrics, media: MediaPlane) -> None:
     table("peers", "Its connections now", said("peers"))
     table("forwards", "Packets it has forwarded since it started", said("forwards"), counts=True)
     table("cpu_seconds", "Processor time of its process", said("cpu_s"), counts=True)
+    _measure_connections(metrics, media)
+
+
+def _measure_connections(metrics: Metrics, media: MediaPlane) -> None:
+    """What the workers' connections counted and how they fare: sums and histograms, in which nobody can be told apart."""
+
+    def told() -> list[tuple[str, control.Totals]]:
+        beats = [(str(one.worker), one.heartbeat) for one in media.workers()]
+        return [(worker, beat.totals) for worker, beat in beats if beat is not None and beat.totals is not None]
+
+    prefix = "tongping_media_worker_"
+    for name, about in totals.COUNTS.items():
+        counts = lambda name=name: [(worker, all_.counts[name]) for worker, all_ in told()]  # noqa: E731
+        metrics.table(prefix + name, about, "worker", counts, counts=True)
+    for name, (label, _, about) in totals.NOW.items():
+        now = lambda name=name: [  # noqa: E731
+            ((worker, value), number) for worker, all_ in told() for value, number in all_.now[name].items()
+        ]
+        metrics.grid(prefix + name, about, ("worker", label), now)
+    for name, (bounds, about) in totals.SPREADS.items():
+        spread = lambda name=name: [  # noqa: E731
+            (worker, all_.spreads[name].counts, all_.spreads[name].sum) for worker, all_ in told()
+        ]
+        metrics.spread(prefix + name, about, "worker", bounds, spread)
 
 
 def _measure_turn(metrics: Metrics, turn: TurnRelay) -> None:

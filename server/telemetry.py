@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 FORBIDDEN_FIELDS = frozenset({"token", "sdp", "text", "password", "secret", "body", "customer_name", "username"})
@@ -86,15 +87,34 @@ class _Table(Collector):
         family: type[CounterMetricFamily | GaugeMetricFamily],
         name: str,
         about: str,
-        label: str,
-        read: Callable[[], Iterable[tuple[str, float]]],
+        labels: Sequence[str],
+        read: Callable[[], Iterable[tuple[Sequence[str], float]]],
     ) -> None:
-        self._family, self._name, self._about, self._label, self._read = family, name, about, label, read
+        self._family, self._name, self._about, self._labels, self._read = family, name, about, labels, read
 
     def collect(self) -> Iterator[Metric]:
-        family = self._family(self._name, self._about, labels=[self._label])
-        for value, number in self._read():
-            family.add_metric([value], number)
+        family = self._family(self._name, self._about, labels=self._labels)
+        for values, number in self._read():
+            family.add_metric(values, number)
+        yield family
+
+
+class _Spread(Collector):
+    def __init__(
+        self,
+        name: str,
+        about: str,
+        label: str,
+        bounds: Sequence[float],
+        read: Callable[[], Iterable[tuple[str, Sequence[int], float]]],
+    ) -> None:
+        self._name, self._about, self._label, self._read = name, about, label, read
+        self._bounds = [*(str(bound) for bound in bounds), "+Inf"]
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(self._name, self._about, labels=[self._label])
+        for value, counts, total in self._read():
+            family.add_metric([value], list(zip(self._bounds, map(float, accumulate(counts)), strict=True)), total)
         yield family
 
 
@@ -131,7 +151,25 @@ class Metrics:
         self, name: str, about: str, label: str, read: Callable[[], Iterable[tuple[str, float]]], *, counts: bool
     ) -> None:
         """Values by one label that are read when the metrics are; ``counts``: they only grow, until what they count starts over."""
-        self.registry.register(_Table(CounterMetricFamily if counts else GaugeMetricFamily, name, about, label, read))
+        family = CounterMetricFamily if counts else GaugeMetricFamily
+        self.registry.register(_Table(family, name, about, [label], lambda: [((value,), number) for value, number in read()]))
+
+    def grid(
+        self, name: str, about: str, labels: Sequence[str], read: Callable[[], Iterable[tuple[Sequence[str], float]]]
+    ) -> None:
+        """Values by several labels that are read when the metrics are."""
+        self.registry.register(_Table(GaugeMetricFamily, name, about, labels, read))
+
+    def spread(
+        self,
+        name: str,
+        about: str,
+        label: str,
+        bounds: Sequence[float],
+        read: Callable[[], Iterable[tuple[str, Sequence[int], float]]],
+    ) -> None:
+        """Histograms by one label that somebody else fills: samples by bucket, not added up, one more than ``bounds``; and their sum."""
+        self.registry.register(_Spread(name, about, label, bounds, read))
 
     def render(self) -> bytes:
         """The text exposition format."""

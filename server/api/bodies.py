@@ -181,18 +181,22 @@ class Consents(Answer, frozen=True, kw_only=True):
 
 
 class MediaLayer(Answer, frozen=True, kw_only=True):
-    """One incoming stream of a source; ``rid`` names it where there are several. ``late``: out of order; ``recovered``: came as
-    a retransmission; ``nacked``: numbers asked for again; ``bitrate_kbps``: over the last second; ``height``: lines of the
-    picture, 0 while unknown."""
+    """One incoming stream of a source; ``rid`` names it where there are several. ``lost``: never came, nor again; ``late``: out of
+    order; ``recovered``: came as a retransmission; ``nacked``: numbers asked for again; ``loss_permille``: in the last second;
+    ``bitrate_kbps``: over the last second; ``temporal_kbps``: of it the lowest temporal layer, then that and the next, and so on;
+    ``height``: lines of the picture, 0 while unknown."""
 
     rid: str
     packets: int
     bytes: int
+    lost: int
     late: int
     recovered: int
     nacked: int
     key_frames: int
+    loss_permille: int
     bitrate_kbps: int
+    temporal_kbps: list[int]
     height: int
     jitter_ms: int
 
@@ -210,38 +214,49 @@ class MediaSource(Answer, frozen=True, kw_only=True):
 
 
 class MediaSlot(Answer, frozen=True, kw_only=True):
-    """What somebody was sent in one receiving section. ``loss_permille``, ``rtt_ms`` and ``jitter_ms`` as they last reported it.
+    """What somebody was sent in one receiving section. ``participant`` and ``source``: whose it shows now, null when nothing;
+    ``resent``: packets sent again; ``nacked``: packets they asked for again; ``left_out``: packets of temporal layers not sent;
+    ``loss_permille``, ``rtt_ms`` and ``jitter_ms`` as they last reported it.
 
-    ``rid``: the layer it shows, "" where there is one, null when nothing; ``temporal``: the highest temporal layer sent, null when
-    none is left out; ``held``: not sent, because the path cannot carry it."""
+    ``rid``: the layer it shows, "" where there is one, null when nothing; ``height``: its lines, 0 while unknown; ``temporal``: the
+    highest temporal layer sent, null when none is left out; ``held``: not sent, because the path cannot carry it."""
 
     mid: str
+    participant: ParticipantId | None
+    source: Source | None
     packets: int
     bytes: int
     resent: int
     nacked: int
+    left_out: int
     loss_permille: int
     rtt_ms: int | None
     jitter_ms: int
     rid: str | None
+    height: int
     temporal: int | None
     held: bool
 
 
 class MediaNetwork(Answer, frozen=True, kw_only=True):
-    """The relay's way to one participant. ``estimate_kbps``: what it carries, as far as is known; ``limit``: why less is sent than
-    was asked for, "none", "bandwidth" or "loss"; ``probe_bytes``: padding sent to find out; ``held``: pictures not sent for now."""
+    """The relay's way to one participant. ``estimate_kbps``: what it carries, as far as is known; ``sent_kbps``: what is sent;
+    ``wanted_kbps``: what would be if it carried everything asked for; ``limit``: why less is sent, "none", "bandwidth" or "loss";
+    ``probe_bytes``: padding sent to find out; ``held``: pictures not sent for now; ``key_requests``: key frames they asked for."""
 
     estimate_kbps: int
     sent_kbps: int
+    wanted_kbps: int
     rtt_ms: int | None
     loss_permille: int
     limit: str
     probe_bytes: int
     held: int
+    key_requests: int
 
 
 class MediaParticipant(Answer, frozen=True, kw_only=True):
+    """``sources``: what they send, their way to the relay. ``slots`` and ``network``: the relay's way to them."""
+
     participant: ParticipantId
     state: str
     sources: list[MediaSource]

@@ -30,6 +30,9 @@ class _Layer(msgspec.Struct, frozen=True):
     bitrate_bps: int = 0
     height: int = 0
     jitter_s: float = 0.0
+    lost: int = 0
+    loss: float = 0.0
+    temporal_bps: list[int] = []
 
 
 class _Slot(msgspec.Struct, frozen=True):
@@ -43,6 +46,10 @@ class _Slot(msgspec.Struct, frozen=True):
     rid: str | None = None
     temporal: int = ALL_TEMPORAL
     held: bool = False
+    left_out: int = 0
+    height: int = 0
+    participant: str | None = None
+    source: str | None = None
 
 
 class _Network(msgspec.Struct, frozen=True):
@@ -53,6 +60,7 @@ class _Network(msgspec.Struct, frozen=True):
     limit: str
     probe_bytes: int
     held: int
+    demand_bps: float = 0
 
 
 class _Peer(msgspec.Struct, frozen=True):
@@ -60,6 +68,7 @@ class _Peer(msgspec.Struct, frozen=True):
     quality: _Network | None = None
     published: dict[str, list[_Layer]] = {}
     slots: dict[str, _Slot] = {}
+    key_requests: int = 0
 
 
 class _Room(msgspec.Struct, frozen=True):
@@ -80,7 +89,7 @@ def counters(told: Any) -> MediaCounters:
                 state=peer.state,
                 sources=[_source(Source(name), layers) for name, layers in peer.published.items() if layers],
                 slots=[_slot(mid, slot) for mid, slot in peer.slots.items()],
-                network=None if peer.quality is None else _network(peer.quality),
+                network=None if peer.quality is None else _network(peer.quality, peer.key_requests),
             )
             for id, peer in room.participants.items()
         ]
@@ -100,11 +109,14 @@ def _source(source: Source, layers: list[_Layer]) -> MediaSource:
                 rid=layer.rid,
                 packets=layer.packets,
                 bytes=layer.octets,
+                lost=layer.lost,
                 late=layer.late,
                 recovered=layer.recovered,
                 nacked=layer.nacked,
                 key_frames=layer.keys,
+                loss_permille=round(layer.loss * 1000),
                 bitrate_kbps=layer.bitrate_bps // 1000,
+                temporal_kbps=[bps // 1000 for bps in layer.temporal_bps],
                 height=layer.height,
                 jitter_ms=round(layer.jitter_s * 1000),
             )
@@ -116,28 +128,34 @@ def _source(source: Source, layers: list[_Layer]) -> MediaSource:
 def _slot(mid: str, slot: _Slot) -> MediaSlot:
     return MediaSlot(
         mid=mid,
+        participant=None if slot.participant is None else ParticipantId(slot.participant),
+        source=None if slot.source is None else Source(slot.source),
         packets=slot.packets,
         bytes=slot.octets,
         resent=slot.resent,
         nacked=slot.nacked,
+        left_out=slot.left_out,
         loss_permille=round(slot.loss * 1000),
         rtt_ms=_ms(slot.rtt_s),
         jitter_ms=round(slot.jitter_s * 1000),
         rid=slot.rid,
+        height=slot.height,
         temporal=None if slot.temporal == ALL_TEMPORAL else slot.temporal,
         held=slot.held,
     )
 
 
-def _network(told: _Network) -> MediaNetwork:
+def _network(told: _Network, key_requests: int) -> MediaNetwork:
     return MediaNetwork(
         estimate_kbps=told.estimate_bps // 1000,
         sent_kbps=told.sent_bps // 1000,
+        wanted_kbps=int(told.demand_bps) // 1000,
         rtt_ms=_ms(told.rtt_s),
         loss_permille=round(told.loss * 1000),
         limit=told.limit,
         probe_bytes=told.probe_bytes,
         held=told.held,
+        key_requests=key_requests,
     )
 
 

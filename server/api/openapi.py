@@ -163,6 +163,8 @@ def _responses(operation: Operation, by_type: Mapping[Any, dict[str, Any]]) -> d
         success["content"] = {media_type: {} for media_type in sorted(file_types.KNOWN)}
     elif operation.answer is not None:
         success["content"] = {"application/json": {"schema": by_type[operation.answer]}}
+        if operation.example is not None:
+            success["content"]["application/json"]["example"] = msgspec.to_builtins(operation.example)
     if operation.status == 201:
         success["headers"] = {"Location": {"description": "Where it is, or is listed.", "schema": {"type": "string"}}}
     statuses = {400, 401, 408, 413, 503}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from server.api import bodies
+from server.api import bodies, examples
 from server.domain.grants import Grant
 from server.domain.model import SessionStatus
 from server.domain.views import FileView, SessionView
@@ -61,6 +61,7 @@ class Operation:
     status: int = 200
     idempotent: bool = False
     throttled: bool = False
+    example: msgspec.Struct | None = None  # a whole answer
 
     @property
     def tag(self) -> str:
@@ -133,7 +134,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "get_media", "GET", f"{SESSION}/media", Grant.SESSION_READ, "The relay's counters: what came in, what was passed on",
-        bodies.MediaCounters,
+        bodies.MediaCounters, example=examples.MEDIA,
     ),
     Operation(
         "start_network_test", "POST", f"{SESSION}/network-tests", Access.PLACE,

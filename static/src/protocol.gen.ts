@@ -253,11 +253,14 @@ export interface MediaLayer {
   rid: string;
   packets: number;
   bytes: number;
+  lost: number;
   late: number;
   recovered: number;
   nacked: number;
   key_frames: number;
+  loss_permille: number;
   bitrate_kbps: number;
+  temporal_kbps: number[];
   height: number;
   jitter_ms: number;
 }
@@ -272,11 +275,13 @@ export interface MediaLost {
 export interface MediaNetwork {
   estimate_kbps: number;
   sent_kbps: number;
+  wanted_kbps: number;
   rtt_ms: number | null;
   loss_permille: number;
   limit: string;
   probe_bytes: number;
   held: number;
+  key_requests: number;
 }
 export interface MediaOffer {
   type: "media.offer";
@@ -291,14 +296,18 @@ export interface MediaParticipant {
 }
 export interface MediaSlot {
   mid: string;
+  participant: ParticipantId | null;
+  source: Source | null;
   packets: number;
   bytes: number;
   resent: number;
   nacked: number;
+  left_out: number;
   loss_permille: number;
   rtt_ms: number | null;
   jitter_ms: number;
   rid: string | null;
+  height: number;
   temporal: number | null;
   held: boolean;
 }

@@ -22,19 +22,21 @@ TOLD: dict[str, Any] = {
                 "camera": [
                     {"rid": rid, "ssrc": 7, "packets": packets, "octets": 900, "late": 1, "recovered": 2, "nacked": 3, "keys": 4,
                      "plis": 5, "flowing": True, "open": True, "forwarded": 600, "bitrate_bps": 1_234_567, "height": 360,
-                     "jitter_s": 0.0124}
+                     "jitter_s": 0.0124, "lost": 6, "loss": 0.0156, "temporal_bps": [700_400, 1_234_567]}
                     for rid, packets in (("h", 200), ("f", 300))
                 ],
                 "screen": [],
             },
             "slots": {
                 "4": {"packets": 50, "octets": 4000, "resent": 1, "nacked": 2, "refused": 0, "loss": 0.0125, "rtt_s": 0.0304,
-                      "jitter_s": 0.0046, "left_out": 3, "rid": "h", "temporal": 1, "held": False},
+                      "jitter_s": 0.0046, "left_out": 3, "rid": "h", "temporal": 1, "held": False, "height": 360, "participant": "PA_2",
+                      "source": "camera"},
                 "5": {"packets": 9, "octets": 90, "resent": 0, "nacked": 0, "refused": 0, "loss": 0.0, "rtt_s": None},
                 "6": {"packets": 0, "octets": 0, "resent": 0, "nacked": 0, "refused": 0, "loss": 0.0, "rtt_s": None, "held": True},
             },
             "quality": {"estimate_bps": 480_900, "sent_bps": 300_100, "demand_bps": 2, "allocated_bps": 1, "limit": "bandwidth",
                         "rtt_s": 0.0806, "loss": 0.021, "probe_bytes": 5000, "held": 1},
+            "key_requests": 9,
         }
     },
 }  # fmt: skip
@@ -61,21 +63,44 @@ async def test_the_counters_of_a_session(tmp_path: Path) -> None:
         assert camera == {"source": "camera", "open": True, "flowing": True, "forwarded": 600, "plis": 5}
         assert [layer["packets"] for layer in layers] == [200, 300]
         assert layers[0] == {
-            "rid": "h", "packets": 200, "bytes": 900, "late": 1, "recovered": 2, "nacked": 3, "key_frames": 4,
-            "bitrate_kbps": 1234, "height": 360, "jitter_ms": 12,
+            "rid": "h", "packets": 200, "bytes": 900, "lost": 6, "late": 1, "recovered": 2, "nacked": 3, "key_frames": 4,
+            "loss_permille": 16, "bitrate_kbps": 1234, "temporal_kbps": [700, 1234], "height": 360, "jitter_ms": 12,
         }  # fmt: skip
+        nothing = {
+            "participant": None,
+            "source": None,
+            "packets": 0,
+            "bytes": 0,
+            "resent": 0,
+            "nacked": 0,
+            "left_out": 0,
+            "loss_permille": 0,
+            "rtt_ms": None,
+            "jitter_ms": 0,
+            "rid": None,
+            "height": 0,
+            "temporal": None,
+            "held": False,
+        }
         assert one["slots"] == [
-            {"mid": "4", "packets": 50, "bytes": 4000, "resent": 1, "nacked": 2, "loss_permille": 12, "rtt_ms": 30, "jitter_ms": 5,
-             "rid": "h", "temporal": 1, "held": False},
-            {"mid": "5", "packets": 9, "bytes": 90, "resent": 0, "nacked": 0, "loss_permille": 0, "rtt_ms": None, "jitter_ms": 0,
-             "rid": None, "temporal": None, "held": False},
-            {"mid": "6", "packets": 0, "bytes": 0, "resent": 0, "nacked": 0, "loss_permille": 0, "rtt_ms": None, "jitter_ms": 0,
-             "rid": None, "temporal": None, "held": True},
+            {"mid": "4", "participant": "PA_2", "source": "camera", "packets": 50, "bytes": 4000, "resent": 1, "nacked": 2,
+             "left_out": 3, "loss_permille": 12, "rtt_ms": 30, "jitter_ms": 5, "rid": "h", "height": 360, "temporal": 1,
+             "held": False},
+            {**nothing, "mid": "5", "packets": 9, "bytes": 90},
+            {**nothing, "mid": "6", "held": True},
         ]  # fmt: skip
         assert one["network"] == {
-            "estimate_kbps": 480, "sent_kbps": 300, "rtt_ms": 81, "loss_permille": 21, "limit": "bandwidth", "probe_bytes": 5000,
-            "held": 1,
+            "estimate_kbps": 480, "sent_kbps": 300, "wanted_kbps": 0, "rtt_ms": 81, "loss_permille": 21, "limit": "bandwidth",
+            "probe_bytes": 5000, "held": 1, "key_requests": 9,
         }  # fmt: skip
+
+
+async def test_customers_may_not_see_it(tmp_path: Path) -> None:
+    async with app(tmp_path) as here:
+        session = await here.session()
+        place = await here.place(session)
+        answer = await here.get(f"/sessions/{session}/media", token=place["token"])
+        assert (answer.status, answer.code) == (403, "not_allowed")
 
 
 async def test_a_relay_that_does_not_answer_is_a_problem_and_nothing_more(tmp_path: Path) -> None:

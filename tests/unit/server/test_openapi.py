@@ -62,6 +62,21 @@ def test_the_document_holds_together() -> None:
     assert set(DOCUMENT["paths"]) == {BASE + operation.path for operation in OPERATIONS}
 
 
+def test_examples_are_what_they_are_examples_of() -> None:
+    content = DOCUMENT["paths"][f"{BASE}/sessions/{{session}}/media"]["get"]["responses"]["200"]["content"]["application/json"]
+    schema = {
+        **content["schema"],
+        "components": DOCUMENT["components"],
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+    }
+    jsonschema_rs.validate(schema, content["example"])
+    customer, agent = content["example"]["participants"]
+    assert {layer["rid"] for layer in customer["sources"][0]["layers"]} == {"q", "f"}
+    assert agent["slots"][0]["participant"] == customer["participant"]
+    assert all(set(schema["properties"]) == set(schema["required"]) for name, schema in DOCUMENT["components"]["schemas"].items()
+               if name.startswith("Media"))  # fmt: skip
+
+
 @pytest.mark.campaign(3)
 async def test_schemathesis_finds_no_fault(tmp_path: Path) -> None:
     """The short form; ``python -m tests.support.schemathesis_run --examples 1000`` is the long one."""
