@@ -163,7 +163,7 @@ class TurnConfig(_Section, frozen=True, kw_only=True):
         int, _doc("What one allocation may carry each way, in bits per second.", ge=100_000, le=1_000_000_000)
     ] = 10_000_000
     probe_s: Annotated[
-        float, _doc("How often the server tries the relay with an allocation of its own, in seconds.", ge=1, le=3600)
+        float, _doc("How often the server tries the relay with an allocation of its own, in seconds.", ge=5, le=3600)
     ] = 30.0
     required: Annotated[bool, _doc("Whether `/readyz` fails while the relay does not answer; it says so either way.")] = True
 

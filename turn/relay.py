@@ -1,16 +1,21 @@
 """coturn as a process of ours: its configuration written for the owner's eyes only, started in the foreground, ended with us."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
+import hmac
 import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from turn.errors import RelayError
+from turn.probe import Target, probe
 from turn.settings import Settings, render
 
 BINARY = "turnserver"
@@ -18,6 +23,7 @@ PACKAGE = "coturn"
 CONFIGURATION = "turnserver.conf"
 READY_S = 15.0
 STOP_S = 3.0
+WARM_UP, WARM_UP_TRIES = 8, 24  # allocations that must succeed in a row
 READY_LINE = b"IO method (admin thread)"  # the last that it starts, after those that know the secret
 
 
@@ -103,6 +109,7 @@ async def running(settings: Settings, folder: Path, tell: Callable[[str], None] 
         if waiting not in done:
             last = next((line for line in reversed(relay.log) if "rror" in line or "annot" in line), "it said nothing")
             raise RelayError("not_started", f"{BINARY} did not start: {last[:200]}")
+        await _warm_up(settings)
         yield relay
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -115,6 +122,23 @@ async def running(settings: Settings, folder: Path, tell: Callable[[str], None] 
                 process.kill()
             await process.wait()
         await reading
+
+
+async def _warm_up(settings: Settings) -> None:
+    """Use every one of coturn's threads once, one after another. Raises RelayError: it gives no allocation.
+
+    Each opens coturn's database when it is first asked for a credential; two at once refuse a good one.
+    """
+    in_a_row, problem = 0, ""
+    target = Target(settings.listen[0], settings.port, "tcp")
+    for number in range(WARM_UP_TRIES):
+        username = f"{int(time.time()) + 60}:start-{number}"
+        digest = hmac.new(settings.secret.encode(), username.encode(), hashlib.sha1).digest()
+        problem = (await probe(target, username, base64.b64encode(digest).decode())).problem
+        in_a_row = 0 if problem else in_a_row + 1
+        if in_a_row == WARM_UP:
+            return
+    raise RelayError("not_started", f"{BINARY} gives no allocation: {problem}")
 
 
 async def _read(relay: Relay, ready: asyncio.Event, tell: Callable[[str], None]) -> None:

@@ -85,6 +85,8 @@ class TurnRelay:
         self._find = find
         self._version = 0 if configured is None else 1
         self._tried: list[Tried] = []
+        self._probes = 0
+        self._probe_at = float("-inf")
 
     @property
     def version(self) -> int:
@@ -112,7 +114,8 @@ class TurnRelay:
         return tuple(self._tried)
 
     def _probe_credential(self) -> tuple[str, str]:
-        made = turn_credential(self._secret, PROBE_USER, self._clock.now() + timedelta(seconds=60))
+        self._probes += 1  # the relay counts an allocation for minutes after it was given back
+        made = turn_credential(self._secret, f"{PROBE_USER}-{self._probes}", self._clock.now() + timedelta(seconds=60))
         return made.username, made.password
 
     async def look(self) -> None:
@@ -121,10 +124,12 @@ class TurnRelay:
             found = await asyncio.to_thread(self._find)
             if found != self._address:
                 self._address, self._tried = found, []
+                self._probe_at = float("-inf")
                 self._version += 1
                 log.info("turn relay found" if found else "turn relay gone")
-        if self._address is None:
+        if self._address is None or self._clock.monotonic() < self._probe_at:
             return
+        self._probe_at = self._clock.monotonic() + self._probe_s
         before = {one.transport: one.problem for one in self._tried}
         self._tried = list(await self._probe(self._address, self._probe_credential))
         for one in self._tried:
@@ -139,4 +144,4 @@ class TurnRelay:
                 await self.look()
             except Exception:
                 log.exception("turn relay could not be tried")
-            await asyncio.sleep(self._probe_s if self._address is not None and self.configured else LOOK_S)
+            await asyncio.sleep(self._probe_s if self.configured else LOOK_S)

@@ -116,15 +116,19 @@ async def test_one_that_is_started_beside_is_found_and_lost() -> None:
 
 async def test_whether_it_works() -> None:
     world = Relay()
-    relay = make(TurnAddress("relay.example", 3478, 443), ManualClock(), world)
+    clock = ManualClock()
+    relay = make(TurnAddress("relay.example", 3478, 443), clock, world)
     assert not relay.ready  # not tried yet
     await relay.look()
     assert relay.ready
     assert [one.transport for one in relay.tried()] == ["udp", "tcp", "tls"]
     world.problem = "no_answer"
     await relay.look()
+    assert relay.ready  # not tried again before its time
+    clock.seconds += 30
+    await relay.look()
     assert not relay.ready
-    assert world.asked[0][0].endswith(":probe")
+    assert [name.split(":")[1] for name, _ in world.asked] == ["probe-1", "probe-2"]
 
 
 # ---------------------------------------------------------------- in a live session
