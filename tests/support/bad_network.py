@@ -15,6 +15,8 @@ from tests.support.impairer import ANNOUNCED, Impairer, Line, through_a_line
 from tests.support.ports import free_udp_port
 from tests.support.server_process import ServerProcess
 
+SMALL_WINDOW = {"width": 640, "height": 480}
+"""Drawing large pictures without a graphics card would take the time that the codecs need."""
 SAMPLE = """async () => {
     const out = { at_ms: 0, in: [], out: [] };
     for (const peer of window.__tp.peers) {
@@ -50,22 +52,64 @@ SAMPLE = """async () => {
     }
     return out;
 }"""
-# Steps at which a picture stood still: the longest time between two frames that were shown, measured at the picture itself.
-WATCH_STANDSTILL = """(mid) => {
-    const video = [...document.querySelectorAll("video")].find((one) => one.srcObject?.getVideoTracks()
-        .some((track) => window.__tp.peers.at(-1).getTransceivers().find((t) => t.mid === mid)?.receiver.track.id === track.id));
-    if (!video) return false;
-    const watch = (window.__standstill ??= {});
-    watch[mid] = { last: performance.now(), longest_ms: 0 };
-    const step = (now) => {
-        const one = watch[mid];
-        one.longest_ms = Math.max(one.longest_ms, now - one.last);
-        one.last = now;
-        video.requestVideoFrameCallback(step);
+# The longest time without a further decoded frame, looked at 20 times a second for so long.
+STANDSTILL = """async ([source, for_ms]) => {
+    const row = async () => {
+        for (const peer of window.__tp.peers) {
+            if (peer.connectionState === "closed") continue;
+            for (const stat of (await peer.getStats()).values()) {
+                if (stat.type === "inbound-rtp" && window.__tp.slots.get(stat.mid)?.source === source) return stat.framesDecoded ?? 0;
+            }
+        }
+        return 0;
     };
-    video.requestVideoFrameCallback(step);
-    return true;
+    const begun = performance.now();
+    let longest = 0, last = begun, frames = await row();
+    while (performance.now() - begun < for_ms) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        const now = await row();
+        if (now !== frames) { frames = now; last = performance.now(); }
+        longest = Math.max(longest, performance.now() - last);
+    }
+    return longest / 1000;
 }"""
+# Lets a test say something over the page's own socket: the page's numbers move up by one each time, and back in what comes.
+# What a test said of sizes is what the page says from then on.
+SAY_MORE = """(() => {
+    const Socket = window.WebSocket;
+    const own = [];
+    let socket = null, last = 0, said = null;
+    window.WebSocket = class extends Socket {
+        constructor(...settings) {
+            super(...settings);
+            own.length = last = 0;
+            socket = this;
+        }
+        addEventListener(name, listener, ...more) {
+            if (name !== "message") return super.addEventListener(name, listener, ...more);
+            return super.addEventListener(name, (event) => listener(this.unshifted(event)), ...more);
+        }
+        set onmessage(listener) { super.onmessage = (event) => listener(this.unshifted(event)); }
+        unshifted(event) {
+            const frame = JSON.parse(event.data);
+            if (typeof frame.ack !== "number" || frame.t === "welcome") return event;
+            frame.ack -= own.filter((one) => one <= frame.ack).length;
+            return { data: JSON.stringify(frame) };
+        }
+        send(text) {
+            const frame = JSON.parse(text);
+            if (frame.t === "msg") last = frame.seq += own.length;
+            if (frame.body?.type === "receive.set" && said) frame.body = said;
+            super.send(JSON.stringify(frame));
+        }
+        say(body) {
+            own.push(last += 1);
+            if (body.type === "receive.set") said = body;
+            Socket.prototype.send.call(this, JSON.stringify({ t: "msg", seq: last, ack: 0, body }));
+        }
+    };
+    window.__say = (body) => socket.say(body);
+})();"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +120,8 @@ class Received:
     frozen_s: float
     gaps: float
     """Share of the sound that was made up because packets were missing."""
+    silent: float
+    """The part of it that was silence."""
     bps: float
     height: int
     lost: int
@@ -89,7 +135,11 @@ class Received:
     seconds: float
 
     def text(self) -> str:
-        picture = f"{self.fps:.1f}/s {self.height}p frozen {self.frozen_s:.2f} s" if self.height else f"gaps {self.gaps:.2%}"
+        picture = (
+            f"{self.fps:.1f}/s {self.height}p frozen {self.frozen_s:.2f} s"
+            if self.height
+            else f"gaps {self.gaps:.2%} silent {self.silent:.2%}"
+        )
         return (
             f"{picture} {self.bps / 1000:.0f} kbit/s lost {self.lost} resent {self.resent} dropped {self.dropped} "
             f"undecoded {self.undecoded} plis {self.plis} keys {self.keys} fec {self.fec}"
@@ -124,6 +174,7 @@ def between(before: dict[str, Any], after: dict[str, Any], source: str) -> Recei
         fps=(new["decoded"] - old["decoded"]) / seconds,
         frozen_s=new["frozen_s"] - old["frozen_s"],
         gaps=(new["concealed"] - old["concealed"]) / samples if samples else 0.0,
+        silent=(new["silent"] - old["silent"]) / samples if samples else 0.0,
         bps=(new["bytes"] - old["bytes"]) * 8 / seconds,
         height=new["height"],
         lost=new["lost"] - old["lost"],
@@ -143,7 +194,8 @@ async def measure(people: Sequence[Person], seconds: float) -> list[dict[str, Re
     await people[0].elapse(seconds)
     after = [await person.sample() for person in people]
     return [
-        {source: between(old, new, source) for source in ("camera", "microphone")} for old, new in zip(before, after, strict=True)
+        {source: between(old, new, source) for source in ("camera", "microphone")}
+        for old, new in zip(before, after, strict=True)
     ]
 
 
@@ -173,8 +225,13 @@ def behind_the_impairer(folder: Path, port: int, **settings: str) -> ServerProce
 
 
 @asynccontextmanager
-async def on_lines(browser: Browser, folder: Path, *names: str, seed: int = 16, **settings: str) -> AsyncIterator[Call]:
-    """So many experts (who come in by one click) in a session of their own server, each behind a line of their own."""
+async def on_lines(
+    browser: Browser, folder: Path, *names: str, seed: int = 16, scripts: Sequence[str] = (), **settings: str
+) -> AsyncIterator[Call]:
+    """So many experts (who come in by one click) in a session of their own server, each behind a line of their own.
+
+    ``scripts`` run in every page before its own.
+    """
     port = free_udp_port("127.0.0.1", *(f"127.0.0.{n}" for n in range(2, 3 + len(names))))
     with behind_the_impairer(folder, port, **settings) as server:
         async with (
@@ -188,9 +245,10 @@ async def on_lines(browser: Browser, folder: Path, *names: str, seed: int = 16, 
             try:
                 for name in names:
                     line = await impairer.line(name)
-                    seat = await Seat.take(browser)
+                    seat = await Seat.take(browser, viewport=SMALL_WINDOW)
                     people.append(Person(seat, line))
-                    await seat.context.add_init_script(through_a_line(line.host))
+                    for script in (through_a_line(line.host), *scripts):
+                        await seat.context.add_init_script(script)
                     invitation = {"role": "expert", "name": name}
                     link = (await bank.call("POST", f"/sessions/{opened.id}/invitations", invitation))["link"]
                     await seat.come_as_expert(link if link.startswith("http") else server.url + link)
