@@ -68,13 +68,19 @@ class Director:
     def allocate(self, subscriber: Subscriber, sizes: Mapping[str, int], speaking: Callable[[str], bool], now: float) -> None:
         """Spend one subscriber's estimate on what it is shown. Call also when that, or a size, has changed."""
         wants = [
-            Want(mid, _kind(publication), sizes.get(mid, TALL), speaking(publication.participant), ladder(publication))
+            Want(
+                _key(mid, publication),
+                _kind(publication),
+                sizes.get(mid, TALL),
+                speaking(publication.participant),
+                ladder(publication),
+            )
             for mid, (publication, _) in subscriber.shown.items()
         ]
         choices = subscriber.quality.allocate(wants, now).choices
         for mid, (publication, subscription) in subscriber.shown.items():
-            _apply(publication, subscription, choices[mid], now)
-        held = frozenset(mid for mid in subscriber.shown if choices[mid].held)
+            _apply(publication, subscription, choices[_key(mid, publication)], now)
+        held = frozenset(mid for mid, (publication, _) in subscriber.shown.items() if choices[_key(mid, publication)].held)
         if held != subscriber.held:
             subscriber.held = held
             self._tell_slots(subscriber)
@@ -88,6 +94,10 @@ class Director:
                     active = needed.update(publication, now)
                     if active is not None:
                         self._emit(control.Encodings(self._room, publication.participant, publication.source, active))
+
+
+def _key(mid: str, publication: Publication) -> tuple[str, str, str]:
+    return mid, publication.participant, publication.source
 
 
 def _kind(publication: Publication) -> Kind:

@@ -12,6 +12,7 @@ PAUSE_AFTER_S = 3.0
 UNSEEN_AFTER_S = 10.0
 """A layer that has not come by then is waited for only while somebody has the highest that came."""
 AUDIO_BPS = 40_000
+STEP = 1.15
 _GUESSES = ((180, 150_000), (360, 450_000), (540, 900_000), (720, 1_500_000))
 _MOST_BPS = 2_500_000
 """What a picture so tall may need, until it is measured."""
@@ -39,21 +40,28 @@ def heights(publication: Publication) -> dict[str, int]:
 
 
 def ladder(publication: Publication) -> list[Layer]:
-    """What can be chosen from: every temporal layer of every encoding that has come, with what it costs."""
+    """What can be chosen from: the temporal layers of every encoding that has come, with what they cost.
+
+    Of an encoding above another one only what costs more than all of that, and not the lowest of three temporal layers: a smaller
+    picture that moves is better than a larger one that stutters.
+    """
     if publication.kind == "audio":
         uplink = next(iter(publication.layers.values()), None)
         return [Layer("", EVERYTHING, int(uplink.rates[-1]) or AUDIO_BPS if uplink else AUDIO_BPS, 0)]
     lines = heights(publication)
-    found = []
-    for rid, height in lines.items():
+    found: list[Layer] = []
+    below = 0.0
+    for rid, height in sorted(lines.items(), key=lambda item: item[1]):
         uplink = publication.layers[rid]
         total = uplink.rates[-1]
         if total <= 0:
-            found.append(Layer(rid, EVERYTHING, guess_bps(height), height))
-            continue
-        for tid in range(uplink.top_tid):
-            found.append(Layer(rid, tid, int(uplink.rates[tid]), height))
+            total = guess_bps(height)
+        else:
+            for tid in range(uplink.top_tid):
+                if not below or (uplink.rates[tid] > STEP * below and (tid or uplink.top_tid < 2)):
+                    found.append(Layer(rid, tid, int(uplink.rates[tid]), height))
         found.append(Layer(rid, EVERYTHING, int(total), height))
+        below = total
     return found
 
 

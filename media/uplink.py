@@ -25,6 +25,8 @@ NACK_AGAIN_S = 0.06
 MIN_NACK_AGAIN_S = 0.04
 MAX_NACK_AGAIN_S = 0.25
 RATE_SAMPLES = 5
+QUIET_S = 0.25
+PAUSED_S = 1.0
 MIN_RATE_S = 0.3
 PACKET_OVERHEAD_BYTES = 60
 """Counted with each packet in rates: IP, UDP, RTP with extensions, and the authentication tag."""
@@ -204,7 +206,11 @@ class Uplink:
     # ---- how much it is
 
     def measure(self, now: float) -> None:
-        """Call each 100 … 500 ms: keeps ``rates`` up to date."""
+        """Call each 100 … 500 ms: keeps ``rates`` up to date. While nothing comes they stay what they were."""
+        if now - self.last_at > QUIET_S:
+            if now - self.last_at > PAUSED_S:
+                self._measured.clear()
+            return
         totals = tuple(self.by_tid)
         if self._measured:
             at, before = self._measured[0]

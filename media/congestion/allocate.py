@@ -64,10 +64,13 @@ class Allocation(NamedTuple):
 
 
 class _State:
-    __slots__ = ("level", "raised_at", "since", "wait")
+    """``layer``: what stands at ``level`` of the ladder; ladders change when layers come, go, or are measured anew."""
+
+    __slots__ = ("layer", "level", "raised_at", "since", "wait")
 
     def __init__(self, level: int) -> None:
         self.level = level
+        self.layer: Layer | None = None
         self.since: float | None = None
         self.raised_at = -1e9
         self.wait = UP_AFTER_S
@@ -134,7 +137,8 @@ class Allocator:
             state = before.get(key)
             if state is None:
                 state = _State(target[key])
-            state.level = min(state.level, len(ladders[key]) - 1)
+            elif state.layer is not None:
+                state.level = _find(ladders[key], state.layer)
             states[key] = state
             goal = max(min(safe[key], target[key]), min(target[key], 0))
             if goal <= state.level:
@@ -147,14 +151,14 @@ class Allocator:
                 state.raised_at = now
             elif state.wait > UP_AFTER_S and now - state.raised_at > 2 * MAX_UP_AFTER_S:
                 state.wait = UP_AFTER_S
-        if sum(_cost(ladders[key], state.level) for key, state in states.items()) <= room:
-            return
+        over = sum(_cost(ladders[key], state.level) for key, state in states.items()) > room
         for key, state in states.items():
-            if state.level > target[key]:
+            if over and state.level > target[key]:
                 state.level = target[key]
                 state.since = None
                 if now - state.raised_at <= RELAPSE_S:
                     state.wait = min(2 * state.wait, MAX_UP_AFTER_S)
+            state.layer = ladders[key][state.level] if state.level > HELD else None
 
     def _answer(self, wants: Sequence[Want], ladders: dict[Hashable, list[Layer]], sound: int) -> Allocation:
         choices: dict[Hashable, Choice] = {}
@@ -203,6 +207,17 @@ def _fill(steps: Iterable[tuple[Hashable, int]], ladders: dict[Hashable, list[La
             levels[key] = level
             spent += more
     return levels
+
+
+def _find(ladder: Sequence[Layer], layer: Layer) -> int:
+    """Where this layer stands now; else the best one that is not above it."""
+    best = 0
+    for index, found in enumerate(ladder):
+        if (found.rid, found.temporal) == (layer.rid, layer.temporal):
+            return index
+        if (found.height, found.temporal) <= (layer.height, layer.temporal):
+            best = index
+    return best
 
 
 def _cost(ladder: Sequence[Layer], level: int) -> int:
