@@ -20,59 +20,9 @@ from media.payload import vp8
 from media.publication import Publication
 from media.rtp import RtpReader
 from media.sdp import ExtensionIds
-from media.uplink import PublisherClock, Uplink
+from tests.support.layered import PATTERN, Frame, Sent, Source
 
-PATTERN = ((0, False), (2, True), (1, True), (2, False), (0, False), (2, False), (1, False), (2, False))
-"""(temporal id, layer sync) as libvpx orders three layers."""
-
-
-class Sent(NamedTuple):
-    """A packet as its publisher made it."""
-
-    seq: int
-    ts: int
-    payload: bytes
-    marker: int
-    frame: int
-
-
-class Frame(NamedTuple):
-    number: int
-    tid: int
-    sync: bool
-    key: bool
-    packets: tuple[Sent, ...]
-
-
-class Source:
-    """One layer of a camera."""
-
-    def __init__(self, ssrc: int, seq: int, pid: int, tl0: int) -> None:
-        self.uplink = Uplink(ssrc, "video", "vp8", 90000, PublisherClock(), rid=str(ssrc), nack=True)
-        self._seq, self._pid, self._tl0, self._ts = seq, pid, tl0, 1000 * ssrc
-        self._at = 0
-        self.frames: dict[int, Frame] = {}
-
-    def frame(self, packets: int, *, key: bool = False) -> Frame:
-        if key:
-            self._at = 0
-        tid, sync = PATTERN[self._at % len(PATTERN)]
-        self._at += 1
-        self._ts += 3000
-        self._pid = (self._pid + 1) & 0x7FFF
-        if tid == 0:
-            self._tl0 = (self._tl0 + 1) & 0xFF
-        made = []
-        number = len(self.frames)
-        for i in range(packets):
-            head = bytes(
-                (0x90 if i == 0 else 0x80, 0xE0, 0x80 | self._pid >> 8, self._pid & 0xFF, self._tl0, tid << 6 | sync << 5)
-            )
-            body = head + bytes((0 if key and i == 0 else 1,)) + struct.pack("!BHB", self.uplink.ssrc, number, i)
-            made.append(Sent(self._seq, self._ts, body, 0x80 if i == packets - 1 else 0, number))
-            self._seq = (self._seq + 1) & 0xFFFF
-        frame = self.frames[number] = Frame(number, tid, sync, key, tuple(made))
-        return frame
+__all__ = ["PATTERN", "Sent", "Source"]
 
 
 class Got(NamedTuple):
