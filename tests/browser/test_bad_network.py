@@ -1,0 +1,218 @@
+"""Campaign 16: two people in a real Chromium, one of them behind a bad line in both directions.
+
+What is asserted is what the pages' own statistics say, measured up to ``TRIES`` times, each time right after a good line was. Where
+even that gives less than is asked of the bad one, the machine is too busy to say anything, and the test is skipped with the
+figures. ``TONGPING_FIGURES=file`` keeps every figure.
+"""
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.support.bad_network import STANDSTILL, Call, Received, measure, on_lines
+from tests.support.browser import launch
+from tests.support.machine import quick_or_skip
+
+pytestmark = [pytest.mark.browser, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
+
+LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+SETTLE_S = 2.0
+MEASURE_S = 20.0 if LONG else 5.0
+TRIES = 3
+BUDGET_S = 3600.0 if LONG else 110.0
+"""For all conditions together; what comes later is skipped. A quick machine needs no second try."""
+RECOVERED_WITHIN_S = 5.0
+CLEAN_FPS = 24.0
+GOOD_GAPS = 0.005
+MOST_UNDECODED = 8
+"""Frames inside the decoder, between the two counts that are compared."""
+
+
+UNTRIED = pytest.mark.xfail(reason="not yet measured with layers and estimates on a quiet machine", strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``condition``: of both directions of the line of one of the two."""
+
+    name: str
+    condition: dict[str, Any] = field(default_factory=dict)
+    least_fps: float = CLEAN_FPS
+    most_gaps: float = 0.01
+
+
+CASES = [
+    Case("loss 5 %", {"loss": 0.05}, 24, 0.01),
+    Case("loss 10 %", {"loss": 0.10}, 18, 0.03),
+    Case("loss 20 %", {"loss": 0.20}, 10, 0.08),
+    Case("bursts of 4, 5 %", {"loss": 0.05, "burst": 4.0}, 18, 0.05),
+    Case("jitter 30 ms", {"jitter_ms": 30}),
+    Case("delay 200 ms", {"delay_ms": 200}),
+    Case("reordering 10 %", {"reorder": 0.1}),
+    Case("500 kbit/s", {"rate_bps": 500_000}, 18, 0.03),
+]
+
+
+def keep(case: str, who: str, figures: list[dict[str, Received]], **more: Any) -> None:
+    """For the tables of the documentation."""
+    if path := os.environ.get("TONGPING_FIGURES"):
+        rows = [{source: asdict(one) for source, one in page.items()} for page in figures]
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"case": case, "who": who, "pages": rows, **more}) + "\n")
+
+
+def told(figures: list[dict[str, Received]]) -> str:
+    return "; ".join(
+        f"{who} {source}: {one.text()}"
+        for who, page in zip(("behind the line", "the other"), figures, strict=True)
+        for source, one in page.items()
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium's own moving picture: it comes 30 times a second and as large as pages ask for, which no clip here does."""
+    async with async_playwright() as playwright:
+        chromium = await launch(playwright, clips=False)
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def call(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Call]:
+    async with on_lines(browser, tmp_path_factory.mktemp("lines"), "one", "two") as call:
+        await call.people[0].elapse(SETTLE_S)
+        yield call
+
+
+async def seconds_until_good(call: Call) -> float:
+    """From now until the beginning of a second in which both pictures move and both voices are whole again."""
+    begun = time.monotonic()
+    while (began_s := time.monotonic() - begun) < 15:
+        figures = await measure(call.people, 1.0)
+        if all(page["camera"].fps >= CLEAN_FPS * 0.8 and page["microphone"].gaps <= 0.02 for page in figures):
+            return began_s
+    return began_s
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Of one condition: every try on a machine that was quick enough."""
+
+    tries: list[list[dict[str, Received]]] = field(default_factory=list)
+    recovered_s: list[float] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+
+    def best_fps(self) -> float:
+        return max(min(page["camera"].fps for page in one) for one in self.tries)
+
+    def best_gaps(self) -> float:
+        return min(max(page["microphone"].gaps for page in one) for one in self.tries)
+
+    def undecoded(self) -> int:
+        return min(max(page["camera"].undecoded for page in one) for one in self.tries)
+
+    def text(self) -> str:
+        return "\n".join(told(one) for one in self.tries) + f"\nback after {self.recovered_s} s"
+
+
+OUTCOMES: dict[str, Outcome] = {}
+BEGUN: list[float] = []
+
+
+async def look(call: Call, case: Case) -> Outcome:
+    """Once for all tests of a condition: until a try shows everything that is asked, or there were ``TRIES``."""
+    if case.name in OUTCOMES:
+        return OUTCOMES[case.name]
+    line = call.people[0].line
+    outcome = OUTCOMES[case.name] = Outcome()
+    BEGUN.append(time.monotonic())
+    while len(outcome.tries) + len(outcome.busy) < TRIES:
+        if time.monotonic() - BEGUN[0] > BUDGET_S:
+            outcome.busy.append("no time left")
+            break
+        good = await measure(call.people, 2)
+        await line.both(**case.condition)
+        await call.people[0].elapse(SETTLE_S)
+        figures = await measure(call.people, MEASURE_S)
+        await line.both()
+        recovered_s = await seconds_until_good(call)
+        await call.nobody_dropped()
+        fits = all(one["camera"].fps >= case.least_fps and one["microphone"].gaps <= case.most_gaps for one in figures)
+        able = all(one["camera"].fps >= case.least_fps and one["microphone"].gaps <= GOOD_GAPS for one in good)
+        keep(case.name, "fits" if fits else "able" if able else "busy", figures, recovered_s=recovered_s, good=told(good))
+        if not fits and not able:
+            outcome.busy.append(told(good))
+            continue
+        outcome.tries.append(figures)
+        outcome.recovered_s.append(recovered_s)
+        if fits and recovered_s <= RECOVERED_WITHIN_S:
+            break
+    return outcome
+
+
+@UNTRIED
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_pictures_move_over_a_bad_line_and_are_soon_back_on_a_good_one(call: Call, case: Case) -> None:
+    """Nobody is dropped, frames come as often as is asked, every frame that arrived is decoded, all is well within 5 s afterwards."""
+    outcome = await look(call, case)
+    if not outcome.tries:
+        pytest.skip(f"the machine is too busy; a good line gives {outcome.busy}")
+    assert outcome.best_fps() >= case.least_fps, outcome.text()
+    assert outcome.undecoded() <= MOST_UNDECODED, outcome.text()
+    assert min(outcome.recovered_s) <= RECOVERED_WITHIN_S, outcome.text()
+
+
+@UNTRIED
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_voices_have_few_gaps_over_a_bad_line(call: Call, case: Case) -> None:
+    outcome = await look(call, case)
+    if not outcome.tries:
+        pytest.skip(f"the machine is too busy; a good line gives {outcome.busy}")
+    assert outcome.best_gaps() <= case.most_gaps, outcome.text()
+
+
+@UNTRIED
+async def test_at_300_kbit_s_the_voice_is_whole_and_the_picture_is_small_and_moves(call: Call) -> None:
+    """Both directions of the line. Afterwards the high layer is back within 8 s."""
+    one = call.people[0]
+    seen = []
+    for _ in range(TRIES):
+        full = min(page["camera"].height for page in await measure(call.people, 1))
+        await one.line.both(rate_bps=300_000, queue_bytes=24_000)
+        await one.elapse(4)  # until the estimate has found it
+        before = await one.sample()
+        still_s = await one.seat.page.evaluate(STANDSTILL, ["camera", 8000])
+        figures = await measure(call.people, 1)
+        after = await one.sample()
+        voices = await measure(call.people, 5)
+        await one.line.both()
+        began = time.monotonic()
+        back_s = 0.0
+        height = figures[0]["camera"].height
+        seen.append(f"stood still {still_s:.2f} s, {height} of {full} lines; {told(voices)}; {before['in']} {after['in']}")
+        if still_s <= 2 and height < full and all(page["microphone"].gaps <= 0.01 for page in voices):
+            while (now := min(page["camera"].height for page in await measure(call.people, 0.5))) < full:
+                back_s = time.monotonic() - began
+                assert back_s <= 8, f"{now} of {full} lines after {back_s:.1f} s"
+            keep("300 kbit/s", "both directions", voices, still_s=still_s, high_layer_s=time.monotonic() - began, height=height)
+            await call.nobody_dropped()
+            return
+        await seconds_until_good(call)
+    raise AssertionError("\n".join(seen))
+
+
+async def test_the_impairer_itself_was_on_time(call: Call) -> None:
+    """Otherwise the figures above are the machine's, not the relay's."""
+    stats = await call.impairer.stats()
+    late = {int(ms): times for ms, times in stats["late_ms"].items()}
+    assert stats["overflow"] == 0
+    quick_or_skip(sum(times for ms, times in late.items() if ms >= 20) / sum(late.values()) <= 0.02, late)
