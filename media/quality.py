@@ -6,7 +6,7 @@ Puts together ``media.congestion``: the forwarder notes what it sends, feedback 
 from collections.abc import Sequence
 
 from media import control
-from media.congestion.allocate import Allocation, Allocator, Want
+from media.congestion.allocate import UP_MARGIN, Allocation, Allocator, Want
 from media.congestion.estimator import Estimator, EstimatorConfig
 from media.congestion.history import MASK, SentPackets
 from media.congestion.pacer import Pacer
@@ -18,6 +18,8 @@ SILENT_S = 3.0
 RATE_S = 0.5
 UNPACED_SHARE = 0.8
 """Paced until the demand is less than this part of the estimate."""
+ASK_FOR = 1.02 * UP_MARGIN
+"""Of the demand: what the path must be found to carry while something is left out, for higher layers need a margin."""
 TELL_S = 1.0
 TELL_CHANGE = 0.10
 
@@ -96,7 +98,8 @@ class Quality:
         """Who gets which layer. Call each 200 ms, when ``urgent``, and when the wants changed."""
         self.urgent = False
         self.allocation = self._allocator.allocate(wants, self._budget(wants, now), now)
-        self.estimator.demand_bps = self.allocation.demand_bps
+        demand = self.allocation.demand_bps
+        self.estimator.demand_bps = demand if self.allocation.total_bps >= demand else ASK_FOR * demand
         return self.allocation
 
     def _budget(self, wants: Sequence[Want], now: float) -> float:

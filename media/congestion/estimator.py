@@ -107,7 +107,7 @@ class Estimator:
         "_acked", "_acked_lately", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_grown_at",
         "_halved_at", "_hold", "_newest_sent", "_outage_bps", "_rate", "_remb_at", "_remb_bps", "_report_at", "_sent",
         "_standing_bps", "_standing_since", "acked_bps", "config", "delay", "demand_bps", "loss_bound", "prober", "rtt_s",
-        "sent_bps",
+        "_unheard_since", "sent_bps",
     )  # fmt: skip
 
     def __init__(self, now: float, config: EstimatorConfig | None = None) -> None:
@@ -132,6 +132,7 @@ class Estimator:
         self._decreases = 0
         self._feedback_at: float | None = None
         self._halved_at = now
+        self._unheard_since = -1.0
         self._newest_sent = -1.0
         self._outage_bps: float | None = None
         self._remb_at = self._report_at = -1e9
@@ -305,7 +306,7 @@ class Estimator:
         return self.prober.due(self.estimate_bps, self.demand_bps, allowed, media_bytes, now)
 
     def _late(self, last_sent_at: float, now: float) -> bool:
-        """Something left after the last word of the receiver, and no word has come for too long."""
+        """Something left after the last word of the receiver, and no word has come for too long since it left."""
         heard = self._feedback_at
         limit = FEEDBACK_LATE_S + (self.rtt_s or 0.0)
         if heard is None or now - heard > TWCC_PREFERRED_S:
@@ -313,7 +314,11 @@ class Estimator:
                 heard, limit = self._remb_at, REMB_STALE_S
             if self._report_at > -1e9 and self._report_at > (heard or -1e9):
                 heard, limit = self._report_at, REPORT_STALE_S
-        return heard is not None and last_sent_at > heard and now - heard > limit
+        if heard is None or last_sent_at <= heard:
+            return False
+        if self._unheard_since <= heard:
+            self._unheard_since = last_sent_at
+        return now - self._unheard_since > limit
 
     def _return(self, lost: int, received: int, now: float) -> None:
         before = self._outage_bps or 0.0

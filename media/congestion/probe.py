@@ -15,6 +15,8 @@ MIN_STEPS = 4
 STEP_S = 0.015
 ANSWER_S = 1.0
 """Feedback that has not come by then does not come; RTT is added."""
+REST_S = 0.1
+"""The same for the rest of a train of whose last burst some has come, and after which nothing was sent."""
 RECEIVED = 0.60
 """With less than this part of a train arrived it says nothing."""
 SLOWER = 0.90
@@ -51,12 +53,13 @@ class Outcome(NamedTuple):
 
 class _Cluster:
     __slots__ = (
-        "answered", "bps", "bytes_due", "ended", "first_end", "first_sent", "last_arrival", "last_sent", "packets", "sent_bytes",
+        "answered", "bps", "bytes_due", "ended", "first", "first_end", "first_sent", "last_arrival", "last_sent", "packets", "sent_bytes",
         "started", "steps", "total", "train",
     )  # fmt: skip
 
-    def __init__(self, bps: float, now: float) -> None:
+    def __init__(self, bps: float, now: float, *, first: bool) -> None:
         self.bps = bps
+        self.first = first
         self.started = now
         self.ended = -1.0
         self.steps = 0
@@ -113,10 +116,11 @@ class Prober:
             return 0
         cluster = self._cluster
         if cluster is None:
+            first = bool(self._initial)
             target = self._target(estimate_bps, demand_bps, now)
             if target <= 0:
                 return 0
-            cluster = self._cluster = _Cluster(target, now)
+            cluster = self._cluster = _Cluster(target, now, first=first)
             self._last_due = now - STEP_S
             media_bytes = 0
         if cluster.ended >= 0:
@@ -133,7 +137,8 @@ class Prober:
         wanted = max(wanted, 0)
         cluster.sent_bytes += wanted
         self.sent_bytes += wanted
-        self._spent += 8 * wanted
+        if not cluster.first:
+            self._spent += 8 * wanted
         return wanted
 
     def _target(self, estimate_bps: float, demand_bps: float, now: float) -> float:
@@ -185,7 +190,8 @@ class Prober:
         cluster = self._cluster
         if cluster is None or cluster.ended < 0:
             return None
-        if newest_sent <= cluster.ended and now - cluster.ended < ANSWER_S + rtt_s:
+        wait = ANSWER_S if newest_sent < cluster.ended else 0.0 if newest_sent > cluster.ended else REST_S
+        if wait and now - cluster.ended < wait + rtt_s:
             return None
         self._cluster = None
         found = self._measure(cluster, loss)

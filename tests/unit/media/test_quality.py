@@ -3,7 +3,7 @@
 import pytest
 
 from media import control
-from media.congestion.allocate import Layer, Want
+from media.congestion.allocate import UP_MARGIN, Layer, Want
 from media.congestion.estimator import EstimatorConfig
 from media.errors import RtcpError
 from media.quality import SILENT_S, Quality
@@ -54,8 +54,11 @@ def drive(quality: Quality, seconds: float, bps: float, path_bps: float, now: fl
 def test_the_estimate_decides_which_layer() -> None:
     quality = Quality(0.0, EstimatorConfig(start_bps=800_000))
     assert chosen(quality) == ["q"]
-    assert quality.estimator.demand_bps == 1_500_000
-    assert chosen(Quality(0.0, EstimatorConfig(start_bps=3_000_000))) == ["f"]
+    assert quality.allocation.demand_bps == 1_500_000
+    assert quality.estimator.demand_bps > UP_MARGIN * 1_500_000
+    enough = Quality(0.0, EstimatorConfig(start_bps=3_000_000))
+    assert chosen(enough) == ["f"]
+    assert enough.estimator.demand_bps == 1_500_000
     assert chosen(Quality(0.0, EstimatorConfig(start_bps=3_000_000)), want(lines=180)) == ["q"]
     assert chosen(Quality(0.0, EstimatorConfig(start_bps=3_000_000)), want(lines=0)) == [None]
 

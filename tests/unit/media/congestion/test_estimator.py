@@ -41,10 +41,10 @@ def test_remb_that_stops_while_packets_leave() -> None:
     estimator.on_remb(1_600_000, 1.0)
     estimator.tick(5.0, 0, 5.9)
     assert estimator.estimate_bps == 1_600_000
-    for step in range(200):
+    for step in range(400):
         estimator.tick(6.2 + step * 0.02, 1000, 6.2 + step * 0.02)
     assert estimator.estimate_bps == 60_000
-    estimator.on_remb(900_000, 11.0)
+    estimator.on_remb(900_000, 15.0)
     assert estimator.estimate_bps == 900_000
 
 
@@ -53,6 +53,17 @@ def test_silence_while_nothing_is_sent_changes_nothing() -> None:
     estimator.on_remb(1_600_000, 1.0)
     estimator.tick(0.9, 0, 60.0)
     assert estimator.estimate_bps == 1_600_000
+
+
+def test_what_leaves_after_a_pause_is_given_time_to_be_answered() -> None:
+    estimator = Estimator(0.0)
+    estimator.on_remb(1_600_000, 1.0)
+    for step in range(200):
+        estimator.tick(60.0 + step * 0.02, 1000, 60.0 + step * 0.02)
+    assert estimator.estimate_bps == 1_600_000
+    for step in range(200, 300):
+        estimator.tick(60.0 + step * 0.02, 1000, 60.0 + step * 0.02)
+    assert estimator.estimate_bps < 1_600_000
 
 
 def test_reports_alone_move_it() -> None:

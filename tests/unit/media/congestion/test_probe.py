@@ -190,3 +190,14 @@ def test_results_of_other_times_are_left_out() -> None:
     found = prober.outcome(end, 0.05, 0.0, end)
     assert found is not None
     assert found.bps == pytest.approx(2e6, rel=0.05)
+
+
+def test_a_train_after_which_nothing_is_sent_is_answered_soon() -> None:
+    prober = Prober(0.0, 20e6)
+    bursts, _ = train(prober, 0.0)
+    prober.on_results(answer(bursts, 20e6), 0.1)
+    last = bursts[-1][0]
+    assert prober.outcome(last, 0.05, 0.0, last + 0.1) is None
+    found = prober.outcome(last, 0.05, 0.0, last + 0.2)
+    assert found is not None
+    assert not found.limited
