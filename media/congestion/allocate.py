@@ -66,13 +66,14 @@ class Allocation(NamedTuple):
 class _State:
     """``layer``: what stands at ``level`` of the ladder; ladders change when layers come, go, or are measured anew."""
 
-    __slots__ = ("layer", "level", "raised_at", "since", "wait")
+    __slots__ = ("layer", "level", "raised_at", "relapsed", "since", "wait")
 
     def __init__(self, level: int) -> None:
         self.level = level
         self.layer: Layer | None = None
         self.since: float | None = None
         self.raised_at = -1e9
+        self.relapsed = False
         self.wait = UP_AFTER_S
 
 
@@ -138,7 +139,7 @@ class Allocator:
             if state is None:
                 state = _State(target[key])
             elif state.layer is not None:
-                state.level = _find(ladders[key], state.layer)
+                state.level = _find(ladders[key], state.layer, state.level)
             states[key] = state
             goal = max(min(safe[key], target[key]), min(target[key], 0))
             if goal <= state.level:
@@ -149,6 +150,7 @@ class Allocator:
                 state.level = goal
                 state.since = None
                 state.raised_at = now
+                state.relapsed = False
             elif state.wait > UP_AFTER_S and now - state.raised_at > 2 * MAX_UP_AFTER_S:
                 state.wait = UP_AFTER_S
         over = sum(_cost(ladders[key], state.level) for key, state in states.items()) > room
@@ -156,7 +158,8 @@ class Allocator:
             if over and state.level > target[key]:
                 state.level = target[key]
                 state.since = None
-                if now - state.raised_at <= RELAPSE_S:
+                if now - state.raised_at <= RELAPSE_S and not state.relapsed:
+                    state.relapsed = True
                     state.wait = min(2 * state.wait, MAX_UP_AFTER_S)
             state.layer = ladders[key][state.level] if state.level > HELD else None
 
@@ -209,8 +212,10 @@ def _fill(steps: Iterable[tuple[Hashable, int]], ladders: dict[Hashable, list[La
     return levels
 
 
-def _find(ladder: Sequence[Layer], layer: Layer) -> int:
-    """Where this layer stands now; else the best one that is not above it."""
+def _find(ladder: Sequence[Layer], layer: Layer, level: int) -> int:
+    """Where this layer, which stood at ``level``, stands now; else the best one that is not above it."""
+    if level < len(ladder) and ladder[level][:2] == layer[:2]:
+        return level
     best = 0
     for index, found in enumerate(ladder):
         if (found.rid, found.temporal) == (layer.rid, layer.temporal):
