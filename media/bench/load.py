@@ -2,7 +2,8 @@
 
 Datagrams are taken by ``recvmmsg`` with the kernel's receive time; every media packet carries the wall clock at which it was
 made, so the latency is from before encryption at the publisher to arrival at the subscriber's socket, whatever this thread
-is doing. What is not SRTP (STUN, DTLS) goes back to the event loop that owns the socket.
+is doing. What is not SRTP (STUN, DTLS) goes back to the event loop that owns the socket. Every subscriber tells what it received as
+a browser does (``viewer``), every publisher sends its reports (``stream``); nothing lost is asked for again, so that it shows.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,9 @@ from typing import Any
 import pylibsrtp
 
 from media import srtp
+from media.bench.stream import Camera, Stamp, read_stamp
+from media.bench.viewer import FEEDBACK_S, REPORT_S, Viewer, read_header
+from media.errors import RtcpError
 from media.mmsg import ffi
 
 PACKET_BYTES = 2048
@@ -26,51 +31,54 @@ CONTROL_BYTES = 64
 RECEIVE_BUFFER_BYTES = 4 << 20
 SO_TIMESTAMPNS = 35
 """Linux, asm-generic/socket.h; Python's socket module does not name it."""
-MAGIC = b"tongping"
-_STAMP = struct.Struct("!8sIIIQ")
-"""Magic, window, publisher, number, wall clock in ns; at ``STAMP_AT`` of the payload."""
-STAMP_AT = 16
-FRAME_PACKETS = 8
-KEY_PACKETS = 600
-"""A key frame every so many packets."""
-TWCC_EXTENSION = 3
-_HEAD = struct.Struct("!BBHIIHHBHx")
+_NTP_EPOCH = 2208988800
+_TIME = struct.Struct("=qq")
 
 
 @dataclass(slots=True, eq=False)
 class Publisher:
-    """``number`` counts packets over all windows; ``ssrc`` and ``payload_type`` as negotiated."""
+    """``tx`` protects what goes to ``to``."""
 
     index: int
     sock: socket.socket
     to: tuple[str, int]
-    session: pylibsrtp.Session
-    ssrc: int
-    payload_type: int
-    number: int = 0
-    transport_sequence: int = 0
+    tx: pylibsrtp.Session
+    camera: Camera
+    report_at: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
 class Receiver:
-    """``seen``: publisher → which numbers of the window came in. ``other`` gets what is not SRTP, in the loop's thread."""
+    """``seen``: publisher → which numbers of the window came in. ``other`` gets what is not SRTP, in the loop's thread.
+
+    ``tx`` and ``to``: for its RTCP. ``at``: when it speaks next (time.monotonic).
+    """
 
     sock: socket.socket
-    session: pylibsrtp.Session
+    rx: pylibsrtp.Session
+    tx: pylibsrtp.Session
+    to: tuple[str, int]
+    viewer: Viewer
     other: Callable[[bytes, tuple[str, int]], None]
     seen: dict[int, bytearray] = field(default_factory=dict)
     refused: int = 0
-    rtcp: int = 0
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``sent``: packets sent by all publishers. ``received``: distinct ones over all receivers. ``latencies_us``: sorted."""
+    """``sent``: packets sent by all publishers. ``received``: distinct ones over all receivers. ``latencies_us``: sorted.
+
+    ``feedbacks``: packets of transport-wide feedback sent meanwhile. ``load_cpu_s``: of the thread, over ``elapsed_s``.
+    """
 
     sent: int
     received: int
     duplicates: int
     refused: int
+    feedbacks: int
+    load_cpu_s: float
+    elapsed_s: float
     latencies_us: tuple[int, ...]
 
     def percentile_ms(self, quantile: float) -> float:
@@ -83,9 +91,10 @@ class Load:
     """Add publishers and receivers, ``start``, then ``window`` as often as wanted, ``stop``."""
 
     def __init__(self, payload_bytes: int) -> None:
-        self._payload_bytes = payload_bytes
+        self.payload_bytes = payload_bytes
         self._publishers: list[Publisher] = []
         self._receivers: dict[int, Receiver] = {}
+        self._speakers: deque[Receiver] = deque()
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._thread = threading.Thread(target=self._run, name="bench-load", daemon=True)
@@ -97,6 +106,7 @@ class Load:
         self._latencies: list[int] = []
         self._sent = 0
         self._packets = 0
+        self._used = (0.0, 0.0)
         self._lib = ffi.dlopen(None)
         self._memory = [ffi.new("char[]", PACKET_BYTES) for _ in range(BATCH)]
         self._views = [memoryview(ffi.buffer(memory)).cast("B") for memory in self._memory]
@@ -133,9 +143,14 @@ class Load:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._receivers[sock.fileno()] = receiver
+        self._speakers.append(receiver)
         self._epoll.register(sock.fileno(), select.EPOLLIN)
 
     def start(self) -> None:
+        """From now on every receiver speaks each ``FEEDBACK_S``, all of them evenly spread."""
+        begin = time.monotonic()
+        for index, receiver in enumerate(self._speakers):
+            receiver.at = begin + FEEDBACK_S * (1 + index / len(self._speakers))
         self._thread.start()
 
     def stop(self) -> None:
@@ -154,6 +169,7 @@ class Load:
         for receiver in self._receivers.values():
             receiver.seen = {publisher.index: bytearray(count) for publisher in self._publishers}
             receiver.refused = 0
+        feedbacks = self._feedbacks()
         self._latencies = []
         self._sent = self._packets = 0
         self._ended.clear()
@@ -167,8 +183,14 @@ class Load:
             received=received,
             duplicates=self._packets - received,
             refused=sum(receiver.refused for receiver in self._receivers.values()),
+            feedbacks=self._feedbacks() - feedbacks,
+            load_cpu_s=self._used[0],
+            elapsed_s=self._used[1],
             latencies_us=tuple(sorted(self._latencies)),
         )
+
+    def _feedbacks(self) -> int:
+        return sum(receiver.viewer.feedbacks for receiver in self._receivers.values())
 
     # ---- in the thread
 
@@ -177,15 +199,18 @@ class Load:
             order = self._order
             if order is None:
                 self._receive(0.002)
+                self._speak(time.monotonic())
                 continue
             step, drain_s, count, expected = order
             publishers = self._publishers
-            start = time.monotonic() + 0.002
+            begun, used = time.monotonic(), time.thread_time()
+            start = begun + 0.002
             total = count * len(publishers)
             spread = step / max(1, len(publishers))
             n = 0
             while n < total and not self._stopping:
                 now = time.monotonic()
+                self._speak(now)
                 while n < total and start + n * spread <= now:
                     self._send(publishers[n % len(publishers)], n // len(publishers))
                     n += 1
@@ -193,39 +218,45 @@ class Load:
             end = time.monotonic() + drain_s
             while self._packets < expected and time.monotonic() < end and not self._stopping:
                 self._receive(0.002)
+                self._speak(time.monotonic())
+            self._used = time.thread_time() - used, time.monotonic() - begun
             self._order = None
             self._loop.call_soon_threadsafe(self._ended.set)
 
     def _send(self, publisher: Publisher, number: int) -> None:
-        """One VP8 packet as browsers send it: two-byte picture id, TL0 index, transport-wide number (RFC 7741 §4.2)."""
-        view = self._out_view
-        position = publisher.number % FRAME_PACKETS
-        frame = publisher.number // FRAME_PACKETS
-        marker = 0x80 if position == FRAME_PACKETS - 1 else 0
-        publisher.transport_sequence = (publisher.transport_sequence + 1) & 0xFFFF
-        _HEAD.pack_into(
-            view, 0, 0x90, marker | publisher.payload_type, (1000 + publisher.number) & 0xFFFF, (frame * 3000) & 0xFFFFFFFF,
-            publisher.ssrc, 0xBEDE, 1, TWCC_EXTENSION << 4 | 1, publisher.transport_sequence,
-        )  # fmt: skip
-        start = 20
-        size = self._payload_bytes
-        view[start : start + size] = bytes(size)
-        key = self._keys or publisher.number % KEY_PACKETS == 0
-        view[start] = 0x90 if position == 0 else 0x80
-        view[start + 1] = 0xE0
-        struct.pack_into("!HBB", view, start + 2, 0x8000 | frame & 0x7FFF, frame & 0xFF, 0)
-        if position == 0:
-            view[start + 6 : start + 16] = (b"\x10" if key else b"\x11") + b"\x02\x00\x9d\x01\x2a\x80\x02\xe0\x01"
-        _STAMP.pack_into(view, start + STAMP_AT, MAGIC, self._window, publisher.index, number, time.time_ns())
-        publisher.number += 1
-        self._length[0] = start + size
-        if srtp.protect(srtp.context(publisher.session), self._out, self._length):
+        stamp = Stamp(self._window, publisher.index, number, time.time_ns())
+        size = publisher.camera.write(self._out_view, stamp, keys=self._keys)
+        self._sent += self._put(srtp.protect, publisher.tx, size, publisher.sock, publisher.to)
+
+    def _put(self, cipher: srtp.Cipher, tx: pylibsrtp.Session, size: int, sock: socket.socket, to: tuple[str, int]) -> bool:
+        """Protect and send what is in the buffer. False when the socket does not take it."""
+        self._length[0] = size
+        if cipher(srtp.context(tx), self._out, self._length):
             raise RuntimeError("the load cannot protect its own packet")
         try:
-            publisher.sock.sendto(view[: self._length[0]], publisher.to)
+            sock.sendto(self._out_view[: self._length[0]], to)
         except BlockingIOError:
-            return
-        self._sent += 1
+            return False
+        return True
+
+    def _say(self, plain: bytes, tx: pylibsrtp.Session, sock: socket.socket, to: tuple[str, int]) -> None:
+        self._out_view[: len(plain)] = plain
+        self._put(srtp.protect_rtcp, tx, len(plain), sock, to)
+
+    def _speak(self, now: float) -> None:
+        """RTCP of all whose time has come."""
+        speakers = self._speakers
+        while speakers and speakers[0].at <= now:
+            receiver = speakers[0]
+            speakers.rotate(-1)
+            receiver.at = max(receiver.at + FEEDBACK_S, now)
+            for packet in receiver.viewer.due(now):
+                self._say(packet, receiver.tx, receiver.sock, receiver.to)
+        for publisher in self._publishers:
+            if now - publisher.report_at >= REPORT_S and publisher.camera.number:
+                publisher.report_at = now
+                ntp = (time.time_ns() + _NTP_EPOCH * 1_000_000_000 << 32) // 1_000_000_000
+                self._say(publisher.camera.report(ntp), publisher.tx, publisher.sock, publisher.to)
 
     def _receive(self, timeout_s: float) -> None:
         headers = self._headers
@@ -247,26 +278,35 @@ class Load:
             port = int.from_bytes(self._name_view[32 * i + 2 : 32 * i + 4], "big")
             self._loop.call_soon_threadsafe(receiver.other, data, (host, port))
             return
-        if 192 <= view[1] < 224:
-            receiver.rtcp += 1
-            return
         length = self._length
         length[0] = size
-        if srtp.unprotect(srtp.context(receiver.session), self._memory[i], length):
+        memory = self._memory[i]
+        if 192 <= view[1] < 224:
+            if srtp.unprotect_rtcp(srtp.context(receiver.rx), memory, length):
+                receiver.refused += 1
+            else:
+                self._heard(receiver, bytes(view[: length[0]]))
+            return
+        if srtp.unprotect(srtp.context(receiver.rx), memory, length):
             receiver.refused += 1
             return
-        start = 12
-        if view[0] & 0x10:
-            start += 4 + 4 * (view[14] << 8 | view[15])
-        if length[0] < start + STAMP_AT + _STAMP.size:
-            return
-        magic, window, publisher, number, stamp_ns = _STAMP.unpack_from(view, start + STAMP_AT)
-        if magic != MAGIC or window != self._window:
+        seconds, nanoseconds = _TIME.unpack_from(self._control_view, CONTROL_BYTES * i + 16)
+        arrived_ns = seconds * 1_000_000_000 + nanoseconds
+        viewer = receiver.viewer
+        ssrc, seq, twcc, start = read_header(view, size, viewer.twcc_id)
+        viewer.note(ssrc, seq, twcc, arrived_ns // 1000)
+        stamp = read_stamp(view, start, length[0])
+        if stamp is None or stamp.window != self._window:
             return
         self._packets += 1
-        receiver.seen[publisher][number] = 1
-        seconds, nanoseconds = struct.unpack_from("=qq", self._control_view, CONTROL_BYTES * i + 16)
-        self._latencies.append(max(0, (seconds * 1_000_000_000 + nanoseconds - stamp_ns) // 1000))
+        receiver.seen[stamp.publisher][stamp.number] = 1
+        self._latencies.append(max(0, (arrived_ns - stamp.made_ns) // 1000))
+
+    def _heard(self, receiver: Receiver, plain: bytes) -> None:
+        try:
+            receiver.viewer.on_rtcp(plain, time.monotonic())
+        except RtcpError:
+            receiver.refused += 1
 
 
 def own_sessions(transport: Any, profile: Any) -> tuple[pylibsrtp.Session, pylibsrtp.Session]:

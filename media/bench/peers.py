@@ -19,8 +19,10 @@ from aiortc.rtcdtlstransport import (
 from aiortc.rtcicetransport import RTCIceParameters
 from aiortc.sdp import candidate_from_sdp
 
-from media.bench.load import TWCC_EXTENSION, Load, Publisher, Receiver, own_sessions
+from media.bench.load import Load, Publisher, Receiver, own_sessions
 from media.bench.network import BenchError
+from media.bench.stream import TWCC_EXTENSION, Camera
+from media.bench.viewer import RECEIVE_ONLY_SSRC, Viewer
 from media.errors import SdpError
 from media.sdp import EXTENSION_NAMES
 
@@ -46,23 +48,39 @@ def only_address(address: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One video section of a description we write. ``ssrc`` 0: it receives."""
+    """One video section of a description we write. ``ssrc`` 0: it receives. ``mid_id``, ``twcc_id``: of the header extensions."""
 
     mid: str
     ssrc: int = 0
     payload_type: int = VP8
     rtx_type: int = RTX
+    mid_id: int = MID_EXTENSION
+    twcc_id: int = TWCC_EXTENSION
+
+    @property
+    def extensions(self) -> tuple[tuple[str, int], ...]:
+        return ("mid", self.mid_id), ("twcc", self.twcc_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What we need of the other side's description."""
+    """What we need of the other side's description. ``twcc_id``: of the transport-wide number's extension, 0 without one."""
 
     ufrag: str
     pwd: str
     fingerprint: RTCDtlsFingerprint
     candidates: tuple[str, ...]
     lite: bool
+    twcc_id: int
+
+
+def extension_id(text: str, name: str) -> int:
+    """The number of a header extension in a description; 0 where it has none."""
+    for line in text.splitlines():
+        number, _, uri = line.removeprefix("a=extmap:").partition(" ")
+        if uri == _URIS[name]:
+            return int(number.partition("/")[0])
+    return 0
 
 
 def read_remote(text: str) -> Remote:
@@ -79,6 +97,7 @@ def read_remote(text: str) -> Remote:
             RTCDtlsFingerprint(algorithm, digest),
             tuple(dict.fromkeys(values.get("a=candidate", ()))),
             "a=ice-lite" in values,
+            extension_id(text, "twcc"),
         )
     except (KeyError, IndexError):
         raise SdpError("no_transport", "the server's description names none") from None
@@ -99,6 +118,7 @@ class Connection:
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._dtls._set_role("client")
         self._dtls._srtp_profiles = [self._profile]
+        self._twcc_id = 0
 
     async def describe(self, sections: Sequence[Section], setup: str) -> str:
         """Our offer or answer: VP8 with NACK, RTX, PLI and transport-wide feedback."""
@@ -130,8 +150,7 @@ class Connection:
                 *(f"a=rtcp-fb:{pt} {name}" for name in ("transport-cc", "nack", "nack pli", "ccm fir")),
                 f"a=rtpmap:{rtx} rtx/90000",
                 f"a=fmtp:{rtx} apt={pt}",
-                f"a=extmap:{MID_EXTENSION} {_URIS['mid']}",
-                f"a=extmap:{TWCC_EXTENSION} {_URIS['twcc']}",
+                *(f"a=extmap:{number} {_URIS[name]}" for name, number in section.extensions if number),
             ]
             if section.ssrc:
                 lines += [
@@ -146,6 +165,7 @@ class Connection:
         """ICE and DTLS with the server's description. Raises BenchError when that takes too long."""
         remote = read_remote(description)
         self._ice._connection.remote_is_lite = remote.lite
+        self._twcc_id = remote.twcc_id
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 for candidate in remote.candidates:
@@ -169,11 +189,12 @@ class Connection:
         with socket.socket(fileno=fd) as borrowed:
             sock = borrowed.dup()
             borrowed.detach()
-        load.add_receiver(Receiver(sock, rx, protocol.datagram_received))
+        to = (pair.remote_addr[0], pair.remote_addr[1])
+        viewer = Viewer(ssrc or RECEIVE_ONLY_SSRC, self._twcc_id)
+        load.add_receiver(Receiver(sock, rx, tx, to, viewer, protocol.datagram_received))
         if ssrc:
-            load.add_publisher(
-                Publisher(len(load.publishers), sock, (pair.remote_addr[0], pair.remote_addr[1]), tx, ssrc, payload_type)
-            )
+            camera = Camera(ssrc, payload_type, load.payload_bytes)
+            load.add_publisher(Publisher(len(load.publishers), sock, to, tx, camera))
 
     async def close(self) -> None:
         await self._dtls.stop()

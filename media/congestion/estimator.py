@@ -106,8 +106,8 @@ class Estimator:
     __slots__ = (
         "_acked", "_acked_lately", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_grown_at",
         "_halved_at", "_hold", "_newest_sent", "_outage_bps", "_rate", "_remb_at", "_remb_bps", "_report_at", "_sent",
-        "_standing_bps", "_standing_since", "acked_bps", "config", "delay", "demand_bps", "loss_bound", "prober", "rtt_s",
-        "_unheard_since", "sent_bps",
+        "_standing_bps", "_standing_since", "_unheard_since", "acked_bps", "config", "delay", "demand_bps", "loss_bound", "prober",
+        "rtt_s", "sent_bps",
     )  # fmt: skip
 
     def __init__(self, now: float, config: EstimatorConfig | None = None) -> None:

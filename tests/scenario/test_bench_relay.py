@@ -11,11 +11,14 @@ from media.bench.network import BenchError, Namespace
 
 def test_a_small_run_forwards_everything() -> None:
     affinity = os.sched_getaffinity(0)
-    figures = relay.run(relay.Settings(seconds=0.5, rate=200, subscribers=2, profiles=("gcm",), warm_up_s=0.2))
+    settings = relay.Settings(seconds=0.5, rate=200, subscribers=2, payload_bytes=200, profiles=("gcm",), warm_up_s=0.2)
+    figures = relay.run(settings)
     assert figures["lossless"]
     assert figures["ours"]["forwards"] == 200
     assert figures["ours"]["cpu_us_per_forward"] > 0
     assert figures["ours"]["loop_lag_p99_ms"] >= 0
+    assert figures["ours"]["feedbacks_per_s"] > 10
+    assert figures["ours"]["load_core_percent"] > 0
     assert 0 < figures["ours"]["p50_ms"] <= figures["ours"]["p95_ms"]
     assert figures["room_5x5"]["ours"]["forwards"] == 5 * 4 * 10
     assert figures["settings"]["profile"] == "SRTP_AEAD_AES_128_GCM"
