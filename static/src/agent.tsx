@@ -1,5 +1,6 @@
 import "./styles/all";
 import "./styles/workbench.css";
+import "./styles/plots.css";
 import { render } from "preact";
 import { api } from "./core";
 import { AgentApp } from "./pages/agent/App";

@@ -1,6 +1,7 @@
 /** `/dev/stories`: every state of every page, by address: `#story=call-live&lang=zh&theme=dark&size=large`. */
 import "./styles/all";
 import "./styles/workbench.css";
+import "./styles/plots.css";
 import "./styles/stories.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";

@@ -8,6 +8,7 @@ import type {
   ErrorCode,
   InvitationCreated,
   Login,
+  MediaCounters,
   OccupiedSession,
   Role,
   ServerBody,
@@ -138,6 +139,10 @@ export class LiveDesk implements Desk {
     const body: CreateInvitation = { role, name };
     const path = `/sessions/${encodeURIComponent(session)}/invitations`;
     return request<InvitationCreated>(path, { method: "POST", token: this.login.token, body, creates: true });
+  }
+
+  media(session: string): Promise<MediaCounters> {
+    return request<MediaCounters>(`/sessions/${encodeURIComponent(session)}/media`, { token: this.login.token });
   }
 
   logout(): void {

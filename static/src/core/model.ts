@@ -10,6 +10,7 @@ import type {
   InvitationPreview,
   Language,
   Login,
+  MediaCounters,
   OccupiedSession,
   NetworkLimit,
   ParticipantId,
@@ -202,6 +203,8 @@ export interface Desk {
   /** What was learnt meanwhile; those in the session are told. */
   update(session: string, change: UpdateSession): Promise<SessionView>;
   invite(session: string, role: Role, name: string): Promise<InvitationCreated>;
+  /** What the relay has counted of it; for those with the grant `session.read` in it. */
+  media(session: string): Promise<MediaCounters>;
   logout(): void;
 }
 

@@ -294,6 +294,7 @@ export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: Waitin
     take: enter,
     update: async (id, change) => session({ id, context: change.context ?? "" }),
     invite: async (_session, role, name) => invitation(role, name),
+    media: async () => ({ participants: [] }),
     logout: () => undefined,
   };
 }

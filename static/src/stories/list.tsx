@@ -13,6 +13,7 @@ import { codeText, problemText } from "../ui/problems";
 import { NAMES, fakeApi, fakeCall, fakeDevices, preview, session, site } from "./fakes";
 import { benchStories } from "./bench";
 import { callStories } from "./calls";
+import { networkStories } from "./network";
 import { Shell } from "../ui/Shell";
 
 export interface Story {
@@ -94,4 +95,4 @@ const customer: Story[] = [
   { name: "expert-done", make: () => <Done site={site()} session={session()} because="left" expert onAgain={nothing} /> },
 ];
 
-export const stories: Story[] = [...customer, ...callStories, ...benchStories];
+export const stories: Story[] = [...customer, ...callStories, ...benchStories, ...networkStories];

@@ -5,7 +5,7 @@ import { Dialog } from "../../ui/Dialog";
 import { shortcuts } from "../../ui/prefs";
 import { Appearance } from "../session/More";
 
-const KEYS = ["m", "v", "s", "c", "p", "a", "i", "n", "?"] as const;
+const KEYS = ["m", "v", "s", "c", "p", "a", "i", "q", "n", "?"] as const;
 
 export function KeysDialog({ onClose }: { onClose: () => void }) {
   return (

@@ -25,6 +25,7 @@ import { CreateSession, SessionReady } from "./Create";
 import { KeysDialog, SettingsDialog } from "./Help";
 import { InviteDialog } from "./Invite";
 import { SessionList, WaitingList, arrived } from "./Lists";
+import { NetworkPanel } from "./NetworkPanel";
 import { EditableSummary } from "./Summary";
 
 export type View = { kind: "home" } | { kind: "create" } | { kind: "session"; session: SessionView; invitation: InvitationCreated | null };
@@ -100,6 +101,7 @@ function JoinStage({ call, onAnswered }: { call: Call; onAnswered: () => void })
 function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewProps> | undefined }) {
   const { call, desk } = props;
   const answered = useSignal(false);
+  const session = call.session.value?.id;
   // Who enters again is asked again: the consents are on record, but nothing is switched on.
   const asked = call.phase.value === "connecting" || answered.value || (call.resumed && call.consents.value.has("microphone"));
   return (
@@ -108,6 +110,7 @@ function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewP
       variant="agent"
       {...(asked ? {} : { center: <JoinStage call={call} onAnswered={() => (answered.value = true)} /> })}
       {...(call.grants.value.has("invite") ? { summary: (session: SessionView) => <EditableSummary key={session.id} desk={desk} session={session} /> } : {})}
+      {...(session !== undefined && call.grants.value.has("session.read") ? { network: () => <NetworkPanel call={call} read={() => desk.media(session)} /> } : {})}
       dialogs={(ui) => {
         const session = call.session.value;
         if (ui.open.value.kind === "invite" && session) return <InviteDialog desk={desk} session={session} onClose={() => close(ui)} />;

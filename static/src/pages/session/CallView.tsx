@@ -24,6 +24,8 @@ export interface CallViewProps {
   center?: ComponentChildren;
   /** Instead of the summary that can only be read. */
   summary?: (session: SessionView) => ComponentChildren;
+  /** The panel about the network of this session, for those who may see it. */
+  network?: () => ComponentChildren;
   /** More in the context panel. */
   extra?: ComponentChildren;
   /** Dialogs of the workbench. */
@@ -37,7 +39,7 @@ function firstPanel(variant: Role): Panel {
 
 export function CallView(props: CallViewProps) {
   const { call, variant } = props;
-  const ui = useCallUi(call, variant, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker");
+  const ui = useCallUi(call, variant, props.network !== undefined, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker");
   useCallEvents(call);
   useBack(call, true, () => {
     ui.open.value = { kind: "leave" };
@@ -53,6 +55,7 @@ export function CallView(props: CallViewProps) {
       c: () => togglePanel(ui, "chat"),
       p: () => togglePanel(ui, "people"),
       ...(canShareScreen() ? { s: () => toggle(ui, "screen") } : {}),
+      ...(ui.network ? { q: () => togglePanel(ui, "network") } : {}),
       ...(may("ask") ? { a: show("ask") } : {}),
       ...(may("invite") ? { i: show("invite") } : {}),
       ...(variant === "agent" ? { "?": show("keys") } : {}),
@@ -79,7 +82,7 @@ export function CallView(props: CallViewProps) {
               ))}
             <Bar />
           </div>
-          <Side extra={props.extra} summary={props.summary} />
+          <Side extra={props.extra} summary={props.summary} network={props.network} />
         </div>
         <Dialogs />
         {props.dialogs?.(ui)}

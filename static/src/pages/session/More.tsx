@@ -1,5 +1,5 @@
 /** The less frequent things: layout, data, devices, sounds, size of text, language. */
-import { Grid2x2, Languages, PictureInPicture2, RectangleHorizontal, Settings2, ShieldCheck, Users } from "lucide-preact";
+import { Activity, Grid2x2, Languages, PictureInPicture2, RectangleHorizontal, Settings2, ShieldCheck, Users } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import type { Saver } from "../../core/model";
 import { language, t } from "../../i18n";
@@ -78,6 +78,16 @@ export function More() {
             close(ui);
           }}
         />
+        {ui.network && (
+          <Item
+            icon={Activity}
+            text={t("panel.network")}
+            onClick={() => {
+              ui.panel.value = "network";
+              close(ui);
+            }}
+          />
+        )}
         <Item
           icon={Settings2}
           text={t("devices.title")}

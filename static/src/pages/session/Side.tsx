@@ -42,7 +42,13 @@ export function ContextCard({ session }: { session: SessionView }) {
   );
 }
 
-export function Side({ extra, summary }: { extra?: ComponentChildren; summary?: ((session: SessionView) => ComponentChildren) | undefined }) {
+interface SideProps {
+  extra?: ComponentChildren;
+  summary?: ((session: SessionView) => ComponentChildren) | undefined;
+  network?: (() => ComponentChildren) | undefined;
+}
+
+export function Side({ extra, summary, network }: SideProps) {
   const ui = useCall();
   const box = useRef<HTMLElement>(null);
   const panel = ui.panel.value;
@@ -58,7 +64,7 @@ export function Side({ extra, summary }: { extra?: ComponentChildren; summary?: 
     if (panel !== "context") box.current?.focus({ preventScroll: true });
   }, [panel]);
   if (panel === "none") return null;
-  const tabs: Panel[] = ui.variant === "customer" ? [] : ["context", "people", "chat"];
+  const tabs: Panel[] = ui.variant === "customer" || panel === "network" ? [] : ["context", "people", "chat"];
   return (
     <aside
       ref={box}
@@ -102,6 +108,11 @@ export function Side({ extra, summary }: { extra?: ComponentChildren; summary?: 
       {panel === "people" && (
         <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
           <People />
+        </div>
+      )}
+      {panel === "network" && (
+        <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
+          {network?.()}
         </div>
       )}
       {panel === "context" && (

@@ -8,7 +8,7 @@ import type { ParticipantId, ParticipantView, Role, Source, TrackView } from "..
 import type { AskedScope } from "../../ui/ConsentCard";
 import { WORDING } from "../../ui/ConsentCard";
 
-export type Panel = "none" | "chat" | "people" | "context";
+export type Panel = "none" | "chat" | "people" | "context" | "network";
 export type Open =
   | { kind: "none" }
   | { kind: "consent"; scope: AskedScope }
@@ -18,6 +18,8 @@ export type Open =
 export interface CallUi {
   readonly call: Call;
   readonly variant: Role;
+  /** Whether there is a panel about the network of this session. */
+  readonly network: boolean;
   readonly panel: Signal<Panel>;
   readonly open: Signal<Open>;
   readonly layout: Signal<Layout>;
@@ -34,10 +36,10 @@ export function useCall(): CallUi {
   return ui;
 }
 
-export function useCallUi(call: Call, variant: Role, panel: Panel, open: Open, layout: Layout): CallUi {
+export function useCallUi(call: Call, variant: Role, network: boolean, panel: Panel, open: Open, layout: Layout): CallUi {
   return useMemo(
-    () => ({ call, variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
-    [call, variant],
+    () => ({ call, variant, network, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
+    [call, variant, network],
   );
 }
 
