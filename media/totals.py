@@ -30,7 +30,7 @@ COUNTS: Mapping[str, str] = {
     "resent_out": "Packets sent again to subscribers",
     "key_requests_in": "Key frames asked for by subscribers",
     "left_out": "Packets of temporal layers that were not sent on",
-    "refused_out": "Packets that could not be sent",
+    "refused_out": "Packets that could not be encrypted, or sent again",
     "pacer_dropped": "Packets that waited too long for their turn on a narrow path",
     "probe_bytes_out": "Bytes of padding sent to find out what paths carry",
 }
