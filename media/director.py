@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from media import control
-from media.congestion.allocate import Choice, Kind, Want
+from media.congestion.allocate import Choice, Kind, Layer, Want
 from media.downlink import Downlink
 from media.epoch import EVERYTHING
 from media.layers import Needed, ladder
@@ -18,6 +18,7 @@ ALLOCATE_S = 0.2
 TALL = 2160
 """Lines of a slot of which its page did not say how tall it is drawn."""
 GATES = frozenset({"held", "unseen"})
+Ladders = dict[Publication, list[Layer]]
 
 
 class Subscriber(Protocol):
@@ -55,9 +56,10 @@ class Director:
                         uplink.measure(now)
                     if publication.kind == "video" and len(publication.layers) > 1:
                         publication.steer_all(now)
+        ladders: Ladders = {}
         for subscriber in subscribers.values():
             if due or subscriber.quality.urgent:
-                self.allocate(subscriber, sizes(subscriber.participant), speaking, now)
+                self.allocate(subscriber, sizes(subscriber.participant), speaking, now, ladders)
             if due:
                 news = subscriber.quality.news(self._room, subscriber.participant, now)
                 if news is not None:
@@ -65,22 +67,35 @@ class Director:
         if due:
             self._tell_publishers(subscribers, now)
 
-    def allocate(self, subscriber: Subscriber, sizes: Mapping[str, int], speaking: Callable[[str], bool], now: float) -> None:
-        """Spend one subscriber's estimate on what it is shown. Call also when that, or a size, has changed."""
-        wants = [
-            Want(
-                _key(mid, publication),
-                _kind(publication),
-                sizes.get(mid, TALL),
-                speaking(publication.participant),
-                ladder(publication),
-            )
-            for mid, (publication, _) in subscriber.shown.items()
-        ]
+    def allocate(
+        self,
+        subscriber: Subscriber,
+        sizes: Mapping[str, int],
+        speaking: Callable[[str], bool],
+        now: float,
+        ladders: Ladders | None = None,
+    ) -> None:
+        """Spend one subscriber's estimate on what it is shown. Call also when that, or a size, has changed.
+
+        ``ladders``: as of ``now``, to be shared by all subscribers; filled here.
+        """
+        if ladders is None:
+            ladders = {}
+        wants = []
+        for mid, (publication, _) in subscriber.shown.items():
+            layers = ladders.get(publication)
+            if layers is None:
+                layers = ladders[publication] = ladder(publication)
+            key = _key(mid, publication)
+            wants.append(Want(key, _kind(publication), sizes.get(mid, TALL), speaking(publication.participant), layers))
         choices = subscriber.quality.allocate(wants, now).choices
-        for mid, (publication, subscription) in subscriber.shown.items():
-            _apply(publication, subscription, choices[_key(mid, publication)], now)
-        held = frozenset(mid for mid, (publication, _) in subscriber.shown.items() if choices[_key(mid, publication)].held)
+        now_held = []
+        for want, (mid, (publication, subscription)) in zip(wants, list(subscriber.shown.items()), strict=True):
+            choice = choices[want.key]
+            _apply(publication, subscription, choice, now)
+            if choice.held:
+                now_held.append(mid)
+        held = frozenset(now_held)
         if held != subscriber.held:
             subscriber.held = held
             self._tell_slots(subscriber)

@@ -50,6 +50,9 @@ class Feedback:
         self.twcc_received = 0
         self.remb_bps = 0
         self.rtt_s: float | None = None
+        self._total = 0
+        self._numbered = -1
+        self._counted: dict[str, int] = {}
 
     def note_arrival(self, number: int, now: float) -> None:
         """A packet with this transport-wide number came in."""
@@ -174,8 +177,9 @@ class Feedback:
             media = next((r.uplink.ssrc for r in leg.routes.values() if not r.rtx), 0)
             for packet in self._arrivals.build(leg.ssrc, media):
                 leg.send_rtcp(packet)
-        self._probe(now)
-        self._pace(now)
+        if leg.shown or leg.quality.busy:
+            self._probe(now)
+            self._pace(now)
         if now - self._report_at >= REPORT_INTERVAL_S:
             self._report_at = now
             self._reports(now)
@@ -183,15 +187,27 @@ class Feedback:
     def _probe(self, now: float) -> None:
         """Send what is needed to find out whether the path carries more."""
         leg = self._leg
-        for downlink in leg.downlinks.values():
-            downlink.collect()
-        total = sum(d.octets + d.packets * PACKET_OVERHEAD_BYTES for d in leg.downlinks.values() if d.packets)
-        size = leg.quality.tick(total, now)
+        number = leg.quality.sent.number[0]
+        if number != self._numbered or leg.quality.twcc_at is None:  # else nothing was sent since the last time
+            self._numbered = number
+            self._count()
+        size = leg.quality.tick(self._total, now)
         if size:
             for packet in padding(
                 [leg.downlinks[mid] for mid in leg.shown], leg.downlinks.values(), size, leg.quality.sent.next
             ):
                 self._send(packet, now)
+
+    def _count(self) -> None:
+        """Bytes sent so far, by what is shown: another slot sends nothing."""
+        counted = self._counted
+        for mid in self._leg.shown:
+            downlink = self._leg.downlinks[mid]
+            downlink.collect()
+            if downlink.packets:
+                size = downlink.octets + downlink.packets * PACKET_OVERHEAD_BYTES
+                self._total += size - counted.get(mid, 0)
+                counted[mid] = size
 
     def _pace(self, now: float) -> None:
         quality = self._leg.quality

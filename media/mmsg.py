@@ -48,6 +48,7 @@ _LAYOUT_OK = (
 )
 AVAILABLE = _lib is not None and _LAYOUT_OK
 _MSG_DONTWAIT = 0x40
+_MSG_TRUNC = int(socket.MSG_TRUNC)
 
 
 def pack_address(host: str, port: int) -> bytes:
@@ -127,7 +128,7 @@ class ReceiveBatch:
             inner = header.msg_hdr
             at = 32 * i
             self.keys[i] = bytes(names[at : at + inner.msg_namelen])
-            self.lengths[i] = 0 if inner.msg_flags & socket.MSG_TRUNC else header.msg_len
+            self.lengths[i] = 0 if inner.msg_flags & _MSG_TRUNC else header.msg_len
             inner.msg_namelen = 28
         return got
 

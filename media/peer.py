@@ -41,6 +41,7 @@ from media.srtp import Protector
 from media.uplink import Uplink
 
 CONNECT_DEADLINE_S = 30.0
+CONSENT_INTERVAL_S = 0.1
 STOP_DEADLINE_S = 2.0
 _NTP_EPOCH = 2208988800
 
@@ -108,6 +109,7 @@ class Peer:
         self.endpoint: Endpoint | None = None
         self.destination: Destination | None = None
         self.ready = False
+        self._consent_due = now
         self.rx: Any = None
         self.quality = Quality(now)
         self.held: frozenset[str] = frozenset()
@@ -315,7 +317,9 @@ class Peer:
                 self._set_state("failed")
             return
         self.feedback.tick(now)
-        self._check_consent(now)
+        if now >= self._consent_due:
+            self._consent_due = now + CONSENT_INTERVAL_S
+            self._check_consent(now)
 
     def _check_consent(self, now: float) -> None:
         if self.dtls.transport.state in ("closed", "failed"):

@@ -70,6 +70,11 @@ class Quality:
 
     # ---- time
 
+    @property
+    def busy(self) -> bool:
+        """A probe is under way, or packets wait: time matters although nothing is shown."""
+        return self.paced or self.estimator.prober.busy
+
     def tick(self, total_bytes: int, now: float) -> int:
         """Bytes of padding to send now. Call each 20 ms. ``total_bytes``: of media sent so far."""
         new = max(0, total_bytes - self._total)
@@ -86,6 +91,8 @@ class Quality:
     def pace(self, now: float) -> bool:
         """Whether pictures are to leave through ``pacer`` from now on: while the path is what limits them. Call each 20 ms."""
         estimate = self.estimator.estimate_bps
+        if not self.paced and (self.twcc_at is None or self.allocation.demand_bps <= estimate):
+            return False
         self.pacer.set_estimate(estimate, now)
         share = UNPACED_SHARE if self.paced else 1.0
         wanted = self.twcc_at is not None and self.pacer.active and self.allocation.demand_bps > share * estimate

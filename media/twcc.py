@@ -1,6 +1,7 @@
 """Transport-wide congestion control feedback, both ways (draft-holmer-rmcat-transport-wide-cc-extensions-01). S."""
 
 import struct
+from itertools import accumulate
 from typing import NamedTuple
 
 from media.errors import RtcpError
@@ -180,6 +181,13 @@ def parse_feedback(body: bytes) -> Feedback:
     if reference >= 0x800000:
         reference -= 0x1000000
     statuses, offset = _statuses(body, count)
+    if statuses.count(1) == count:  # nothing lost, all in order: nearly always
+        if offset + count > len(body):
+            raise RtcpError("truncated", "receive deltas")
+        quanta = accumulate(body[offset : offset + count], initial=reference * (REFERENCE_US // DELTA_US))
+        next(quanta)
+        pairs = [((base + position) & 0xFFFF, DELTA_US * quantum) for position, quantum in enumerate(quanta)]
+        return Feedback(base, word & 0xFF, reference * REFERENCE_US, tuple(map(Arrival._make, pairs)))
     time_us = reference * REFERENCE_US
     arrivals = []
     for position, status in enumerate(statuses):

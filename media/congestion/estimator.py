@@ -6,6 +6,7 @@ receiver reports (RFC 3550 section 6.4) for those without transport-wide feedbac
 """
 
 import math
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from media.congestion.delay import DelayDetector, Signal
@@ -60,6 +61,9 @@ REMB_STALE_S = 5.0
 TWCC_PREFERRED_S = 3.0
 """REMB and reports do not move the estimate while transport-wide feedback is not older than this."""
 REPORT_STALE_S = 10.0
+
+
+_ARRIVAL = itemgetter(1)
 
 
 class EstimatorConfig(NamedTuple):
@@ -178,11 +182,12 @@ class Estimator:
         self._newest_sent = max(self._newest_sent, last_sent)
         total = joined.received_bytes + joined.unreported_bytes
         if joined.received:
-            latest = max(arrival for _, arrival, _ in results)
+            latest = max(results, key=_ARRIVAL)[1]
             self._acked.add(latest, total)
             self._acked_lately.add(latest, total)
             self.acked_bps = self._acked.bps()
-        self._sent.add(last_sent, total + sum(size for _, arrival, size in results if arrival < 0))
+        lost = sum(size for _, arrival, size in results if arrival < 0) if joined.lost else 0
+        self._sent.add(last_sent, total + lost)
         self.sent_bps = self._sent.bps()
         if joined.rtt_s is not None:
             self._note_rtt(joined.rtt_s, weight=0.1)

@@ -40,7 +40,10 @@ class Leg:
                    for kind, buffer in (("uint32_t", sent.number), ("double", sent.at), ("uint16_t", sent.size))]  # fmt: skip
         wire.number, wire.at, wire.size = buffers
         leg.wire = wire
-        self._kept = (wire, buffers, sent)
+        numbers = None
+        if downlink.numbers is not None:
+            leg.numbers = numbers = ffi.from_buffer("uint16_t[]", downlink.numbers, require_writable=True)
+        self._kept = (wire, buffers, sent, numbers)
         self.update(downlink)
 
     def update(self, downlink: Downlink) -> None:
@@ -67,6 +70,8 @@ class Leg:
 
     def collect(self, downlink: Downlink) -> None:
         leg = self.struct
+        if not leg.packets and not leg.refused:
+            return
         downlink.packets += leg.packets
         downlink.octets += leg.octets
         downlink.refused += leg.refused
