@@ -27,12 +27,19 @@ def publisher(*rids: str) -> tuple[Leg, list[Uplink]]:
     return leg, layers
 
 
+def update(totals: Totals, rooms: list[list[Leg]], now: float) -> control.Totals:
+    totals.begin(now)
+    for legs in rooms:
+        totals.add_room(legs)
+    return totals.told()
+
+
 def samples(told: control.Totals, name: str) -> int:
     return sum(told.spreads[name].counts)
 
 
 def test_every_name_is_there_from_the_start_and_means_something() -> None:
-    told = Totals(0.0).update([], 1.0)
+    told = update(Totals(0.0), [], 1.0)
     assert set(told.counts) == set(COUNTS)
     assert set(told.counts.values()) == {0}
     assert {name: set(values) for name, values in told.now.items()} == {
@@ -54,12 +61,12 @@ def test_what_publishers_send_is_counted_once() -> None:
         flow(low, step / 100, octets=100)
         flow(high, step / 100, octets=1000)
     low.keys, low.nacked, low.recovered, leg.publications["1"].plis = 1, 5, 2, 3
-    told = totals.update([[leg]], 1.0)
+    told = update(totals, [[leg]], 1.0)
     assert (told.counts["packets_in"], told.counts["bytes_in"]) == (20, 11_000)
     assert (told.counts["key_frames_in"], told.counts["nacks_out"], told.counts["recovered_in"]) == (1, 5, 2)
     assert told.counts["key_requests_out"] == 3
     assert samples(told, "leg_up_loss_ratio") == samples(told, "leg_up_jitter_seconds") == 1
-    again = totals.update([[leg]], 2.0)  # nothing came since
+    again = update(totals, [[leg]], 2.0)  # nothing came since
     assert again.counts == told.counts
     assert samples(again, "leg_up_loss_ratio") == 1
 
@@ -71,11 +78,11 @@ def test_loss_on_the_way_in_is_that_of_the_last_heartbeat() -> None:
         if seq % 5:
             uplink.receive(seq, seq * 3000, 1000, seq / 100)
     assert uplink.lost == 3  # what is missing before the first packet cannot be known
-    told = totals.update([[leg]], 1.0)
+    told = update(totals, [[leg]], 1.0)
     assert told.counts["lost_in"] == 3
     assert told.spreads["leg_up_loss_ratio"].sum == pytest.approx(3 / 19)
     uplink.receive(105, 105 * 3000, 1000, 1.1)  # late after all: the counter does not fall
-    told = totals.update([[leg]], 2.0)
+    told = update(totals, [[leg]], 2.0)
     assert (told.counts["lost_in"], told.counts["late_in"], uplink.lost) == (3, 1, 2)
     assert told.spreads["leg_up_loss_ratio"].counts[0] == 1
 
@@ -85,15 +92,15 @@ def test_a_stream_that_begins_again_is_not_taken_back() -> None:
     totals = Totals(0.0)
     for _ in range(50):
         flow(uplink, 0.5)
-    totals.update([[leg]], 1.0)
+    update(totals, [[leg]], 1.0)
     uplink.receive(40_000, 0, 1000, 1.1)
     uplink.receive(40_001, 0, 1000, 1.1)  # RFC 3550 A.1: two in a row after a jump
     assert uplink.packets == 1
-    told = totals.update([[leg]], 2.0)
+    told = update(totals, [[leg]], 2.0)
     assert (told.counts["packets_in"], told.counts["bytes_in"], told.counts["lost_in"]) == (51, 51_000, 0)
     leg.publications["1"].layers[""] = Uplink(77, "video", "vp8", 90000, uplink.clock)  # or with another SSRC
     flow(leg.publications["1"].layers[""], 2.1)
-    assert totals.update([[leg]], 3.0).counts["packets_in"] == 52
+    assert update(totals, [[leg]], 3.0).counts["packets_in"] == 52
 
 
 def test_what_a_subscriber_gets_and_how_it_fares() -> None:
@@ -108,7 +115,7 @@ def test_what_a_subscriber_gets_and_how_it_fares() -> None:
     leg.quality.probe_bytes = 700
     leg.quality.twcc_at = 0.5
     leg.quality.estimator.rtt_s = 0.08
-    told = Totals(0.0).update([[source, leg]], 1.0)
+    told = update(Totals(0.0), [[source, leg]], 1.0)
     assert (told.counts["packets_out"], told.counts["bytes_out"], told.counts["resent_out"], told.counts["nacks_in"]) == (
         100, 125_000, 4, 6,
     )  # fmt: skip
@@ -138,7 +145,7 @@ def test_which_layer_a_picture_is_shown_in(prepare: str, kind: str) -> None:
         leg.held = frozenset({"7"})
     elif prepare == "unseen":
         leg.shown["7"][1].gate.shut("unseen")
-    told = Totals(0.0).update([[leg]], 1.0)
+    told = update(Totals(0.0), [[leg]], 1.0)
     assert {name: number for name, number in told.now["pictures"].items() if number} == {kind: 1}
 
 
@@ -148,14 +155,14 @@ def test_a_picture_without_layers_is_the_only_one() -> None:
     leg = Leg("s")
     flow(uplink, 0.1)
     show(leg.sees(source.publications["1"], "7"), uplink, 0.1)
-    assert Totals(0.0).update([[leg]], 1.0).now["pictures"]["only"] == 1
+    assert update(Totals(0.0), [[leg]], 1.0).now["pictures"]["only"] == 1
 
 
 def test_the_worst_connection_is_what_its_room_is_told_by() -> None:
     good, poor, gone = Leg("a"), Leg("b"), Leg("c", "disconnected")
     poor.quality.estimator.demand_bps = 5_000_000
     poor.quality.allocation = Allocation({}, 700_000, 5_000_000, 1)
-    told = Totals(0.0).update([[good, poor, gone], [Leg("d")], [Leg("e", "connecting")]], 1.0)
+    told = update(Totals(0.0), [[good, poor, gone], [Leg("d")], [Leg("e", "connecting")]], 1.0)
     assert told.now["legs"] == {"none": 2, "bandwidth": 1, "loss": 0}
     assert told.now["room_legs"] == {"none": 1, "bandwidth": 1, "loss": 0}
     assert samples(told, "room_participants") == 2
@@ -165,10 +172,10 @@ def test_whoever_leaves_is_counted_to_the_end_and_then_forgotten() -> None:
     leg, (uplink,) = publisher("")
     totals = Totals(0.0)
     flow(uplink, 0.1)
-    totals.update([[leg]], 1.0)
+    update(totals, [[leg]], 1.0)
     flow(uplink, 1.1)
     totals.forget(leg)
-    assert totals.update([], 2.0).counts["packets_in"] == 2
+    assert update(totals, [], 2.0).counts["packets_in"] == 2
     assert totals._legs == {}
     other = Leg("never counted")
     totals.forget(other)
