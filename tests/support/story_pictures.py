@@ -30,6 +30,7 @@ PICTURES = (
     ("bench-created", "en", "light", "normal", (1280,)),
     ("bench-qr", "zh", "light", "normal", (1280,)),
     ("bench-call", "zh", "light", "normal", (390, 1280)),
+    ("bench-network", "zh", "light", "normal", (390, 1280)),
 )
 
 

@@ -287,7 +287,7 @@ export const en = {
   "netpanel.sent": "Sent",
   "netpanel.rtt": "Round trip",
   "netpanel.loss": "Lost",
-  "netpanel.loss.of": "Lost {name}, %",
+  "netpanel.loss.of": "Lost {name} %",
   "netpanel.plain": "{name}",
   "netpanel.to": "to them",
   "netpanel.from": "from them",

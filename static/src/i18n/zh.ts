@@ -289,7 +289,7 @@ export const zh: Words = {
   "netpanel.sent": "已发送",
   "netpanel.rtt": "往返时延",
   "netpanel.loss": "丢包",
-  "netpanel.loss.of": "{name}丢包，%",
+  "netpanel.loss.of": "{name}丢包%",
   "netpanel.plain": "{name}",
   "netpanel.to": "下行",
   "netpanel.from": "上行",
