@@ -9,6 +9,7 @@ that a missing packet may need stays free; when it comes after all and is not wa
 """
 
 import struct
+from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -32,6 +33,10 @@ EPOCHS = 64
 FILLERS = 128
 _RECENT = 0x2000
 RECENT_PACKETS = 100
+NUMBERS_MASK = 0xFF
+"""Transport-wide numbers of a voice are remembered of as many packets as ``uplink.VOICE_RING`` keeps."""
+VOICE_AGE_S = 1.0
+"""An older packet of a voice is not sent again: it would not be played."""
 MAX_CORRECTION_S = 0.25
 
 
@@ -68,7 +73,8 @@ class Downlink:
 
     ``tx``, ``batch``, ``destination`` and ``sent`` (shared by the slots of one subscriber) are the forwarder's; call ``changed`` after
     setting them. While ``careful`` is
-    False, all of ``uplink`` passes by the differences in ``seq_off``, ``ts_off``, ``pid_off`` and ``tl0_off``.
+    False, all of ``uplink`` passes by the differences in ``seq_off``, ``ts_off``, ``pid_off`` and ``tl0_off``. ``numbers``, of a voice
+    with such numbers: the transport-wide number of each packet, by ``seq & NUMBERS_MASK``; the forwarder writes them too.
     """
 
     __slots__ = (
@@ -97,6 +103,7 @@ class Downlink:
         "mirror",
         "nacked",
         "next_tid",
+        "numbers",
         "octets",
         "out_pid",
         "out_seq",
@@ -145,6 +152,7 @@ class Downlink:
         self.codecs = dict(codecs)
         self.head = Head(ssrc, mid, ids, level=kind == "audio")
         self.rtx_head = Head(rtx_ssrc, mid, ids, level=False)
+        self.numbers = array("H", bytes(2 * NUMBERS_MASK + 2)) if kind == "audio" and self.head.opening else None
         self.rate = 48000 if kind == "audio" else 90000
         self.out_seq = (first_seq - 1) & 0xFFFF
         self.out_ts = first_ts
@@ -460,6 +468,31 @@ class Downlink:
             pack(out, 0, head.b0, entry.marker | kind, number, ts, head.ssrc, head.opening, twcc, head.tail, body)
         else:
             pack(out, 0, head.b0, entry.marker | kind, number, ts, head.ssrc, head.tail, body)
+        return bytes(out)
+
+    def repeat(self, epoch: Epoch, entry: RingEntry) -> bytes | None:
+        """A packet of a voice as it was, byte by byte; None when it is too old to be of use.
+
+        It has no other stream to be sent again on (browsers know no RTX for audio), so it leaves under the number that it had. AEAD
+        ciphers must never see two different packets under one (RFC 7714 section 8.1), its header included: the transport-wide number is
+        that of the first time, and feedback about it does not count any more, since it would not say which of the two arrived.
+        """
+        source = epoch.uplink
+        age = (source.last_ts - entry.ts + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        if age > VOICE_AGE_S * source.rate:
+            return None
+        seq = (entry.seq + epoch.seq_off) & 0xFFFF
+        head, kind, ts = self.head, entry.marker | epoch.codec.payload_type, (entry.ts + epoch.ts_off) & 0xFFFFFFFF
+        out = bytearray(head.size + len(entry.payload))
+        pack = head.packer(len(entry.payload))
+        if self.numbers is not None:
+            twcc = self.numbers[seq & NUMBERS_MASK]
+            self.sent.forget(twcc)
+            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.opening, twcc, head.tail, entry.payload)
+        else:
+            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.tail, entry.payload)
+        if entry.level >= 0 and head.level_at:
+            out[head.level_at] = entry.level
         return bytes(out)
 
     # ---- reports

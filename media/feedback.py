@@ -9,13 +9,14 @@ from typing import Protocol
 
 from media import rtcp
 from media.downlink import Downlink
+from media.epoch import Epoch
 from media.errors import RtcpError
 from media.forward import Route
 from media.padding import padding
 from media.publication import Publication, Subscription
 from media.quality import Quality
 from media.twcc import ArrivalLog
-from media.uplink import PACKET_OVERHEAD_BYTES
+from media.uplink import PACKET_OVERHEAD_BYTES, RingEntry
 
 TWCC_INTERVAL_S = 0.05
 REPORT_INTERVAL_S = 1.0
@@ -142,10 +143,20 @@ class Feedback:
                     publication.request_key(now)
                 continue
             if downlink.may_resend(out_seq, now, self.rtt_s):
-                if self._send(downlink.rebuild(epoch, entry, self._leg.quality.sent.next()), now):
-                    downlink.resent += 1
-                else:
-                    downlink.refused += 1
+                self._send_again(downlink, epoch, entry, now)
+
+    def _send_again(self, downlink: Downlink, epoch: Epoch, entry: RingEntry, now: float) -> None:
+        if downlink.kind == "audio":
+            packet = downlink.repeat(epoch, entry)
+            if packet is None:
+                return
+            went = self._leg.send_rtp(packet) > 0
+        else:
+            went = self._send(downlink.rebuild(epoch, entry, self._leg.quality.sent.next()), now)
+        if went:
+            downlink.resent += 1
+        else:
+            downlink.refused += 1
 
     def _send(self, packet: bytes, now: float) -> bool:
         """A packet that carries the transport-wide number given last."""

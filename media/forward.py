@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from media.congestion.history import MASK
 from media.congestion.pacer import Pacer, Priority
-from media.downlink import Downlink, Paced
+from media.downlink import NUMBERS_MASK, Downlink, Paced
 from media.epoch import rewrite_vp8
 from media.payload import Vp8, is_key, vp8, vp8_height
 from media.publication import Publication
@@ -167,7 +167,7 @@ class Forwarder:
                 startable = size > 0 and is_key(uplink.codec, payload, 0, size)
             if startable:
                 uplink.keys += 1
-            uplink.keep(RingEntry(seq, ts, marker, payload, header))
+        uplink.keep(RingEntry(seq, ts, marker, payload, header, reader.level))
         uplink.by_tid[tid] += size + PACKET_OVERHEAD_BYTES
         if late:
             self._late(publication, uplink, payload, header, marker, seq, ts, reader.level, now)
@@ -235,6 +235,8 @@ class Forwarder:
         sent = length[0]
         if head.opening:
             d.sent.note(twcc, sent, now)
+            if d.numbers is not None:
+                d.numbers[seq & NUMBERS_MASK] = twcc
         batch.address(i, sent, d.destination)
         batch.count = i + 1
         d.packets += 1
@@ -341,6 +343,8 @@ class Forwarder:
             destination = d.destination
             batch.iov[2 * i + 1] = sent = length[0]
             if opening:
+                if d.numbers is not None:
+                    d.numbers[(seq + d.seq_off) & NUMBERS_MASK] = twcc
                 twcc &= MASK
                 wire.at[twcc] = now
                 wire.size[twcc] = sent

@@ -170,6 +170,10 @@ def _negotiate(section: MediaSection, slot_ssrcs: Mapping[str, SlotSsrcs], video
     if section.role != "slot":
         usable = usable[:1]
     twcc = bool(section.extensions.twcc) and any("transport-cc" in codec.feedback for codec, _ in usable)
+    if section.role == "publish" and section.kind == "audio" and "nack" in usable[0][0].feedback:
+        # A lost voice is sent again under its own number (there is no RTX for audio), where AEAD ciphers must not see another packet:
+        # a new transport-wide number in the header would make it one (RFC 7714 section 8.1).
+        twcc = False
     agreed = NegotiatedSection(
         index=section.index,
         mid=section.mid,

@@ -15,12 +15,16 @@ from media.rtcp import ReportBlock
 
 RING = 1024
 """Packets of video kept for retransmission; about 1.2 MB per publication and layer at full-size packets."""
+VOICE_RING = 256
+"""Packets of a voice: five seconds of it."""
 MAX_DROPOUT = 3000
 MAX_MISSING = 512
 MAX_GAP = 256
 """A longer gap is not worth asking for packet by packet: a key frame is asked for instead."""
 NACK_TRIES = 8
 NACK_AGE_S = 1.0
+VOICE_NACK_AGE_S = 0.4
+"""What comes later than this is not played any more."""
 NACK_AGAIN_S = 0.06
 MIN_NACK_AGAIN_S = 0.04
 MAX_NACK_AGAIN_S = 0.25
@@ -40,13 +44,14 @@ class Arrived(IntEnum):
 
 
 class RingEntry(NamedTuple):
-    """A received media packet. ``vp8``: what ``payload.vp8`` said, or None."""
+    """A received media packet. ``vp8``: what ``payload.vp8`` said, or None. ``level``: of its voice (RFC 6464), -1 without one."""
 
     seq: int
     ts: int
     marker: int
     payload: bytes
     vp8: Vp8 | None
+    level: int = -1
 
 
 class PublisherClock:
@@ -119,7 +124,7 @@ class Uplink:
         self._jitter = 0.0
         self.loss = 0.0
         self._missing: dict[int, list[float]] = {}
-        self._ring: list[RingEntry | None] = [None] * RING if kind == "video" else []
+        self._ring: list[RingEntry | None] = [None] * (RING if kind == "video" else VOICE_RING)
         self.first_at = self.last_at = 0.0
         self.last_ts = 0
         self.last_pid = self.last_tl0 = -1
@@ -241,12 +246,10 @@ class Uplink:
     # ---- ring
 
     def keep(self, entry: RingEntry) -> None:
-        self._ring[entry.seq & (RING - 1)] = entry
+        self._ring[entry.seq & (len(self._ring) - 1)] = entry
 
     def kept(self, seq: int) -> RingEntry | None:
-        if not self._ring:
-            return None
-        entry = self._ring[seq & (RING - 1)]
+        entry = self._ring[seq & (len(self._ring) - 1)]
         return entry if entry is not None and entry.seq == seq else None
 
     def clear_ring(self) -> None:
@@ -266,11 +269,12 @@ class Uplink:
         if not self._missing:
             return []
         again = NACK_AGAIN_S if rtt_s is None else min(max(MIN_NACK_AGAIN_S, 1.2 * rtt_s + 0.02), MAX_NACK_AGAIN_S)
+        longest = NACK_AGE_S if self.kind == "video" else VOICE_NACK_AGE_S
         due: list[int] = []
         given_up: list[int] = []
         for seq, entry in self._missing.items():
             first, last, tries = entry
-            if now - first > NACK_AGE_S or tries >= NACK_TRIES:
+            if now - first > longest or tries >= NACK_TRIES:
                 given_up.append(seq)
             elif self.nack and (last < 0 or now - last >= again):
                 entry[1] = now

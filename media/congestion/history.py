@@ -79,6 +79,10 @@ class SentPackets:
         self.at[number & MASK] = now
         self.size[number & MASK] = min(size, MAX_PACKET)
 
+    def forget(self, number: int) -> None:
+        """Nothing is waited for under this number any more: the same packet leaves a second time."""
+        self.size[number & MASK] = 0
+
     def join(self, feedback: Feedback, newest: int, now: float) -> Joined:
         """``newest``: the number given last. Numbers never sent, forgotten or already known to have arrived are ignored."""
         offset = self._unwrap(feedback.reference_time_us, now)

@@ -98,6 +98,7 @@ int tp_send(struct tp_leg **legs, int n, const struct tp_packet *p, const uint8_
     if (leg->opening) {
       wire->at[number & TP_SENT_MASK] = p->now;
       wire->size[number & TP_SENT_MASK] = (uint16_t)length;
+      if (leg->numbers) leg->numbers[((uint32_t)p->seq + leg->seq_off) & TP_NUMBERS_MASK] = (uint16_t)number;
     }
     uint8_t *name = batch->names + 28 * i;
     memcpy(name, leg->name, leg->name_length);

@@ -4,6 +4,7 @@ enum {
   TP_BATCH = 256,       /* media.sizes.SEND_BATCH */
   TP_PACKET = 2048,     /* media.sizes.PACKET_BYTES */
   TP_PAYLOAD = 1836,    /* media.forward.MAX_PAYLOAD_BYTES */
+  TP_NUMBERS_MASK = 255, /* media.downlink: NUMBERS_MASK */
   TP_SENT_MASK = 8191   /* media.congestion.history: MASK */
 };
 
@@ -51,6 +52,7 @@ struct tp_leg {
   void *tx;             /* srtp_t */
   struct tp_batch *batch;
   struct tp_wire *wire;
+  uint16_t *numbers;    /* the transport-wide number of each packet by its own, TP_NUMBERS_MASK + 1 of them; NULL: not kept */
   uint64_t packets;
   uint64_t octets;      /* of payload */
   uint64_t refused;

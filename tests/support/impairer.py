@@ -16,6 +16,7 @@ is a function of the seed and n. Times are seconds of the monotonic clock, sizes
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import heapq
 import json
 import random
@@ -191,7 +192,7 @@ class _Process:
         self._commands = b""
         self._late_ms: Counter[int] = Counter()
         self._overflow = 0
-        self._trace: list[tuple[float, str, str, str, int, str]] | None = None
+        self._trace: list[tuple[float, str, str, str, int, str, str]] | None = None
 
     def run(self) -> None:
         """Until the control stream closes."""
@@ -257,7 +258,8 @@ class _Process:
         leaves = channel.put(len(data), now)
         if self._trace is not None:
             fate = "lost" if leaves is None else f"{(leaves - now) * 1000:.1f}"
-            self._trace.append((now, line.name, way, fate, len(data), data[:12].hex()))
+            digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+            self._trace.append((now, line.name, way, fate, len(data), data[:12].hex(), digest))
         if leaves is None:
             return
         if len(self._held) >= MAX_HELD:
@@ -401,8 +403,9 @@ class Impairer:
         found: dict[str, Any] = await self.ask("stats")
         return found
 
-    async def trace(self, on: bool) -> list[tuple[float, str, str, str, int, str]]:
-        """Start or stop writing down packets; what was written: (at, line, way, "lost" or ms on the way, bytes, first 12 as hex)."""
+    async def trace(self, on: bool) -> list[tuple[float, str, str, str, int, str, str]]:
+        """Start or stop writing down packets; what was written: (at, line, way, "lost" or ms on the way, bytes, first 12 as hex,
+        a digest of all)."""
         return [tuple(one) for one in await self.ask("trace", on=on)]
 
 

@@ -9,6 +9,7 @@ import type { IceServer, MediaLimits, QualityReport, SlotView, Source } from "..
 import { configuration, isUp, makeConnection, networkInformation, type Connection } from "./connection";
 import { Drawn } from "./drawn";
 import type { RemoteTrack, Saver } from "./model";
+import { describe } from "./nack";
 import { report, sample, worthSending, type Sample } from "./quality";
 import { Sending } from "./sending";
 import { remoteTracks } from "./slots";
@@ -190,7 +191,7 @@ export class Media {
         built.peer.setConfiguration(configuration(this.limits));
         built.peer.restartIce();
       }
-      await built.peer.setLocalDescription(await built.peer.createOffer());
+      await describe(built.peer);
       for (const { transceiver, stream } of built.slots) {
         if (transceiver.mid !== null) built.receivers.set(transceiver.mid, stream);
       }
