@@ -84,7 +84,7 @@ async def test_commands_and_events() -> None:
         await client.set_gates("room", "PA_1", frozenset({"screen", "camera"}))
         assert (await client.stats("room"))["gates"] == {"PA_1": ["camera", "screen"]}
         await client.disconnect("room", "PA_1")
-        assert await events.until("slots") == ("slots", "room", "PA_1", ("3", "PA_1", "camera"))
+        assert await events.until("slots") == ("slots", "room", "PA_1", SlotAssignment("3", "PA_1", "camera"))
         assert await events.until("speaking") == ("speaking", "room", "PA_1")
         assert await events.until("peer") == ("peer", "room", "PA_1", "closed")
         await client.close_room("room")
