@@ -88,10 +88,11 @@ class Window:
 
 
 class Load:
-    """Add publishers and receivers, ``start``, then ``window`` as often as wanted, ``stop``."""
+    """Add publishers and receivers, ``start``, then ``window`` as often as wanted, ``stop``. ``burst``: packets sent at once."""
 
-    def __init__(self, payload_bytes: int) -> None:
+    def __init__(self, payload_bytes: int, burst: int = 1) -> None:
         self.payload_bytes = payload_bytes
+        self.burst = burst
         self._publishers: list[Publisher] = []
         self._receivers: dict[int, Receiver] = {}
         self._speakers: deque[Receiver] = deque()
@@ -205,16 +206,20 @@ class Load:
             publishers = self._publishers
             begun, used = time.monotonic(), time.thread_time()
             start = begun + 0.002
-            total = count * len(publishers)
+            burst = self.burst
+            block = burst * len(publishers)
+            total = -(-count // burst) * block
             spread = step / max(1, len(publishers))
             n = 0
             while n < total and not self._stopping:
                 now = time.monotonic()
                 self._speak(now)
-                while n < total and start + n * spread <= now:
-                    self._send(publishers[n % len(publishers)], n // len(publishers))
+                while n < total and start + n // burst * burst * spread <= now:
+                    number = n // block * burst + n % burst
+                    if number < count:
+                        self._send(publishers[n % block // burst], number)
                     n += 1
-                self._receive(max(0.0, start + n * spread - time.monotonic()))
+                self._receive(max(0.0, start + n // burst * burst * spread - time.monotonic()))
             end = time.monotonic() + drain_s
             while self._packets < expected and time.monotonic() < end and not self._stopping:
                 self._receive(0.002)

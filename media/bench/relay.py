@@ -63,7 +63,7 @@ PUBLISHED_TRIES, PUBLISHED_PAUSE_S = 50, 0.1
 class Settings:
     """``rate``: packets a second of one publisher to ``subscribers``; in the 5 × 5 room each publishes
     ``room_rate``, so that both shapes have the same number of forwards. ``profiles``: the first gives the headline figures. ``drain_s`` stays below the 2 s after which a silent track counts as gone.
-    ``native``: our forwarder in C where it was built, else the one in Python.
+    ``native``: our forwarder in C where it was built, else the one in Python. ``burst``: packets that a camera sends at once.
     """
 
     versus: tuple[str, ...] = ()
@@ -76,6 +76,7 @@ class Settings:
     warm_up_s: float = 1.0
     drain_s: float = 1.0
     native: bool = True
+    burst: int = 1
 
     @property
     def room_rate(self) -> float:
@@ -283,7 +284,7 @@ async def _measure(server: Ours | Theirs, shape: str, profile: str, settings: Se
 async def _attempt(server: Ours | Theirs, shape: str, profile: str, settings: Settings) -> dict[str, Any]:
     """Set up, warm up, measure one window, tear down."""
     certificate = RTCCertificate.generateCertificate()
-    load = Load(settings.payload_bytes)
+    load = Load(settings.payload_bytes, settings.burst)
     connections: list[Connection] = []
     viewers = settings.subscribers if shape == "broadcast" else ROOM_SIZE - 1
     rate = settings.rate if shape == "broadcast" else settings.room_rate
@@ -422,9 +423,10 @@ def _settings(arguments: Sequence[str]) -> tuple[Settings, bool]:
     parser.add_argument("--profile", choices=[*PROFILES, "both"], default="both", help="SRTP: AES_CM_128, AEAD_AES_128_GCM")
     parser.add_argument("--no-room", action="store_true", help="leave out the 5 × 5 room")
     parser.add_argument("--python", action="store_true", help="our forwarder in Python, also where the one in C was built")
+    parser.add_argument("--burst", type=int, default=default.burst, help="packets that a camera sends at once (1)")
     options = parser.parse_args(list(arguments))
-    if options.seconds <= 0 or options.rate <= 0 or options.subscribers < 1:
-        parser.error("seconds, rate and subscribers must be positive")
+    if options.seconds <= 0 or options.rate <= 0 or options.subscribers < 1 or options.burst < 1:
+        parser.error("seconds, rate, subscribers and burst must be positive")
     profiles = default.profiles if options.profile == "both" else (options.profile,)
     return (
         Settings(
@@ -435,6 +437,7 @@ def _settings(arguments: Sequence[str]) -> tuple[Settings, bool]:
             profiles=profiles,
             room=not options.no_room,
             native=not options.python,
+            burst=options.burst,
         ),
         options.json,
     )

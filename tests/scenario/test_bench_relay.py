@@ -56,8 +56,19 @@ def names() -> str:
     return subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--rate", "-1"], ["--subscribers", "0"], ["--vs", "nobody"]])
+@pytest.mark.parametrize(
+    "arguments", [["--seconds", "0"], ["--rate", "-1"], ["--subscribers", "0"], ["--burst", "0"], ["--vs", "nobody"]]
+)
 def test_impossible_arguments(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         relay.main(arguments)
     assert caught.value.code == 2
+
+
+def test_bursts_send_as_much() -> None:
+    settings = relay.Settings(
+        seconds=0.5, rate=90, subscribers=2, payload_bytes=200, profiles=("cm",), warm_up_s=0.2, room=False, burst=8
+    )
+    figures = relay.run(settings)
+    assert figures["lossless"]
+    assert figures["ours"]["forwards"] == 90
