@@ -13,6 +13,8 @@ UNSEEN_AFTER_S = 10.0
 """A layer that has not come by then is waited for only while somebody has the highest that came."""
 AUDIO_BPS = 40_000
 STEP = 1.15
+PAUSED_STEP = 2.0
+"""A layer that pauses costs at least so many times what the one below it does: what it last measured may be from when it faded."""
 _GUESSES = ((180, 150_000), (360, 450_000), (540, 900_000), (720, 1_500_000))
 _MOST_BPS = 2_500_000
 """What a picture so tall may need, until it is measured."""
@@ -51,11 +53,14 @@ def ladder(publication: Publication) -> list[Layer]:
     lines = heights(publication)
     found: list[Layer] = []
     below = 0.0
+    newest = max((publication.layers[rid].last_at for rid in lines), default=0.0)
     for rid, height in sorted(lines.items(), key=lambda item: item[1]):
         uplink = publication.layers[rid]
         total = uplink.rates[-1]
         if total <= 0:
             total = guess_bps(height)
+        elif newest - uplink.last_at > 1.0 and total < PAUSED_STEP * below:
+            total = PAUSED_STEP * below
         else:
             for tid in range(uplink.top_tid):
                 if not below or (uplink.rates[tid] > STEP * below and (tid or uplink.top_tid < 2)):

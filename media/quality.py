@@ -106,6 +106,7 @@ class Quality:
         self.urgent = False
         self.allocation = self._allocator.allocate(wants, self._budget(wants, now), now)
         demand = self.allocation.demand_bps
+        self.estimator.floor_bps = sum(_least(w) for w in wants)
         self.estimator.demand_bps = demand if self.allocation.total_bps >= demand else ASK_FOR * demand
         return self.allocation
 
@@ -157,6 +158,12 @@ class Quality:
             return None
         self._told, self._told_at = state, now
         return state
+
+
+def _least(want: Want) -> int:
+    """The whole of its lowest encoding: what it needs to move."""
+    lines = min((layer.height for layer in want.layers), default=0)
+    return max((layer.bitrate_bps for layer in want.layers if layer.height == lines), default=0)
 
 
 def _differs(old: control.Network, new: control.Network) -> bool:

@@ -18,6 +18,12 @@ UP_AFTER_S = 2.0
 RELAPSE_S = 10.0
 """Lowered again within this time after it was raised: the next wait is twice as long, up to ``MAX_UP_AFTER_S``."""
 MAX_UP_AFTER_S = 16.0
+HOLD_AFTER_S = 2.5
+"""A picture goes on with its lowest layer although that does not fit, until it has not fitted for this long …"""
+GRACE_BPS = 250_000
+"""… where that is at most so much beyond the budget: a moment without feedback, or of a machine without time, holds nobody."""
+SOON_S = 0.4
+"""What could not have even its lowest layer and can again is raised the first time after so long: the path was away and is back."""
 FILLS = 0.9
 """A layer fills a slot from this part of its height on."""
 
@@ -66,12 +72,14 @@ class Allocation(NamedTuple):
 class _State:
     """``layer``: what stands at ``level`` of the ladder; ladders change when layers come, go, or are measured anew."""
 
-    __slots__ = ("layer", "level", "raised_at", "relapsed", "since", "wait")
+    __slots__ = ("layer", "level", "raised_at", "relapsed", "short", "short_since", "since", "wait")
 
     def __init__(self, level: int) -> None:
         self.level = level
         self.layer: Layer | None = None
         self.since: float | None = None
+        self.short_since: float | None = None
+        self.short = False
         self.raised_at = -1e9
         self.relapsed = False
         self.wait = UP_AFTER_S
@@ -146,17 +154,27 @@ class Allocator:
                 state.since = None
             elif state.since is None:
                 state.since = now
-            if state.since is not None and now - state.since >= state.wait:
+            if state.since is not None and now - state.since >= (SOON_S if state.short else state.wait):
                 state.level = goal
+                state.short = False
                 state.since = None
                 state.raised_at = now
                 state.relapsed = False
             elif state.wait > UP_AFTER_S and now - state.raised_at > 2 * MAX_UP_AFTER_S:
                 state.wait = UP_AFTER_S
         over = sum(_cost(ladders[key], state.level) for key, state in states.items()) > room
+        beyond = 0
         for key, state in states.items():
+            if target[key] > HELD or not over or state.level == HELD:
+                state.short_since = None
+            elif state.short_since is None:
+                state.short_since = now
+                state.short = True
             if over and state.level > target[key]:
                 state.level = target[key]
+                if state.short_since is not None and now - state.short_since < HOLD_AFTER_S:
+                    beyond += _cost(ladders[key], 0)
+                    state.level = 0 if beyond <= GRACE_BPS else HELD
                 state.since = None
                 if now - state.raised_at <= RELAPSE_S and not state.relapsed:
                     state.relapsed = True

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from media.congestion.delay import DelayDetector, Signal
 from media.congestion.history import SentPackets, WindowRate
-from media.congestion.loss import LossBound
+from media.congestion.loss import ASK_MORE, LossBound, Phase
 from media.congestion.probe import Prober
 from media.twcc import Feedback
 
@@ -57,6 +57,13 @@ HALVE_S = 0.5
 RETURN = 0.5
 """Of the estimate of before a silence, or before a queue that turned out to be another flow's: where it goes on after it."""
 OUTAGE_LOSS = 0.2
+OUTAGE_RUN_S = 0.5
+"""Everything lost that was sent in so long a time: the path was away. That is not loss by the rate, and does not count as loss."""
+ASK = 2.0
+"""Of what is sent: the train that tells loss by the rate from other loss."""
+FLOOR_LOSS = 0.35
+MAX_FLOOR_BPS = 500_000
+"""With less than this lost and no queue, loss never bounds the estimate below ``floor_bps``, nor that above this."""
 REMB_STALE_S = 5.0
 TWCC_PREFERRED_S = 3.0
 """REMB and reports do not move the estimate while transport-wide feedback is not older than this."""
@@ -104,13 +111,14 @@ class Estimator:
     """One per subscriber. Drive it with feedback as it comes and ``tick`` each 5 … 25 ms; read ``estimate_bps``.
 
     ``demand_bps`` is to be set by whoever allocates: what would be sent if the path carried it (nothing is probed beyond it).
-    ``acked_bps``: what arrives. ``sent_bps``: what leaves. ``loss``: fraction, smoothed. ``rtt_s``: None while unknown.
+    ``floor_bps``: likewise, what the least of everything needs. ``acked_bps``: what arrives. ``sent_bps``: what leaves. ``loss``: fraction, smoothed. ``rtt_s``: None while unknown.
     """
 
     __slots__ = (
         "_acked", "_acked_lately", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_grown_at",
-        "_halved_at", "_hold", "_newest_sent", "_outage_bps", "_rate", "_remb_at", "_remb_bps", "_report_at", "_sent",
-        "_standing_bps", "_standing_since", "_unheard_since", "acked_bps", "config", "delay", "demand_bps", "loss_bound", "prober",
+        "_halved_at", "_hold", "_newest_sent", "_outage_bps", "_rate", "_remb_at", "_remb_bps", "_report_at", "_run",
+        "_run_from", "_run_to", "_sent",
+        "_standing_bps", "_standing_since", "_unheard_since", "acked_bps", "config", "delay", "demand_bps", "floor_bps", "loss_bound", "prober",
         "rtt_s", "sent_bps",
     )  # fmt: skip
 
@@ -127,6 +135,9 @@ class Estimator:
         self.acked_bps: float | None = None
         self.sent_bps: float | None = None
         self.demand_bps = 0.0
+        self.floor_bps = 0.0
+        self._run = 0
+        self._run_from = self._run_to = 0.0
         self.rtt_s: float | None = None
         self._hold = False
         self._changed_at = self._grown_at = now
@@ -147,7 +158,14 @@ class Estimator:
     @property
     def estimate_bps(self) -> int:
         rate = DRAIN * self._rate if self._drain_until > self._grown_at else self._rate
-        return int(self._clamp(min(rate, self.loss_bound.bound_bps)))
+        return int(self._clamp(min(rate, self._bound())))
+
+    def _bound(self) -> float:
+        """From loss. Where no queue shows and not most is lost, it leaves the least of everything."""
+        bound = self.loss_bound.bound_bps
+        if bound < self.floor_bps and self.delay.queue_s < STANDING_S and self.loss < FLOOR_LOSS:
+            return min(self.floor_bps, max(bound, MAX_FLOOR_BPS))
+        return bound
 
     @property
     def loss(self) -> float:
@@ -158,7 +176,7 @@ class Estimator:
         """Why less than ``demand_bps`` may be sent."""
         if self.demand_bps <= self.estimate_bps:
             return "none"
-        return "loss" if self.loss_bound.bound_bps < self._rate else "bandwidth"
+        return "loss" if self._bound() < self._rate else "bandwidth"
 
     def _clamp(self, bps: float) -> float:
         return min(max(bps, self.config.min_bps), self.config.max_bps)
@@ -192,15 +210,35 @@ class Estimator:
         if joined.rtt_s is not None:
             self._note_rtt(joined.rtt_s, weight=0.1)
         signal = self._judge(self.delay.update(results), last_sent)
+        counted = self._count(joined.results) if joined.lost or self._run else 0
         if self._outage_bps is not None and joined.received:
-            self._return(joined.lost, joined.received, now)
-        self.loss_bound.update(joined.received, joined.lost, joined.recovered, self.acked_bps or self._rate, now)
+            self._return(counted, joined.received, now)
+        self.loss_bound.clear = self.delay.queue_s < STANDING_S
+        asked = self.loss_bound.phase is Phase.ASK
+        self.loss_bound.update(joined.received, counted, joined.recovered, self.acked_bps or self._rate, now)
+        if self.loss_bound.phase is Phase.ASK and not asked:
+            self.prober.ask(ASK * max(self.sent_bps or 0.0, self.acked_bps or 0.0, float(self.config.min_bps)))
         self.prober.on_results(results, now)
         self._drained(now)
         self._steer(signal, now)
         self._read_probe(signal, now)
         if self.loss_bound.bound_bps > self._rate:
             self.loss_bound.free()
+
+    def _count(self, results: list[tuple[float, float, int]]) -> int:
+        """How many were lost, those left out that were lost because the path was away. What is lost at the end is counted later."""
+        counted = 0
+        for sent, arrival, _ in results:
+            if arrival < 0:
+                if not self._run:
+                    self._run_from = sent
+                self._run += 1
+                self._run_to = sent
+            elif self._run:
+                if self._run_to - self._run_from < OUTAGE_RUN_S:
+                    counted += self._run
+                self._run = 0
+        return counted
 
     def _judge(self, signal: Signal, last_sent: float) -> Signal:
         """What the detector says, seen together with the length of the queue and our own probes."""
@@ -283,9 +321,13 @@ class Estimator:
         self._rate = self._clamp(grown)
 
     def _read_probe(self, signal: Signal, now: float) -> None:
-        found = self.prober.outcome(self._newest_sent, self.rtt_s or 0.2, self.loss, now)
+        asking = self.loss_bound.phase is Phase.ASK
+        usual = self.loss_bound.before + ASK_MORE if asking else self.loss
+        found = self.prober.outcome(self._newest_sent, self.rtt_s or 0.2, usual, now)
         if found is None:
             return
+        if asking:
+            self.loss_bound.answer(found.limited, self.acked_bps or self._rate, now)
         if found.bps > self.estimate_bps and signal is not Signal.OVERUSE:
             self.loss_bound.lift(found.bps, found.loss)
             if found.bps > self._rate:

@@ -2,7 +2,8 @@
 
 The ladder of draft-ietf-rmcat-gcc-02 section 6 (under 2 %: up, over 10 %: down by half the loss) is blind on radio links: at
 10 % random loss it falls to its floor and stays there. So, after the idea of an inherent loss in WebRTC's second loss-based
-estimator, persistent loss is answered with an experiment: send less than what arrived; where loss remains, it was not ours.
+estimator, persistent loss is answered with an experiment. Where no queue shows, first with a short train of twice what is sent: a
+rate that is too high loses far more of it. Else, and where that says so: send less than what arrived; what remains was not ours.
 """
 
 import math
@@ -26,7 +27,13 @@ TEST_PACKETS = 120
 REMAINS = 0.5
 """The part of the loss that must remain under an experiment for the rate to be blameless. What remains is inherent either way."""
 PROBE_LOSS = 0.05
-MAX_INHERENT = 0.30
+ASK_S = 1.5
+"""The answer of a train is waited for so long; then less is sent."""
+ASK_MORE = 0.10
+"""The part that a train may lose above what is lost anyway, besides what every probe may: where the rate is to blame a train of twice
+the rate loses half of itself."""
+ASK_AGAIN_S = 2.0
+MAX_INHERENT = 0.35
 RETEST_S = 8.0
 FORGET = 0.9
 """What is kept, each observation, of the inherent loss above the loss that is seen."""
@@ -36,19 +43,22 @@ NO_BOUND = float("inf")
 
 
 class Phase(Enum):
-    """``FREE``: loss says nothing. ``TEST``: sending less to see whether it goes away. ``BOUND``: it did, the rate was the cause."""
+    """``FREE``: loss says nothing. ``ASK``: a train is to be sent to see whether more loses more. ``TEST``: sending less to see
+    whether it goes away. ``BOUND``: it did, the rate was the cause."""
 
     FREE = "free"
+    ASK = "ask"
     TEST = "test"
     BOUND = "bound"
 
 
 class LossBound:
-    """``bound_bps``: at most this much, infinite while loss says nothing. ``fraction``: smoothed. ``inherent``: not caused by us."""
+    """``bound_bps``: at most this much, infinite while loss says nothing. ``fraction``: smoothed. ``inherent``: not caused by us.
+    ``before``: lost when the last experiment began. ``clear``: to be set, whether no queue shows."""
 
     __slots__ = (
-        "_before", "_lost", "_packets", "_persisted", "_seen", "_seen_lost", "_seen_packets", "_tested_at", "_updated_at",
-        "bound_bps", "fraction", "inherent", "phase",
+        "_lost", "_packets", "_persisted", "_seen", "_seen_lost", "_seen_packets", "_tested_at", "_updated_at", "before",
+        "bound_bps", "clear", "fraction", "inherent", "phase",
     )  # fmt: skip
 
     def __init__(self, now: float) -> None:
@@ -56,11 +66,12 @@ class LossBound:
         self.fraction = 0.0
         self.inherent = 0.0
         self.phase = Phase.FREE
+        self.clear = False
         self._packets = self._lost = 0
         self._updated_at = now
         self._tested_at = now - RETEST_S
         self._persisted = 0
-        self._before = 0.0
+        self.before = 0.0
         self._seen = self._seen_lost = self._seen_packets = 0
 
     def update(self, received: int, lost: int, recovered: int, acked_bps: float, now: float) -> bool:
@@ -95,6 +106,10 @@ class LossBound:
         if self.phase is Phase.TEST:
             self._judge(loss, packets, now)
             return
+        if self.phase is Phase.ASK:
+            if now - self._tested_at >= ASK_S:
+                self._start_test(loss, acked_bps, now)
+            return
         excess = max(0.0, (loss - self.inherent - chance) / (1 - self.inherent))
         if excess < LOW:
             self._persisted = 0
@@ -105,19 +120,34 @@ class LossBound:
         if self._persisted < (1 if excess >= HIGH else PERSISTS):
             return
         if now - self._tested_at >= RETEST_S:
-            self._start_test(min(loss, max(self.fraction, self.inherent)), acked_bps, now)
+            if self.clear and self.phase is Phase.FREE and loss <= MAX_INHERENT:
+                self.phase = Phase.ASK
+                self.before = loss
+                self._tested_at = now
+            else:
+                self._start_test(min(loss, max(self.fraction, self.inherent)), acked_bps, now)
         elif excess >= HIGH:
             self.phase = Phase.BOUND
             sent_bps = acked_bps / max(1 - loss, 0.1)
             self.bound_bps = (self.bound_bps if self.bound_bps < NO_BOUND else sent_bps) * (1 - excess / 2)
 
     def _start_test(self, loss: float, acked_bps: float, now: float) -> None:
-        self._before = loss
+        self.before = loss
         self.phase = Phase.TEST
         self.bound_bps = min(self.bound_bps, acked_bps) * TEST_FACTOR
         self._tested_at = now
         self._seen = self._seen_lost = self._seen_packets = 0
         self._persisted = 0
+
+    def answer(self, limited: bool, acked_bps: float, now: float) -> None:
+        """What came of the train that was asked for in ``ASK``: one that met no limit shows that what is lost is not our doing."""
+        if limited:
+            self._start_test(self.before, acked_bps, now)
+            return
+        self.inherent = min(max(self.inherent, self.before), MAX_INHERENT)
+        self.phase = Phase.FREE
+        self._persisted = 0
+        self._tested_at = now - RETEST_S + ASK_AGAIN_S
 
     def _judge(self, loss: float, packets: int, now: float) -> None:
         """The first observation of an experiment is still about what was sent before it."""
@@ -130,7 +160,7 @@ class LossBound:
             return
         mean = self._seen_lost / self._seen_packets
         self.inherent = min(max(self.inherent, mean), MAX_INHERENT)
-        if mean >= REMAINS * self._before:
+        if mean >= REMAINS * self.before:
             self.phase = Phase.FREE
             self.bound_bps = NO_BOUND
         else:

@@ -33,6 +33,8 @@ FOUND_INTERVAL_S = 0.5
 MAX_INTERVAL_S = 3.0
 MAX_SHARE = 0.05
 """Padding is at most this part of what the estimate allows over ``INTERVAL_S`` or more, the first clusters left out."""
+LEAST_SHARE_BPS = 15_000
+"""… but that much is always allowed: an estimate near its floor is looked up from as soon as any other."""
 SETTLE_S = 1.0
 """After a back-off nothing is probed for this long: the queue drains first."""
 DRAIN_S = 0.15
@@ -54,12 +56,13 @@ class Outcome(NamedTuple):
 class _Cluster:
     __slots__ = (
         "answered", "bps", "bytes_due", "ended", "first", "first_end", "first_sent", "last_arrival", "last_sent", "packets", "sent_bytes",
-        "started", "steps", "total", "train",
+        "shortest_s", "started", "steps", "total", "train",
     )  # fmt: skip
 
-    def __init__(self, bps: float, now: float, *, first: bool) -> None:
+    def __init__(self, bps: float, now: float, *, first: bool, shortest_s: float = TRAIN_S) -> None:
         self.bps = bps
         self.first = first
+        self.shortest_s = shortest_s
         self.started = now
         self.ended = -1.0
         self.steps = 0
@@ -76,12 +79,13 @@ class Prober:
     sent before this time may come from the last train.
     """
 
-    __slots__ = ("_allowed_at", "_cluster", "_initial", "_interval", "_last_due", "_max_bps", "_spent", "_spent_at", "failed", "masked_until", "sent_bytes", "succeeded")  # fmt: skip
+    __slots__ = ("_allowed_at", "_asked_bps", "_cluster", "_initial", "_interval", "_last_due", "_max_bps", "_spent", "_spent_at", "failed", "masked_until", "sent_bytes", "succeeded")  # fmt: skip
 
     def __init__(self, now: float, max_bps: float) -> None:
         self._max_bps = max_bps
         self._cluster: _Cluster | None = None
         self._initial = list(INITIAL)
+        self._asked_bps = 0.0
         self._interval = INTERVAL_S
         self._allowed_at = now
         self._last_due = now
@@ -97,6 +101,7 @@ class Prober:
     def backed_off(self, now: float) -> None:
         """The rate was just cut: stop, and wait until the queue is empty."""
         self._cluster = None
+        self._asked_bps = 0.0
         self._initial.clear()
         self._allowed_at = max(self._allowed_at, now + SETTLE_S)
 
@@ -104,6 +109,12 @@ class Prober:
         """The path is back, or what was wrong is over: ask soon."""
         self._interval = INTERVAL_S
         self._allowed_at = min(self._allowed_at, now)
+        self._spent = 0.0
+
+    def ask(self, bps: float) -> None:
+        """One long train at this rate as soon as may be, whatever is wanted: what does it lose?"""
+        if self._cluster is None:
+            self._asked_bps = min(bps, self._max_bps)
 
     def due(self, estimate_bps: float, demand_bps: float, allowed: bool, media_bytes: int, now: float) -> int:
         """Bytes of padding to send now. Call each 5 … 25 ms.
@@ -116,11 +127,12 @@ class Prober:
             return 0
         cluster = self._cluster
         if cluster is None:
-            first = bool(self._initial)
-            target = self._target(estimate_bps, demand_bps, now)
+            asked, self._asked_bps = self._asked_bps, 0.0
+            first = bool(self._initial) and not asked
+            target = asked or self._target(estimate_bps, demand_bps, now)
             if target <= 0:
                 return 0
-            cluster = self._cluster = _Cluster(target, now, first=first)
+            cluster = self._cluster = _Cluster(target, now, first=first, shortest_s=MAX_TRAIN_S if asked else TRAIN_S)
             self._last_due = now - STEP_S
             media_bytes = 0
         if cluster.ended >= 0:
@@ -131,7 +143,10 @@ class Prober:
         self._last_due = now
         cluster.steps += 1
         wanted = min(int(cluster.bps * elapsed / 8) - media_bytes, MAX_STEP_BYTES)
-        if now - cluster.started >= min(max(TRAIN_S, TRAIN_BITS / cluster.bps), MAX_TRAIN_S) and cluster.steps >= MIN_STEPS:
+        if (
+            now - cluster.started >= min(max(cluster.shortest_s, TRAIN_BITS / cluster.bps), MAX_TRAIN_S)
+            and cluster.steps >= MIN_STEPS
+        ):
             cluster.ended = now
         self.masked_until = now + DRAIN_S
         wanted = max(wanted, 0)
@@ -153,9 +168,10 @@ class Prober:
         target = min(estimate_bps * step, enough, self._max_bps)
         if demand_bps <= estimate_bps or target <= 1.05 * estimate_bps:
             return 0
-        self._spent = max(0.0, self._spent - (now - self._spent_at) * MAX_SHARE * estimate_bps)
+        share = max(MAX_SHARE * estimate_bps, LEAST_SHARE_BPS)
+        self._spent = max(0.0, self._spent - (now - self._spent_at) * share)
         self._spent_at = now
-        if self._spent > MAX_SHARE * estimate_bps * INTERVAL_S:
+        if self._spent > share * INTERVAL_S:
             return 0
         return target
 

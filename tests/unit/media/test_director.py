@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from media import control
+from media.congestion.allocate import HOLD_AFTER_S
 from media.director import ALLOCATE_S, Director
 from media.epoch import EVERYTHING
 from media.layers import PAUSE_AFTER_S
@@ -60,13 +61,16 @@ def test_the_estimate_and_the_size_choose_the_layer() -> None:
     assert stage.slot.target == "f"
 
 
-def test_a_fallen_estimate_is_obeyed_at_the_next_tick_and_a_picture_that_does_not_fit_is_held() -> None:
+def test_a_fallen_estimate_is_obeyed_at_the_next_tick_and_a_picture_that_does_not_fit_is_held_after_a_while() -> None:
     stage = Stage()
     stage.tell(300_000)
     stage.run(0.02)
     assert stage.slot.target == "q"
-    stage.tell(100_000)
-    stage.run(0.02)
+    for _ in range(4):
+        stage.tell(100_000)
+        stage.run(0.02)
+        assert (stage.told, stage.slot.target) == ([], "q")
+        stage.run(HOLD_AFTER_S / 4)
     assert stage.told == [frozenset({"7"})]
     assert stage.slot not in stage.source.active
     stage.run(1.0)

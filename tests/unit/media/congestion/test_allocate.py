@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.congestion.allocate import MAX_UP_AFTER_S, UP_AFTER_S, Allocation, Allocator, Layer, Want, usable
+from media.congestion.allocate import (
+    GRACE_BPS,
+    HOLD_AFTER_S,
+    MAX_UP_AFTER_S,
+    SOON_S,
+    UP_AFTER_S,
+    Allocation,
+    Allocator,
+    Layer,
+    Want,
+    usable,
+)
 
 VOICE = Want("mic", "audio", 0, False, (Layer("", 0, 48_000, 0),))
 LAYERS = (
@@ -25,6 +36,11 @@ def screen(key: str = "screen", bps: int = 1_000_000) -> Want:
 
 def given_to(allocation: Allocation) -> dict[object, str | None]:
     return {key: f"{c.layer.rid}{c.layer.temporal}" if c.layer else None for key, c in allocation.choices.items()}
+
+
+def level(allocation: Allocation, key: str) -> tuple[str, int] | None:
+    layer = allocation.choices[key].layer
+    return (layer.rid, layer.temporal) if layer else None
 
 
 def first(wants: list[Want], budget: float) -> dict[object, str | None]:
@@ -181,13 +197,18 @@ def sound(wants: list[Want]) -> int:
 
 
 @given(wants_strategy, st.lists(st.tuples(st.integers(0, 6_000_000), st.floats(0, 4)), min_size=1, max_size=12))
-def test_never_more_than_the_budget_but_for_sound(wants: list[Want], budgets: list[tuple[int, float]]) -> None:
+def test_never_more_than_the_budget_but_for_sound_and_a_moment_of_grace(
+    wants: list[Want], budgets: list[tuple[int, float]]
+) -> None:
     allocator = Allocator()
     now = 0.0
     for budget, later in budgets:
         now += later
         allocation = allocator.allocate(wants, budget, now)
-        assert allocation.total_bps <= max(budget, sound(wants))
+        beyond = sum(choice.layer.bitrate_bps for choice in allocation.choices.values() if choice.layer)
+        assert beyond <= max(budget, sound(wants)) + GRACE_BPS
+        settled = Allocator().allocate(wants, budget, now)
+        assert settled.total_bps <= max(budget, sound(wants))
         assert allocation.total_bps == sum(c.layer.bitrate_bps for c in allocation.choices.values() if c.layer)
         assert allocation.total_bps <= allocation.demand_bps
         assert set(allocation.choices) == {want.key for want in wants}
@@ -195,6 +216,34 @@ def test_never_more_than_the_budget_but_for_sound(wants: list[Want], budgets: li
             layer = allocation.choices[want.key].layer
             assert layer is None or layer in usable(want)
             assert layer is not None or want.kind != "audio" or not want.layers
+
+
+def test_a_picture_is_held_only_after_a_sustained_shortage_and_is_soon_back() -> None:
+    allocator = Allocator()
+    want = camera("a", 720)
+    assert level(allocator.allocate([want], 3_000_000, 0.0), "a") == ("h", 1)
+    for step in range(int(HOLD_AFTER_S * 10)):
+        assert level(allocator.allocate([want], 50_000, 1.0 + step / 10), "a") == ("l", 0)
+    assert level(allocator.allocate([want], 50_000, 1.0 + HOLD_AFTER_S), "a") is None
+    assert level(allocator.allocate([want], 3_000_000, 20.0), "a") is None
+    assert level(allocator.allocate([want], 3_000_000, 20.01 + SOON_S), "a") == ("h", 1)
+
+
+def test_a_short_shortage_holds_nobody_and_the_next_begins_anew() -> None:
+    allocator = Allocator()
+    want = camera("a", 720)
+    allocator.allocate([want], 3_000_000, 0.0)
+    for start in (1.0, 10.0):
+        for at in (start, start + HOLD_AFTER_S - 0.1):
+            assert level(allocator.allocate([want], 50_000, at), "a") == ("l", 0)
+        assert level(allocator.allocate([want], 120_000, start + 3), "a") == ("l", 0)
+
+
+def test_grace_ends_where_it_would_be_much_beyond_the_budget() -> None:
+    allocator = Allocator()
+    only = Want("s", "screen", 1080, False, (Layer("", 3, GRACE_BPS + 1, 1080),))
+    allocator.allocate([only], 3_000_000, 0.0)
+    assert allocator.allocate([only], 50_000, 1.0).choices["s"].held
 
 
 @given(wants_strategy, st.integers(0, 6_000_000), st.integers(0, 6_000_000))

@@ -1,11 +1,14 @@
 """The estimate without transport-wide feedback, in silence, at its bounds, and under hostile feedback."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.congestion.estimator import Estimator, EstimatorConfig, LinkCapacity
+from media.congestion.estimator import MAX_FLOOR_BPS, Estimator, EstimatorConfig, LinkCapacity
 from media.congestion.history import SentPackets
+from media.congestion.loss import NO_BOUND
 from media.twcc import Arrival, Feedback
 
 
@@ -132,6 +135,72 @@ def test_the_last_congested_rate() -> None:
     assert [capacity.compare(bps) for bps in (0.5e6, 1e6, 2e6)] == [-1, 0, 1]
     capacity.add(1.1e6)
     assert capacity.mean == pytest.approx(1005)
+
+
+class Ride:
+    """Packets each 10 ms over a path without a queue, feedback each 50 ms about all since the last that came."""
+
+    def __init__(self) -> None:
+        self.estimator, self.packets = Estimator(0.0), SentPackets()
+        self.now, self.number, self.told = 0.0, -1, 0
+        self.arrivals: list[Arrival] = []
+
+    def go(self, seconds: float, *, lost: Callable[[int], bool] = lambda n: False, deaf: bool = False) -> None:
+        for _ in range(round(seconds / 0.01)):
+            self.now += 0.01
+            self.number += 1
+            self.packets.note(self.number, 1000, self.now)
+            at = None if deaf or lost(self.number) else 5_000_000 + int(self.now * 1e6)
+            self.arrivals.append(Arrival(self.number & 0xFFFF, at))
+            if self.number % 5 == 4 and not deaf and at is not None:
+                reference = at // 64_000 * 64_000
+                told = Feedback(self.arrivals[0].sequence, 0, reference, tuple(self.arrivals))
+                self.arrivals = []
+                self.estimator.on_feedback(told, self.packets, self.number & 0xFFFF, self.now + 0.01)
+            self.estimator.tick(self.now, 1000, self.now + 0.015)
+
+
+@pytest.mark.parametrize("outage_s", [0.8, 4.0, 10.0])
+def test_an_outage_is_no_congestion(outage_s: float) -> None:
+    """Everything in it was lost, and counts for nothing; half of what was carried is believed at once."""
+    ride = Ride()
+    ride.estimator.on_remb(3_000_000, 0.0)
+    ride.go(3.0)
+    before = ride.estimator.estimate_bps
+    ride.go(outage_s, deaf=True)
+    ride.go(0.15)
+    assert ride.estimator.estimate_bps >= 0.5 * before
+    assert ride.estimator.loss_bound.bound_bps == NO_BOUND
+    ride.go(3.0)
+    assert ride.estimator.loss < 0.01
+    assert ride.estimator.estimate_bps >= 0.5 * before
+
+
+@pytest.mark.parametrize("share", [5, 10, 20])
+def test_loss_without_a_queue_does_not_lower_the_estimate(share: int) -> None:
+    """A train of twice the rate loses no larger part: nothing is tried with less."""
+    ride = Ride()
+    ride.estimator.on_remb(3_000_000, 0.0)
+    ride.go(3.0)
+    before = ride.estimator.estimate_bps
+    least = before
+    for _ in range(100):
+        ride.go(0.1, lost=lambda n: n * 7919 % 100 < share and n % 5 != 4)
+        least = min(least, ride.estimator.estimate_bps)
+    assert least >= 0.8 * before
+    assert ride.estimator.loss > 0.02
+
+
+def test_loss_without_a_queue_leaves_the_least_of_everything() -> None:
+    estimator = Estimator(0.0)
+    estimator.loss_bound.bound_bps = 70_000
+    assert estimator.estimate_bps == 70_000
+    estimator.floor_bps = 190_000
+    assert estimator.estimate_bps == 190_000
+    estimator.floor_bps = 5_000_000
+    assert estimator.estimate_bps == MAX_FLOOR_BPS
+    estimator.loss_bound.fraction = 0.5
+    assert estimator.estimate_bps == 70_000
 
 
 @given(

@@ -134,3 +134,32 @@ def test_receiver_reports_count_the_same() -> None:
         bound.note_report(0.3, 1e6, 1.0, float(second))
     assert bound.bound_bps < 1e6
     assert bound.fraction > 0.2
+
+
+def test_where_no_queue_shows_a_train_is_asked_for_first() -> None:
+    bound = LossBound(0.0)
+    bound.clear = True
+    now = feed(bound, 0.2, 0.55, 0.0)
+    assert (bound.phase, bound.bound_bps) == (Phase.ASK, NO_BOUND)
+    bound.answer(limited=False, acked_bps=8e5, now=now)
+    assert bound.phase is Phase.FREE
+    assert bound.inherent == pytest.approx(0.2, abs=0.02)
+    feed(bound, 0.2, 30, now)
+    assert (bound.phase, bound.bound_bps) == (Phase.FREE, NO_BOUND)
+
+
+def test_a_train_that_loses_more_is_followed_by_sending_less() -> None:
+    bound = LossBound(0.0)
+    bound.clear = True
+    now = feed(bound, 0.2, 0.55, 0.0)
+    bound.answer(limited=True, acked_bps=8e5, now=now)
+    assert bound.phase is Phase.TEST
+    assert bound.bound_bps == pytest.approx(6.4e5)
+
+
+def test_a_train_that_is_not_answered_is_followed_by_sending_less() -> None:
+    bound = LossBound(0.0)
+    bound.clear = True
+    now = feed(bound, 0.2, 0.55, 0.0)
+    feed(bound, 0.2, 2.1, now)
+    assert bound.phase is Phase.TEST
