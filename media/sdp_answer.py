@@ -112,7 +112,10 @@ class Answer:
 
 
 def _negotiated_codec(codec: Codec, key: str, role: Role, twcc: bool) -> NegotiatedCodec:
-    """REMB is what a subscriber without transport-wide feedback may say; a publisher is not told any, so it is not promised."""
+    """REMB is what a subscriber without transport-wide feedback may say; a publisher is not told any, so it is not promised.
+
+    A voice is sent again on its own stream: what no browser offers, RTX for audio, is not agreed to.
+    """
     transport_cc = twcc and "transport-cc" in codec.feedback
     nack = "nack" in codec.feedback
     return NegotiatedCodec(
@@ -120,7 +123,7 @@ def _negotiated_codec(codec: Codec, key: str, role: Role, twcc: bool) -> Negotia
         name=codec.name,
         payload_type=codec.payload_type,
         clock_rate=codec.clock_rate,
-        rtx_payload_type=codec.rtx_payload_type if nack else None,
+        rtx_payload_type=codec.rtx_payload_type if nack and codec.name != "opus" else None,
         nack=nack,
         pli="nack pli" in codec.feedback,
         fir="ccm fir" in codec.feedback,

@@ -108,6 +108,7 @@ class Side:
         for slot in self.slots:
             slot.collect()
         counted = [(s.packets, s.octets, s.refused, s.seq_off, s.pid_off, s.cut) for s in self.slots]
+        counted += [tuple(s.numbers) if s.numbers is not None else () for s in self.slots]
         return [*counted, self.forwarder.forwards, self.camera.forwarded, *[(s.number[0], s.at, s.size) for s in self.sent]]
 
 

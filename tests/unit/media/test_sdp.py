@@ -209,6 +209,30 @@ def test_an_audio_slot_has_no_rtx() -> None:
     assert slot.extensions.audio_level == 1
 
 
+def test_lost_voices_are_sent_again_where_that_was_asked_for() -> None:
+    """A publisher then puts no transport-wide number into its voice: the packet that is sent again must be the same one."""
+    text = OFFERS["chromium_simulcast"]
+    plain = answer(parse_offer(text))
+    assert "a=rtcp-fb:111 transport-cc" in section_text(plain.sdp, "0")
+    assert not any("nack" in line for line in section_text(plain.sdp, "0") + section_text(plain.sdp, "3"))
+    offer = parse_offer(
+        text.replace("a=rtpmap:111 opus/48000/2", "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack").replace(
+            "a=rtpmap:126 telephone-event/8000", "a=rtpmap:126 rtx/48000\r\na=fmtp:126 apt=111"
+        )
+    )
+    asked = answer(offer)
+    for mid in ("0", "3"):
+        assert "a=rtcp-fb:111 nack" in section_text(asked.sdp, mid)
+        codec = next(section for section in asked.sections if section.mid == mid).codecs[0]
+        assert codec.nack
+        assert codec.rtx_payload_type is None
+    assert not any("transport-wide-cc" in line or "transport-cc" in line for line in section_text(asked.sdp, "0"))
+    assert any("transport-wide-cc" in line for line in section_text(asked.sdp, "3"))
+    assert by_mid(offer, "0").extensions.twcc > 0
+    assert asked.sections[0].extensions.twcc == 0
+    assert asked.sections[1].extensions.twcc > 0
+
+
 def test_opus_repeats_itself_and_is_silent_in_silence_and_a_subscriber_hears_their_own_wishes() -> None:
     """Parameters of Opus are of the receiver (RFC 7587 section 7): the relay's to a publisher, the subscriber's in a slot."""
     text = OFFERS["chromium_simulcast"]

@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.uplink import NACK_AGAIN_S, NACK_AGE_S, NACK_TRIES, Arrived, PublisherClock, RingEntry, Uplink
+from media.uplink import (
+    NACK_AGAIN_S,
+    NACK_AGE_S,
+    NACK_TRIES,
+    VOICE_NACK_AGE_S,
+    VOICE_RING,
+    Arrived,
+    PublisherClock,
+    RingEntry,
+    Uplink,
+)
 
 
 def video(*, nack: bool = True) -> Uplink:
@@ -66,6 +76,31 @@ def test_without_nack_nothing_is_asked_but_late_packets_still_count() -> None:
     assert uplink.nacks_due(3.0) == []
     assert not uplink.wants_key
     assert uplink.kept(1) is None
+
+
+def test_a_voice_is_asked_for_while_it_can_still_be_played() -> None:
+    uplink = Uplink(1, "audio", "opus", 48000, PublisherClock(), nack=True)
+    feed(uplink, 1, 3)
+    asked = []
+    for tick in range(40):
+        asked += [tick for _ in uplink.nacks_due(1.0 + 0.02 * tick, rtt_s=0.03)]
+    assert asked[0] == 0
+    assert len(asked) >= 4
+    assert asked[-1] * 0.02 <= VOICE_NACK_AGE_S
+    assert not uplink.missing(2)
+    assert not uplink.wants_key
+    slow = Uplink(1, "audio", "opus", 48000, PublisherClock(), nack=True)
+    feed(slow, 1, 3)
+    assert [tick for tick in range(40) if slow.nacks_due(1.0 + 0.02 * tick, rtt_s=0.12)] == [0, 9, 18]
+
+
+def test_a_voices_ring_is_five_seconds_long() -> None:
+    uplink = Uplink(1, "audio", "opus", 48000, PublisherClock())
+    for number in range(65_500, 65_500 + VOICE_RING + 10):
+        uplink.keep(RingEntry(number & 0xFFFF, 0, 0, b"", None, 30))
+    assert uplink.kept(65_509) is None
+    assert uplink.kept(65_510) == RingEntry(65_510, 0, 0, b"", None, 30)
+    assert uplink.kept(65_500 + VOICE_RING + 9 & 0xFFFF) is not None
 
 
 def test_a_long_gap_asks_for_a_key_frame_instead() -> None:
