@@ -156,7 +156,9 @@ class Uplink:
                 if seq < newest:
                     self.cycles += 1
                 self.max_seq = seq
-            elif self._missing.pop(seq, None) is not None:
+            elif (missed := self._missing.pop(seq, None)) is not None:
+                if missed[2] and self.kind == "audio":  # it was asked for, and there is no other stream to say that it was sent again
+                    self.recovered += 1
                 self.packets += 1
                 self.octets += size
                 self.late += 1

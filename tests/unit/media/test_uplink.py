@@ -89,6 +89,11 @@ def test_a_voice_is_asked_for_while_it_can_still_be_played() -> None:
     assert asked[-1] * 0.02 <= VOICE_NACK_AGE_S
     assert not uplink.missing(2)
     assert not uplink.wants_key
+    feed(uplink, 6, 7, 5, now=2.0)
+    assert (uplink.late, uplink.recovered) == (1, 0)  # it only came late
+    assert uplink.nacks_due(2.0) == [4]
+    feed(uplink, 4, now=2.1)
+    assert (uplink.late, uplink.recovered) == (2, 1)
     slow = Uplink(1, "audio", "opus", 48000, PublisherClock(), nack=True)
     feed(slow, 1, 3)
     assert [tick for tick in range(40) if slow.nacks_due(1.0 + 0.02 * tick, rtt_s=0.12)] == [0, 9, 18]
