@@ -77,7 +77,7 @@ class EstimatorConfig(NamedTuple):
     """Bits per second. ``start_bps`` is believed until the first feedback or probe says otherwise."""
 
     min_bps: int = 60_000
-    max_bps: int = 20_000_000
+    max_bps: int = 40_000_000
     start_bps: int = 800_000
 
 
