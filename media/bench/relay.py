@@ -41,7 +41,7 @@ from media.supervisor import SupervisorConfig
 
 SERVER_CPU, LOAD_CPU = 0, 1
 SETTLE_S = 0.3
-MAX_WARM_UP_S = 20.0
+MAX_WARM_UP_S = 30.0
 """Warm-up goes on until a window arrives whole: a relay that estimates its subscribers' paths gives them everything only after a while."""
 WARM_UP_DRAIN_S = 0.03
 ROOM_SIZE = 5
