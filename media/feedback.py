@@ -21,6 +21,31 @@ from media.uplink import PACKET_OVERHEAD_BYTES, RingEntry
 TWCC_INTERVAL_S = 0.05
 REPORT_INTERVAL_S = 1.0
 MAX_NACKED_AT_ONCE = 128
+NACKED_PER_S = 1000.0
+"""Numbers of a subscriber's NACKs that are looked at; at once as many. More than 1.2 MB a second is not sent again whatever is asked."""
+STATUSES_PER_S = 10_000.0
+MAX_STATUSES = 9_000
+"""Packets that feedback may speak of, and at once; few bytes can claim to be about thousands."""
+STATUSES_EACH = 64
+"""Each feedback counts as so many more."""
+
+
+class Allowance:
+    """So many a second, and as many at once as ``most``."""
+
+    __slots__ = ("_at", "_left", "_most", "_per_s")
+
+    def __init__(self, per_s: float, most: float, now: float) -> None:
+        self._per_s, self._most, self._left, self._at = per_s, most, most, now
+
+    def take(self, wanted: int, now: float) -> bool:
+        """All of it or nothing."""
+        self._left = min(self._most, self._left + max(0.0, now - self._at) * self._per_s)
+        self._at = now
+        if wanted > self._left:
+            return False
+        self._left -= wanted
+        return True
 
 
 class Leg(Protocol):
@@ -54,6 +79,8 @@ class Feedback:
         self._total = 0
         self._numbered = -1
         self._counted: dict[str, int] = {}
+        self._nacks = Allowance(NACKED_PER_S, NACKED_PER_S, now)
+        self._statuses = Allowance(STATUSES_PER_S, MAX_STATUSES, now)
 
     def note_arrival(self, number: int, now: float) -> None:
         """A packet with this transport-wide number came in."""
@@ -92,6 +119,9 @@ class Feedback:
         return True
 
     def _on_transport_feedback(self, packet: rtcp.TransportFeedback, now: float) -> None:
+        if not self._statuses.take(int.from_bytes(packet.body[2:4]) + STATUSES_EACH, now):
+            self._leg.counts["twcc_too_much"] += 1
+            return
         try:
             self._leg.quality.on_feedback(packet.body, now)
         except RtcpError:
@@ -132,6 +162,9 @@ class Feedback:
             return
         downlink, publication = shown
         for out_seq in nack.lost[:MAX_NACKED_AT_ONCE]:
+            if not self._nacks.take(1, now):
+                self._leg.counts["nack_too_much"] += 1
+                return
             downlink.nacked += 1
             found = downlink.find(out_seq)
             if found is None:

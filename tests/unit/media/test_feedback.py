@@ -1,7 +1,7 @@
 """RTCP of one leg, in and out, with real packets."""
 
 from media import rtcp
-from media.feedback import MAX_NACKED_AT_ONCE, REPORT_INTERVAL_S, TWCC_INTERVAL_S, Feedback
+from media.feedback import MAX_NACKED_AT_ONCE, MAX_STATUSES, NACKED_PER_S, REPORT_INTERVAL_S, TWCC_INTERVAL_S, Feedback
 from media.forward import Route
 from media.publication import Publication
 from media.rtp import RtpReader
@@ -74,6 +74,31 @@ def test_what_cannot_be_sent_again_needs_a_key_frame_but_what_is_awaited_does_no
     assert stage.asked == [10]
     stage.down.receive(rtcp.build_nack(5, 1007, list(range(9000, 9000 + 2 * MAX_NACKED_AT_ONCE))), 9.0)
     assert stage.slot.nacked == 3 + MAX_NACKED_AT_ONCE
+
+
+def test_nobody_gets_much_again_by_asking_for_much_however_it_is_asked() -> None:
+    stage = Stage()
+    for _ in range(800):
+        stage.more(1, 0.2)
+    for turn in range(60):  # two packets that share a place in the table of resends, again and again
+        nacks = b"".join(rtcp.build_nack(5, 1007, [501 + turn * 4 + step, 501 + turn * 4 + step + 512]) for step in range(4))
+        assert stage.down.receive(nacks * 12, 0.3)
+    assert len(stage.viewer.rtp) <= NACKED_PER_S
+    assert stage.slot.nacked == NACKED_PER_S
+    assert stage.viewer.counts["nack_too_much"] > 0
+    stage.viewer.rtp.clear()
+    assert stage.down.receive(rtcp.build_nack(5, 1007, [1250, 1251]), 0.4)
+    assert len(stage.viewer.rtp) == 2
+
+
+def test_a_few_bytes_of_feedback_about_very_many_packets_are_not_read() -> None:
+    stage = Stage()
+    claim = b"\x00\x01\x1f\xff\x00\x00\x00\x00\x1f\xff\x00\x00"  # 8191 packets, none of which came
+    assert stage.down.receive(rtcp.build_transport_feedback(5, 1007, claim) * 70, 0.3)
+    assert stage.down.twcc_received == MAX_STATUSES // 8191
+    assert stage.viewer.counts["twcc_too_much"] == 69
+    assert stage.down.receive(rtcp.build_transport_feedback(5, 1007, claim), 1.5)
+    assert stage.down.twcc_received == 2
 
 
 def test_requests_for_key_frames_reach_the_publisher_only_through_open_gates() -> None:
