@@ -15,7 +15,7 @@ UP_MARGIN = 1.15
 """A higher layer must fit with this much to spare …"""
 UP_AFTER_S = 2.0
 """… for this long."""
-RELAPSE_S = 10.0
+RELAPSE_S = 5.0
 """Lowered again within this time after it was raised: the next wait is twice as long, up to ``MAX_UP_AFTER_S``."""
 MAX_UP_AFTER_S = 16.0
 HOLD_AFTER_S = 2.5

@@ -1,10 +1,11 @@
 """Campaign 16: two people in a real Chromium, one of them behind a bad line in both directions.
 
-What is asserted is what the pages' own statistics say, measured up to ``TRIES`` times, each time right after a good line was. Where
-even that gives less than is asked of the bad one, the machine is too busy to say anything, and the test is skipped with the
-figures. ``TONGPING_FIGURES=file`` keeps every figure.
+What is asserted is what the pages' own statistics say, the better of at most ``TRIES`` tries. Where frames a second, gaps or seconds
+are not as asked on a machine that is busy (see ``quick_or_skip``), the test is skipped with the figures; on a quiet one it fails. That
+nobody is dropped holds on any machine. ``TONGPING_FIGURES=file`` keeps every figure.
 """
 
+import asyncio
 import json
 import os
 import time
@@ -19,24 +20,22 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.support.bad_network import STANDSTILL, Call, Received, measure, on_lines
 from tests.support.browser import launch
-from tests.support.machine import quick_or_skip
+from tests.support.machine import load_per_core, quick_or_skip
 
 pytestmark = [pytest.mark.browser, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
 
 LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
-SETTLE_S = 2.0
-MEASURE_S = 20.0 if LONG else 5.0
-TRIES = 3
-BUDGET_S = 3600.0 if LONG else 110.0
-"""For all conditions together; what comes later is skipped. A quick machine needs no second try."""
+SETTLE_S = 1.5
+MEASURE_S = 20.0 if LONG else 4.0
+TRIES = 2
+BUDGET_S = 3600.0 if LONG else 75.0
+"""For all conditions together: from then on each has one try only."""
 RECOVERED_WITHIN_S = 5.0
+HIGH_WITHIN_S = 8.0
+HIGH_LINES = 360
 CLEAN_FPS = 24.0
-GOOD_GAPS = 0.005
 MOST_UNDECODED = 8
 """Frames inside the decoder, between the two counts that are compared."""
-
-
-UNTRIED = pytest.mark.xfail(reason="not yet measured with layers and estimates on a quiet machine", strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +102,21 @@ async def seconds_until_good(call: Call) -> float:
     return began_s
 
 
+async def tallest(call: Call) -> int:
+    """Wait for the high layer at the page behind the line, at most 20 s; the lines of its picture then."""
+    begun = time.monotonic()
+    while (height := (await measure(call.people[:1], 0.5))[0]["camera"].height) < HIGH_LINES:
+        if time.monotonic() - begun > 20:
+            break
+    return height
+
+
 @dataclass(slots=True)
 class Outcome:
-    """Of one condition: every try on a machine that was quick enough."""
+    """Of one condition: every try."""
 
     tries: list[list[dict[str, Received]]] = field(default_factory=list)
     recovered_s: list[float] = field(default_factory=list)
-    busy: list[str] = field(default_factory=list)
 
     def best_fps(self) -> float:
         return max(min(page["camera"].fps for page in one) for one in self.tries)
@@ -120,6 +127,13 @@ class Outcome:
     def undecoded(self) -> int:
         return min(max(page["camera"].undecoded for page in one) for one in self.tries)
 
+    def fits(self, case: Case) -> bool:
+        return (
+            self.best_fps() >= case.least_fps
+            and self.best_gaps() <= case.most_gaps
+            and min(self.recovered_s) <= RECOVERED_WITHIN_S
+        )
+
     def text(self) -> str:
         return "\n".join(told(one) for one in self.tries) + f"\nback after {self.recovered_s} s"
 
@@ -129,85 +143,75 @@ BEGUN: list[float] = []
 
 
 async def look(call: Call, case: Case) -> Outcome:
-    """Once for all tests of a condition: until a try shows everything that is asked, or there were ``TRIES``."""
+    """Once for all tests of a condition: until the tries show everything that is asked, or there were ``TRIES``."""
     if case.name in OUTCOMES:
         return OUTCOMES[case.name]
     line = call.people[0].line
     outcome = OUTCOMES[case.name] = Outcome()
     BEGUN.append(time.monotonic())
-    while len(outcome.tries) + len(outcome.busy) < TRIES:
-        if time.monotonic() - BEGUN[0] > BUDGET_S:
-            outcome.busy.append("no time left")
-            break
-        good = await measure(call.people, 2)
+    while len(outcome.tries) < TRIES:
         await line.both(**case.condition)
         await call.people[0].elapse(SETTLE_S)
         figures = await measure(call.people, MEASURE_S)
         await line.both()
         recovered_s = await seconds_until_good(call)
         await call.nobody_dropped()
-        fits = all(one["camera"].fps >= case.least_fps and one["microphone"].gaps <= case.most_gaps for one in figures)
-        able = all(one["camera"].fps >= case.least_fps and one["microphone"].gaps <= GOOD_GAPS for one in good)
-        keep(case.name, "fits" if fits else "able" if able else "busy", figures, recovered_s=recovered_s, good=told(good))
-        if not fits and not able:
-            outcome.busy.append(told(good))
-            continue
+        keep(case.name, f"load {load_per_core():.1f} a core", figures, recovered_s=recovered_s)
         outcome.tries.append(figures)
         outcome.recovered_s.append(recovered_s)
-        if fits and recovered_s <= RECOVERED_WITHIN_S:
+        if outcome.fits(case) or time.monotonic() - BEGUN[0] > BUDGET_S:
             break
     return outcome
 
 
-@UNTRIED
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_pictures_move_over_a_bad_line_and_are_soon_back_on_a_good_one(call: Call, case: Case) -> None:
     """Nobody is dropped, frames come as often as is asked, every frame that arrived is decoded, all is well within 5 s afterwards."""
     outcome = await look(call, case)
-    if not outcome.tries:
-        pytest.skip(f"the machine is too busy; a good line gives {outcome.busy}")
-    assert outcome.best_fps() >= case.least_fps, outcome.text()
-    assert outcome.undecoded() <= MOST_UNDECODED, outcome.text()
-    assert min(outcome.recovered_s) <= RECOVERED_WITHIN_S, outcome.text()
+    quick_or_skip(outcome.undecoded() <= MOST_UNDECODED, outcome.text())
+    quick_or_skip(outcome.best_fps() >= case.least_fps, outcome.text())
+    quick_or_skip(min(outcome.recovered_s) <= RECOVERED_WITHIN_S, outcome.text())
 
 
-@UNTRIED
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_voices_have_few_gaps_over_a_bad_line(call: Call, case: Case) -> None:
     outcome = await look(call, case)
-    if not outcome.tries:
-        pytest.skip(f"the machine is too busy; a good line gives {outcome.busy}")
-    assert outcome.best_gaps() <= case.most_gaps, outcome.text()
+    quick_or_skip(outcome.best_gaps() <= case.most_gaps, outcome.text())
 
 
-@UNTRIED
 async def test_at_300_kbit_s_the_voice_is_whole_and_the_picture_is_small_and_moves(call: Call) -> None:
-    """Both directions of the line. Afterwards the high layer is back within 8 s."""
+    """Both directions of the line. Afterwards its page has the high layer back within 8 s."""
     one = call.people[0]
     seen = []
+    fine = False
     for _ in range(TRIES):
-        full = min(page["camera"].height for page in await measure(call.people, 1))
+        full = await tallest(call)
         await one.line.both(rate_bps=300_000, queue_bytes=24_000)
         await one.elapse(4)  # until the estimate has found it
-        before = await one.sample()
-        still_s = await one.seat.page.evaluate(STANDSTILL, ["camera", 8000])
-        figures = await measure(call.people, 1)
-        after = await one.sample()
-        voices = await measure(call.people, 5)
+        watching = asyncio.create_task(one.seat.page.evaluate(STANDSTILL, ["camera", 6000]))
+        voices = await measure(call.people, 6)
+        still_s = await watching
         await one.line.both()
         began = time.monotonic()
-        back_s = 0.0
-        height = figures[0]["camera"].height
-        seen.append(f"stood still {still_s:.2f} s, {height} of {full} lines; {told(voices)}; {before['in']} {after['in']}")
-        if still_s <= 2 and height < full and all(page["microphone"].gaps <= 0.01 for page in voices):
-            while (now := min(page["camera"].height for page in await measure(call.people, 0.5))) < full:
-                back_s = time.monotonic() - began
-                assert back_s <= 8, f"{now} of {full} lines after {back_s:.1f} s"
-            keep("300 kbit/s", "both directions", voices, still_s=still_s, high_layer_s=time.monotonic() - began, height=height)
-            await call.nobody_dropped()
-            return
-        await seconds_until_good(call)
-    raise AssertionError("\n".join(seen))
+        height = voices[0]["camera"].height
+        await tallest(call)
+        back_s = time.monotonic() - began
+        keep(
+            "300 kbit/s",
+            f"load {load_per_core():.1f} a core",
+            voices,
+            still_s=still_s,
+            high_layer_s=back_s,
+            height=height,
+            full=full,
+        )
+        await call.nobody_dropped()
+        seen.append(f"stood still {still_s:.2f} s, {height} of {full} lines, high after {back_s:.1f} s; {told(voices)}")
+        gaps = max(page["microphone"].gaps for page in voices)
+        fine = still_s <= 2 and height < HIGH_LINES <= full and gaps <= 0.01 and back_s <= HIGH_WITHIN_S
+        if fine:
+            break
+    quick_or_skip(fine, "\n".join(seen))
 
 
 async def test_the_impairer_itself_was_on_time(call: Call) -> None:

@@ -21,9 +21,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.campaign(15), pytest.mark.asyncio
 
 LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 BACK_WITHIN_S = 3.0
+LINE_BACK_WITHIN_S = 2.0
+LINE_LATE_WITHIN_S = 5.0
+"""After more than 4 s the page has begun to repair its connection."""
 WORKER_BACK_WITHIN_S = 5.0
 DEAD_WITHIN_S = 10.0
-TRIES = 3
+TRIES = 2
 """The best of so many: a busy machine is slow for a while, what is wrong is slow every time."""
 WHO = """() => ({
     me: window.__tp.me, peers: window.__tp.peers.length, sockets: window.__tp.sockets,
@@ -102,13 +105,11 @@ async def test_an_ice_restart_by_the_page(call: Call) -> None:
     quick_or_skip(max(stood) <= BACK_WITHIN_S, stood)
 
 
-@pytest.mark.xfail(
-    reason="after an outage the estimate begins at its floor and is not probed up: the picture is held for long", strict=False
-)
 @pytest.mark.parametrize("outage_s", [3.0, 8.0, 15.0] if LONG else [4.0, 10.0])
 async def test_a_dead_line_comes_back(call: Call, outage_s: float) -> None:
-    """Media alone is cut, in a lift: after it both pictures move within 3 s, or soon after the repair that was under way."""
+    """Media alone is cut, in a lift: after it both pictures move within 2 s, after a longer one within 5 s."""
     one = call.people[0]
+    within_s = LINE_BACK_WITHIN_S if outage_s <= 4 else LINE_LATE_WITHIN_S
     places = [page["me"] for page in await who(call)]
     back_s = []
     for _ in range(TRIES):
@@ -119,11 +120,11 @@ async def test_a_dead_line_comes_back(call: Call, outage_s: float) -> None:
         for person in call.people:
             await moves(person)
         back_s.append(time.monotonic() - began)
-        if back_s[-1] <= BACK_WITHIN_S:
+        if back_s[-1] <= within_s:
             break
     assert [page["me"] for page in await who(call)] == places
     await call.nobody_dropped()
-    quick_or_skip(min(back_s) <= BACK_WITHIN_S, back_s)
+    quick_or_skip(min(back_s) <= within_s, back_s)
 
 
 async def test_a_killed_media_worker(call: Call) -> None:
