@@ -23,7 +23,8 @@ HOLD_AFTER_S = 2.5
 GRACE_BPS = 250_000
 """… where that is at most so much beyond the budget: a moment without feedback, or of a machine without time, holds nobody."""
 SOON_S = 0.4
-"""What could not have even its lowest layer and can again is raised the first time after so long: the path was away and is back."""
+"""What could not have even its lowest layer and can again is raised the first time after so long: the path was away and is back. So is
+what is drawn taller than before."""
 FILLS = 0.9
 """A layer fills a slot from this part of its height on."""
 
@@ -72,7 +73,7 @@ class Allocation(NamedTuple):
 class _State:
     """``layer``: what stands at ``level`` of the ladder; ladders change when layers come, go, or are measured anew."""
 
-    __slots__ = ("layer", "level", "raised_at", "relapsed", "short", "short_since", "since", "wait")
+    __slots__ = ("height", "layer", "level", "raised_at", "relapsed", "short", "short_since", "since", "wait")
 
     def __init__(self, level: int) -> None:
         self.level = level
@@ -80,6 +81,7 @@ class _State:
         self.since: float | None = None
         self.short_since: float | None = None
         self.short = False
+        self.height = 0
         self.raised_at = -1e9
         self.relapsed = False
         self.wait = UP_AFTER_S
@@ -149,6 +151,9 @@ class Allocator:
             elif state.layer is not None:
                 state.level = _find(ladders[key], state.layer, state.level)
             states[key] = state
+            if 0 < state.height < want.slot_height:
+                state.short = True
+            state.height = want.slot_height
             goal = max(min(safe[key], target[key]), min(target[key], 0))
             if goal <= state.level:
                 state.since = None

@@ -80,6 +80,13 @@ class DelayDetector:
         self._lows = self._recent = (math.inf, math.inf)
         self._lows_until = self._recent_until = -1.0
 
+    def rebase(self) -> None:
+        """What looks like a queue is the path, which has become longer: its delay now is its own."""
+        delay = self.latest_s + min(self._lows)
+        self._lows = delay, delay
+        self._recent = delay, delay
+        self.queue_s = self.latest_s = 0.0
+
     def be_patient(self) -> None:
         """Another flow fills the queue: what it does to the delay is no reason to go below our share."""
         self.patient = True

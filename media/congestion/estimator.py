@@ -49,6 +49,9 @@ OTHERS_AFTER_S = 3.0
 OTHERS_DECREASES = 2
 """A queue over ``STANDING_S`` that has stood for ``OTHERS_AFTER_S`` through so many decreases is another flow's, which fills it
 whatever we do: see ``delay.PATIENT_GAIN_DOWN``."""
+FLAT_S = 0.012
+FLAT_FOR_S = 1.0
+"""What stands still within this through a decrease, without loss, is no queue: the path has become longer."""
 ALONE_S = 0.008
 """A shorter queue than this is nobody's."""
 FEEDBACK_LATE_S = 1.0
@@ -115,7 +118,7 @@ class Estimator:
     """
 
     __slots__ = (
-        "_acked", "_acked_lately", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_grown_at",
+        "_acked", "_acked_lately", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_flat", "_flat_bps", "_grown_at",
         "_halved_at", "_hold", "_newest_sent", "_outage_bps", "_rate", "_remb_at", "_remb_bps", "_report_at", "_run",
         "_run_from", "_run_to", "_sent",
         "_standing_bps", "_standing_since", "_unheard_since", "acked_bps", "config", "delay", "demand_bps", "floor_bps", "loss_bound", "prober",
@@ -145,6 +148,8 @@ class Estimator:
         self._standing_since = now
         self._standing_bps = self._rate
         self._decreases = 0
+        self._flat = now, 0.0, 0.0
+        self._flat_bps = self._rate
         self._feedback_at: float | None = None
         self._halved_at = now
         self._unheard_since = -1.0
@@ -219,6 +224,7 @@ class Estimator:
         if self.loss_bound.phase is Phase.ASK and not asked:
             self.prober.ask(ASK * max(self.sent_bps or 0.0, self.acked_bps or 0.0, float(self.config.min_bps)))
         self.prober.on_results(results, now)
+        self._longer(counted, now)
         self._drained(now)
         self._steer(signal, now)
         self._read_probe(signal, now)
@@ -303,6 +309,25 @@ class Estimator:
             self._rate = self._clamp(max(self._rate, RETURN * self._standing_bps))
         if queue < DRAIN_TO_S:
             self._drain_until = now
+
+    def _longer(self, lost: int, now: float) -> None:
+        """Was that a queue, or has the path become longer? A queue shrinks after a decrease, or loses."""
+        since, low, high = self._flat
+        queue = self.delay.latest_s
+        low, high = min(low, queue), max(high, queue)
+        if queue < STANDING_S:
+            self._flat_bps = self._rate
+        if lost or queue < STANDING_S or high - low > FLAT_S:
+            self._flat = now, queue, queue
+            return
+        self._flat = since, low, high
+        if self._decreases and now - since > FLAT_FOR_S + (self.rtt_s or 0.0):
+            self.delay.rebase()
+            self._flat = now, 0.0, 0.0
+            self._drain_until = now
+            self._rate = self._clamp(max(self._rate, BACK_OFF * self._flat_bps))
+            self._capacity = LinkCapacity()
+            self.prober.recovered(now)
 
     def _increase(self, elapsed: float) -> None:
         acked = self.acked_bps

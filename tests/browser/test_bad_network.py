@@ -33,7 +33,8 @@ BUDGET_S = 3600.0 if LONG else 75.0
 RECOVERED_WITHIN_S = 5.0
 HIGH_WITHIN_S = 8.0
 HIGH_LINES = 360
-CLEAN_FPS = 24.0
+CLEAN_FPS = 22.8
+"""All that comes: the page asks its camera for 24 a second; a twentieth is for counting frames over four seconds."""
 MOST_UNDECODED = 8
 """Frames inside the decoder, between the two counts that are compared."""
 
@@ -46,15 +47,16 @@ class Case:
     condition: dict[str, Any] = field(default_factory=dict)
     least_fps: float = CLEAN_FPS
     most_gaps: float = 0.01
+    settle_s: float = SETTLE_S
 
 
 CASES = [
-    Case("loss 5 %", {"loss": 0.05}, 24, 0.01),
+    Case("loss 5 %", {"loss": 0.05}),
     Case("loss 10 %", {"loss": 0.10}, 18, 0.03),
     Case("loss 20 %", {"loss": 0.20}, 10, 0.08),
     Case("bursts of 4, 5 %", {"loss": 0.05, "burst": 4.0}, 18, 0.05),
     Case("jitter 30 ms", {"jitter_ms": 30}),
-    Case("delay 200 ms", {"delay_ms": 200}),
+    Case("delay 200 ms", {"delay_ms": 200}, settle_s=4.0),  # until both ends' estimates know that it is no queue
     Case("reordering 10 %", {"reorder": 0.1}),
     Case("500 kbit/s", {"rate_bps": 500_000}, 18, 0.03),
 ]
@@ -151,7 +153,7 @@ async def look(call: Call, case: Case) -> Outcome:
     BEGUN.append(time.monotonic())
     while len(outcome.tries) < TRIES:
         await line.both(**case.condition)
-        await call.people[0].elapse(SETTLE_S)
+        await call.people[0].elapse(case.settle_s)
         figures = await measure(call.people, MEASURE_S)
         await line.both()
         recovered_s = await seconds_until_good(call)

@@ -239,6 +239,13 @@ def test_a_short_shortage_holds_nobody_and_the_next_begins_anew() -> None:
         assert level(allocator.allocate([want], 120_000, start + 3), "a") == ("l", 0)
 
 
+def test_a_picture_that_is_drawn_taller_is_soon_better() -> None:
+    allocator = Allocator()
+    assert level(allocator.allocate([camera("a", 180)], 3_000_000, 0.0), "a") == ("l", 1)
+    assert level(allocator.allocate([camera("a", 720)], 3_000_000, 1.0), "a") == ("l", 1)
+    assert level(allocator.allocate([camera("a", 720)], 3_000_000, 1.01 + SOON_S), "a") == ("h", 1)
+
+
 def test_grace_ends_where_it_would_be_much_beyond_the_budget() -> None:
     allocator = Allocator()
     only = Want("s", "screen", 1080, False, (Layer("", 3, GRACE_BPS + 1, 1080),))

@@ -144,13 +144,14 @@ class Ride:
         self.estimator, self.packets = Estimator(0.0), SentPackets()
         self.now, self.number, self.told = 0.0, -1, 0
         self.arrivals: list[Arrival] = []
+        self.delay_s = 0.0
 
     def go(self, seconds: float, *, lost: Callable[[int], bool] = lambda n: False, deaf: bool = False) -> None:
         for _ in range(round(seconds / 0.01)):
             self.now += 0.01
             self.number += 1
             self.packets.note(self.number, 1000, self.now)
-            at = None if deaf or lost(self.number) else 5_000_000 + int(self.now * 1e6)
+            at = None if deaf or lost(self.number) else 5_000_000 + int((self.now + self.delay_s) * 1e6)
             self.arrivals.append(Arrival(self.number & 0xFFFF, at))
             if self.number % 5 == 4 and not deaf and at is not None:
                 reference = at // 64_000 * 64_000
@@ -174,6 +175,22 @@ def test_an_outage_is_no_congestion(outage_s: float) -> None:
     ride.go(3.0)
     assert ride.estimator.loss < 0.01
     assert ride.estimator.estimate_bps >= 0.5 * before
+
+
+def test_a_path_that_becomes_longer_is_soon_no_queue() -> None:
+    ride = Ride()
+    ride.estimator.on_remb(3_000_000, 0.0)
+    ride.go(3.0)
+    before = ride.estimator.estimate_bps
+    ride.delay_s = 0.2
+    ride.go(0.5)
+    assert ride.estimator.estimate_bps < before
+    ride.go(1.5)
+    assert ride.estimator.delay.queue_s < 0.01
+    least = ride.estimator.estimate_bps
+    assert least >= 0.7 * before
+    ride.go(5.0)
+    assert ride.estimator.estimate_bps >= least
 
 
 @pytest.mark.parametrize("share", [5, 10, 20])
