@@ -57,6 +57,10 @@ def settings(config: Config) -> Settings:
     turn, folder = config.turn, _folder(config)
     listen = turn.listen_addresses or ((addresses.LOOPBACK[0],) if _local_only(config) else addresses.own_addresses())
     workers = config.media.announced_addresses or addresses.media_addresses(config.media.bind_addresses, ())
+    if not all(map(is_loopback, listen)):  # other machines come here: never lead them to what listens on this one's loopback
+        workers = tuple(worker for worker in workers if not is_loopback(worker))
+    if not (turn.peer_addresses or workers):
+        raise ConfigError("turn.peer_addresses: name the media workers' addresses; none but loopback is known")
     certificate = _certificate(config) if turn.tls_port else ("", "")
     try:
         return Settings(

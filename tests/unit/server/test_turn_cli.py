@@ -38,6 +38,18 @@ def test_on_one_machine_it_listens_on_loopback_only(tmp_path: Path) -> None:
     assert "no-tls" in text.splitlines()
 
 
+def test_who_comes_from_elsewhere_is_not_led_to_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.addresses.own_addresses", lambda: ("192.0.2.7", "2001:db8::7", "127.0.0.1", "::1"))
+    public = {"turn__host": "relay.bank.example", "turn__listen_addresses": ["192.0.2.1"]}
+    for text in (configured(tmp_path, **public), configured(tmp_path, turn__host="192.0.2.7")):
+        assert values(text, "allowed-peer-ip") == ["192.0.2.7", "2001:db8::7"]
+        assert "allow-loopback-peers" not in text.splitlines()
+    with pytest.raises(ConfigError, match="none but loopback"):
+        configured(tmp_path, media__bind_addresses=["127.0.0.1"], **public)
+    asked_for = configured(tmp_path, turn__peer_addresses=["127.0.0.1"], **public)
+    assert values(asked_for, "allowed-peer-ip") == ["127.0.0.1"]
+
+
 def test_the_secret_is_the_same_on_every_side(tmp_path: Path) -> None:
     assert values(configured(tmp_path), "static-auth-secret") == values(configured(tmp_path), "static-auth-secret")
     shared = {"secret": "a secret that several nodes share, 32"}
