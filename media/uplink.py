@@ -157,9 +157,7 @@ class Uplink:
                     self.cycles += 1
                 self.max_seq = seq
             elif (missed := self._missing.pop(seq, None)) is not None:
-                if (
-                    missed[2] and self.kind == "audio"
-                ):  # it was asked for, and there is no other stream to say that it was sent again
+                if missed[2] and self.kind == "audio":  # asked for; no other stream says that it was sent again
                     self.recovered += 1
                 self.packets += 1
                 self.octets += size
