@@ -26,7 +26,7 @@ NACKED_PER_S = 1000.0
 STATUSES_PER_S = 10_000.0
 MAX_STATUSES = 9_000
 """Packets that feedback may speak of, and at once; few bytes can claim to be about thousands."""
-STATUSES_EACH = 64
+STATUSES_EACH = 16
 """Each feedback counts as so many more."""
 
 
