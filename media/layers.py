@@ -12,6 +12,8 @@ PAUSE_AFTER_S = 3.0
 UNSEEN_AFTER_S = 10.0
 """A layer that has not come by then is waited for only while somebody has the highest that came."""
 AUDIO_BPS = 40_000
+MOST_AUDIO_BPS = 200_000
+"""No voice is given more of a path than this, whatever was measured: sound goes before all pictures, so one flood would hold everybody's."""
 STEP = 1.15
 PAUSED_STEP = 2.0
 """A layer that pauses costs at least so many times what the one below it does: what it last measured may be from when it faded."""
@@ -49,7 +51,8 @@ def ladder(publication: Publication) -> list[Layer]:
     """
     if publication.kind == "audio":
         uplink = next(iter(publication.layers.values()), None)
-        return [Layer("", EVERYTHING, int(uplink.rates[-1]) or AUDIO_BPS if uplink else AUDIO_BPS, 0)]
+        measured = int(uplink.rates[-1]) if uplink is not None else 0
+        return [Layer("", EVERYTHING, min(measured or AUDIO_BPS, MOST_AUDIO_BPS), 0)]
     lines = heights(publication)
     found: list[Layer] = []
     below = 0.0

@@ -127,6 +127,22 @@ def test_a_screen_comes_before_a_camera_and_sound_before_both() -> None:
     assert stage.slot.target in ("q", None) or stage.slot not in stage.source.active
 
 
+def test_a_flood_in_place_of_a_voice_holds_nobodys_picture() -> None:
+    stage = Stage(start_bps=2_000_000)
+    voice = Publication("p", "microphone", "audio", "0", "opus", 1)
+    voice.gate.release("consent")
+    flood = voice.layers[""] = Uplink(20, "audio", "opus", 48000, PublisherClock())
+    stage.publisher.publications["0"] = voice
+    stage.viewer.sees(voice, "3")
+    for _ in range(60):
+        for _ in range(30):
+            flow(flood, stage.now, 1500)
+        stage.run(0.02)
+    assert flood.rates[-1] > 10_000_000
+    assert stage.viewer.held == frozenset()
+    assert stage.slot in stage.source.active
+
+
 @pytest.mark.parametrize("top", [0, 2])
 def test_the_highest_temporal_layer_is_everything(top: int) -> None:
     stage = Stage()
