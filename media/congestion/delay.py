@@ -80,6 +80,12 @@ class DelayDetector:
         self._lows = self._recent = (math.inf, math.inf)
         self._lows_until = self._recent_until = -1.0
 
+    def queue_of(self, results: list[tuple[float, float, int]]) -> float:
+        """The shortest queue, in s, that any of these packets waited in; 0 while the path's own delay is unknown."""
+        base = min(self._lows)
+        waits = [arrival - sent - base for sent, arrival, _ in results if arrival >= 0]
+        return max(0.0, min(waits)) if waits and base < math.inf else 0.0
+
     def rebase(self) -> None:
         """What looks like a queue is the path, which has become longer: its delay now is its own."""
         delay = self.latest_s + min(self._lows)

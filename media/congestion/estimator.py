@@ -217,7 +217,7 @@ class Estimator:
         signal = self._judge(self.delay.update(results), last_sent)
         counted = self._count(joined.results) if joined.lost or self._run else 0
         if self._outage_bps is not None and joined.received:
-            self._return(counted, joined.received, now)
+            self._return(counted, joined.received, self.delay.queue_of(results), now)
         self.loss_bound.clear = self.delay.queue_s < STANDING_S
         asked = self.loss_bound.phase is Phase.ASK
         self.loss_bound.update(joined.received, counted, joined.recovered, self.acked_bps or self._rate, now)
@@ -392,9 +392,11 @@ class Estimator:
             self._unheard_since = last_sent_at
         return now - self._unheard_since > limit
 
-    def _return(self, lost: int, received: int, now: float) -> None:
+    def _return(self, lost: int, received: int, queue_s: float, now: float) -> None:
         before = self._outage_bps or 0.0
-        if lost <= OUTAGE_LOSS * (lost + received):
+        if queue_s > LONG_QUEUE_S:
+            self._outage_bps = None  # its own queue kept the feedback away
+        elif lost <= OUTAGE_LOSS * (lost + received):
             self._rate = self._clamp(max(self._rate, RETURN * before))
             self._outage_bps = None
             self._capacity = LinkCapacity()

@@ -177,6 +177,16 @@ def test_an_outage_is_no_congestion(outage_s: float) -> None:
     assert ride.estimator.estimate_bps >= 0.5 * before
 
 
+def test_silence_that_its_own_queue_made_is_no_outage() -> None:
+    ride = Ride()
+    ride.estimator.on_remb(3_000_000, 0.0)
+    ride.go(3.0)
+    ride.go(1.8, deaf=True)
+    ride.delay_s = 0.6
+    ride.go(0.3)
+    assert ride.estimator.estimate_bps < 1_000_000
+
+
 def test_a_path_that_becomes_longer_is_soon_no_queue() -> None:
     ride = Ride()
     ride.estimator.on_remb(3_000_000, 0.0)
