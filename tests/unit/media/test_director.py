@@ -134,10 +134,12 @@ def test_a_flood_in_place_of_a_voice_holds_nobodys_picture() -> None:
     flood = voice.layers[""] = Uplink(20, "audio", "opus", 48000, PublisherClock())
     stage.publisher.publications["0"] = voice
     stage.viewer.sees(voice, "3")
+    stage.viewer.quality.twcc_at = 0.0  # who tells of what comes may have pictures held
     for _ in range(60):
         for _ in range(30):
             flow(flood, stage.now, 1500)
         stage.run(0.02)
+    stage.run(2 * HOLD_AFTER_S)  # what was measured is remembered while nothing comes
     assert flood.rates[-1] > 10_000_000
     assert stage.viewer.held == frozenset()
     assert stage.slot in stage.source.active
