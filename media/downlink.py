@@ -27,7 +27,7 @@ RESENDS_PER_PACKET = 6
 RESEND_GAP_S = 0.02
 """The same packet is not sent again within this time: browsers repeat NACKs."""
 MAX_RESEND_GAP_S = 0.1
-_RESENT = 512
+_RESENT = 1024
 EPOCHS = 64
 """At 30 pictures a second with every other one left out: over four seconds."""
 FILLERS = 128
@@ -448,6 +448,12 @@ class Downlink:
         else:
             pack(out, 0, head.b0 | 0x20, kind, number, self.out_ts, head.ssrc, head.tail, body)
         return bytes(out)
+
+    def can_rebuild(self, epoch: Epoch) -> bool:
+        """A picture without a stream for what is sent again would be another packet under its old number, because of the new
+        transport-wide one: AEAD ciphers must never see that (RFC 7714 section 8.1). A voice is repeated as it was.
+        """
+        return self.kind == "audio" or epoch.codec.rtx is not None or not self.head.opening
 
     def rebuild(self, epoch: Epoch, entry: RingEntry, twcc: int) -> bytes:
         """The packet again: on the RTX SSRC where negotiated, else as it was. ``twcc``: its new transport-wide number."""

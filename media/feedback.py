@@ -30,6 +30,13 @@ STATUSES_EACH = 16
 """Each feedback counts as so many more."""
 
 
+KEYS_PER_S = 1.0
+KEYS_AT_ONCE = 6.0
+"""Key frames that one subscriber may ask for: they cost everybody who watches."""
+MAX_HEARD_LOSS = 0.3
+"""What listeners' reports can make a publisher spend on protecting a voice."""
+
+
 class Allowance:
     """So many a second, and as many at once as ``most``."""
 
@@ -80,6 +87,7 @@ class Feedback:
         self._numbered = -1
         self._counted: dict[str, int] = {}
         self._nacks = Allowance(NACKED_PER_S, NACKED_PER_S, now)
+        self._keys = Allowance(KEYS_PER_S, KEYS_AT_ONCE, now)
         self._statuses = Allowance(STATUSES_PER_S, MAX_STATUSES, now)
 
     def note_arrival(self, number: int, now: float) -> None:
@@ -153,6 +161,9 @@ class Feedback:
     def _on_key_wanted(self, ssrc: int, now: float) -> None:
         found = self._shown(ssrc)
         if found is not None:
+            if not self._keys.take(1, now):
+                self._leg.counts["pli_too_much"] += 1
+                return
             self._leg.counts["pli"] += 1
             found[1].request_key(now, found[0].uplink)
 
@@ -171,7 +182,7 @@ class Feedback:
                 continue
             epoch, seq = found
             entry = epoch.uplink.kept(seq)
-            if entry is None:
+            if entry is None or not downlink.can_rebuild(epoch):
                 if downlink.kind == "video" and not epoch.uplink.missing(seq):
                     publication.request_key(now)
                 continue
@@ -291,5 +302,5 @@ def _block(route: Route, now: float) -> rtcp.ReportBlock:
     block = route.uplink.report(now)
     if route.uplink.kind != "audio":
         return block
-    heard = max((downlink.loss for downlink in route.publication.active), default=0.0)
+    heard = min(MAX_HEARD_LOSS, max((downlink.loss for downlink in route.publication.active), default=0.0))
     return block._replace(fraction_lost=max(block.fraction_lost, min(255, int(heard * 256))))

@@ -126,8 +126,8 @@ class Publication:
         """Let the slot wait for what it is to show. False when its subscriber cannot receive it."""
         uplink = self.wanted(downlink, now)
         if uplink is None or uplink in (downlink.uplink, downlink.pending):
-            if uplink is not None and uplink is downlink.uplink:
-                downlink.pending = None
+            if uplink is not None and uplink is downlink.uplink and downlink.pending is not None:
+                return downlink.want(uplink, self.codec_key, now)
             return True
         return downlink.want(uplink, self.codec_key, now)
 

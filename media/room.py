@@ -94,11 +94,15 @@ class Room:
         """
         if participant not in self.receive and len(self.receive) >= MAX_PARTICIPANTS:
             raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
+        before = self.receive.get(participant)
+        if before == (video, sizes):
+            return
         self.receive[participant] = video, sizes
         peer = self.peers.get(participant)
         if peer is not None:
             now = self._clock()
-            self.reassign(now)
+            if before is None or before[0] != video:
+                self.reassign(now)
             if peer.state == "connected":
                 self._director.allocate(peer, sizes, self._speaker.speaks, now)
 

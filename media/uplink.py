@@ -31,6 +31,8 @@ MAX_NACK_AGAIN_S = 0.25
 RATE_SAMPLES = 5
 QUIET_S = 0.25
 PAUSED_S = 1.0
+SPARSE = 3
+"""Pauses one after another, with too little between them to measure."""
 MIN_RATE_S = 0.3
 PACKET_OVERHEAD_BYTES = 60
 """Counted with each packet in rates: IP, UDP, RTP with extensions, and the authentication tag."""
@@ -87,7 +89,7 @@ class Uplink:
     """
 
     __slots__ = (
-        "_bad_seq", "_base", "_jitter", "_measured", "_missing", "_prior_expected", "_prior_received", "_rates", "_ring", "_transit",
+        "_bad_seq", "_base", "_jitter", "_measured", "_missing", "_prior_expected", "_prior_received", "_rates", "_ring", "_sparse", "_transit",
         "by_tid", "clock", "codec", "cycles", "first_at", "height", "keys", "kind", "last_at",
         "last_pid", "last_tl0", "last_ts", "late", "loss", "max_seq", "mid", "nack", "nacked", "number", "octets", "packets", "rate", "recovered",
         "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "wants_key",
@@ -136,6 +138,7 @@ class Uplink:
         self.top_tid = 0
         self.by_tid = [0, 0, 0, 0]
         self._measured: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=RATE_SAMPLES)
+        self._sparse = 0
         self._rates: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
     # ---- per packet
@@ -213,10 +216,16 @@ class Uplink:
     # ---- how much it is
 
     def measure(self, now: float) -> None:
-        """Call each 100 … 500 ms: keeps ``rates`` up to date. While nothing comes they stay what they were."""
+        """Call each 100 … 500 ms: keeps ``rates`` up to date. While nothing comes they stay what they were.
+
+        Where packets come one now and then, so that nothing can be measured, they are forgotten: a burst is not believed for ever.
+        """
         if now - self.last_at > QUIET_S:
-            if now - self.last_at > PAUSED_S:
+            if now - self.last_at > PAUSED_S and self._measured:
                 self._measured.clear()
+                self._sparse += 1
+                if self._sparse >= SPARSE:
+                    self._rates = (0.0,) * len(self._rates)
             return
         totals = tuple(self.by_tid)
         if self._measured:
@@ -228,6 +237,7 @@ class Uplink:
                     total += 8 * (new - old) / (now - at)
                     rates.append(total)
                 self._rates = tuple(rates)
+                self._sparse = 0
         self._measured.append((now, totals))
 
     @property

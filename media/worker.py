@@ -150,7 +150,10 @@ class Worker:
             self._packet_error()
             reply = control.Failed(command.request, "internal", "the media worker could not do this")
         self._flush()
-        self.emit(reply)
+        try:
+            self.emit(reply)
+        except ControlError:  # too long for one message
+            self.emit(control.Failed(command.request, "too_large", "the answer is too long"))
 
     def _do(self, command: Any) -> control.Reply:
         if isinstance(command, control.Connect):

@@ -97,6 +97,7 @@ async def running(settings: Settings, folder: Path, tell: Callable[[str], None] 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
+        env={"PATH": os.environ.get("PATH", os.defpath)},  # it is nobody's business what ours holds
         preexec_fn=_die_with_parent,
     )
     relay = Relay(process)

@@ -17,6 +17,7 @@
 #endif
 #define SEGMENTS 48          /* the kernel takes 64 (UDP_MAX_SEGMENTS) */
 #define SEGMENT_BYTES 60000
+#define JOINED_BYTES 1400    /* longer ones may not fit a path, and what does not fit cannot be joined */
 #define SLOTS 512            /* of the table of destinations; twice TP_BATCH */
 
 typedef int (*protect_fn)(void *context, void *packet, int *length);
@@ -128,7 +129,10 @@ static int send_all(struct tp_batch *batch, struct mmsghdr *messages, const uint
     int took = sendmmsg(batch->fd, messages + at, (unsigned)(total - at), MSG_DONTWAIT);
     batch->calls++;
     if (took > 0) {
-      for (int i = at; i < at + took; i++) batch->sent += segments[i];
+      for (int i = at; i < at + took; i++) {
+        batch->sent += segments[i];
+        if (segments[i] > 1) batch->gso_refused = 0;
+      }
       at += took;
       continue;
     }
@@ -175,7 +179,7 @@ void tp_flush(struct tp_batch *batch) {
     next[i] = -1;
     if (g >= 0 && !closed[g]) {
       size_t part = one[head[g]].msg_hdr.msg_iov->iov_len;
-      if (bytes && bytes <= part && parts[g] < SEGMENTS && (parts[g] + 1u) * part <= SEGMENT_BYTES) {
+      if (bytes && bytes <= part && part <= JOINED_BYTES && parts[g] < SEGMENTS && (parts[g] + 1u) * part <= SEGMENT_BYTES) {
         next[last[g]] = (int16_t)i;
         last[g] = (int16_t)i;
         parts[g]++;

@@ -90,7 +90,10 @@ class StaffAccounts:
     async def renew(self, id: StaffId, login_id: LoginId) -> Login:
         """A fresh desk token; it ends with the login at the latest. Raises Unauthenticated as ``signed_in`` does."""
         staff, login = await self.signed_in(id, login_id)
-        return self._login(staff, login, self._clock.now())
+        try:
+            return self._login(staff, login, self._clock.now())
+        except ValueError:  # it ended in this very moment
+            raise Unauthenticated("Please sign in again.") from None
 
     async def signed_in(self, id: StaffId, login_id: LoginId) -> tuple[Staff, StaffLogin]:
         """Raises Unauthenticated: the account was disabled, the login was ended or has lasted too long."""

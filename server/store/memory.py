@@ -54,8 +54,8 @@ def _live(invitation: Invitation, now: datetime) -> bool:
     return invitation.revoked_at is None and invitation.uses < invitation.uses_allowed and now < invitation.expires_at
 
 
-def _seen(session: Session, staff: StaffId) -> bool:
-    free = session.taken_by is None and not session.created_by.startswith(f"{ids.STAFF}_")
+def _seen(session: Session, staff: StaffId, *, free: bool) -> bool:
+    free = free and session.taken_by is None and not session.created_by.startswith(f"{ids.STAFF}_")
     return free or staff in (session.created_by, session.taken_by)
 
 
@@ -140,7 +140,7 @@ class MemoryTransaction:
             for s in self._look().sessions.values()
             if (status is None or s.status is status)
             and (customer_reference is None or s.customer_reference == customer_reference)
-            and (seen_by is None or _seen(s, seen_by))
+            and (seen_by is None or _seen(s, seen_by, free=customer_reference is None))
             and (before is None or (s.created_at, s.id) < before)
         ]
         found.sort(key=lambda s: (s.created_at, s.id), reverse=True)

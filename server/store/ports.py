@@ -72,7 +72,9 @@ class Transaction(AuditLog, Protocol):
         cursor: str | None,
         seen_by: StaffId | None = None,
     ) -> Page:
-        """``seen_by``: only those this account made or took, and those nobody has taken that no other account made."""
+        """``seen_by``: only those this account made or took and, unless a reference is asked for, those nobody has taken that no
+        other account made.
+        """
         ...
 
     async def waiting_sessions(self) -> list[Session]:

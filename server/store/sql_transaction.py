@@ -150,8 +150,9 @@ class SqlTransaction:
             check_text("customer_reference", customer_reference)
             query = query.where(c.customer_reference == customer_reference)
         if seen_by is not None:
+            own = or_(c.created_by == seen_by, c.taken_by == seen_by)
             free = and_(c.taken_by.is_(None), ~c.created_by.startswith(f"{ids.STAFF}_", autoescape=True))
-            query = query.where(or_(free, c.created_by == seen_by, c.taken_by == seen_by))
+            query = query.where(own if customer_reference is not None else or_(free, own))
         if cursor is not None:
             at, id = decode_cursor(cursor)
             query = query.where(or_(c.created_at < at, and_(c.created_at == at, c.id < id)))

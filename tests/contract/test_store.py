@@ -382,6 +382,10 @@ async def test_sessions_that_an_account_sees(store: Store, make: Records) -> Non
         assert seen == ["given on", "waiting", "free", "taken", "made"]
         everything = await tx.list_sessions(status=None, customer_reference=None, limit=9, cursor=None)
         assert len(everything.sessions) == len(made)
+        reference = made["free"].customer_reference
+        of_one = await tx.list_sessions(status=None, customer_reference=reference, limit=9, cursor=None, seen_by=own)
+        alike = {name for name, session in made.items() if session.customer_reference == reference}
+        assert {names[session.id] for session in of_one.sessions} == alike & {"given on", "taken", "made"}
 
 
 async def test_logins_are_kept_ended_and_forgotten(store: Store, make: Records) -> None:

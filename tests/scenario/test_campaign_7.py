@@ -141,7 +141,9 @@ async def test_media_go_on_while_packets_are_injected() -> None:
             """From the publisher's own socket: whoever can spoof a proven address still lacks the keys."""
             number = 0
             while forging:
-                header = struct.pack("!BBHII", 0x80, publisher.camera.payload_type, number & 0xFFFF, number, publisher.camera.ssrc)
+                header = struct.pack(
+                    "!BBHII", 0x80, publisher.camera.payload_type, number & 0xFFFF, number, publisher.camera.ssrc
+                )
                 with contextlib.suppress(BlockingIOError):
                     publisher.sock.sendto(header + os.urandom(100), publisher.to)
                     publisher.sock.sendto(b"\x80\xc8\x00\x06" + os.urandom(50), publisher.to)

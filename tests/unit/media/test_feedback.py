@@ -1,7 +1,16 @@
 """RTCP of one leg, in and out, with real packets."""
 
 from media import rtcp
-from media.feedback import MAX_NACKED_AT_ONCE, MAX_STATUSES, NACKED_PER_S, REPORT_INTERVAL_S, TWCC_INTERVAL_S, Feedback
+from media.feedback import (
+    KEYS_AT_ONCE,
+    KEYS_PER_S,
+    MAX_NACKED_AT_ONCE,
+    MAX_STATUSES,
+    NACKED_PER_S,
+    REPORT_INTERVAL_S,
+    TWCC_INTERVAL_S,
+    Feedback,
+)
 from media.forward import Route
 from media.publication import Publication
 from media.rtp import RtpReader
@@ -228,3 +237,21 @@ def test_a_narrow_path_is_paced_and_a_starved_picture_gets_a_key_frame() -> None
     assert stage.asked == [10]
     stage.down.tick(1.0)
     assert stage.slot.pacer is None
+
+
+def test_one_subscriber_asks_for_few_key_frames() -> None:
+    stage = Stage()
+    for tenth in range(100):
+        stage.down.receive(rtcp.build_pli(5, 1007), 1.0 + tenth / 10)
+    assert KEYS_AT_ONCE <= len(stage.asked) <= KEYS_AT_ONCE + 10 * KEYS_PER_S
+    assert stage.viewer.counts["pli_too_much"] == 100 - stage.viewer.counts["pli"]
+
+
+def test_a_picture_without_a_stream_for_resends_is_not_sent_again_under_another_transport_wide_number() -> None:
+    stage = Stage()
+    stage.more(3, 0.2)
+    epoch = stage.slot.epochs[-1]
+    epoch.codec = epoch.codec._replace(rtx=None)
+    stage.down.receive(rtcp.build_nack(5, 1007, [501]), 0.3)
+    assert stage.viewer.rtp == []
+    assert stage.asked == [10]

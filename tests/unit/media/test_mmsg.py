@@ -139,7 +139,7 @@ def test_joined_sends_keep_every_destination_s_order_and_every_datagram(
         send = NativeBatch(one, LIBRARY)
         to = [Destination(pack_address(host, other.getsockname()[1])) for other in others]
         wanted: tuple[list[bytes], list[bytes]] = ([], [])
-        sizes = [900] * 7 + [400] + [401] * 3 + [1200] * 60 + [12, 1, 1, 2, 1300]
+        sizes = [1900] * 2 + [900] * 7 + [400] + [401] * 3 + [1200] * 60 + [12, 1, 1, 2, 1300]
         for i, size in enumerate(sizes):
             for which in (0, 1):
                 data = bytes([i, which]) * (size // 2 + which)

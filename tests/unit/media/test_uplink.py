@@ -218,3 +218,30 @@ def test_in_any_order_each_packet_is_taken_once(order: list[int]) -> None:
     taken = [n for n in order if feed(uplink, n)[0] is not Arrived.REFUSED]
     assert sorted(taken) == list(range(1, 20))
     assert uplink.report(1.0).packets_lost == 0
+
+
+def test_a_burst_is_not_believed_for_ever() -> None:
+    uplink = Uplink(1, "video", "vp8", 90000, PublisherClock())
+    now, seq = 1.0, 0
+
+    def tenths(count: int, packets: int) -> None:
+        """So many tenths of a second, so many packets at the start of each."""
+        nonlocal now, seq
+        for _ in range(count):
+            for _ in range(packets):
+                uplink.receive(seq, seq, 1000, now)
+                uplink.by_tid[0] += 1000
+                seq = (seq + 1) & 0xFFFF
+            uplink.measure(now)
+            now += 0.1
+
+    tenths(20, 100)
+    assert uplink.rates[0] == pytest.approx(8_000_000, rel=0.2)
+    tenths(600, 0)  # paused: it is remembered
+    assert uplink.rates[0] > 4_000_000
+    for _ in range(4):  # one packet now and then
+        tenths(1, 1)
+        tenths(13, 0)
+    assert uplink.rates[0] == 0
+    tenths(10, 10)
+    assert uplink.rates[0] == pytest.approx(800_000, rel=0.2)
