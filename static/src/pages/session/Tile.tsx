@@ -23,9 +23,9 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
   const source = screen ? "screen" : "camera";
   const remote = isShown(person, source) ? remoteOf(call, person.id, source) : undefined;
   const lost = person.state === "disconnected";
-  const held = remote?.held === true && !lost;
+  const held = remote?.held === true; // a picture that arrives is shown, whatever else is wrong: the relay takes it away when it stops
   const fit = screen ? "contain" : "cover";
-  const tile = useDrawn(call, remote && !lost ? remote.stream : null, fit);
+  const tile = useDrawn(call, remote?.stream ?? null, fit);
   const heard = isShown(person, "microphone");
   const speaking = !screen && call.speaking.value.has(person.id);
   const quality = call.quality.value.get(person.id);
@@ -33,7 +33,7 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
   const role = roleBeside(person);
   return (
     <figure ref={tile} class={`tile${speaking ? " speaking" : ""}${main ? " main" : ""}${screen ? " of-screen" : ""}`}>
-      {remote && !held && !lost ? (
+      {remote && !held ? (
         <Video stream={remote.stream} fit={fit} label={t(screen ? "tile.screen" : "tile.video", { name })} {...(videoRef ? { videoRef } : {})} />
       ) : paused ? (
         <div class="tile-still" role="status">
@@ -50,7 +50,7 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
               <span>{screen ? t("tile.held.screen", { name }) : t(heard ? "tile.held" : "tile.held.muted")}</span>
             </span>
           )}
-          {lost && (
+          {lost && !held && (
             <span class="row">
               <WifiOff size={20} strokeWidth={1.75} aria-hidden />
               {t("tile.lost")}
@@ -60,6 +60,12 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
       )}
       <figcaption class="tile-name">
         {screen && <MonitorUp size={16} strokeWidth={2} aria-hidden />}
+        {lost && remote && !held && (
+          <>
+            <WifiOff size={16} strokeWidth={2} aria-hidden />
+            <span class="hidden-text">{t("tile.lost")}</span>
+          </>
+        )}
         {!screen && !heard && (
           <>
             <MicOff size={16} strokeWidth={2} aria-hidden />
