@@ -1,4 +1,4 @@
-"""Layers in a real Chromium: switched by what a page says of its pictures' sizes, a hundred times, without a decode error."""
+"""Layers in a real Chromium: switched by what a page says of its pictures' sizes (20 times, 100 in the long form), without a decode error."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ async def says(person: Person, mid: str, height: int) -> None:
     await person.seat.page.evaluate(SIZE, [{"mid": mid, "height": height}])
 
 
-async def test_a_hundred_switches_of_layers_without_a_decode_error(browser: Browser, tmp_path: Path) -> None:
+async def test_switches_of_layers_without_a_decode_error(browser: Browser, tmp_path: Path) -> None:
     async with on_lines(browser, tmp_path, "one", "two", scripts=(SAY_MORE,)) as call:
         one, two = call.people
         assert await two.seat.page.evaluate(ENCODINGS) >= 2
