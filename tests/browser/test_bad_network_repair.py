@@ -114,8 +114,10 @@ async def test_a_dead_line_comes_back(call: Call, outage_s: float) -> None:
     back_s = []
     for _ in range(TRIES):
         await one.line.both(loss=1.0)
-        await one.elapse(outage_s)
-        await one.line.both()
+        try:
+            await one.elapse(outage_s)
+        finally:
+            await one.line.both()
         began = time.monotonic()
         for person in call.people:
             await moves(person)
