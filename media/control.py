@@ -171,7 +171,7 @@ class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Totals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all connections of a worker counted since it started; names as in ``media.totals``.
+    """What all connections of a worker counted since it started; names as in ``media.relay.totals``.
 
     ``now``: how many of what there are, by name and kind.
     """

@@ -18,19 +18,20 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from media import control, mmsg, srtp
-from media.dtls import Identity
+from media import control
 from media.errors import ControlError, ExhaustedError, MediaError
-from media.forward import PACE_S, Forwarder
-from media.ice_lite import IceLite
-from media.mux import Mux
 from media.native.batch import NativeBatch
 from media.native.forwarder import NativeForwarder
 from media.native.library import load
-from media.peer import Peer
-from media.room import Room
-from media.sdp import Offer
-from media.totals import Totals
+from media.relay.forward import PACE_S, Forwarder
+from media.relay.peer import Peer
+from media.relay.room import Room
+from media.relay.totals import Totals
+from media.transport import mmsg, srtp
+from media.transport.dtls import Identity
+from media.transport.ice_lite import IceLite
+from media.transport.mux import Mux
+from media.wire.sdp import Offer
 
 log = logging.getLogger("media.worker")
 

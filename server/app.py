@@ -18,10 +18,11 @@ from typing import Protocol
 import structlog
 from aiohttp import web
 
-from media import control, totals
+from media import control
 from media import ports as media_ports
 from media.client import MediaClient
 from media.errors import MediaRefusedError, MediaUnavailableError
+from media.relay import totals
 from media.supervisor import SupervisorConfig, WorkerState
 from server import addresses, data_lock, demo, listener, relaying, tls
 from server.api import health, middleware, pages, router

@@ -19,11 +19,11 @@ from typing import Any
 
 import pylibsrtp
 
-from media import srtp
 from media.bench.stream import Camera, Stamp, read_stamp
 from media.bench.viewer import FEEDBACK_S, REPORT_S, Viewer, read_header
 from media.errors import RtcpError
-from media.mmsg import ffi
+from media.transport import srtp
+from media.transport.mmsg import ffi
 
 PACKET_BYTES = 2048
 BATCH = 64

@@ -24,7 +24,7 @@ from media.bench.network import BenchError
 from media.bench.stream import TWCC_EXTENSION, Camera
 from media.bench.viewer import RECEIVE_ONLY_SSRC, Viewer
 from media.errors import SdpError
-from media.sdp import EXTENSION_NAMES
+from media.wire.sdp import EXTENSION_NAMES
 
 PROFILES = {"cm": SRTP_AES128_CM_SHA1_80, "gcm": SRTP_AEAD_AES_128_GCM}
 """AES_CM_128_HMAC_SHA1_80 and AEAD_AES_128_GCM (RFC 5764, RFC 7714)."""

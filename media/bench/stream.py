@@ -7,7 +7,7 @@ a stamp in its payload: from which window and publisher it is, its number there,
 import struct
 from typing import NamedTuple
 
-from media import rtcp
+from media.wire import rtcp
 
 MAGIC = b"tongping"
 _STAMP = struct.Struct("!8sIIIQ")

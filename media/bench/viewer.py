@@ -6,8 +6,8 @@ at the rates of the benchmark (its shortest); reports go out each second.
 
 import struct
 
-from media import rtcp
-from media.twcc import ArrivalLog
+from media.wire import rtcp
+from media.wire.twcc import ArrivalLog
 
 FEEDBACK_S = 0.05
 REPORT_S = 1.0

@@ -13,7 +13,7 @@ from media.congestion.delay import DelayDetector, Signal
 from media.congestion.history import SentPackets, WindowRate
 from media.congestion.loss import ASK_MORE, LossBound, Phase
 from media.congestion.probe import Prober
-from media.twcc import Feedback
+from media.wire.twcc import Feedback
 
 Limit = Literal["none", "bandwidth", "loss"]
 

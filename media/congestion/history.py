@@ -8,7 +8,7 @@ from array import array
 from collections import deque
 from typing import NamedTuple
 
-from media.twcc import REFERENCE_US, Feedback
+from media.wire.twcc import REFERENCE_US, Feedback
 
 SIZE = 8192
 """Packets remembered: a power of two. Index = transport-wide number & ``MASK``."""

@@ -3,8 +3,8 @@
 import socket
 from typing import Any
 
-from media.mmsg import SendBatch
 from media.native.library import Library
+from media.transport.mmsg import SendBatch
 
 
 class NativeBatch(SendBatch):

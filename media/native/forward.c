@@ -1,6 +1,6 @@
-/* The inner loop of media/forward.py: header, rewrite, protect, batch, for every leg that shows a source; and the sending.
+/* The inner loop of media/relay/forward.py: header, rewrite, protect, batch, for every leg that shows a source; and the sending.
 
-   Python stays the reference: media.forward.Forwarder does the same, and tests compare the two byte by byte. libsrtp is called by
+   Python stays the reference: media.relay.forward.Forwarder does the same, and tests compare the two byte by byte. libsrtp is called by
    address, so neither its headers nor Python's are needed:  cc -O2 -fPIC -shared -o forward.so forward.c  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 typedef int (*protect_fn)(void *context, void *packet, int *length);
 
-_Static_assert(sizeof(struct mmsghdr) == 64 && sizeof(struct iovec) == 16, "media/mmsg.py fills these by word");
+_Static_assert(sizeof(struct mmsghdr) == 64 && sizeof(struct iovec) == 16, "media/transport/mmsg.py fills these by word");
 
 
 static void put16(uint8_t *at, uint32_t value) {

@@ -1,14 +1,14 @@
 /* What Python and C share: read by cffi as it stands, so plain declarations only. See __init__.py for who owns what. */
 
 enum {
-  TP_BATCH = 256,       /* media.sizes.SEND_BATCH */
-  TP_PACKET = 2048,     /* media.sizes.PACKET_BYTES */
-  TP_PAYLOAD = 1836,    /* media.forward.MAX_PAYLOAD_BYTES */
-  TP_NUMBERS_MASK = 255, /* media.downlink: NUMBERS_MASK */
+  TP_BATCH = 256,       /* media.transport.sizes.SEND_BATCH */
+  TP_PACKET = 2048,     /* media.transport.sizes.PACKET_BYTES */
+  TP_PAYLOAD = 1836,    /* media.relay.forward.MAX_PAYLOAD_BYTES */
+  TP_NUMBERS_MASK = 255, /* media.relay.downlink: NUMBERS_MASK */
   TP_SENT_MASK = 8191   /* media.congestion.history: MASK */
 };
 
-/* Packets that leave through one socket. The arrays belong to media.mmsg.SendBatch; `names` to the owner of this struct. */
+/* Packets that leave through one socket. The arrays belong to media.transport.mmsg.SendBatch; `names` to the owner of this struct. */
 struct tp_batch {
   uint8_t *memory[256];
   uint64_t *iov;        /* struct iovec[TP_BATCH]: word 2i is the base, 2i+1 the length */

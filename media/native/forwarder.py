@@ -3,21 +3,21 @@
 import struct
 from typing import Any
 
-from media import srtp
-from media.downlink import Downlink
-from media.forward import Forwarder
 from media.native.batch import NativeBatch
 from media.native.library import Library
-from media.payload import NO_VP8, Vp8
-from media.publication import Publication
-from media.uplink import Uplink
+from media.relay.downlink import Downlink
+from media.relay.forward import Forwarder
+from media.relay.publication import Publication
+from media.relay.uplink import Uplink
+from media.transport import srtp
+from media.wire.payload import NO_VP8, Vp8
 
 _PACKET = struct.Struct("@QdIHBBiiiiii")
 """``struct tp_packet`` of forward.h."""
 
 
 class Leg:
-    """A ``Downlink`` as C sees it; ``media.downlink.Mirror``. ``slow``: Python sends every packet of what it shows."""
+    """A ``Downlink`` as C sees it; ``media.relay.downlink.Mirror``. ``slow``: Python sends every packet of what it shows."""
 
     __slots__ = ("_forwarder", "_kept", "_library", "slow", "struct")
 

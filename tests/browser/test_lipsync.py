@@ -2,7 +2,7 @@
 the picture is late.
 
 ``estimatedPlayoutTimestamp`` is the sender's clock of what is played now, by our sender reports; Chromium has it for what it keeps
-in step only, which is one voice and one picture of a stream (``media.sdp_answer.slot_streams``).
+in step only, which is one voice and one picture of a stream (``media.wire.sdp_answer.slot_streams``).
 """
 
 from collections.abc import AsyncIterator

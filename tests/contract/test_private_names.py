@@ -1,4 +1,4 @@
-"""The private names of pinned packages that ``media.srtp`` and ``media.dtls`` use: an update that moves one fails here."""
+"""The private names of pinned packages that ``media.transport.srtp`` and ``media.transport.dtls`` use: an update that moves one fails here."""
 
 import inspect
 from importlib.metadata import version
@@ -8,8 +8,8 @@ from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport
 from aiortc.rtcsctptransport import InboundStream, RTCSctpTransport
 from pylibsrtp import _binding
 
-from media import srtp
-from media.dtls import DtlsEndpoint
+from media.transport import srtp
+from media.transport.dtls import DtlsEndpoint
 
 
 def test_the_versions_are_the_pinned_ones() -> None:

@@ -19,15 +19,16 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media import control, rtcp, twcc
-from media.datachannel import BURST, MAX_MESSAGE_BYTES, PointerChannel, TokenBucket
+from media import control
 from media.errors import ControlError, RtcpError, SdpError
-from media.ice_lite import MAX_STUN_BYTES, IceLite, Verdict
-from media.mmsg import Destination, pack_address, unpack_address
-from media.payload import is_key, vp8
-from media.rtp import RtpReader, rtx_original_seq
-from media.sdp import ExtensionIds, parse_offer
-from media.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
+from media.transport.datachannel import BURST, MAX_MESSAGE_BYTES, PointerChannel, TokenBucket
+from media.transport.ice_lite import MAX_STUN_BYTES, IceLite, Verdict
+from media.transport.mmsg import Destination, pack_address, unpack_address
+from media.wire import rtcp, twcc
+from media.wire.payload import is_key, vp8
+from media.wire.rtp import RtpReader, rtx_original_seq
+from media.wire.sdp import ExtensionIds, parse_offer
+from media.wire.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
 
 pytestmark = pytest.mark.campaign(1)
 

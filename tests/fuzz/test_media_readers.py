@@ -7,10 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from media import control, rtcp, twcc
+from media import control
 from media.errors import ControlError, RtcpError, SdpError
-from media.sdp import parse_offer
-from media.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
+from media.wire import rtcp, twcc
+from media.wire.sdp import parse_offer
+from media.wire.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
 
 pytestmark = pytest.mark.campaign(1)
 

@@ -12,8 +12,8 @@ from aioice import stun
 from aiortc.rtcsctptransport import DataChunk
 
 from media import control
-from media.datachannel import MAX_HELD_CHUNKS
-from media.incoming import MAX_SSRCS_EVER
+from media.relay.incoming import MAX_SSRCS_EVER
+from media.transport.datachannel import MAX_HELD_CHUNKS
 from tests.support.media_lab import LabClient, LabWorker, lab_worker, loopback
 
 

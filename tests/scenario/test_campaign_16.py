@@ -14,9 +14,9 @@ from itertools import count
 
 import pytest
 
-from media.downlink import Downlink
-from media.sdp import ExtensionIds
-from media.uplink import PublisherClock, Uplink
+from media.relay.downlink import Downlink
+from media.relay.uplink import PublisherClock, Uplink
+from media.wire.sdp import ExtensionIds
 from tests.support.impairer import Channel, Condition
 
 pytestmark = pytest.mark.campaign(16)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from media.datachannel import MAX_BUFFERED_BYTES
+from media.transport.datachannel import MAX_BUFFERED_BYTES
 from tests.support.media_lab import LabClient, LabWorker, Wire, lab_worker, loopback, shows
 
 LOST = 0.05

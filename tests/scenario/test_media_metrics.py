@@ -6,7 +6,7 @@ import re
 import signal
 from pathlib import Path
 
-from media.totals import COUNTS
+from media.relay.totals import COUNTS
 from server.app import WorkerMedia
 from tests.support.fake_media import OFFER
 from tests.support.server import Here, app, config

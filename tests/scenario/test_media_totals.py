@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from media import control
-from media.totals import NOW, SPREADS
+from media.relay.totals import NOW, SPREADS
 from server.app import WorkerMedia
 from tests.support.media_lab import LabClient, lab_worker, loopback, shows
 from tests.support.server import app, config

@@ -7,8 +7,8 @@ real reader, so that a test gets the real refusals.
 from collections.abc import Callable, Mapping
 
 from media.errors import SdpError
-from media.sdp import Fingerprint, Offer, parse_offer
-from media.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
+from media.wire.sdp import Fingerprint, Offer, parse_offer
+from media.wire.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
 from server.live.ports import MediaEvents, MediaRefused, MediaUnavailable, NetworkState, PeerState, SlotAssignment
 
 OFFER = "\r\n".join(

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from aiortc import RTCCertificate
 
-from media import rtcp
 from media.bench.peers import TWCC_EXTENSION, VP8, Connection, Section
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds
-from media.twcc import ArrivalLog
-from media.uplink import PublisherClock, Uplink
+from media.relay.uplink import PublisherClock, Uplink
+from media.wire import rtcp
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds
+from media.wire.twcc import ArrivalLog
 
 MID, RID, RRID = 4, 5, 6
 IDS = ExtensionIds(mid=MID, rid=RID, rrid=RRID, twcc=TWCC_EXTENSION)

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from media import rtcp, twcc
 from media.congestion.allocate import Allocator, Layer, Want
 from media.congestion.estimator import Estimator, EstimatorConfig
 from media.congestion.history import MASK, SentPackets
 from media.congestion.pacer import Pacer, Priority
+from media.wire import rtcp, twcc
 
 PACKET = 1200
 TICK_S = 0.02

@@ -5,13 +5,13 @@ from collections import Counter
 from typing import Any
 
 from media.congestion.estimator import EstimatorConfig
-from media.downlink import Downlink
-from media.epoch import SlotCodec
-from media.forward import Route
-from media.publication import Publication, Subscription
-from media.quality import Quality
-from media.sdp import ExtensionIds
-from media.uplink import PublisherClock, RingEntry, Uplink
+from media.relay.downlink import Downlink
+from media.relay.epoch import SlotCodec
+from media.relay.forward import Route
+from media.relay.publication import Publication, Subscription
+from media.relay.quality import Quality
+from media.relay.uplink import PublisherClock, RingEntry, Uplink
+from media.wire.sdp import ExtensionIds
 
 IDS = ExtensionIds(mid=4, twcc=3)
 CODEC = SlotCodec(100, 101, True)

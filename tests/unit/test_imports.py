@@ -5,7 +5,14 @@ import pytest
 from tests.support import structure
 
 KNOWN = frozenset(
-    {"server/app.py", "server/api/app.py", "server/domain/ids.py", "server/store/sql.py", "media/rtp.py", "media/worker.py"}
+    {
+        "server/app.py",
+        "server/api/app.py",
+        "server/domain/ids.py",
+        "server/store/sql.py",
+        "media/wire/rtp.py",
+        "media/worker.py",
+    }
 )
 
 
@@ -42,9 +49,9 @@ def test_every_pattern_names_something() -> None:
         ("server/domain/ids.py", "import datetime\nx = datetime.datetime.now(tz)"),
         ("server/domain/ids.py", "x = open('file')"),
         ("server/domain/ids.py", "async def f():\n    return 1"),
-        ("media/rtp.py", "from media.worker import Worker"),
-        ("media/rtp.py", "from media import worker"),
-        ("media/rtp.py", "import aioice"),
+        ("media/wire/rtp.py", "from media.worker import Worker"),
+        ("media/wire/rtp.py", "from media import worker"),
+        ("media/wire/rtp.py", "import aioice"),
     ],
 )
 def test_a_planted_violation_is_found(path: str, text: str) -> None:
@@ -57,8 +64,8 @@ def test_a_planted_violation_is_found(path: str, text: str) -> None:
         ("server/app.py", "from media import worker"),
         ("server/api/app.py", "import asyncio\nfrom server.store.sql import Store"),
         ("server/store/sql.py", "from datetime import datetime\nx = datetime.now()"),
-        ("media/worker.py", "import socket\nfrom media.rtp import read"),
-        ("media/rtp.py", "import struct\nfrom collections.abc import Sequence\nfrom aioice import stun"),
+        ("media/worker.py", "import socket\nfrom media.wire.rtp import read"),
+        ("media/wire/rtp.py", "import struct\nfrom collections.abc import Sequence\nfrom aioice import stun"),
         ("server/domain/ids.py", "class P(Protocol):\n    async def f(self) -> int: ..."),
         ("server/domain/ids.py", "from datetime import UTC, datetime\nx = datetime.fromtimestamp(now, UTC)"),
     ],

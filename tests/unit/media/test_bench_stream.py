@@ -4,13 +4,13 @@ import struct
 
 import pytest
 
-from media import rtcp
 from media.bench.stream import FRAME_PACKETS, KEY_PACKETS, PICTURE_PACKETS, TWCC_EXTENSION, Camera, Stamp, read_stamp
 from media.bench.viewer import REPORT_S, Viewer, read_header
-from media.payload import vp8, vp8_height
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds
-from media.twcc import parse_feedback
+from media.wire import rtcp
+from media.wire.payload import vp8, vp8_height
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds
+from media.wire.twcc import parse_feedback
 
 SIZE = 200
 

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from media.datachannel import MAX_HELD_CHUNKS, MAX_STREAMS, TokenBucket, _Guard
+from media.transport.datachannel import MAX_HELD_CHUNKS, MAX_STREAMS, TokenBucket, _Guard
 
 
 def test_the_bucket_empties_and_fills() -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from media import control
 from media.congestion.allocate import HOLD_AFTER_S
-from media.director import ALLOCATE_S, Director
-from media.epoch import EVERYTHING
-from media.layers import PAUSE_AFTER_S
-from media.publication import Publication
-from media.uplink import PublisherClock, Uplink
+from media.relay.director import ALLOCATE_S, Director
+from media.relay.epoch import EVERYTHING
+from media.relay.layers import PAUSE_AFTER_S
+from media.relay.publication import Publication
+from media.relay.uplink import PublisherClock, Uplink
 from tests.support.room_parts import Person, camera, flow, layer
 
 RATES = {"q": (1, 180, 150_000), "h": (2, 360, 500_000), "f": (3, 720, 1_500_000)}

@@ -3,14 +3,14 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.downlink import EPOCHS, RESEND_GAP_S, RESENDS_PER_PACKET, Downlink
-from media.epoch import SlotCodec, rewrite_vp8
-from media.head import Head
-from media.payload import Vp8, vp8
-from media.rtcp import ReportBlock
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds
-from media.uplink import PublisherClock, RingEntry, Uplink
+from media.relay.downlink import EPOCHS, RESEND_GAP_S, RESENDS_PER_PACKET, Downlink
+from media.relay.epoch import SlotCodec, rewrite_vp8
+from media.relay.uplink import PublisherClock, RingEntry, Uplink
+from media.wire.head import Head
+from media.wire.payload import Vp8, vp8
+from media.wire.rtcp import ReportBlock
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds
 
 IDS = ExtensionIds(mid=4, twcc=3, audio_level=1)
 CODEC = SlotCodec(96, 97, True)

@@ -1,7 +1,6 @@
 """RTCP of one leg, in and out, with real packets."""
 
-from media import rtcp
-from media.feedback import (
+from media.relay.feedback import (
     KEYS_AT_ONCE,
     KEYS_PER_S,
     MAX_NACKED_AT_ONCE,
@@ -11,11 +10,12 @@ from media.feedback import (
     TWCC_INTERVAL_S,
     Feedback,
 )
-from media.forward import Route
-from media.publication import Publication
-from media.rtp import RtpReader
-from media.twcc import ArrivalLog, parse_feedback
-from media.uplink import Uplink
+from media.relay.forward import Route
+from media.relay.publication import Publication
+from media.relay.uplink import Uplink
+from media.wire import rtcp
+from media.wire.rtp import RtpReader
+from media.wire.twcc import ArrivalLog, parse_feedback
 from tests.support.room_parts import IDS, Person, camera, flow, layer, osn, show
 
 NTP = 3_900_000_000 << 32

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media import srtp
-from media.downlink import Downlink
-from media.epoch import SlotCodec
-from media.forward import Forwarder, Route
-from media.mmsg import Destination, SendBatch, pack_address
-from media.payload import vp8
-from media.publication import Gate, Publication
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds
-from media.sizes import SEND_BATCH
-from media.uplink import PublisherClock, Uplink
+from media.relay.downlink import Downlink
+from media.relay.epoch import SlotCodec
+from media.relay.forward import Forwarder, Route
+from media.relay.publication import Gate, Publication
+from media.relay.uplink import PublisherClock, Uplink
+from media.transport import srtp
+from media.transport.mmsg import Destination, SendBatch, pack_address
+from media.transport.sizes import SEND_BATCH
+from media.wire.payload import vp8
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds
 
 KEY = bytes(range(30))
 IDS = ExtensionIds(mid=4, twcc=3, audio_level=1)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from media.ice_lite import (
+from media.transport.ice_lite import (
     CONSENT_S,
     DISCONNECT_S,
     MAX_ADDRESSES,

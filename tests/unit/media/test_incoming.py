@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from media.incoming import MAX_SSRCS, MAX_SSRCS_EVER, MAX_STRANGE_SSRCS, Incoming, extension_ids
-from media.publication import Publication
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds
-from media.sdp_answer import NegotiatedCodec, NegotiatedSection
+from media.relay.incoming import MAX_SSRCS, MAX_SSRCS_EVER, MAX_STRANGE_SSRCS, Incoming, extension_ids
+from media.relay.publication import Publication
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds
+from media.wire.sdp_answer import NegotiatedCodec, NegotiatedSection
 from tests.support.room_parts import slot
 
 CODEC = NegotiatedCodec("VP8", "VP8", 96, 90000, 97, True)

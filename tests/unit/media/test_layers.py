@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.congestion.pacer import Pacer
-from media.downlink import Downlink, Paced
-from media.epoch import EVERYTHING, SlotCodec
-from media.forward import Forwarder
-from media.mmsg import Destination, SendBatch, pack_address
-from media.payload import vp8
-from media.publication import Publication
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds
+from media.relay.downlink import Downlink, Paced
+from media.relay.epoch import EVERYTHING, SlotCodec
+from media.relay.forward import Forwarder
+from media.relay.publication import Publication
+from media.transport.mmsg import Destination, SendBatch, pack_address
+from media.wire.payload import vp8
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds
 from tests.support.layered import PATTERN, Frame, Sent, Source
 
 __all__ = ["PATTERN", "Sent", "Source"]

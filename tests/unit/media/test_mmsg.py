@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from media.mmsg import AVAILABLE, Destination, ReceiveBatch, SendBatch, pack_address, unpack_address
 from media.native.batch import NativeBatch
 from media.native.library import load
-from media.sizes import PACKET_BYTES, SEND_BATCH
+from media.transport.mmsg import AVAILABLE, Destination, ReceiveBatch, SendBatch, pack_address, unpack_address
+from media.transport.sizes import PACKET_BYTES, SEND_BATCH
 
 LIBRARY = load()
 WAYS: dict[str, Callable[[socket.socket], SendBatch]] = {"one by one": partial(SendBatch, use_mmsg=False)}

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from media import srtp
-from media.forward import Forwarder
-from media.ice_lite import IceLite
-from media.mux import COALESCE_S, Mux
+from media.relay.forward import Forwarder
+from media.transport import srtp
+from media.transport.ice_lite import IceLite
+from media.transport.mux import COALESCE_S, Mux
 
 STRANGER = b"\x80" + bytes(40)  # looks like RTP, from nobody known: counted, and nothing else
 

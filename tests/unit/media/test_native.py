@@ -11,17 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media import srtp
 from media.congestion.history import SentPackets
-from media.downlink import Downlink
-from media.epoch import EVERYTHING, SlotCodec
-from media.forward import MAX_PAYLOAD_BYTES, Forwarder
-from media.mmsg import AVAILABLE, Destination, SendBatch, pack_address
 from media.native.batch import NativeBatch
 from media.native.forwarder import Leg, NativeForwarder
 from media.native.library import Library, build, load
-from media.publication import Publication
-from media.sdp import ExtensionIds
+from media.relay.downlink import Downlink
+from media.relay.epoch import EVERYTHING, SlotCodec
+from media.relay.forward import MAX_PAYLOAD_BYTES, Forwarder
+from media.relay.publication import Publication
+from media.transport import srtp
+from media.transport.mmsg import AVAILABLE, Destination, SendBatch, pack_address
+from media.wire.sdp import ExtensionIds
 from tests.unit.media.test_layers import PATTERN, Sent, Source
 
 LIBRARY = load() if AVAILABLE else None

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.payload import NO_VP8, av1_key, h264_key, is_key, vp8, vp8_height, vp9_key
+from media.wire.payload import NO_VP8, av1_key, h264_key, is_key, vp8, vp8_height, vp9_key
 
 
 def whole(read: object, data: bytes) -> object:

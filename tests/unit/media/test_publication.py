@@ -1,9 +1,9 @@
 """Which layer a slot waits for, when a key frame is asked for, and which layers nobody needs."""
 
-from media.epoch import EVERYTHING
-from media.layers import PAUSE_AFTER_S, UNSEEN_AFTER_S, Needed, guess_bps, heights, ladder
-from media.publication import FLOWS_S, PLI_INTERVAL_S, STALL_S, Publication
-from media.uplink import PublisherClock, Uplink
+from media.relay.epoch import EVERYTHING
+from media.relay.layers import PAUSE_AFTER_S, UNSEEN_AFTER_S, Needed, guess_bps, heights, ladder
+from media.relay.publication import FLOWS_S, PLI_INTERVAL_S, STALL_S, Publication
+from media.relay.uplink import PublisherClock, Uplink
 from tests.support.room_parts import camera, flow, layer, show, slot
 
 

@@ -6,8 +6,8 @@ from media import control
 from media.congestion.allocate import UP_MARGIN, Layer, Want
 from media.congestion.estimator import EstimatorConfig
 from media.errors import RtcpError
-from media.quality import SILENT_S, Quality
-from media.twcc import ArrivalLog
+from media.relay.quality import SILENT_S, Quality
+from media.wire.twcc import ArrivalLog
 
 LADDER = (Layer("q", 3, 150_000, 180), Layer("f", 3, 1_500_000, 720))
 

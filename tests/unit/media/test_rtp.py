@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.rtp import RtpReader, rtx_original_seq, seq_newer
-from media.sdp import ExtensionIds
+from media.wire.rtp import RtpReader, rtx_original_seq, seq_newer
+from media.wire.sdp import ExtensionIds
 
 IDS = ExtensionIds(mid=1, rid=2, rrid=3, twcc=4, audio_level=5)
 

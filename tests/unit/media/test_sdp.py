@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from media.errors import SdpError
-from media.sdp import ExtensionIds, Fingerprint, MediaSection, Offer, parse_offer
-from media.sdp_answer import Answer, Candidate, LocalTransport, SlotSsrcs, make_answer
+from media.wire.sdp import ExtensionIds, Fingerprint, MediaSection, Offer, parse_offer
+from media.wire.sdp_answer import Answer, Candidate, LocalTransport, SlotSsrcs, make_answer
 from tests.support.fake_media import OFFER
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "sdp"

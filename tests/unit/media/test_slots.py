@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.slots import Candidate, SlotTable
+from media.relay.slots import Candidate, SlotTable
 
 
 def camera(name: str, order: int = 0, spoke_at: float = 0.0, person: str = "") -> Candidate[str]:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.speaker import SpeakerDetector
+from media.relay.speaker import SpeakerDetector
 
 
 def talk(detector: SpeakerDetector, name: str, level: int, start: float, seconds: float) -> float:

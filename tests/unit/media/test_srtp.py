@@ -2,7 +2,7 @@ import pylibsrtp
 import pytest
 
 from media.errors import SrtpError
-from media.srtp import MAX_PLAIN_BYTES, Protector, context, new_buffer, new_length, protect, unprotect
+from media.transport.srtp import MAX_PLAIN_BYTES, Protector, context, new_buffer, new_length, protect, unprotect
 
 
 def pair() -> tuple[Protector, Protector]:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from media import rtcp
-from media.downlink import Downlink
-from media.feedback import REPORT_INTERVAL_S, Feedback
-from media.forward import Route
-from media.publication import Publication
-from media.uplink import PublisherClock, Uplink
+from media.relay.downlink import Downlink
+from media.relay.feedback import REPORT_INTERVAL_S, Feedback
+from media.relay.forward import Route
+from media.relay.publication import Publication
+from media.relay.uplink import PublisherClock, Uplink
+from media.wire import rtcp
 from tests.support.room_parts import IDS, Person
 
 

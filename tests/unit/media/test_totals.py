@@ -4,9 +4,9 @@ import pytest
 
 from media import control
 from media.congestion.allocate import Allocation
-from media.rtcp import ReportBlock
-from media.totals import COUNTS, NOW, SPREADS, Totals
-from media.uplink import Uplink
+from media.relay.totals import COUNTS, NOW, SPREADS, Totals
+from media.relay.uplink import Uplink
+from media.wire.rtcp import ReportBlock
 from tests.support.room_parts import Person, camera, flow, layer, show
 
 

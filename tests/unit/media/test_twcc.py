@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media import rtcp, twcc
 from media.errors import RtcpError
+from media.wire import rtcp, twcc
 
 
 def read(packets: list[bytes]) -> list[twcc.Feedback]:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.uplink import (
+from media.relay.uplink import (
     NACK_AGAIN_S,
     NACK_AGE_S,
     NACK_TRIES,

@@ -11,20 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media import rtcp, srtp
 from media.congestion.history import MASK
-from media.downlink import VOICE_AGE_S, Downlink
-from media.epoch import SlotCodec
-from media.feedback import Feedback
-from media.forward import Forwarder
-from media.mmsg import AVAILABLE, Destination, SendBatch, pack_address
 from media.native.batch import NativeBatch
 from media.native.forwarder import NativeForwarder
 from media.native.library import load
-from media.publication import Publication
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds
-from media.uplink import PublisherClock, Uplink
+from media.relay.downlink import VOICE_AGE_S, Downlink
+from media.relay.epoch import SlotCodec
+from media.relay.feedback import Feedback
+from media.relay.forward import Forwarder
+from media.relay.publication import Publication
+from media.relay.uplink import PublisherClock, Uplink
+from media.transport import srtp
+from media.transport.mmsg import AVAILABLE, Destination, SendBatch, pack_address
+from media.wire import rtcp
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds
 from tests.support.room_parts import Person
 
 LIBRARY = load() if AVAILABLE else None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from media.congestion.estimator import MAX_FLOOR_BPS, Estimator, EstimatorConfig, LinkCapacity
 from media.congestion.history import SentPackets
 from media.congestion.loss import NO_BOUND
-from media.twcc import Arrival, Feedback
+from media.wire.twcc import Arrival, Feedback
 
 
 def test_it_starts_where_it_is_told() -> None:

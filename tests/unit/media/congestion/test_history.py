@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media import twcc
 from media.congestion.history import MASK, MAX_PACKET, SIZE, SentPackets, WindowRate
-from media.twcc import Arrival, Feedback
+from media.wire import twcc
+from media.wire.twcc import Arrival, Feedback
 
 WRAP_US = 64_000 << 24
 

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, Protocol
 
 from media.congestion.history import SentPackets
 from media.congestion.pacer import Pacer
-from media.epoch import EVERYTHING, Epoch, SlotCodec, rewrite_vp8
-from media.head import Head
-from media.payload import Vp8
-from media.rtcp import ReportBlock
-from media.sdp import ExtensionIds
-from media.uplink import RingEntry, Uplink
+from media.relay.epoch import EVERYTHING, Epoch, SlotCodec, rewrite_vp8
+from media.relay.uplink import RingEntry, Uplink
+from media.wire.head import Head
+from media.wire.payload import Vp8
+from media.wire.rtcp import ReportBlock
+from media.wire.sdp import ExtensionIds
 
 RESENDS_PER_PACKET = 6
 RESEND_GAP_S = 0.02

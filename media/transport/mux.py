@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from media.forward import Forwarder
-from media.ice_lite import IceLite, Verdict
-from media.mmsg import Destination, ReceiveBatch, SendBatch, unpack_address
+from media.relay.forward import Forwarder
+from media.transport.ice_lite import IceLite, Verdict
+from media.transport.mmsg import Destination, ReceiveBatch, SendBatch, unpack_address
 
 SOCKET_BUFFER_BYTES = 8 << 20
 MAX_DRAINS = 4

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from media.downlink import Downlink
-from media.uplink import Uplink
+from media.relay.downlink import Downlink
+from media.relay.uplink import Uplink
 
 PLI_INTERVAL_S = 0.5
 FLOWS_S = 0.4

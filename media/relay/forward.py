@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from media.congestion.history import MASK
 from media.congestion.pacer import Pacer, Priority
-from media.downlink import NUMBERS_MASK, Downlink, Paced
-from media.epoch import rewrite_vp8
-from media.payload import Vp8, is_key, vp8, vp8_height
-from media.publication import Publication
-from media.rtp import RtpReader, rtx_original_seq
-from media.sizes import PACKET_BYTES, SEND_BATCH, SRTP_TRAILER_BYTES
-from media.uplink import PACKET_OVERHEAD_BYTES, Arrived, RingEntry, Uplink
+from media.relay.downlink import NUMBERS_MASK, Downlink, Paced
+from media.relay.epoch import rewrite_vp8
+from media.relay.publication import Publication
+from media.relay.uplink import PACKET_OVERHEAD_BYTES, Arrived, RingEntry, Uplink
+from media.transport.sizes import PACKET_BYTES, SEND_BATCH, SRTP_TRAILER_BYTES
+from media.wire.payload import Vp8, is_key, vp8, vp8_height
+from media.wire.rtp import RtpReader, rtx_original_seq
 
 PACE_S = 0.005
 MAX_PAYLOAD_BYTES = PACKET_BYTES - SRTP_TRAILER_BYTES - 64

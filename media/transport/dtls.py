@@ -13,8 +13,8 @@ from typing import Any
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
 from media.errors import HandshakeError
-from media.sdp import Fingerprint
-from media.srtp import Protector
+from media.transport.srtp import Protector
+from media.wire.sdp import Fingerprint
 
 QUEUE_DATAGRAMS = 128
 """Datagrams waiting for DTLS; when full the newest is dropped (DTLS and SCTP repeat what is lost)."""

@@ -10,8 +10,8 @@ from media.congestion.allocate import UP_MARGIN, Allocation, Allocator, Want
 from media.congestion.estimator import Estimator, EstimatorConfig
 from media.congestion.history import MASK, SentPackets
 from media.congestion.pacer import Pacer
-from media.downlink import Paced
-from media.twcc import parse_feedback
+from media.relay.downlink import Paced
+from media.wire.twcc import parse_feedback
 
 SILENT_S = 3.0
 """A subscriber that never says anything of what it receives for so long does not do congestion control: it gets everything."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from cffi import FFI
 
-from media.sizes import PACKET_BYTES, SEND_BATCH
+from media.transport.sizes import PACKET_BYTES, SEND_BATCH
 
 RECEIVE_BATCH = 64
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from media import control
-from media.downlink import Downlink
-from media.publication import Publication, Subscription
-from media.quality import Quality
-from media.uplink import Uplink
+from media.relay.downlink import Downlink
+from media.relay.publication import Publication, Subscription
+from media.relay.quality import Quality
+from media.relay.uplink import Uplink
 
 COUNTS: Mapping[str, str] = {
     "packets_in": "Media packets received, those that came again included",

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from media.congestion.allocate import Layer
-from media.epoch import EVERYTHING
-from media.publication import Publication
-from media.uplink import Uplink
+from media.relay.epoch import EVERYTHING
+from media.relay.publication import Publication
+from media.relay.uplink import Uplink
 
 PAUSE_AFTER_S = 3.0
 """A layer that nobody needs any more is sent on for so long, lest it be needed again at once."""

@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from media.errors import RtcpError
-from media.rtcp import build_transport_feedback
+from media.wire.rtcp import build_transport_feedback
 
 DELTA_US = 250
 REFERENCE_US = 64_000

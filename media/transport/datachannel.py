@@ -15,7 +15,7 @@ from typing import Any
 from aiortc import RTCSctpTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
-from media.dtls import DtlsEndpoint
+from media.transport.dtls import DtlsEndpoint
 
 LABEL = "pointer"
 MAX_MESSAGE_BYTES = 1024

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from media.errors import SdpError
-from media.sdp import EXTENSION_NAMES, Codec, ExtensionIds, Fingerprint, Kind, MediaSection, Offer, Role, Source
+from media.wire.sdp import EXTENSION_NAMES, Codec, ExtensionIds, Fingerprint, Kind, MediaSection, Offer, Role, Source
 
 DEFAULT_VIDEO_CODECS = ("VP8", "H264", "VP9", "AV1")
 MAX_MESSAGE_BYTES = 262_144

@@ -5,7 +5,7 @@ Both leave on a slot's RTX SSRC (RFC 4588), where a receiver drops what it has a
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from media.downlink import Downlink
+from media.relay.downlink import Downlink
 
 MIN_AGAIN_BYTES = 300
 """Shorter packets are not worth sending again."""

@@ -6,7 +6,7 @@ RFC 3550 section 5.1, RFC 8285 section 4.2 (one-byte extensions).
 import struct
 from collections.abc import Callable
 
-from media.sdp import ExtensionIds
+from media.wire.sdp import ExtensionIds
 
 _MID_LIMIT = 16
 

@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from media import rtcp
-from media.downlink import Downlink
-from media.epoch import Epoch
 from media.errors import RtcpError
-from media.forward import Route
-from media.padding import padding
-from media.publication import Publication, Subscription
-from media.quality import Quality
-from media.twcc import ArrivalLog
-from media.uplink import PACKET_OVERHEAD_BYTES, RingEntry
+from media.relay.downlink import Downlink
+from media.relay.epoch import Epoch
+from media.relay.forward import Route
+from media.relay.padding import padding
+from media.relay.publication import Publication, Subscription
+from media.relay.quality import Quality
+from media.relay.uplink import PACKET_OVERHEAD_BYTES, RingEntry
+from media.wire import rtcp
+from media.wire.twcc import ArrivalLog
 
 TWCC_INTERVAL_S = 0.05
 REPORT_INTERVAL_S = 1.0

@@ -10,8 +10,8 @@ from enum import IntEnum
 from itertools import count
 from typing import NamedTuple
 
-from media.payload import Vp8
-from media.rtcp import ReportBlock
+from media.wire.payload import Vp8
+from media.wire.rtcp import ReportBlock
 
 RING = 1024
 """Packets of video kept for retransmission; about 1.2 MB per publication and layer at full-size packets."""

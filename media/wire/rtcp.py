@@ -1,7 +1,7 @@
 """RTCP packets: a bounded reader of compound packets and builders of what a forwarding server sends. S.
 
 RFC 3550 §6 (SR, RR, SDES, BYE), RFC 4585 §6 (NACK, PLI), RFC 5104 §4.3.1 (FIR), draft-alvestrand-rmcat-remb-03 (REMB);
-reduced-size packets as in RFC 5506. Transport-wide feedback is carried here as bytes and read by ``media.twcc``.
+reduced-size packets as in RFC 5506. Transport-wide feedback is carried here as bytes and read by ``media.wire.twcc``.
 """
 
 import struct
@@ -85,7 +85,7 @@ class FullIntraRequest(NamedTuple):
 
 
 class TransportFeedback(NamedTuple):
-    """``body``: feedback control information, to be read by ``media.twcc.parse_feedback``."""
+    """``body``: feedback control information, to be read by ``media.wire.twcc.parse_feedback``."""
 
     sender_ssrc: int
     media_ssrc: int
@@ -336,7 +336,7 @@ def build_fir(sender_ssrc: int, entries: Sequence[tuple[int, int]]) -> bytes:
 
 
 def build_transport_feedback(sender_ssrc: int, media_ssrc: int, body: bytes) -> bytes:
-    """``body``: whole words, as ``media.twcc`` builds it."""
+    """``body``: whole words, as ``media.wire.twcc`` builds it."""
     return _packet(_RTPFB, 15, _TWO_U32.pack(sender_ssrc, media_ssrc) + body)
 
 

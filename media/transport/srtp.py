@@ -13,7 +13,7 @@ from pylibsrtp._binding import ffi as _ffi
 from pylibsrtp._binding import lib as _lib
 
 from media.errors import SrtpError
-from media.sizes import PACKET_BYTES, SRTP_TRAILER_BYTES
+from media.transport.sizes import PACKET_BYTES, SRTP_TRAILER_BYTES
 
 MAX_PLAIN_BYTES = PACKET_BYTES - SRTP_TRAILER_BYTES
 

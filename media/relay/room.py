@@ -6,13 +6,13 @@ from typing import Protocol
 
 from media import control
 from media.control import PeerStateName
-from media.director import Director, Subscriber
 from media.errors import ExhaustedError, SdpError
-from media.peer import Peer
-from media.publication import Publication
-from media.sdp import Offer, parse_offer
-from media.slots import Candidate
-from media.speaker import SpeakerDetector
+from media.relay.director import Director, Subscriber
+from media.relay.peer import Peer
+from media.relay.publication import Publication
+from media.relay.slots import Candidate
+from media.relay.speaker import SpeakerDetector
+from media.wire.sdp import Offer, parse_offer
 
 FLOW_TIMEOUT_S = 2.0
 MAX_PARTICIPANTS = 200

@@ -4,7 +4,7 @@ VP8: RFC 7741 section 4.2, RFC 6386 section 9.1 (its key frame header). VP9: RFC
 section 4.4. Every reader answers for any bytes: what is cut short or nonsense is "no key frame", never an exception.
 """
 
-from media.rtp import Buffer
+from media.wire.rtp import Buffer
 
 Vp8 = tuple[bool, bool, int, int, int, int, int, int, bool]
 """What ``vp8`` says of a payload."""

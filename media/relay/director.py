@@ -8,11 +8,11 @@ from typing import Protocol
 
 from media import control
 from media.congestion.allocate import Choice, Kind, Layer, Want
-from media.downlink import Downlink
-from media.epoch import EVERYTHING
-from media.layers import Needed, ladder
-from media.publication import Publication, Subscription
-from media.quality import Quality
+from media.relay.downlink import Downlink
+from media.relay.epoch import EVERYTHING
+from media.relay.layers import Needed, ladder
+from media.relay.publication import Publication, Subscription
+from media.relay.quality import Quality
 
 ALLOCATE_S = 0.2
 TALL = 2160

@@ -5,8 +5,8 @@ RFC 7741 section 4.2 (VP8's picture id and TL0PICIDX).
 
 from typing import NamedTuple
 
-from media.payload import Vp8
-from media.uplink import Uplink
+from media.relay.uplink import Uplink
+from media.wire.payload import Vp8
 
 EVERYTHING = 3
 """As a highest temporal id: no layer is left out (the field has two bits)."""

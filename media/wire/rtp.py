@@ -7,7 +7,7 @@ Sequence arithmetic is modulo 2**16 throughout; ``seq_newer`` says what "after" 
 
 import struct
 
-from media.sdp import ExtensionIds
+from media.wire.sdp import ExtensionIds
 
 _FIXED = struct.Struct("!BBHII")
 _U16 = struct.Struct("!H")

@@ -7,11 +7,11 @@ rid in the first packets of a stream only: what is learnt stays.
 from collections import Counter
 from collections.abc import Mapping
 
-from media.forward import Route
-from media.publication import Publication
-from media.rtp import RtpReader
-from media.sdp_answer import NegotiatedSection
-from media.uplink import PublisherClock, Uplink
+from media.relay.forward import Route
+from media.relay.publication import Publication
+from media.relay.uplink import PublisherClock, Uplink
+from media.wire.rtp import RtpReader
+from media.wire.sdp_answer import NegotiatedSection
 
 MAX_SSRCS = 24
 """Media and RTX SSRCs of one peer; ignored beyond."""

@@ -1,6 +1,6 @@
 """One participant's connection: ICE session, DTLS, SRTP, what it publishes and the slots it receives in.
 
-Its RTCP is in ``media.feedback``, what its SSRCs are in ``media.incoming``.
+Its RTCP is in ``media.relay.feedback``, what its SSRCs are in ``media.relay.incoming``.
 """
 
 import asyncio
@@ -12,22 +12,25 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from media.control import PeerStateName
-from media.datachannel import PointerChannel
-from media.downlink import Downlink
-from media.dtls import DtlsEndpoint, Identity
-from media.epoch import SlotCodec
 from media.errors import HandshakeError, SrtpError
-from media.feedback import Feedback
-from media.forward import Route
-from media.ice_lite import CONSENT_S, IceLite, IceSession
-from media.incoming import Incoming, extension_ids
-from media.mmsg import Destination
-from media.mux import Endpoint
-from media.publication import Publication, Subscription
-from media.quality import Quality
-from media.rtp import RtpReader
-from media.sdp import ExtensionIds, Offer
-from media.sdp_answer import (
+from media.relay.downlink import Downlink
+from media.relay.epoch import SlotCodec
+from media.relay.feedback import Feedback
+from media.relay.forward import Route
+from media.relay.incoming import Incoming, extension_ids
+from media.relay.publication import Publication, Subscription
+from media.relay.quality import Quality
+from media.relay.slots import SlotTable
+from media.relay.uplink import Uplink
+from media.transport.datachannel import PointerChannel
+from media.transport.dtls import DtlsEndpoint, Identity
+from media.transport.ice_lite import CONSENT_S, IceLite, IceSession
+from media.transport.mmsg import Destination
+from media.transport.mux import Endpoint
+from media.transport.srtp import Protector
+from media.wire.rtp import RtpReader
+from media.wire.sdp import ExtensionIds, Offer
+from media.wire.sdp_answer import (
     CNAME,
     Answer,
     Candidate,
@@ -36,9 +39,6 @@ from media.sdp_answer import (
     SlotSsrcs,
     make_answer,
 )
-from media.slots import SlotTable
-from media.srtp import Protector
-from media.uplink import Uplink
 
 CONNECT_DEADLINE_S = 30.0
 CONSENT_INTERVAL_S = 0.1

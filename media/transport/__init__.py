@@ -1,0 +1,1 @@
+"""How packets reach the relay and leave it: ICE, DTLS, SRTP, the sockets, the data channel."""
