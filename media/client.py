@@ -7,6 +7,7 @@ time, the worker is killed: failing closed is better than forwarding what must n
 
 import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from media import control
 from media.errors import MediaRefusedError, MediaUnavailableError
@@ -17,12 +18,20 @@ BUSY_CODES = frozenset({"worker_full"})
 """Refusals that are not the peer's fault."""
 
 
+class _Gates(NamedTuple):
+    """As in ``control.SetGates``."""
+
+    sources: tuple[str, ...] = ()
+    circle: str = ""
+    only: tuple[str, ...] | None = None
+
+
 class _Room:
     """What is remembered of a room. ``worker``: where it is placed, None before the first connect or after a loss."""
 
     def __init__(self) -> None:
         self.worker: int | None = None
-        self.gates: dict[str, frozenset[str]] = {}
+        self.gates: dict[str, _Gates] = {}
         self.receive: dict[str, tuple[int, tuple[control.SlotSize, ...]]] = {}
         self.participants: set[str] = set()
 
@@ -66,9 +75,9 @@ class MediaClient:
         if held.worker is None or held.worker not in self._supervisor.ready():
             held.worker = self._least_loaded()
         worker = held.worker
-        gates = held.gates.get(participant, frozenset())
+        gates = held.gates.get(participant, _Gates())
         request = self._supervisor.next_request
-        gated = self._supervisor.send(worker, control.SetGates(request(), room, participant, tuple(sorted(gates))))
+        gated = self._supervisor.send(worker, control.SetGates(request(), room, participant, *gates))
         gated.add_done_callback(_retrieve)
         if participant in held.receive:
             limited = self._supervisor.send(
@@ -87,16 +96,18 @@ class MediaClient:
         held.participants.add(participant)
         return reply.answer
 
-    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+    async def set_gates(
+        self, room: str, participant: str, open_sources: frozenset[str], circle: str = "", only: frozenset[str] | None = None
+    ) -> None:
         """From the next packet on exactly these sources of the participant are forwarded; all are shut at first.
 
-        Remembered also while nobody is connected. Returns when it is in force. Raises MediaUnavailableError.
+        To those of the same ``circle``, or ``only`` to those named: see ``control.SetGates``. Remembered also while nobody is connected. Returns when it is in force. Raises MediaUnavailableError.
         """
         held = self._rooms.setdefault(room, _Room())
-        held.gates[participant] = open_sources
+        gates = _Gates(tuple(sorted(open_sources)), circle, None if only is None else tuple(sorted(only)))
+        held.gates[participant] = gates
         if held.worker is not None:
-            sources = tuple(sorted(open_sources))
-            await self._must(held.worker, control.SetGates(self._supervisor.next_request(), room, participant, sources))
+            await self._must(held.worker, control.SetGates(self._supervisor.next_request(), room, participant, *gates))
 
     async def set_receive(self, room: str, participant: str, video: int, sizes: Mapping[str, int] | None = None) -> None:
         """Show this participant at most ``video`` pictures at once; ``sizes``: how tall each is drawn, in device pixels by mid.

@@ -76,12 +76,18 @@ class Connect(Message, frozen=True):
 
 
 class SetGates(Message, frozen=True):
-    """From the next packet on exactly these sources are forwarded: ``Done``. Kept for a participant not yet connected."""
+    """From the next packet on exactly these sources are forwarded: ``Done``. Kept for a participant not yet connected.
+
+    People of the same ``circle`` hear and see each other; ``""`` is everybody's at first. With ``only``, what this participant sends
+    reaches exactly those, in whatever circle they are; what they hear themselves still follows their circle.
+    """
 
     request: int
     room: str
     participant: str
     sources: tuple[str, ...]
+    circle: str = ""
+    only: tuple[str, ...] | None = None
 
 
 class SlotSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

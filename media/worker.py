@@ -25,7 +25,7 @@ from media.native.forwarder import NativeForwarder
 from media.native.library import load
 from media.relay.forward import PACE_S, Forwarder
 from media.relay.peer import Peer
-from media.relay.room import Room
+from media.relay.room import Audience, Room
 from media.relay.totals import Totals
 from media.transport import mmsg, srtp
 from media.transport.dtls import Identity
@@ -160,7 +160,8 @@ class Worker:
         if isinstance(command, control.Connect):
             return control.Connected(command.request, self._room(command.room).connect(command.participant, command.offer))
         if isinstance(command, control.SetGates):
-            self._room(command.room).set_gates(command.participant, command.sources)
+            only = None if command.only is None else frozenset(command.only)
+            self._room(command.room).set_gates(command.participant, command.sources, Audience(command.circle, only))
         elif isinstance(command, control.SetReceive):
             self._room(command.room).set_receive(command.participant, command.video, {s.mid: s.height for s in command.sizes})
         elif isinstance(command, control.Disconnect):

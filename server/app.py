@@ -138,9 +138,11 @@ class WorkerMedia:
         except MediaUnavailableError as error:
             raise MediaUnavailable(error.code) from error
 
-    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+    async def set_gates(
+        self, room: str, participant: str, open_sources: frozenset[str], circle: str = "", only: frozenset[str] | None = None
+    ) -> None:
         try:
-            await self._client.set_gates(room, participant, open_sources)
+            await self._client.set_gates(room, participant, open_sources, circle, only)
         except MediaUnavailableError as error:
             raise MediaUnavailable(error.code) from error
 

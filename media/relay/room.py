@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from media import control
 from media.control import PeerStateName
@@ -18,6 +18,19 @@ FLOW_TIMEOUT_S = 2.0
 MAX_PARTICIPANTS = 200
 """Participants with gates or a connection in one room."""
 POINTER_SOURCE = "pointer"
+
+
+class Audience(NamedTuple):
+    """Whom somebody's media reaches: everybody of the same circle, or only those named."""
+
+    circle: str = ""
+    only: frozenset[str] | None = None
+
+    def has(self, subscriber: str, circle: str) -> bool:
+        return circle == self.circle if self.only is None else subscriber in self.only
+
+
+EVERYBODY = Audience()
 
 
 class RoomHost(Protocol):
@@ -37,6 +50,7 @@ class Room:
         self._clock = clock
         self.peers: dict[str, Peer] = {}
         self.gates: dict[str, frozenset[str]] = {}
+        self.audiences: dict[str, Audience] = {}
         self.receive: dict[str, tuple[int, Mapping[str, int]]] = {}
         self._order = 0
         self._speaker = SpeakerDetector()
@@ -76,11 +90,12 @@ class Room:
         self._host.emit(control.PeerState(self.name, participant, "connecting"))
         return peer.answer.sdp
 
-    def set_gates(self, participant: str, sources: Iterable[str]) -> None:
-        """From the next packet on exactly these sources are forwarded."""
+    def set_gates(self, participant: str, sources: Iterable[str], audience: Audience = EVERYBODY) -> None:
+        """From the next packet on exactly these sources are forwarded, and to this audience alone."""
         if participant not in self.gates and len(self.gates) >= MAX_PARTICIPANTS:
             raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
         self.gates[participant] = frozenset(sources)
+        self.audiences[participant] = audience
         peer = self.peers.get(participant)
         if peer is not None:
             now = self._clock()
@@ -123,6 +138,7 @@ class Room:
     def disconnect(self, participant: str) -> None:
         """Forget a participant's connection and gates."""
         self.gates.pop(participant, None)
+        self.audiences.pop(participant, None)
         self.receive.pop(participant, None)
         peer = self.peers.get(participant)
         if peer is not None:
@@ -131,6 +147,7 @@ class Room:
     def close(self) -> None:
         now = self._clock()
         self.gates.clear()
+        self.audiences.clear()
         self.receive.clear()
         for peer in list(self.peers.values()):
             self._remove(peer, now, tell=True)
@@ -179,7 +196,7 @@ class Room:
             return
         self.pointer_relayed += 1
         for other in self.peers.values():
-            if other is not peer and other.state == "connected":
+            if other is not peer and other.state == "connected" and self._reaches(peer.participant, other.participant):
                 other.send_pointer(peer.participant, text)
 
     # ---- who sees what
@@ -205,7 +222,9 @@ class Room:
                     p.participant,
                 )
                 for p in offered
-                if p.participant != peer.participant and self._receivable(peer, p)
+                if p.participant != peer.participant
+                and self._reaches(p.participant, peer.participant)
+                and self._receivable(peer, p)
             ]
             changes = peer.slots.update(candidates, self.receive.get(peer.participant, (None, {}))[0])
             for mid, key in changes:
@@ -223,6 +242,12 @@ class Room:
                     if key is not None:
                         by_key[key].request_key(now)
                 self._tell_slots(peer)
+
+    def _reaches(self, publisher: str, subscriber: str) -> bool:
+        return self._audience(publisher).has(subscriber, self._audience(subscriber).circle)
+
+    def _audience(self, participant: str) -> Audience:
+        return self.audiences.get(participant, EVERYBODY)
 
     def _receivable(self, peer: Peer, publication: Publication) -> bool:
         return any(d.kind == publication.kind and publication.codec_key in d.codecs for d in peer.downlinks.values())

@@ -86,9 +86,13 @@ class MediaPort(Protocol):
         """
         ...
 
-    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+    async def set_gates(
+        self, room: str, participant: str, open_sources: frozenset[str], circle: str = "", only: frozenset[str] | None = None
+    ) -> None:
         """From the next packet on exactly these sources of this participant are forwarded. All are shut at first.
 
+        People of the same ``circle`` hear and see each other. With ``only``, what this participant sends reaches exactly those
+        named, in whatever circle they are.
         Kept for the participant even before it connects. Returns when the worker has applied it. Raises MediaUnavailable.
         """
         ...

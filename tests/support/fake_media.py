@@ -52,13 +52,15 @@ class FakeMedia:
     """Set ``down`` to make every call raise MediaUnavailable.
 
     ``offers``: (room, participant) → the last offer answered, present while connected. ``gates``: (room, participant) → open
-    sources, as last set. ``receive``: the most pictures, as last set. ``calls``: every call made, in order, as (name, room, participant or "").
+    sources, as last set; ``circles``, ``only``: to whom. ``receive``: the most pictures, as last set. ``calls``: every call made, in order, as (name, room, participant or "").
     """
 
     def __init__(self) -> None:
         self.down = False
         self.offers: dict[tuple[str, str], Offer] = {}
         self.gates: dict[tuple[str, str], frozenset[str]] = {}
+        self.circles: dict[tuple[str, str], str] = {}
+        self.only: dict[tuple[str, str], frozenset[str] | None] = {}
         self.receive: dict[tuple[str, str], tuple[int, Mapping[str, int]]] = {}
         self.calls: list[tuple[str, str, str]] = []
         self._events: MediaEvents | None = None
@@ -78,9 +80,13 @@ class FakeMedia:
         self.offers[room, participant] = offer
         return answer.sdp
 
-    async def set_gates(self, room: str, participant: str, open_sources: frozenset[str]) -> None:
+    async def set_gates(
+        self, room: str, participant: str, open_sources: frozenset[str], circle: str = "", only: frozenset[str] | None = None
+    ) -> None:
         self._called("set_gates", room, participant)
         self.gates[room, participant] = open_sources
+        self.circles[room, participant] = circle
+        self.only[room, participant] = only
 
     async def set_receive(self, room: str, participant: str, video: int, sizes: Mapping[str, int]) -> None:
         self._called("set_receive", room, participant)
