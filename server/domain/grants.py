@@ -15,6 +15,8 @@ class Grant(StrEnum):
     CHAT = "chat"
     ASK = "ask"
     PARTICIPANT_REMOVE = "participant.remove"
+    PARTICIPANT_HOLD = "participant.hold"
+    PARTICIPANT_MUTE = "participant.mute"
     SESSION_READ = "session.read"  # customer reference, reason, context, history
     SESSION_END = "session.end"
     INVITE = "invite"
@@ -39,6 +41,8 @@ _TALK = frozenset(
 _LEAD = _TALK | {
     Grant.ASK,
     Grant.PARTICIPANT_REMOVE,
+    Grant.PARTICIPANT_HOLD,
+    Grant.PARTICIPANT_MUTE,
     Grant.SESSION_READ,
     Grant.SESSION_END,
     Grant.INVITE,

@@ -129,6 +129,8 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
     joined_at: datetime | None = None
     left_at: datetime | None = None
     leave_reason: LeaveReason | None = None
+    held_at: datetime | None = None  # on hold since: hears and sees nobody, and nobody them
+    muted_at: datetime | None = None  # their microphone was muted by somebody else
 
 
 STAFF_IDENTITY = "staff:"

@@ -3,11 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from server.domain.grants import Grant
+from server.domain.ids import ParticipantId
 from server.domain.model import ConsentDecision, LeaveReason
 from server.errors import Invalid, NotAllowed, NotFound, TooMany
 from server.live.gates import PUBLISH
 from server.live.member import Member
+from server.live.records import Standing
 from server.services.views import consent_view
 from server.signalling.messages import (
     Ask,
@@ -20,8 +24,10 @@ from server.signalling.messages import (
     ConsentChanged,
     ConsentSet,
     EndSession,
+    Hold,
     Leave,
     MediaOffer,
+    Mute,
     Quality,
     QualityReport,
     ReceiveSet,
@@ -113,9 +119,7 @@ async def _read(session: "LiveSession", member: Member, seq: int, body: ChatRead
 
 async def _ask(session: "LiveSession", member: Member, seq: int, body: Ask) -> None:
     _need(member, Grant.ASK)
-    other = session.members.get(body.participant)
-    if other is None or other is member:
-        raise NotFound("There is no such participant here.")
+    other = _other(session, member, body.participant)
     if PUBLISH[body.source] not in other.grants:
         raise NotAllowed("They may not turn this on.")
     other.send(Asked(by=member.id, source=body.source))
@@ -126,6 +130,36 @@ async def _remove(session: "LiveSession", member: Member, seq: int, body: Remove
     if body.participant == member.id:
         raise Invalid("Use leave to go yourself.")
     await session.remove(body.participant, member.id)
+
+
+async def _hold(session: "LiveSession", member: Member, seq: int, body: Hold) -> None:
+    _need(member, Grant.PARTICIPANT_HOLD)
+    await _stand(session, _other(session, member, body.participant), Standing.HELD, body.held, member.id)
+
+
+async def _mute(session: "LiveSession", member: Member, seq: int, body: Mute) -> None:
+    _need(member, Grant.PARTICIPANT_MUTE)
+    await _stand(session, _other(session, member, body.participant), Standing.MUTED, body.muted, member.id)
+
+
+async def _stand(session: "LiveSession", member: Member, standing: Standing, yes: bool, actor: str) -> None:
+    """Tightening, the relay comes first, and tight it stays if recording fails; lifting, the record comes first."""
+    if yes and getattr(member.participant, standing.value) is None:
+        since = session.needs.clock.now()
+        member.participant = msgspec.structs.replace(member.participant, **{standing.value: since})
+        await session.apply_gate(member)
+    stored = await session.needs.records.stand(member.id, standing, yes, actor)
+    member.participant = session.people[member.id] = stored
+    await session.apply_gate(member)
+    session.tell_view(member)
+
+
+def _other(session: "LiveSession", member: Member, participant: ParticipantId) -> Member:
+    """Raises NotFound: not here, or oneself."""
+    other = session.members.get(participant)
+    if other is None or other is member:
+        raise NotFound("There is no such participant here.")
+    return other
 
 
 async def _end(session: "LiveSession", member: Member, seq: int, body: EndSession) -> None:
@@ -162,6 +196,8 @@ ACTIONS: Final[dict[type, Action]] = {
     ChatRead: _read,
     Ask: _ask,
     Remove: _remove,
+    Hold: _hold,
+    Mute: _mute,
     EndSession: _end,
     Leave: _leave,
     QualityReport: _quality,

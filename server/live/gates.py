@@ -6,7 +6,7 @@ comes first, and only a later stored ``given`` lifts it.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from server.domain.grants import Grant
 from server.domain.model import Consent, ConsentDecision, ConsentScope, SessionStatus, Source
@@ -21,6 +21,17 @@ SCOPES: Final[dict[ConsentScope, Source]] = {
     ConsentScope.CAMERA: Source.CAMERA,
     ConsentScope.SCREEN: Source.SCREEN,
 }
+
+
+class Forwarded(NamedTuple):
+    """What the relay forwards of somebody, and among whom: people of one ``circle`` hear and see each other."""
+
+    sources: frozenset[Source] = frozenset()
+    circle: str = ""
+
+    def tightens(self, before: "Forwarded") -> bool:
+        """Whether somebody loses something by this that they had ``before``."""
+        return bool(before.sources - self.sources) or before.circle != self.circle
 
 
 class ConsentGate:

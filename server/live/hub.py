@@ -308,8 +308,10 @@ class LiveSessions:
     def on_speaking(self, room: str, participants: Sequence[str]) -> None:
         live = self._sessions.get(SessionId(room))
         if live is not None:
-            heard = [ParticipantId(id) for id in participants if ParticipantId(id) in live.members]
-            live.tell(Speaking(participants=heard))
+            speakers = [live.members[id] for one in participants if (id := ParticipantId(one)) in live.members]
+            for member in live.members.values():
+                heard = [one.id for one in speakers if one.circle == member.circle]
+                member.send(Speaking(participants=heard))
 
     def on_peer(self, room: str, participant: str, state: PeerState) -> None:
         live = self._sessions.get(SessionId(room))

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId
-from server.domain.model import Participant, ParticipantState, Source
+from server.domain.model import Participant, ParticipantState, SessionStatus, Source
 from server.domain.views import ParticipantView
-from server.live.gates import ConsentGate
+from server.live.gates import ConsentGate, Forwarded
 from server.live.ports import PeerState
 from server.services.views import participant_view
 from server.signalling.connection import Connection
@@ -23,6 +23,9 @@ class Offer:
     task: asyncio.Task[None]
     connection: Connection
     re: int
+
+
+NOTHING = Forwarded()
 
 
 @dataclass(slots=True)
@@ -43,7 +46,7 @@ class Member:
     ice_renew_at: datetime | None = None  # when this person needs new credentials of the TURN relay
     ice_version: int = 0  # of the relay that was told last
     on: set[Source] = field(default_factory=set)
-    applied: frozenset[Source] | None = frozenset()  # what the relay forwards; None: it did not say
+    applied: Forwarded | None = NOTHING  # as the relay has it; None: it did not say
     retry_at: float = 0.0
     peer: PeerState | None = None
     offer: Offer | None = None
@@ -67,8 +70,27 @@ class Member:
             return ParticipantState.DISCONNECTED
         return ParticipantState.ACTIVE if self.peer == "connected" else ParticipantState.JOINED
 
+    @property
+    def passing(self) -> frozenset[Source]:
+        """What the relay is known to forward."""
+        return self.applied.sources if self.applied is not None else frozenset()
+
+    def wanted(self, status: SessionStatus) -> Forwarded:
+        """What the relay is to forward."""
+        if self.gone:
+            return Forwarded()
+        sources = self.gate.open_sources(status)
+        if self.participant.muted_at is not None:
+            sources -= {Source.MICROPHONE}
+        return Forwarded(sources, self.circle)
+
+    @property
+    def circle(self) -> str:
+        """Those of the same one hear and see each other."""
+        return f"hold:{self.id}" if self.participant.held_at is not None else ""
+
     def view(self) -> ParticipantView:
-        return participant_view(self.participant, on=self.on, open_sources=self.applied or frozenset(), state=self.state)
+        return participant_view(self.participant, on=self.on, open_sources=self.passing, state=self.state)
 
     def send(self, body: ServerBody) -> None:
         if self.connection is not None:

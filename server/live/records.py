@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 
@@ -44,6 +45,21 @@ class Posted:
     message: ChatMessage
     file: FileRecord | None
     repeated: bool
+
+
+class Standing(StrEnum):
+    """What somebody else may decide of a participant's media, by the field of the record that says since when."""
+
+    HELD = "held_at"
+    MUTED = "muted_at"
+
+
+_STOOD = {
+    (Standing.HELD, True): AuditAction.PARTICIPANT_HELD,
+    (Standing.HELD, False): AuditAction.PARTICIPANT_RESUMED,
+    (Standing.MUTED, True): AuditAction.PARTICIPANT_MUTED,
+    (Standing.MUTED, False): AuditAction.PARTICIPANT_UNMUTED,
+}
 
 
 class Records:
@@ -169,6 +185,24 @@ class Records:
                 )
             )
         return left
+
+    async def stand(self, participant: ParticipantId, standing: Standing, yes: bool, actor: str) -> Participant:
+        """On hold or muted from now on, or no longer. Saying it again changes nothing. Raises NotFound, Gone (they left)."""
+        now = self._clock.now()
+        async with self._writing() as tx:
+            current = await tx.get_participant(participant)
+            if current is None:
+                raise NotFound("There is no such participant.")
+            if not may_join(current):
+                raise Gone("They have left already.")
+            if (getattr(current, standing.value) is not None) is yes:
+                return current
+            changed = msgspec.structs.replace(current, **{standing.value: now if yes else None})
+            await tx.save_participant(changed)
+            await tx.append_audit(
+                AuditEvent(action=_STOOD[standing, yes], at=now, actor=actor, session=changed.session_id, subject=changed.id)
+            )
+        return changed
 
     async def decide(self, session: SessionId, participant: ParticipantId, body: ConsentSet) -> Consent:
         now = self._clock.now()

@@ -10,7 +10,7 @@ from server.domain.ids import ParticipantId, SessionId
 from server.domain.model import SessionStatus
 from server.errors import MediaPlaneUnavailable, NotAllowed
 from server.live.gates import PUBLISH
-from server.live.member import Member, Offer
+from server.live.member import NOTHING, Member, Offer
 from server.live.ports import MediaPort, MediaRefused, MediaUnavailable
 from server.live.settings import LiveSettings
 from server.signalling.connection import Connection
@@ -44,17 +44,19 @@ class Room:
 
         Failing to shut a gate takes the person's whole media connection down; failing to open one is tried again.
         """
-        wanted = frozenset() if member.gone else member.gate.open_sources(status)
+        wanted = member.wanted(status)
         if member.applied == wanted:
             return False
         before, epoch = member.applied, self._epoch
         try:
             async with asyncio.timeout(self._settings.media_control_s):
-                await self._media.set_gates(self.id, member.id, frozenset(source.value for source in wanted))
+                await self._media.set_gates(
+                    self.id, member.id, frozenset(source.value for source in wanted.sources), wanted.circle
+                )
         except (MediaUnavailable, TimeoutError):
             log.warning("gates not set", extra={"session": self.id, "participant": member.id})
             member.applied = None
-            if before is None or before - wanted:
+            if before is None or wanted.tightens(before):
                 await self.disconnect(member)
             return True
         member.applied = wanted if epoch == self._epoch else None
@@ -73,7 +75,7 @@ class Room:
         self._epoch += 1
         self._undone.clear()
         for member in members:
-            member.applied = frozenset()
+            member.applied = NOTHING
             member.peer = None
 
     def offer(self, member: Member, connection: Connection, re: int, sdp: str) -> None:
@@ -96,6 +98,8 @@ class Room:
         try:
             if not await self._finish(member.id):
                 raise MediaUnavailable("an older connection could not be taken down")
+            if member.circle and (member.applied is None or member.applied.circle != member.circle):
+                raise MediaUnavailable("the relay does not know yet that they are on hold")
             async with asyncio.timeout(self._settings.media_connect_s):
                 answer = await self._media.connect(self.id, member.id, sdp)
         except MediaRefused as refused:

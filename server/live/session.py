@@ -452,7 +452,7 @@ class LiveSession:
     def media_flows(self, participant: ParticipantId, source: Source) -> None:
         """Packets came in from somebody whose page has not said so."""
         member = self.members.get(participant)
-        if member is not None and source not in member.on and source in (member.applied or ()):
+        if member is not None and source not in member.on and source in member.passing:
             member.on.add(source)
             self.tell_view(member)
 

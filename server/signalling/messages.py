@@ -166,6 +166,20 @@ class Remove(Body, frozen=True, kw_only=True, tag="participant.remove"):
     reason: ShortText = ""
 
 
+class Hold(Body, frozen=True, kw_only=True, tag="participant.hold"):
+    """Put somebody else on hold, or take them back: held they hear and see nobody, and nobody them. Needs ``participant.hold``."""
+
+    participant: Annotated[ParticipantId, msgspec.Meta(max_length=40)]
+    held: bool
+
+
+class Mute(Body, frozen=True, kw_only=True, tag="participant.mute"):
+    """Mute somebody else's microphone at the relay, or lift that. Needs ``participant.mute``."""
+
+    participant: Annotated[ParticipantId, msgspec.Meta(max_length=40)]
+    muted: bool
+
+
 class EndSession(Body, frozen=True, kw_only=True, tag="session.end"):
     """Needs the grant ``session.end``."""
 
@@ -201,6 +215,8 @@ ClientBody = (
     | ChatRead
     | Ask
     | Remove
+    | Hold
+    | Mute
     | EndSession
     | Leave
     | QualityReport

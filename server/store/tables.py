@@ -92,6 +92,8 @@ participants = Table(
     Column("joined_at", UtcTime),
     Column("left_at", UtcTime),
     Column("leave_reason", _WORD),
+    Column("held_at", UtcTime),
+    Column("muted_at", UtcTime),
     UniqueConstraint("session_id", "identity"),
     UniqueConstraint("session_id", "id"),  # what the pairs below refer to
 )

@@ -71,7 +71,7 @@ export interface ChatSend {
   text?: string;
   file?: FileId | null;
 }
-export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | EndSession | Leave | QualityReport | TakeWaiting;
+export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | EndSession | Leave | QualityReport | TakeWaiting;
 export type ClientFrame = Hello | ClientMessage | Ack | Ping;
 export interface ClientMessage {
   t: "msg";
@@ -158,12 +158,17 @@ export interface FileView {
   media_type: string;
   size_bytes: number;
 }
-export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read";
+export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read";
 export interface Hello {
   t: "hello";
   version: number;
   token: string;
   resume?: Resume | null;
+}
+export interface Hold {
+  type: "participant.hold";
+  participant: ParticipantId;
+  held: boolean;
 }
 export interface IceServer {
   urls: string[];
@@ -329,6 +334,11 @@ export type MessageId = string;
 export interface Messages {
   messages: ChatMessageView[];
 }
+export interface Mute {
+  type: "participant.mute";
+  participant: ParticipantId;
+  muted: boolean;
+}
 export interface Network {
   type: "network";
   down_kbps: number;
@@ -372,6 +382,8 @@ export interface ParticipantView {
   name: string;
   state: ParticipantState;
   tracks: TrackView[];
+  held: boolean;
+  muted: boolean;
 }
 export interface Participants {
   participants: ParticipantView[];

@@ -40,6 +40,8 @@ FIELDS = {
     "chat.read": ["message"],
     "ask": ["participant", "source"],
     "participant.remove": ["participant", "reason"],
+    "participant.hold": ["participant", "held"],
+    "participant.mute": ["participant", "muted"],
     "session.end": ["reason"],
     "quality.report": ["level", "rtt_ms", "loss_permille", "down_kbps", "up_kbps"],
     "waiting.take": ["session"],

@@ -6,7 +6,15 @@ from server.domain.grants import Grant, desk_grants, session_grants
 from server.domain.model import Role, SessionKind
 
 TALK = {Grant.PUBLISH_MICROPHONE, Grant.PUBLISH_CAMERA, Grant.PUBLISH_SCREEN, Grant.SUBSCRIBE, Grant.CHAT}
-LEAD = TALK | {Grant.ASK, Grant.PARTICIPANT_REMOVE, Grant.SESSION_READ, Grant.SESSION_END, Grant.INVITE}
+LEAD = TALK | {
+    Grant.ASK,
+    Grant.PARTICIPANT_REMOVE,
+    Grant.PARTICIPANT_HOLD,
+    Grant.PARTICIPANT_MUTE,
+    Grant.SESSION_READ,
+    Grant.SESSION_END,
+    Grant.INVITE,
+}
 OUTSIDE = {
     Grant.SESSION_CREATE,
     Grant.SESSION_LIST,

@@ -1,0 +1,18 @@
+"""Who is on hold, and whose microphone was muted by somebody else."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("participants", sa.Column("held_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("participants", sa.Column("muted_at", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    raise NotImplementedError("restore a backup instead")
