@@ -105,7 +105,10 @@ class LabWorker:
                 await self.event(lambda e: isinstance(e, control.Heartbeat) or None, mark)
 
     async def connect(self, client: "LabClient", room: str = "room", via: "Wire | None" = None) -> None:
-        """Offer, answer, and wait until the worker says connected. ``via``: the wire between the client and the worker."""
+        """Offer, answer, and wait until the worker and the client say connected. ``via``: the wire between them.
+
+        The worker, as DTLS server, is connected one flight before the client, who can send nothing until then.
+        """
         mark = len(self.events)
         offer = await client.offer()
         reply = await self.ask(control.Connect, room, client.name, offer)
@@ -116,6 +119,8 @@ class LabWorker:
         client.answer = reply.answer
         await client.accept(answer)
         await self.state(client.name, "connected", mark)
+        async with asyncio.timeout(DEADLINE_S):
+            await client.connected.wait()
 
     async def state(self, participant: str, state: str, after: int = 0) -> None:
         await self.event(
@@ -217,6 +222,8 @@ class LabClient:
         self.name = name
         self.answer = ""
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self.connected = asyncio.Event()
+        self.pc.on("connectionstatechange", self._state_changed)
         self.tracks: dict[str, Any] = {}
         self.messages: asyncio.Queue[str] = asyncio.Queue()
         self.opened = asyncio.Event()
@@ -232,6 +239,10 @@ class LabClient:
         self.channel = self.pc.createDataChannel("pointer", ordered=False, maxRetransmits=0)
         self.channel.on("message", self.messages.put_nowait)
         self.channel.on("open", self.opened.set)
+
+    def _state_changed(self) -> None:
+        if self.pc.connectionState == "connected":
+            self.connected.set()
 
     async def offer(self) -> str:
         if self.pc.localDescription is None:
