@@ -234,6 +234,7 @@ class Worker:
             candidates=self._mux.addresses,
             video_codecs=self._config.video_codecs,
             now=now,
+            sent=self._forwarder.history(),
         )
 
     def retire(self, peer: Peer) -> None:

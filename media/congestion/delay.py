@@ -6,7 +6,10 @@ in Carlucci et al., "Analysis and Design of the Google Congestion Control for We
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from enum import IntEnum
+
+from media.congestion.groups import ARRIVAL, SHORTEST, Delta, Result, Results, group, no_group
 
 BURST_S = 0.005
 """Packets sent within this time are one group (section 5.2); so are those that arrive in one lump after waiting for a link."""
@@ -50,9 +53,8 @@ class DelayDetector:
     """
 
     __slots__ = (
-        "_accumulated", "_adapted_at", "_arrival", "_deltas", "_first", "_in_window", "_lows", "_lows_until", "_origin",
-        "_over_count", "_over_ms", "_previous_arrival", "_previous_sent", "_previous_trend", "_recent", "_recent_until", "_sent",
-        "_smoothed", "_steps", "_sums", "latest_s", "patient", "queue_s", "signal", "threshold", "trend",
+        "_accumulated", "_adapted_at", "_deltas", "_groups", "_in_window", "_lows", "_lows_until", "_origin",
+        "_over_count", "_over_ms", "_previous_trend", "_recent", "_recent_until", "_smoothed", "_steps", "_sums", "latest_s", "patient", "queue_s", "signal", "threshold", "trend",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -64,8 +66,7 @@ class DelayDetector:
         """Forget all but the threshold: the receiver's clock jumped, or nothing came for long."""
         self.signal = Signal.NORMAL
         self.trend = 0.0
-        self._first = self._sent = self._arrival = -1.0
-        self._previous_sent = self._previous_arrival = -1.0
+        self._groups = no_group()
         self._deltas = 0
         self._accumulated = self._smoothed = 0.0
         self._in_window: deque[tuple[float, float]] = deque(maxlen=WINDOW)
@@ -80,7 +81,7 @@ class DelayDetector:
         self._lows = self._recent = (math.inf, math.inf)
         self._lows_until = self._recent_until = -1.0
 
-    def queue_of(self, results: list[tuple[float, float, int]]) -> float:
+    def queue_of(self, results: list[Result] | Results) -> float:
         """The shortest queue, in s, that any of these packets waited in; 0 while the path's own delay is unknown."""
         base = min(self._lows)
         waits = [arrival - sent - base for sent, arrival, _ in results if arrival >= 0]
@@ -98,46 +99,24 @@ class DelayDetector:
         self.patient = True
         self.threshold = max(self.threshold, PATIENT_THRESHOLD_MS)
 
-    def update(self, results: list[tuple[float, float, int]]) -> Signal:
+    def update(self, results: list[Result] | Results) -> Signal:
         """``results``: as in ``history.Joined``, in order of sending. Returns the worst signal of the groups completed by them.
 
         With none completed it is the signal of before, but an ``OVERUSE`` is not told twice: it is ``NORMAL`` then.
         """
-        first = self._first
-        last_sent = self._sent
-        last_arrival = self._arrival
+        state = self._groups
+        if isinstance(results, list):
+            deltas: Iterable[Delta] = group(results, state, BURST_S, MAX_BURST_S)
+        else:
+            deltas = results.group(state, BURST_S, MAX_BURST_S)
         worst: Signal | None = None
-        shortest = math.inf
-        for sent, arrival, _ in results:
-            if arrival < 0 or sent < first:
-                continue
-            if sent - first <= BURST_S and first >= 0:
-                if sent > last_sent:
-                    last_sent = sent
-                if arrival > last_arrival:
-                    last_arrival = arrival
-                continue
-            if first >= 0:
-                gap = arrival - last_arrival
-                if gap <= BURST_S and gap < sent - last_sent and sent - first < MAX_BURST_S:
-                    last_sent = sent
-                    if gap > 0:
-                        last_arrival = arrival
-                    continue
-                shortest = min(shortest, last_arrival - last_sent)
-                if self._previous_sent >= 0:
-                    signal = self._group(last_sent - self._previous_sent, last_arrival - self._previous_arrival, last_arrival)
-                    if worst is None or signal > worst:
-                        worst = signal
-                self._previous_sent = last_sent
-                self._previous_arrival = last_arrival
-            first = last_sent = sent
-            last_arrival = arrival
-        self._first = first
-        self._sent = last_sent
-        self._arrival = last_arrival
+        for sent_delta, arrival_delta, arrival in deltas:
+            signal = self._group(sent_delta, arrival_delta, arrival)
+            if worst is None or signal > worst:
+                worst = signal
+        shortest = state[SHORTEST]
         if shortest < math.inf:
-            self._measure(shortest, last_arrival)
+            self._measure(shortest, state[ARRIVAL])
         if worst is None:
             return Signal.NORMAL if self.signal is Signal.OVERUSE else self.signal
         return worst

@@ -6,11 +6,11 @@ receiver reports (RFC 3550 section 6.4) for those without transport-wide feedbac
 """
 
 import math
-from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from media.congestion.delay import DelayDetector, Signal
-from media.congestion.history import SentPackets, WindowRate
+from media.congestion.groups import Result, Results
+from media.congestion.history import Joined, SentPackets, WindowRate
 from media.congestion.loss import ASK_MORE, LossBound, Phase
 from media.congestion.probe import Prober
 from media.wire.twcc import Feedback
@@ -49,6 +49,8 @@ OTHERS_AFTER_S = 3.0
 OTHERS_DECREASES = 2
 """A queue over ``STANDING_S`` that has stood for ``OTHERS_AFTER_S`` through so many decreases is another flow's, which fills it
 whatever we do: see ``delay.PATIENT_GAIN_DOWN``."""
+OBEYED = 1.5
+"""Of the estimate: where more than this leaves, the queue is our own, whatever we believe."""
 FLAT_S = 0.012
 FLAT_FOR_S = 1.0
 """What stands still within this through a decrease, without loss, is no queue: the path has become longer."""
@@ -71,9 +73,6 @@ REMB_STALE_S = 5.0
 TWCC_PREFERRED_S = 3.0
 """REMB and reports do not move the estimate while transport-wide feedback is not older than this."""
 REPORT_STALE_S = 10.0
-
-
-_ARRIVAL = itemgetter(1)
 
 
 class EstimatorConfig(NamedTuple):
@@ -190,7 +189,10 @@ class Estimator:
 
     def on_feedback(self, feedback: Feedback, sent: SentPackets, newest: int, now: float) -> None:
         """``newest``: the transport-wide number given last. Feedback that says nothing new changes nothing."""
-        joined = sent.join(feedback, newest, now)
+        self.on_joined(sent.join(feedback, newest, now), now)
+
+    def on_joined(self, joined: Joined, now: float) -> None:
+        """The same, joined already."""
         results = joined.results
         if not results:
             return
@@ -201,21 +203,19 @@ class Estimator:
             self._acked.clear()
             self._acked_lately.clear()
             self._sent.clear()
-        last_sent = results[-1][0]
+        last_sent = joined.last_sent
         self._newest_sent = max(self._newest_sent, last_sent)
         total = joined.received_bytes + joined.unreported_bytes
         if joined.received:
-            latest = max(results, key=_ARRIVAL)[1]
-            self._acked.add(latest, total)
-            self._acked_lately.add(latest, total)
+            self._acked.add(joined.latest, total)
+            self._acked_lately.add(joined.latest, total)
             self.acked_bps = self._acked.bps()
-        lost = sum(size for _, arrival, size in results if arrival < 0) if joined.lost else 0
-        self._sent.add(last_sent, total + lost)
+        self._sent.add(last_sent, total + joined.lost_bytes)
         self.sent_bps = self._sent.bps()
         if joined.rtt_s is not None:
             self._note_rtt(joined.rtt_s, weight=0.1)
         signal = self._judge(self.delay.update(results), last_sent)
-        counted = self._count(joined.results) if joined.lost or self._run else 0
+        counted = self._count(results) if joined.lost or self._run else 0
         if self._outage_bps is not None and joined.received:
             self._return(counted, joined.received, self.delay.queue_of(results), now)
         self.loss_bound.clear = self.delay.queue_s < STANDING_S
@@ -223,7 +223,8 @@ class Estimator:
         self.loss_bound.update(joined.received, counted, joined.recovered, self.acked_bps or self._rate, now)
         if self.loss_bound.phase is Phase.ASK and not asked:
             self.prober.ask(ASK * max(self.sent_bps or 0.0, self.acked_bps or 0.0, float(self.config.min_bps)))
-        self.prober.on_results(results, now)
+        if self.prober.busy:
+            self.prober.on_results(results, now)
         self._longer(counted, now)
         self._drained(now)
         self._steer(signal, now)
@@ -231,7 +232,7 @@ class Estimator:
         if self.loss_bound.bound_bps > self._rate:
             self.loss_bound.free()
 
-    def _count(self, results: list[tuple[float, float, int]]) -> int:
+    def _count(self, results: list[Result] | Results) -> int:
         """How many were lost, those left out that were lost because the path was away. What is lost at the end is counted later."""
         counted = 0
         for sent, arrival, _ in results:
@@ -303,6 +304,8 @@ class Estimator:
             self._decreases = 0
             if queue < ALONE_S:
                 self.delay.patient = False
+        elif (self.sent_bps or 0.0) > OBEYED * self._rate:
+            self._standing_since = now
         elif now - self._standing_since > OTHERS_AFTER_S and self._decreases >= OTHERS_DECREASES and not self.delay.patient:
             self.delay.be_patient()
             self._drain_until = now

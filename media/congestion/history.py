@@ -8,7 +8,8 @@ from array import array
 from collections import deque
 from typing import NamedTuple
 
-from media.wire.twcc import REFERENCE_US, Feedback
+from media.congestion.groups import Result, Results
+from media.wire.twcc import REFERENCE_US, Feedback, parse_feedback
 
 SIZE = 8192
 """Packets remembered: a power of two. Index = transport-wide number & ``MASK``."""
@@ -22,32 +23,25 @@ CLOCK_JUMP_US = 3_000_000
 MAX_UNREPORTED = 1024
 
 
-class Result(NamedTuple):
-    """What became of one packet. Plain tuples of this shape are used: ``(sent_at, arrival, size)``.
-
-    ``sent_at``: our seconds. ``arrival``: the receiver's seconds (its clock, unwrapped), -1.0 when reported lost.
-    ``size``: bytes.
-    """
-
-    sent_at: float
-    arrival: float
-    size: int
-
-
 class Joined(NamedTuple):
     """One feedback about packets that were really sent and not yet known to have arrived.
 
-    ``results``: in order of transport-wide numbers. ``recovered``: packets that an earlier feedback called lost.
-    ``unreported_bytes``: sent before these and in no feedback so far: a feedback was lost. ``restarted``: the receiver's clock
-    jumped, compare nothing with before. ``rtt_s``: since the newest arrived packet was sent, the receiver's wait included.
+    ``results``: in order of transport-wide numbers, to be read before the next feedback is. ``lost_bytes``: of what is lost among them.
+    ``recovered``: packets that an earlier feedback called lost. ``unreported_bytes``: sent before these and in no feedback so far: a
+    feedback was lost. ``last_sent``: when the last one left, our seconds. ``latest``: when the latest arrived, the receiver's seconds.
+    ``restarted``: the receiver's clock jumped, compare nothing with before. ``rtt_s``: since the newest arrived packet was sent, the
+    receiver's wait included.
     """
 
-    results: list[tuple[float, float, int]]
+    results: list[Result] | Results
     received: int
     received_bytes: int
     lost: int
+    lost_bytes: int
     recovered: int
     unreported_bytes: int
+    last_sent: float
+    latest: float
     restarted: bool
     rtt_s: float | None
 
@@ -83,6 +77,10 @@ class SentPackets:
         """Nothing is waited for under this number any more: the same packet leaves a second time."""
         self.size[number & MASK] = 0
 
+    def take(self, body: bytes, now: float) -> Joined:
+        """Read a feedback and join it. Raises RtcpError; then nothing has changed."""
+        return self.join(parse_feedback(body), self.number[0], now)
+
     def join(self, feedback: Feedback, newest: int, now: float) -> Joined:
         """``newest``: the number given last. Numbers never sent, forgotten or already known to have arrived are ignored."""
         offset = self._unwrap(feedback.reference_time_us, now)
@@ -97,7 +95,7 @@ class SentPackets:
             arrivals = arrivals[forgotten : age + 1]
         at = self.at
         size = self.size
-        results: list[tuple[float, float, int]] = []
+        results: list[Result] = []
         append = results.append
         received = received_bytes = lost = recovered = 0
         newest_sent = -1.0
@@ -122,7 +120,12 @@ class SentPackets:
             append((newest_sent, (arrival_us + offset) * 1e-6, length))
         unreported = self._unreported(arrivals[0].sequence, arrivals[-1].sequence) if arrivals else 0
         rtt = max(0.0, now - newest_sent) if newest_sent >= 0 else None
-        return Joined(results, received, received_bytes, lost, recovered, unreported, restarted, rtt)
+        lost_bytes = sum(length for _, arrival, length in results if arrival < 0) if lost else 0
+        last_sent = results[-1][0] if results else -1.0
+        latest = max([arrival for _, arrival, _ in results], default=-1.0)
+        return Joined(
+            results, received, received_bytes, lost, lost_bytes, recovered, unreported, last_sent, latest, restarted, rtt
+        )
 
     def _unwrap(self, reference_us: int, now: float) -> int | None:
         """To be added to the times of this feedback; None when the receiver's clock cannot be followed."""

@@ -7,6 +7,8 @@ of the train: a cluster is known by its time, not by marks on its packets.
 
 from typing import NamedTuple
 
+from media.congestion.groups import Result, Results
+
 TRAIN_S = 0.06
 TRAIN_BITS = 60_000
 MAX_TRAIN_S = 0.15
@@ -175,7 +177,7 @@ class Prober:
             return 0
         return target
 
-    def on_results(self, results: list[tuple[float, float, int]], now: float) -> None:
+    def on_results(self, results: list[Result] | Results, now: float) -> None:
         """Results in order of sending. Costs nothing while no cluster is under way."""
         cluster = self._cluster
         if cluster is None:

@@ -4,6 +4,7 @@ import struct
 from typing import Any
 
 from media.native.batch import NativeBatch
+from media.native.history import NativeSentPackets, Scratch
 from media.native.library import Library
 from media.relay.downlink import Downlink
 from media.relay.forward import Forwarder
@@ -107,6 +108,10 @@ class NativeForwarder(Forwarder):
         self._fields = library.ffi.buffer(self._packet)
         assert len(self._fields) == _PACKET.size
         self._asked: Any = library.ffi.new("int32_t *")
+        self._scratch = Scratch(library)
+
+    def history(self) -> NativeSentPackets:
+        return NativeSentPackets(self._library, self._scratch)
 
     def _send(
         self,

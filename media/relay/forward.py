@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from media.congestion.history import MASK
+from media.congestion.history import MASK, SentPackets
 from media.congestion.pacer import Pacer, Priority
 from media.relay.downlink import NUMBERS_MASK, Downlink, Paced
 from media.relay.epoch import rewrite_vp8
@@ -73,6 +73,10 @@ class Forwarder:
         self._unprotect = unprotect
         self._protect = protect
         self._length = length
+
+    def history(self) -> SentPackets:
+        """What a new subscriber will have been sent."""
+        return SentPackets()
 
     def on_srtp(self, peer: Sender, memory: Any, view: memoryview, size: int, now: float) -> None:
         """One SRTP datagram from a peer's proven address, in ``view[:size]``; decrypted in place."""

@@ -11,7 +11,6 @@ from media.congestion.estimator import Estimator, EstimatorConfig
 from media.congestion.history import MASK, SentPackets
 from media.congestion.pacer import Pacer
 from media.relay.downlink import Paced
-from media.wire.twcc import parse_feedback
 
 SILENT_S = 3.0
 """A subscriber that never says anything of what it receives for so long does not do congestion control: it gets everything."""
@@ -27,8 +26,8 @@ TELL_CHANGE = 0.10
 class Quality:
     """``urgent``: the estimate fell below what is allocated; allocate at once. ``probe_bytes``: padding sent so far."""
 
-    def __init__(self, now: float, config: EstimatorConfig | None = None) -> None:
-        self.sent = SentPackets()
+    def __init__(self, now: float, config: EstimatorConfig | None = None, sent: SentPackets | None = None) -> None:
+        self.sent = sent if sent is not None else SentPackets()
         self.estimator = Estimator(now, config)
         self.allocation = Allocation({}, 0, 0, 0)
         self.urgent = False
@@ -50,7 +49,7 @@ class Quality:
 
     def on_feedback(self, body: bytes, now: float) -> None:
         """Transport-wide feedback. Raises RtcpError."""
-        self.estimator.on_feedback(parse_feedback(body), self.sent, self.sent.number[0], now)
+        self.estimator.on_joined(self.sent.take(body, now), now)
         self.twcc_at = now
         self._settled()
 

@@ -49,6 +49,7 @@ SHELLS = frozenset(
         "media/transport/datachannel.py",
         "media/native/batch.py",
         "media/native/forwarder.py",
+        "media/native/history.py",
         "media/native/library.py",
         "media/bench/janus.py",
         "media/bench/load.py",

@@ -233,14 +233,14 @@ def test_too_long_a_payload_and_a_refused_packet(sockets: list[socket.socket]) -
 
 
 def test_what_was_built_from_other_sources_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr("media.native.library.target", lambda: tmp_path / "forward-0.so")
+    monkeypatch.setattr("media.native.library.target", lambda: tmp_path / "core-0.so")
     assert load() is None
-    with pytest.raises(OSError, match="forward-0"):
-        Library(tmp_path / "forward-0.so")
+    with pytest.raises(OSError, match="core-0"):
+        Library(tmp_path / "core-0.so")
 
 
 def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr("media.native.library.target", lambda: tmp_path / "forward-0.so")
+    monkeypatch.setattr("media.native.library.target", lambda: tmp_path / "core-0.so")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert build().startswith("no C compiler")
     broken = tmp_path / "cc"

@@ -1,0 +1,188 @@
+/* What a subscriber's transport-wide feedback says, joined with what it was sent, and packets put into groups.
+
+   Python stays the reference: media.wire.twcc.parse_feedback, media.congestion.history.SentPackets.join and
+   media.congestion.groups.group do the same, and tests compare them bit by bit. The bytes come from strangers (authenticated ones): nothing is
+   read past `length`, nothing is written past an array, and a malformed feedback changes nothing. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "forward.h"
+#include "feedback.h"
+
+#define LOST_BIT 0x8000
+#define REFERENCE_US 64000
+#define DELTA_US 250
+#define WRAP_US ((int64_t)REFERENCE_US << 24)
+#define CLOCK_JUMP_US 3000000.0
+#define NEVER INT64_MIN
+
+static uint32_t get16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
+
+/* draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1: how many statuses, or -1. Fills scratch->arrival. */
+static int read_feedback(const uint8_t *body, int length, int64_t reference_us, struct tp_scratch *scratch) {
+  uint8_t *status = scratch->status;
+  int count = (int)get16(body + 2);
+  if (!count || count > TP_STATUSES) return -1;
+  int known = 0;
+  int at = 8;
+  while (known < count) {
+    if (at + 2 > length) return -1;
+    uint32_t word = get16(body + at);
+    at += 2;
+    if (!(word & 0x8000)) {
+      int run = (int)(word & 0x1FFF);
+      if (!run) return -1;
+      if (run > count - known) run = count - known;
+      memset(status + known, (int)(word >> 13), (size_t)run);
+      known += run;
+    } else if (word & 0x4000) { /* at most 6 past the last: status is longer by that */
+      for (int shift = 12; shift >= 0; shift -= 2) status[known++] = (uint8_t)(word >> shift & 3);
+    } else {
+      for (int shift = 13; shift >= 0; shift--) status[known++] = (uint8_t)(word >> shift & 1);
+    }
+  }
+  int64_t time_us = reference_us;
+  for (int i = 0; i < count; i++) {
+    int bytes = status[i];
+    if (!bytes) {
+      scratch->arrival[i] = NEVER;
+      continue;
+    }
+    if (bytes == 3 || at + bytes > length) return -1;
+    time_us += DELTA_US * (bytes == 1 ? (int)body[at] : (int)(int16_t)get16(body + at));
+    at += bytes;
+    scratch->arrival[i] = time_us;
+  }
+  return count;
+}
+
+/* To be added to the times of this feedback; false when the receiver's clock cannot be followed. */
+static int unwrap(struct tp_history *h, int64_t reference_us, double now, int64_t *offset) {
+  double seen_at = h->seen_at;
+  int64_t before = h->reference;
+  h->seen_at = now;
+  *offset = 0;
+  if (!h->heard) {
+    h->heard = 1;
+    h->reference = reference_us;
+    return 1;
+  }
+  int64_t ahead = (reference_us - before + WRAP_US / 2) % WRAP_US;
+  if (ahead < 0) ahead += WRAP_US;
+  ahead -= WRAP_US / 2;
+  if (fabs((double)ahead - (now - seen_at) * 1e6) > CLOCK_JUMP_US) {
+    h->reference = reference_us;
+    return 0;
+  }
+  h->reference = before + ahead;
+  *offset = h->reference - reference_us;
+  return 1;
+}
+
+/* Bytes sent between what was reported so far and `first`, still waited for. */
+static int64_t unreported(struct tp_history *h, uint32_t first, uint32_t last) {
+  if (h->reported < 0) {
+    h->reported = (int32_t)last;
+    return 0;
+  }
+  uint32_t reported = (uint32_t)h->reported;
+  if (((last - reported) & 0xFFFF) < 0x8000) h->reported = (int32_t)last;
+  uint32_t gap = (first - reported - 1) & 0xFFFF;
+  if (gap > TP_UNREPORTED) return 0;
+  int64_t sum = 0;
+  for (uint32_t step = 1; step <= gap; step++) sum += h->size[(reported + step) & TP_SENT_MASK] & (LOST_BIT - 1);
+  return sum;
+}
+
+int tp_join(struct tp_history *h, const uint8_t *body, int length, double now, struct tp_scratch *scratch) {
+  if (length < 8) return -1;
+  uint32_t base = get16(body);
+  int64_t reference = (int64_t)body[4] << 16 | (int64_t)body[5] << 8 | body[6];
+  if (reference >= 0x800000) reference -= 0x1000000;
+  int64_t reference_us = reference * REFERENCE_US;
+  int count = read_feedback(body, length, reference_us, scratch);
+  if (count < 0) return -1;
+  struct tp_joined joined = {.last_sent = -1.0, .latest = -1.0, .rtt = -1.0};
+  int64_t offset;
+  joined.restarted = !unwrap(h, reference_us, now, &offset);
+  int age = (int)((*h->number - base) & 0xFFFF); /* numbers after `age` were never sent, those before `from` are forgotten */
+  int from = age > TP_SENT_MASK ? age - TP_SENT_MASK : 0;
+  int to = count < age + 1 ? count : age + 1;
+  struct tp_result *result = scratch->result;
+  int n = 0;
+  double newest_sent = -1.0;
+  int64_t gone = 0;
+  for (int i = from; i < to; i++) {
+    uint32_t index = (base + (uint32_t)i) & TP_SENT_MASK;
+    uint32_t bytes = h->size[index];
+    int64_t arrival = scratch->arrival[i];
+    if (!bytes) continue;
+    double sent = h->at[index];
+    if (arrival == NEVER) {
+      if (bytes >= LOST_BIT) continue;
+      h->size[index] = (uint16_t)(bytes | LOST_BIT);
+      joined.lost++;
+      gone += bytes;
+      if (!n || joined.latest < -1.0) joined.latest = -1.0;
+      result[n++] = (struct tp_result){sent, -1.0, bytes};
+      continue;
+    }
+    h->size[index] = 0;
+    if (bytes > LOST_BIT) {
+      bytes -= LOST_BIT;
+      joined.recovered++;
+    }
+    newest_sent = sent;
+    joined.received++;
+    joined.received_bytes += bytes;
+    double at = (double)(arrival + offset) * 1e-6;
+    if (at < 0) gone += bytes;
+    if (!n || at > joined.latest) joined.latest = at;
+    result[n++] = (struct tp_result){sent, at, bytes};
+  }
+  if (from < to) joined.unreported = unreported(h, (base + (uint32_t)from) & 0xFFFF, (base + (uint32_t)to - 1) & 0xFFFF);
+  if (n) joined.last_sent = result[n - 1].sent;
+  if (joined.lost) joined.lost_bytes = gone;
+  if (newest_sent >= 0) joined.rtt = now > newest_sent ? now - newest_sent : 0.0;
+  scratch->joined = joined;
+  scratch->results = n;
+  return n;
+}
+
+int tp_group(double *state, double burst, double longest, struct tp_scratch *scratch) {
+  double first = state[0], last_sent = state[1], last_arrival = state[2];
+  double previous_sent = state[3], previous_arrival = state[4], shortest = INFINITY;
+  int n = 0;
+  for (int i = 0; i < scratch->results; i++) {
+    double sent = scratch->result[i].sent, arrival = scratch->result[i].arrival;
+    if (arrival < 0 || sent < first) continue;
+    if (sent - first <= burst && first >= 0) {
+      if (sent > last_sent) last_sent = sent;
+      if (arrival > last_arrival) last_arrival = arrival;
+      continue;
+    }
+    if (first >= 0) {
+      double gap = arrival - last_arrival;
+      if (gap <= burst && gap < sent - last_sent && sent - first < longest) {
+        last_sent = sent;
+        if (gap > 0) last_arrival = arrival;
+        continue;
+      }
+      if (last_arrival - last_sent < shortest) shortest = last_arrival - last_sent;
+      if (previous_sent >= 0)
+        scratch->deltas[n++] = (struct tp_delta){last_sent - previous_sent, last_arrival - previous_arrival, last_arrival};
+      previous_sent = last_sent;
+      previous_arrival = last_arrival;
+    }
+    first = last_sent = sent;
+    last_arrival = arrival;
+  }
+  state[0] = first;
+  state[1] = last_sent;
+  state[2] = last_arrival;
+  state[3] = previous_sent;
+  state[4] = previous_arrival;
+  state[5] = shortest;
+  return n;
+}
