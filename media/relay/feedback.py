@@ -95,6 +95,10 @@ class Feedback:
         self._arrivals.add(number, int(now * 1_000_000))
         self._arrivals_new = True
 
+    def end(self) -> None:
+        """Let go of the leg. Nothing else may be called afterwards."""
+        del self._leg
+
     # ---- in
 
     def receive(self, data: bytes, now: float) -> bool:

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from media.congestion.history import SentPackets
 from media.control import PeerStateName
 from media.errors import HandshakeError, SrtpError
 from media.relay.downlink import Downlink
@@ -19,7 +18,7 @@ from media.relay.epoch import SlotCodec
 from media.relay.feedback import Feedback
 from media.relay.forward import Route
 from media.relay.incoming import Incoming, extension_ids
-from media.relay.publication import Publication, Subscription
+from media.relay.publication import Publication, Subscription, nobody
 from media.relay.quality import Quality
 from media.relay.slots import SlotTable
 from media.relay.uplink import Uplink
@@ -85,10 +84,8 @@ class Peer:
         candidates: tuple[tuple[str, int], ...],
         video_codecs: tuple[str, ...],
         now: float,
-        sent: SentPackets | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``sent``: the forwarder's ``history``."""
         self.host = host
         self.participant = participant
         self.offer = offer
@@ -114,7 +111,7 @@ class Peer:
         self.ready = False
         self._consent_due = now
         self.rx: Any = None
-        self.quality = Quality(now, sent=sent)
+        self.quality = Quality(now)
         self.held: frozenset[str] = frozenset()
         self.feedback = Feedback(self, now, ntp_now)
         self.note_arrival = self.feedback.note_arrival
@@ -358,8 +355,14 @@ class Peer:
                     await self._pointer.stop()
                 await self.dtls.stop()
         self.endpoint = self.destination = None
-        self._protector = None
+        self._protector = self._pointer = None
+        self.rx = None
         self.state = "closed"
+        # The circles of references: cut, so that a quarter of a MiB is free at once and not when the collector comes by.
+        self.session.owner = None
+        self.feedback.end()
+        for publication in self.publications.values():
+            publication.ask_key = nobody
 
     def stats(self) -> dict[str, object]:
         for downlink in self.downlinks.values():

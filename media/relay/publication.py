@@ -71,7 +71,7 @@ class Publication:
         self.plis = 0
         self.plan: Any = None
         self.forwarded = 0
-        self.ask_key: Callable[[Uplink], None] = _nobody
+        self.ask_key: Callable[[Uplink], None] = nobody
         self.on_level: Callable[[str, int, float], None] = _nobody_hears
 
     def best(self, now: float) -> Uplink | None:
@@ -166,8 +166,8 @@ def _size(uplink: Uplink) -> tuple[int, float]:
     return uplink.height, uplink.rates[-1]
 
 
-def _nobody(uplink: Uplink) -> None:
-    """Before a peer is attached there is nobody to ask."""
+def nobody(uplink: Uplink) -> None:
+    """Before a peer is attached, and after its end, there is nobody to ask."""
 
 
 def _nobody_hears(participant: str, level: int, now: float) -> None:
