@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from media.congestion.history import SentPackets
 from media.control import PeerStateName
 from media.errors import HandshakeError, SrtpError
 from media.relay.downlink import Downlink
@@ -84,8 +85,10 @@ class Peer:
         candidates: tuple[tuple[str, int], ...],
         video_codecs: tuple[str, ...],
         now: float,
+        sent: SentPackets | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``sent``: the forwarder's ``history``."""
         self.host = host
         self.participant = participant
         self.offer = offer
@@ -111,7 +114,7 @@ class Peer:
         self.ready = False
         self._consent_due = now
         self.rx: Any = None
-        self.quality = Quality(now)
+        self.quality = Quality(now, sent=sent)
         self.held: frozenset[str] = frozenset()
         self.feedback = Feedback(self, now, ntp_now)
         self.note_arrival = self.feedback.note_arrival
