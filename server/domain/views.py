@@ -43,14 +43,14 @@ class TrackView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
-    """``held``: on hold, hears and sees nobody. ``muted``: by somebody else; only they can lift it."""
+    """``on_hold``: hears and sees nobody. ``muted``: by somebody else; only they can lift it."""
 
     id: ParticipantId
     role: Role
     name: str
     state: ParticipantState
     tracks: list[TrackView]
-    held: bool = False
+    on_hold: bool = False
     muted: bool = False
 
 

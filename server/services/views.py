@@ -59,7 +59,7 @@ def participant_view(
         name=participant.name,
         state=state or participant.state,
         tracks=[TrackView(source=source, on=source in sending, open=source in forwarded) for source in Source],
-        held=participant.held_at is not None,
+        on_hold=participant.held_at is not None,
         muted=participant.muted_at is not None,
     )
 

@@ -382,7 +382,7 @@ export interface ParticipantView {
   name: string;
   state: ParticipantState;
   tracks: TrackView[];
-  held: boolean;
+  on_hold: boolean;
   muted: boolean;
 }
 export interface Participants {
@@ -493,6 +493,12 @@ export interface Site {
   walk_in: boolean;
   max_file_bytes: number;
   development: boolean;
+  media: SiteMedia;
+}
+export interface SiteMedia {
+  audio_slots: number;
+  video_slots: number;
+  relay: boolean;
 }
 export interface SlotSize {
   mid: string;

@@ -27,6 +27,14 @@ HAS_SENT = """async (least) => {
 }"""
 
 
+NOBODY_SHOWN = "() => [...window.__tp.slots.values()].every((slot) => slot.participant === null)"
+SENT = """async (least) => {
+    const rows = [...(await window.__tp.peers.at(-1).getStats()).values()].filter((one) => one.type === "outbound-rtp");
+    const sent = rows.reduce((sum, one) => sum + one.packetsSent, 0);
+    return sent > least ? sent : 0;
+}"""
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def pair(browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIterator[tuple[Seat, Seat, str]]:
     """(customer, agent, session): the agent is in and sends; the customer has come in and refused both."""
@@ -87,3 +95,29 @@ async def test_a_page_that_sends_without_consent_is_not_forwarded(pair: tuple[Se
         assert sum(layer["packets"] for layer in row["layers"]) > 0
         assert (row["forwarded"], row["open"]) == (0, False)
     assert sum((await agent.all_packets()).values()) == 0
+
+
+async def test_on_hold_nothing_passes_either_way_and_taken_back_it_goes_on_as_it_was(
+    pair: tuple[Seat, Seat, str], bank: Bank
+) -> None:
+    customer, agent, session = pair
+    for source in ("camera", "mic"):
+        await customer.press(f"bar.{source}.on")
+        await customer.press("consent.yes")
+    await agent.receives("customer", "camera")
+    await customer.receives("agent", "camera")
+    await agent.open_people()
+    await agent.press("hold.label", name="Refusing Ma")
+    await customer.sees(customer.say("hold.title"))
+    for seat in (customer, agent):
+        await seat.until(NOBODY_SHOWN, None, 10)
+    before = await bank.relayed(session)
+    sent = await customer.until(SENT, 0, 10)
+    await customer.until(SENT, sent + 50, 20)
+    after = await bank.relayed(session)
+    assert {key: row["forwarded"] for key, row in after.items()} == {key: row["forwarded"] for key, row in before.items()}
+    await agent.press("hold.lift", name="Refusing Ma")
+    row = await agent.receives("customer", "camera")
+    await agent.goes_on("customer", "camera", row["frames"] + 5)
+    await customer.receives("agent", "microphone")
+    assert [await seat.evaluate("() => window.__tp.peers.length") for seat in (customer, agent)] == [1, 1]

@@ -93,6 +93,7 @@ export class LiveCall implements Call {
     private place: Place,
     readonly devices: BrowserDevices,
     readonly resumed: boolean,
+    early: WebSocket | null = null,
   ) {
     this.restore = resumed ? place.on : null;
     this.media = new Media({
@@ -115,7 +116,7 @@ export class LiveCall implements Call {
         if (this.phase.peek() !== "ended" && this.phase.peek() !== "connecting") this.phase.value = "reconnecting";
       },
       ended: (code) => this.finish(code),
-    });
+    }, early);
     callPlace.keep(place);
     this.disposers.push(effect(() => this.attach()));
     this.disposers.push(effect(() => this.rememberDevices(this.devices.cameraOn.value, this.devices.microphoneOn.value)));
@@ -275,6 +276,14 @@ export class LiveCall implements Call {
 
   remove(participant: ParticipantId): void {
     this.send({ type: "participant.remove", participant });
+  }
+
+  hold(participant: ParticipantId, held: boolean): void {
+    this.send({ type: "participant.hold", participant, held });
+  }
+
+  mute(participant: ParticipantId, muted: boolean): void {
+    this.send({ type: "participant.mute", participant, muted });
   }
 
   endSession(reason: string): void {

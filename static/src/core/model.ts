@@ -154,6 +154,9 @@ export interface Call {
   testNetwork(tell: (result: WayResult) => void): Promise<void>;
   answerAsk(): void; // puts the question away
   remove(participant: ParticipantId): void;
+  /** Somebody else: on hold or taken back, muted or not. */
+  hold(participant: ParticipantId, held: boolean): void;
+  mute(participant: ParticipantId, muted: boolean): void;
   endSession(reason: string): void;
   leave(): void;
   retry(): void;

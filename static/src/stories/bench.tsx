@@ -50,6 +50,7 @@ export const benchStories: Story[] = [
   { name: "bench-summary-edit", make: () => <main class="bench-page"><EditableSummary desk={fakeDesk()} session={session()} editing /></main> },
   bench("call-walk-in", inCall({ session: session({ customer_reference: "", context: "" }), others: [customer()] })),
   bench("call-people", inCall(), { callProps: { panel: "people" } }),
+  bench("call-on-hold", () => inCall({ others: [person("PA_c", "customer", NAMES.customer(), ["microphone", "camera"], { on_hold: true }), person("PA_e", "expert", NAMES.expert(), ["microphone"], { muted: true })] })(), { callProps: { panel: "people" } }),
   bench(
     "call-chat",
     () => inCall({ chat: [message(1, customer(), zh() ? "我的卡今天早上丢了。" : "I lost my card this morning."), message(2, me(), zh() ? "好的，我先帮您挂失。" : "I will block it first.")], seen: [["PA_c", 2]] })(),

@@ -38,7 +38,7 @@ export const NAMES = {
 };
 
 export function site(): Site {
-  return { bank_name: { zh: "远江银行", en: "Yuanjiang Bank" }, version: "0.1.0", walk_in: true, max_file_bytes: 20 * 1024 ** 2, development: true };
+  return { bank_name: { zh: "远江银行", en: "Yuanjiang Bank" }, version: "0.1.0", walk_in: true, max_file_bytes: 20 * 1024 ** 2, development: true, media: { audio_slots: 6, video_slots: 12, relay: false } };
 }
 
 export function session(change: Partial<SessionView> = {}): SessionView {
@@ -66,7 +66,7 @@ export function tracks(...shown: Source[]): TrackView[] {
 }
 
 export function person(id: string, role: Role, name: string, shown: Source[] = ["microphone", "camera"], change: Partial<ParticipantView> = {}): ParticipantView {
-  return { id, role, name, state: "active", tracks: tracks(...shown), ...change };
+  return { id, role, name, state: "active", tracks: tracks(...shown), on_hold: false, muted: false, ...change };
 }
 
 const FACES = { customer: "customer", agent: "agent", expert: "expert", supervisor: "second", service: "second" } as const;
@@ -74,7 +74,7 @@ const FACES = { customer: "customer", agent: "agent", expert: "expert", supervis
 export function remoteOf(people: readonly ParticipantView[]): RemoteTrack[] {
   return people.flatMap((item) =>
     item.tracks
-      .filter((track) => track.on && track.open && track.source !== "microphone")
+      .filter((track) => !item.on_hold && track.on && track.open && track.source !== "microphone")
       .map((track) => ({ participant: item.id, source: track.source, held: false, stream: track.source === "screen" ? screenStream() : faceStream(FACES[item.role]) })),
   );
 }
@@ -149,7 +149,7 @@ const BOTH: [ConsentScope, ConsentDecision][] = [
   ["camera", "given"],
 ];
 
-const LEAD = ["publish.microphone", "publish.camera", "publish.screen", "subscribe", "chat", "ask", "participant.remove", "session.read", "session.end", "invite"];
+const LEAD = ["publish.microphone", "publish.camera", "publish.screen", "subscribe", "chat", "ask", "participant.remove", "participant.hold", "participant.mute", "session.read", "session.end", "invite"];
 
 export function fakeCall(setting: CallSetting = {}): FakeCall {
   const me = setting.me ?? person("PA_me", "customer", NAMES.customer());
@@ -217,6 +217,8 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     ask: () => undefined,
     testNetwork: async () => undefined,
     answerAsk: () => void (asked.value = null),
+    hold: (id, held) => void (people.value = people.value.map((item) => (item.id === id ? { ...item, on_hold: held } : item))),
+    mute: (id, muted) => void (people.value = people.value.map((item) => (item.id === id ? { ...item, muted } : item))),
     remove: (id) => void (people.value = people.value.filter((item) => item.id !== id)),
     endSession: () => end("session_ended"),
     leave: () => end("left"),

@@ -35,10 +35,10 @@ async def test_held_people_are_in_a_circle_of_their_own_until_they_are_taken_bac
     assert house.media.circles[session, id] not in ("", house.media.circles.get((session, me), ""))
     assert house.media.gates[session, id] == {"microphone", "camera"}
     for page in (customer, agent):
-        assert view_of(page, id)["held"] is True
+        assert view_of(page, id)["on_hold"] is True
     assert await agent.error("participant.hold", participant=id, held=False) is None
     assert house.media.circles[session, id] == ""
-    assert view_of(customer, id)["held"] is False
+    assert view_of(customer, id)["on_hold"] is False
     assert [entry for entry in await house.audit() if entry[1] == id][-2:] == [
         ("participant.held", id),
         ("participant.resumed", id),
@@ -112,7 +112,7 @@ async def test_a_reload_and_a_lost_worker_keep_it(house: House) -> None:
     await agent.say("participant.hold", participant=id, held=True)
     await agent.say("participant.mute", participant=id, muted=True)
     again = await house.connect(house.token(session, id, Role.CUSTOMER))
-    assert (again.snapshot["you"]["held"], again.snapshot["you"]["muted"]) == (True, True)
+    assert (again.snapshot["you"]["on_hold"], again.snapshot["you"]["muted"]) == (True, True)
     house.media.lose(session)
     house.media.circles.clear()
     await house.advance(1, again, agent)

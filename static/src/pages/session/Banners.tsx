@@ -103,6 +103,7 @@ export function Banners() {
           {t("sound.blocked")}
         </Notice>
       )}
+      {call.me.value?.muted && <Notice kind="quiet">{t("muted.self")}</Notice>}
       {devices.microphoneProblem.value && call.consents.value.get("microphone") === "given" && (
         <Notice kind="warn" action={<Button onClick={() => void call.setMicrophone(true)}>{t("retry")}</Button>}>
           {deviceProblem(devices.microphoneProblem.value, "microphone")} {t(`device.help.${devices.microphoneProblem.value}`)}

@@ -54,16 +54,17 @@ export function Bar() {
   const { call } = ui;
   const grants = call.grants.value;
   const microphone = isOn(call, "microphone");
+  const muted = call.me.value?.muted === true;
   const camera = isOn(call, "camera");
   const sharing = call.screen.value !== "off";
   const unread = call.unread.value;
   return (
     <nav class="bar" aria-label={t("bar.label")}>
       <BarButton
-        icon={microphone ? Mic : MicOff}
+        icon={microphone && !muted ? Mic : MicOff}
         text={t("source.microphone.short")}
-        label={t(microphone ? "bar.mic.off" : "bar.mic.on")}
-        look={microphone ? "" : "is-off"}
+        label={t(muted ? "bar.mic.muted" : microphone ? "bar.mic.off" : "bar.mic.on")}
+        look={microphone && !muted ? "" : "is-off"}
         keys="M"
         onClick={() => toggle(ui, "microphone")}
       />

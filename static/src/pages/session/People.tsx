@@ -1,9 +1,9 @@
 /** Who is here, how well their line holds, what they share; remove for those who may. */
-import { Camera, CameraOff, Mic, MicOff, MonitorUp, UserMinus } from "lucide-preact";
+import { Camera, CameraOff, CirclePause, CirclePlay, Mic, MicOff, MonitorUp, UserMinus } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import { counted, t } from "../../i18n";
 import type { ParticipantView, Source } from "../../protocol.gen";
-import { IconButton } from "../../ui/Button";
+import { Button } from "../../ui/Button";
 import { Avatar } from "../../ui/controls";
 import { limitWords, ownQuality, personName, roleBeside } from "../../ui/words";
 import { QualityMark } from "./Quality";
@@ -16,6 +16,7 @@ const SOURCES: readonly [Source, LucideIcon, LucideIcon][] = [
 ];
 
 function state(person: ParticipantView, source: Source): "on" | "off" | "held" {
+  if (source === "microphone" && person.muted) return "off";
   if (isShown(person, source)) return "on";
   return trackOf(person, source)?.on ? "held" : "off"; // sent, but no consent on record: held back at the relay
 }
@@ -41,6 +42,12 @@ export function Person({ person, self = false }: { person: ParticipantView; self
           <p class="small">{self ? (limitWords(network) ?? t(`network.${quality.level}`)) : t(`quality.other.${quality.level === "poor" ? "poor" : "fair"}`)}</p>
         )}
         {network !== null && network.held > 0 && <p class="small">{counted("network.held", network.held)}</p>}
+        {(person.on_hold || person.muted) && (
+          <div class="row wrap">
+            {person.on_hold && <span class="chip warn">{t("people.on-hold")}</span>}
+            {person.muted && <span class="chip warn">{t("people.muted")}</span>}
+          </div>
+        )}
         <ul class="person-sources" aria-label={t("people.shares")}>
           {SOURCES.map(([source, On, Off]) => {
             const now = state(person, source);
@@ -55,17 +62,50 @@ export function Person({ person, self = false }: { person: ParticipantView; self
           })}
         </ul>
       </div>
-      {!self && ui.call.grants.value.has("participant.remove") && (
-        <IconButton
+      {!self && <Tools person={person} name={name} />}
+    </li>
+  );
+}
+
+/** What somebody who leads may do about somebody else. */
+function Tools({ person, name }: { person: ParticipantView; name: string }) {
+  const ui = useCall();
+  const grants = ui.call.grants.value;
+  return (
+    <div class="row wrap person-tools">
+      {grants.has("participant.mute") && (
+        <Button
+          icon={person.muted ? Mic : MicOff}
+          look="plain"
+          label={t(person.muted ? "mute.lift" : "mute.label", { name })}
+          onClick={() => ui.call.mute(person.id, !person.muted)}
+        >
+          {t(person.muted ? "mute.lift.short" : "mute.short")}
+        </Button>
+      )}
+      {grants.has("participant.hold") && (
+        <Button
+          icon={person.on_hold ? CirclePlay : CirclePause}
+          look="plain"
+          label={t(person.on_hold ? "hold.lift" : "hold.label", { name })}
+          onClick={() => ui.call.hold(person.id, !person.on_hold)}
+        >
+          {t(person.on_hold ? "hold.lift.short" : "hold.short")}
+        </Button>
+      )}
+      {grants.has("participant.remove") && (
+        <Button
           icon={UserMinus}
           look="danger-plain"
           label={t("remove.label", { name })}
           onClick={() => {
             ui.open.value = { kind: "remove", person };
           }}
-        />
+        >
+          {t("remove.yes")}
+        </Button>
       )}
-    </li>
+    </div>
   );
 }
 

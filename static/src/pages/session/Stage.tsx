@@ -2,6 +2,7 @@
 import { useRef } from "preact/hooks";
 import { t } from "../../i18n";
 import type { ParticipantId, ParticipantView } from "../../protocol.gen";
+import { OnHold } from "./OnHold";
 import { SelfPicture, SelfView } from "./SelfView";
 import { Tile } from "./Tile";
 import { screenOf, useCall } from "./ui";
@@ -46,6 +47,13 @@ export function Stage() {
   const met = useRef(false); // whether somebody has been here
   if (main) met.current = true;
   const rest = shown.filter((item) => item !== main);
+  if (call.me.value?.on_hold) {
+    return (
+      <section class="stage" aria-label={t("stage.label")}>
+        <OnHold />
+      </section>
+    );
+  }
   const grid = ui.layout.value === "grid" && shown.length > 1;
   return (
     <section class="stage" aria-label={t("stage.label")}>

@@ -50,6 +50,12 @@ export function Tile({ person, screen = false, main = false, videoRef }: TilePro
               <span>{screen ? t("tile.held.screen", { name }) : t(heard ? "tile.held" : "tile.held.muted")}</span>
             </span>
           )}
+          {person.on_hold && !screen && (
+            <span class="row">
+              <CirclePause size={20} strokeWidth={1.75} aria-hidden />
+              {t("tile.on-hold")}
+            </span>
+          )}
           {lost && !held && (
             <span class="row">
               <WifiOff size={20} strokeWidth={1.75} aria-hidden />

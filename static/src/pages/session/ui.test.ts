@@ -8,6 +8,8 @@ const somebody = (open: boolean, on: boolean, state: ParticipantView["state"] = 
   name: "",
   state,
   tracks: [{ source: "screen", open, on }],
+  on_hold: false,
+  muted: false,
 });
 
 describe("a screen of somebody else", () => {
