@@ -64,7 +64,9 @@ class LabWorker:
                 request = getattr(message, "request", None)
                 async with self._changed:
                     if request is not None:
-                        self._waiting.pop(request).set_result(message)
+                        asked = self._waiting.pop(request)
+                        if not asked.done():  # who asked may have given up
+                            asked.set_result(message)
                     else:
                         self.events.append(message)
                         self._changed.notify_all()
