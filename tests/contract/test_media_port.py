@@ -76,6 +76,7 @@ async def test_gates_before_and_after_connecting(plane: Plane) -> None:
     await plane.port.set_gates(ROOM, ALICE, frozenset({"microphone", "camera"}))
     await plane.port.set_gates(ROOM, ALICE, frozenset())
     await plane.port.set_gates(ROOM, BOB, frozenset({"screen"}))
+    await plane.port.set_gates(ROOM, ALICE, frozenset({"microphone"}), "apart", frozenset({BOB}))
 
 
 async def test_how_much_one_wants_to_receive_before_and_after_connecting(plane: Plane) -> None:

@@ -14,6 +14,7 @@ COMMANDS = [
     control.Configure(bind=("127.0.0.1",), port=5000, announced=("203.0.113.1",)),
     control.Connect(1, "SE_1", "PA_1", "v=0"),
     control.SetGates(2, "SE_1", "PA_1", ("camera",)),
+    control.SetGates(11, "SE_1", "PA_1", ("microphone",), "hold:PA_1", ("PA_2",)),
     control.SetReceive(9, "SE_1", "PA_1", 2),
     control.SetReceive(10, "SE_1", "PA_1", 2, (control.SlotSize("3", 360),)),
     control.Disconnect(3, "SE_1", "PA_1"),
