@@ -5,7 +5,8 @@ same order, screens and speakers as far as they go, the others step by step in t
 smallest one that fills its slot.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 Kind = Literal["audio", "screen", "camera"]
@@ -18,6 +19,10 @@ UP_AFTER_S = 2.0
 RELAPSE_S = 5.0
 """Lowered again within this time after it was raised: the next wait is twice as long, up to ``MAX_UP_AFTER_S``."""
 MAX_UP_AFTER_S = 16.0
+SURE = 1.5
+"""Where there is so many times what there was when it was raised in vain, that says nothing any more: it is raised as the first time."""
+SOON_BEFORE_S = 1.5
+"""So long before a layer is raised it is named, so that it comes when it is."""
 HOLD_AFTER_S = 2.5
 """A picture goes on with its lowest layer although that does not fit, until it has not fitted for this long …"""
 GRACE_BPS = 250_000
@@ -62,18 +67,32 @@ class Choice(NamedTuple):
 
 
 class Allocation(NamedTuple):
-    """``demand_bps``: what would be sent if everything fitted (feed it to ``Estimator.demand_bps``). ``held``: pictures."""
+    """``demand_bps``: what would be sent if everything fitted (feed it to ``Estimator.demand_bps``). ``held``: pictures. ``soon``: what
+    some will have in a moment if nothing changes."""
 
     choices: dict[Hashable, Choice]
     total_bps: int
     demand_bps: int
     held: int
+    soon: Mapping[Hashable, Layer] = MappingProxyType({})
 
 
 class _State:
     """``layer``: what stands at ``level`` of the ladder; ladders change when layers come, go, or are measured anew."""
 
-    __slots__ = ("height", "layer", "level", "raised_at", "relapsed", "short", "short_since", "since", "wait")
+    __slots__ = (
+        "height",
+        "layer",
+        "level",
+        "raised_at",
+        "raised_room",
+        "relapsed",
+        "short",
+        "short_since",
+        "since",
+        "vain_room",
+        "wait",
+    )
 
     def __init__(self, level: int) -> None:
         self.level = level
@@ -83,6 +102,7 @@ class _State:
         self.short = False
         self.height = 0
         self.raised_at = -1e9
+        self.raised_room = self.vain_room = 0.0
         self.relapsed = False
         self.wait = UP_AFTER_S
 
@@ -129,8 +149,8 @@ class Allocator:
         steps = list(_steps(pictures, ladders))
         target = _fill(steps, ladders, room)
         safe = _fill(steps, ladders, budget_bps / UP_MARGIN - sound)
-        self._settle(pictures, ladders, target, safe, room, now)
-        return self._answer(wants, ladders, sound)
+        soon = self._settle(pictures, ladders, target, safe, room, now)
+        return self._answer(wants, ladders, sound, soon)
 
     def _settle(
         self,
@@ -140,9 +160,10 @@ class Allocator:
         safe: dict[Hashable, int],
         room: float,
         now: float,
-    ) -> None:
+    ) -> dict[Hashable, Layer]:
         before = self._states
         states = self._states = {}
+        soon: dict[Hashable, Layer] = {}
         for want in pictures:
             key = want.key
             state = before.get(key)
@@ -159,8 +180,12 @@ class Allocator:
                 state.since = None
             elif state.since is None:
                 state.since = now
-            if state.since is not None and now - state.since >= (SOON_S if state.short else state.wait):
+            wait = SOON_S if state.short else UP_AFTER_S if room > SURE * state.vain_room else state.wait
+            if state.since is not None and now - state.since >= wait - SOON_BEFORE_S:
+                soon[key] = ladders[key][goal]
+            if state.since is not None and now - state.since >= wait:
                 state.level = goal
+                state.raised_room = room
                 state.short = False
                 state.since = None
                 state.raised_at = now
@@ -183,10 +208,14 @@ class Allocator:
                 state.since = None
                 if now - state.raised_at <= RELAPSE_S and not state.relapsed:
                     state.relapsed = True
+                    state.vain_room = state.raised_room
                     state.wait = min(2 * state.wait, MAX_UP_AFTER_S)
             state.layer = ladders[key][state.level] if state.level > HELD else None
+        return soon
 
-    def _answer(self, wants: Sequence[Want], ladders: dict[Hashable, list[Layer]], sound: int) -> Allocation:
+    def _answer(
+        self, wants: Sequence[Want], ladders: dict[Hashable, list[Layer]], sound: int, soon: Mapping[Hashable, Layer]
+    ) -> Allocation:
         choices: dict[Hashable, Choice] = {}
         total = demand = sound
         held = 0
@@ -203,7 +232,7 @@ class Allocator:
                 held += level == HELD
                 total += _cost(ladder, level)
                 demand += ladder[-1].bitrate_bps
-        return Allocation(choices, total, demand, held)
+        return Allocation(choices, total, demand, held, soon)
 
 
 def _steps(pictures: Sequence[Want], ladders: dict[Hashable, list[Layer]]) -> Iterable[tuple[Hashable, int]]:

@@ -49,6 +49,8 @@ OTHERS_AFTER_S = 3.0
 OTHERS_DECREASES = 2
 """A queue over ``STANDING_S`` that has stood for ``OTHERS_AFTER_S`` through so many decreases is another flow's, which fills it
 whatever we do: see ``delay.PATIENT_GAIN_DOWN``."""
+OBEYED = 1.5
+"""Of the estimate: where more than this leaves, the queue is our own, whatever we believe."""
 FLAT_S = 0.012
 FLAT_FOR_S = 1.0
 """What stands still within this through a decrease, without loss, is no queue: the path has become longer."""
@@ -302,6 +304,8 @@ class Estimator:
             self._decreases = 0
             if queue < ALONE_S:
                 self.delay.patient = False
+        elif (self.sent_bps or 0.0) > OBEYED * self._rate:
+            self._standing_since = now
         elif now - self._standing_since > OTHERS_AFTER_S and self._decreases >= OTHERS_DECREASES and not self.delay.patient:
             self.delay.be_patient()
             self._drain_until = now

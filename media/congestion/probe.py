@@ -28,14 +28,16 @@ MARGIN = 0.95
 INITIAL = (2.0, 4.0)
 STEP_UP = 2.0
 CAUTIOUS_STEP_UP = 1.5
-"""The second after a train that met the limit: its padding makes less of a queue."""
+"""The second after a train that met the limit and after a back-off: its padding makes less of a queue, and costs less."""
+MORE = 1.2
+"""A train that met the limit at so many times the estimate has found more nevertheless: the next one comes as soon as after success."""
 OVER_DEMAND = 1.25
 INTERVAL_S = 1.5
 FOUND_INTERVAL_S = 0.5
 MAX_INTERVAL_S = 2.0
 MAX_SHARE = 0.05
 """Padding is at most this part of what the estimate allows over ``INTERVAL_S`` or more, the first clusters left out."""
-LEAST_SHARE_BPS = 15_000
+LEAST_SHARE_BPS = 20_000
 """… but that much is always allowed: an estimate near its floor is looked up from as soon as any other."""
 SETTLE_S = 1.0
 """After a back-off nothing is probed for this long: the queue drains first."""
@@ -57,12 +59,13 @@ class Outcome(NamedTuple):
 
 class _Cluster:
     __slots__ = (
-        "answered", "bps", "bytes_due", "ended", "first", "first_end", "first_sent", "last_arrival", "last_sent", "packets", "sent_bytes",
+        "answered", "before_bps", "bps", "ended", "first", "first_end", "first_sent", "last_arrival", "last_sent", "packets", "sent_bytes",
         "shortest_s", "started", "steps", "total", "train",
     )  # fmt: skip
 
-    def __init__(self, bps: float, now: float, *, first: bool, shortest_s: float = TRAIN_S) -> None:
+    def __init__(self, bps: float, before_bps: float, now: float, *, first: bool, shortest_s: float = TRAIN_S) -> None:
         self.bps = bps
+        self.before_bps = before_bps
         self.first = first
         self.shortest_s = shortest_s
         self.started = now
@@ -81,13 +84,14 @@ class Prober:
     sent before this time may come from the last train.
     """
 
-    __slots__ = ("_allowed_at", "_asked_bps", "_cluster", "_initial", "_interval", "_last_due", "_max_bps", "_spent", "_spent_at", "failed", "masked_until", "sent_bytes", "succeeded")  # fmt: skip
+    __slots__ = ("_allowed_at", "_asked_bps", "_cautious", "_cluster", "_initial", "_interval", "_last_due", "_max_bps", "_spent", "_spent_at", "failed", "masked_until", "sent_bytes", "succeeded")  # fmt: skip
 
     def __init__(self, now: float, max_bps: float) -> None:
         self._max_bps = max_bps
         self._cluster: _Cluster | None = None
         self._initial = list(INITIAL)
         self._asked_bps = 0.0
+        self._cautious = False
         self._interval = INTERVAL_S
         self._allowed_at = now
         self._last_due = now
@@ -104,12 +108,14 @@ class Prober:
         """The rate was just cut: stop, and wait until the queue is empty."""
         self._cluster = None
         self._asked_bps = 0.0
+        self._cautious = True
         self._initial.clear()
         self._allowed_at = max(self._allowed_at, now + SETTLE_S)
 
     def recovered(self, now: float) -> None:
         """The path is back, or what was wrong is over: ask soon."""
         self._interval = INTERVAL_S
+        self._cautious = False
         self._allowed_at = min(self._allowed_at, now)
         self._spent = 0.0
 
@@ -121,20 +127,26 @@ class Prober:
     def due(self, estimate_bps: float, demand_bps: float, allowed: bool, media_bytes: int, now: float) -> int:
         """Bytes of padding to send now. Call each 5 … 25 ms.
 
-        ``demand_bps``: what would be sent if the path carried it. ``allowed``: the queue does not grow and feedback comes.
+        ``demand_bps``: what would be sent if the path carried it. ``allowed``: the queue does not grow and feedback comes; where that
+        ends, so does the train, and is read as far as it went: it is what made the queue grow.
         ``media_bytes``: sent since the last call; they are part of the train.
         """
-        if not allowed:
-            self._cluster = None
-            return 0
         cluster = self._cluster
+        if not allowed:
+            if cluster is not None and cluster.ended < 0:
+                if cluster.steps < MIN_STEPS:
+                    self._cluster = None
+                cluster.ended = self._last_due
+            return 0
         if cluster is None:
             asked, self._asked_bps = self._asked_bps, 0.0
             first = bool(self._initial) and not asked
             target = asked or self._target(estimate_bps, demand_bps, now)
             if target <= 0:
                 return 0
-            cluster = self._cluster = _Cluster(target, now, first=first, shortest_s=MAX_TRAIN_S if asked else TRAIN_S)
+            cluster = self._cluster = _Cluster(
+                target, estimate_bps, now, first=first, shortest_s=MAX_TRAIN_S if asked else TRAIN_S
+            )
             self._last_due = now - STEP_S
             media_bytes = 0
         if cluster.ended >= 0:
@@ -166,7 +178,7 @@ class Prober:
         if self._initial:
             target = min(estimate_bps * self._initial.pop(0), self._max_bps)
             return target if target > 1.05 * estimate_bps else 0
-        step = STEP_UP if self._interval <= INTERVAL_S else CAUTIOUS_STEP_UP
+        step = CAUTIOUS_STEP_UP if self._cautious else STEP_UP
         target = min(estimate_bps * step, enough, self._max_bps)
         if demand_bps <= estimate_bps or target <= 1.05 * estimate_bps:
             return 0
@@ -216,10 +228,13 @@ class Prober:
         if found is None or found.limited:
             self.failed += 1
             self._initial.clear()
-            self._interval = min(2 * self._interval, MAX_INTERVAL_S)
-            self._allowed_at = now + self._interval
+            self._cautious = True
+            more = found is not None and found.bps >= MORE * cluster.before_bps
+            self._interval = INTERVAL_S if more else min(2 * self._interval, MAX_INTERVAL_S)
+            self._allowed_at = now + (FOUND_INTERVAL_S if more else self._interval)
         else:
             self.succeeded += 1
+            self._cautious = False
             self._interval = INTERVAL_S
             self._allowed_at = now if self._initial else now + FOUND_INTERVAL_S
         return found

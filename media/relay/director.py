@@ -10,7 +10,7 @@ from media import control
 from media.congestion.allocate import Choice, Kind, Layer, Want
 from media.relay.downlink import Downlink
 from media.relay.epoch import EVERYTHING
-from media.relay.layers import Needed, ladder
+from media.relay.layers import Costs, Needed, ladder
 from media.relay.publication import Publication, Subscription
 from media.relay.quality import Quality
 
@@ -38,6 +38,8 @@ class Director:
         self._tell_slots = tell_slots
         self._at = float("-inf")
         self._needed: dict[Publication, Needed] = {}
+        self._costs: dict[Publication, Costs] = {}
+        self._soon: dict[Publication, set[str]] = {}
 
     def tick(
         self,
@@ -50,6 +52,7 @@ class Director:
         due = now - self._at >= ALLOCATE_S
         if due:
             self._at = now
+            self._soon.clear()
             for subscriber in subscribers.values():
                 for publication in subscriber.publications.values():
                     for uplink in publication.layers.values():
@@ -85,14 +88,18 @@ class Director:
         for mid, (publication, _) in subscriber.shown.items():
             layers = ladders.get(publication)
             if layers is None:
-                layers = ladders[publication] = ladder(publication)
+                costs = self._costs.setdefault(publication, Costs())
+                layers = ladders[publication] = ladder(publication, costs)
             key = _key(mid, publication)
             wants.append(Want(key, _kind(publication), sizes.get(mid, TALL), speaking(publication.participant), layers))
-        choices = subscriber.quality.allocate(wants, now).choices
+        allocation = subscriber.quality.allocate(wants, now)
+        choices = allocation.choices
         now_held = []
         for want, (mid, (publication, subscription)) in zip(wants, list(subscriber.shown.items()), strict=True):
             choice = choices[want.key]
             _apply(publication, subscription, choice, now)
+            if want.key in allocation.soon:
+                self._soon.setdefault(publication, set()).add(allocation.soon[want.key].rid)
             if choice.held:
                 now_held.append(mid)
         held = frozenset(now_held)
@@ -102,11 +109,14 @@ class Director:
 
     def _tell_publishers(self, subscribers: Mapping[str, Subscriber], now: float) -> None:
         before, self._needed = self._needed, {}
+        costs, self._costs = self._costs, {}
         for subscriber in subscribers.values():
             for publication in subscriber.publications.values():
+                if publication in costs:
+                    self._costs[publication] = costs[publication]
                 if len(publication.rids) > 1 and publication.gate.open and publication.flowing:
                     needed = self._needed[publication] = before.get(publication) or Needed(now)
-                    active = needed.update(publication, now)
+                    active = needed.update(publication, now, self._soon.get(publication, ()))
                     if active is not None:
                         self._emit(control.Encodings(self._room, publication.participant, publication.source, active))
 

@@ -12,7 +12,7 @@ from media.relay.downlink import Downlink
 from media.relay.epoch import Epoch
 from media.relay.forward import Route
 from media.relay.padding import padding
-from media.relay.publication import Publication, Subscription
+from media.relay.publication import FLOWS_S, Publication, Subscription
 from media.relay.quality import Quality
 from media.relay.uplink import PACKET_OVERHEAD_BYTES, RingEntry
 from media.wire import rtcp
@@ -185,12 +185,19 @@ class Feedback:
             if found is None:
                 continue
             epoch, seq = found
+            if downlink.pacer is not None and epoch.uplink is not downlink.uplink:
+                continue  # another layer is shown since, from a key frame on, and the path is narrow
             entry = epoch.uplink.kept(seq)
             if entry is None or not downlink.can_rebuild(epoch):
                 if downlink.kind == "video" and not epoch.uplink.missing(seq):
                     publication.request_key(now)
                 continue
+            picture = len(entry.payload) if downlink.kind == "video" else 0
+            if picture and not self._leg.quality.may_resend(picture, now):
+                self._leg.counts["resend_too_much"] += 1
+                return
             if downlink.may_resend(out_seq, now, self.rtt_s):
+                self._leg.quality.note_resent(picture)
                 self._send_again(downlink, epoch, entry, now)
 
     def _send_again(self, downlink: Downlink, epoch: Epoch, entry: RingEntry, now: float) -> None:
@@ -277,8 +284,13 @@ class Feedback:
                     downlink.pace(None if before else quality.pacer)
         if quality.paced:
             for mid in quality.pacer.take_starved():
-                if mid in self._leg.shown:
-                    self._leg.shown[str(mid)][0].request_key(now, self._leg.downlinks[str(mid)].uplink)
+                slot = self._leg.downlinks.get(str(mid))
+                if slot is not None and mid in self._leg.shown and not self._goes_over(slot, now):
+                    self._leg.shown[str(mid)][0].request_key(now, slot.uplink)
+
+    def _goes_over(self, slot: Downlink, now: float) -> bool:
+        """To another layer as soon as its key frame comes: another one of what it shows would fill a narrow path for nothing."""
+        return slot.pending is not None and now - slot.pending.last_at < FLOWS_S
 
     def _reports(self, now: float) -> None:
         leg = self._leg

@@ -1,6 +1,6 @@
 """The layers of a source as there are to choose from, and which of them somebody needs. Sans I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from media.congestion.allocate import Layer
 from media.relay.epoch import EVERYTHING
@@ -17,6 +17,9 @@ MOST_AUDIO_BPS = 200_000
 STEP = 1.15
 PAUSED_STEP = 2.0
 """A layer that pauses costs at least so many times what the one below it does: what it last measured may be from when it faded."""
+BEGINS_S = 3.0
+"""A browser sends an encoding that was paused with less at first; for so long it is taken to cost what it did before."""
+PAUSE_S = 1.0
 _GUESSES = ((180, 150_000), (360, 450_000), (540, 900_000), (720, 1_500_000))
 _MOST_BPS = 2_500_000
 """What a picture so tall may need, until it is measured."""
@@ -43,7 +46,30 @@ def heights(publication: Publication) -> dict[str, int]:
     return found
 
 
-def ladder(publication: Publication) -> list[Layer]:
+class Costs:
+    """What the encodings of one source cost, in bit/s: measured, and remembered over a pause."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, float]] = {}
+        self._begun: dict[str, tuple[float, float]] = {}
+
+    def factor(self, rid: str, uplink: Uplink) -> float:
+        """By how much it costs more than is measured. Call at every measurement."""
+        measured = uplink.rates[-1]
+        last_at, before = self._last.get(rid, (0.0, 0.0))
+        if last_at and uplink.last_at - last_at > PAUSE_S:
+            self._begun[rid] = uplink.last_at, before
+        self._last[rid] = uplink.last_at, measured
+        begun_at, before = self._begun.get(rid, (0.0, 0.0))
+        if not begun_at or measured <= 0:
+            return 1.0
+        if uplink.last_at - begun_at > BEGINS_S:
+            del self._begun[rid]
+            return 1.0
+        return max(1.0, before / measured)
+
+
+def ladder(publication: Publication, costs: Costs | None = None) -> list[Layer]:
     """What can be chosen from: the temporal layers of every encoding that has come, with what they cost.
 
     Of an encoding above another one only what costs more than all of that, and not the lowest of three temporal layers: a smaller
@@ -59,37 +85,39 @@ def ladder(publication: Publication) -> list[Layer]:
     newest = max((publication.layers[rid].last_at for rid in lines), default=0.0)
     for rid, height in sorted(lines.items(), key=lambda item: item[1]):
         uplink = publication.layers[rid]
-        total = uplink.rates[-1]
+        more = 1.0 if costs is None else costs.factor(rid, uplink)
+        total = more * uplink.rates[-1]
         if total <= 0:
             total = guess_bps(height)
-        elif newest - uplink.last_at > 1.0 and total < PAUSED_STEP * below:
+        elif newest - uplink.last_at > PAUSE_S and total < PAUSED_STEP * below:
             total = PAUSED_STEP * below
         else:
             for tid in range(uplink.top_tid):
-                if not below or (uplink.rates[tid] > STEP * below and (tid or uplink.top_tid < 2)):
-                    found.append(Layer(rid, tid, int(uplink.rates[tid]), height))
+                if not below or (more * uplink.rates[tid] > STEP * below and (tid or uplink.top_tid < 2)):
+                    found.append(Layer(rid, tid, int(more * uplink.rates[tid]), height))
         found.append(Layer(rid, EVERYTHING, int(total), height))
         below = total
     return found
 
 
 class Needed:
-    """Which encodings of one simulcast source its publisher is to send: those that somebody wants or waits with, and the lowest."""
+    """Which encodings of one simulcast source its publisher is to send: those that somebody wants, is about to have or waits with, and
+    the lowest."""
 
     def __init__(self, now: float) -> None:
         self._since = now
         self._last: dict[str, float] = {}
         self.told: tuple[str, ...] | None = None
 
-    def update(self, publication: Publication, now: float) -> tuple[str, ...] | None:
-        """The whole list at first and when it changed; None otherwise.
+    def update(self, publication: Publication, now: float, soon: Collection[str] = ()) -> tuple[str, ...] | None:
+        """The whole list at first and when it changed; None otherwise. ``soon``: rids that somebody is about to have.
 
         At first because the publisher may remember another list, from before its source stood still.
         """
         rids = publication.rids
         if len(rids) < 2:
             return None
-        wanted = {rids[0], *self._unseen(publication, now)}
+        wanted = {rids[0], *soon, *self._unseen(publication, now)}
         for downlink in publication.active:
             shown = downlink.uplink or downlink.pending
             if downlink.target is None:

@@ -19,6 +19,11 @@ UNPACED_SHARE = 0.8
 """Paced until the demand is less than this part of the estimate."""
 ASK_FOR = 1.02 * UP_MARGIN
 """Of the demand: what the path must be found to carry while something is left out, for higher layers need a margin."""
+RESEND_SHARE = 0.5
+RESEND_S = 0.25
+LEAST_RESEND_BYTES = 6_000
+"""Of the estimate, packets of pictures that are sent again: so much over this time at once, but at least this. A queue that overflows
+loses hundreds of packets, and their repetition would keep it full."""
 TELL_S = 1.0
 TELL_CHANGE = 0.10
 
@@ -36,6 +41,8 @@ class Quality:
         self._allocator = Allocator()
         self.pacer: Pacer[Paced] = Pacer(self.estimator.estimate_bps, now)
         self.paced = False
+        self._resend_bytes = float(LEAST_RESEND_BYTES)
+        self._resent_at = now
         self._heard = False
         self._began: float | None = None
         self._total = 0
@@ -86,6 +93,17 @@ class Quality:
         padding = self.estimator.tick(self.sent.at[self.sent.number[0] & MASK], new, now)
         self.probe_bytes += padding
         return padding
+
+    def may_resend(self, size: int, now: float) -> bool:
+        """Whether ``size`` bytes of a picture may be sent again now. Tell ``note_resent`` when they are."""
+        rate = RESEND_SHARE * self.estimator.estimate_bps / 8
+        most = max(rate * RESEND_S, LEAST_RESEND_BYTES)
+        self._resend_bytes = min(most, self._resend_bytes + rate * max(0.0, now - self._resent_at))
+        self._resent_at = now
+        return size <= self._resend_bytes
+
+    def note_resent(self, size: int) -> None:
+        self._resend_bytes -= size
 
     def pace(self, now: float) -> bool:
         """Whether pictures are to leave through ``pacer`` from now on: while the path is what limits them. Call each 20 ms."""

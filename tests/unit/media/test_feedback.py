@@ -12,6 +12,7 @@ from media.relay.feedback import (
 )
 from media.relay.forward import Route
 from media.relay.publication import Publication
+from media.relay.quality import LEAST_RESEND_BYTES
 from media.relay.uplink import Uplink
 from media.wire import rtcp
 from media.wire.rtp import RtpReader
@@ -254,4 +255,45 @@ def test_a_picture_without_a_stream_for_resends_is_not_sent_again_under_another_
     epoch.codec = epoch.codec._replace(rtx=None)
     stage.down.receive(rtcp.build_nack(5, 1007, [501]), 0.3)
     assert stage.viewer.rtp == []
+    assert stage.asked == [10]
+
+
+def test_a_narrow_path_is_not_filled_with_what_an_overflown_queue_lost() -> None:
+    stage = Stage()
+    stage.viewer.quality.estimator.on_remb(100_000, 0.2)
+    stage.more(60, 0.2)
+    assert stage.down.receive(rtcp.build_nack(5, 1007, list(range(501, 551))), 0.3)
+    assert len(stage.viewer.rtp) == LEAST_RESEND_BYTES // 1000
+    assert stage.viewer.counts["resend_too_much"] > 0
+    assert stage.down.receive(rtcp.build_nack(5, 1007, [540]), 0.6)
+    assert len(stage.viewer.rtp) == LEAST_RESEND_BYTES // 1000 + 1
+
+
+def test_on_a_narrow_path_a_layer_that_was_left_is_not_repeated() -> None:
+    stage = Stage()
+    stage.more(3, 0.2)
+    other = layer(stage.source, "other", 20, 180)
+    flow(other, 0.3)
+    show(stage.slot, other, 0.3)
+    stage.slot.pace(stage.viewer.quality.pacer)
+    assert stage.down.receive(rtcp.build_nack(5, 1007, [501]), 0.4)
+    assert stage.viewer.rtp == []
+    stage.slot.pace(None)
+    assert stage.down.receive(rtcp.build_nack(5, 1007, [501]), 0.5)
+    assert len(stage.viewer.rtp) == 1
+
+
+def test_a_starved_picture_that_goes_over_to_another_layer_needs_no_key_frame_of_its_own() -> None:
+    stage = Stage()
+    quality = stage.viewer.quality
+    quality.pace = lambda now: True  # type: ignore[method-assign]
+    quality.paced = True
+    other = layer(stage.source, "other", 20, 180)
+    flow(other, 0.3)
+    stage.slot.want(other, "VP8", 0.3)
+    quality.pacer._starved.add("7")
+    stage.down.tick(0.4)
+    assert stage.asked == []
+    quality.pacer._starved.add("7")
+    stage.down.tick(0.8)  # it does not come: what is shown goes on
     assert stage.asked == [10]

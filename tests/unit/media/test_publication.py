@@ -1,7 +1,9 @@
 """Which layer a slot waits for, when a key frame is asked for, and which layers nobody needs."""
 
+import pytest
+
 from media.relay.epoch import EVERYTHING
-from media.relay.layers import PAUSE_AFTER_S, UNSEEN_AFTER_S, Needed, guess_bps, heights, ladder
+from media.relay.layers import BEGINS_S, PAUSE_AFTER_S, UNSEEN_AFTER_S, Costs, Needed, guess_bps, heights, ladder
 from media.relay.publication import FLOWS_S, PLI_INTERVAL_S, STALL_S, Publication
 from media.relay.uplink import PublisherClock, Uplink
 from tests.support.room_parts import camera, flow, layer, show, slot
@@ -217,3 +219,40 @@ def test_a_layer_that_comes_again_flows() -> None:
     viewer = slot()
     source.subscribe("v", viewer, 1.0)
     assert source.waits(1.0 + FLOWS_S / 2)
+
+
+def test_an_encoding_that_begins_anew_is_taken_to_cost_what_it_did() -> None:
+    """A browser sends it with less at first: that it fits now does not say that it will."""
+    source = camera("q", "f")
+    low, high = layer(source, "q", 1, 180), layer(source, "f", 3, 720)
+    costs = Costs()
+
+    def run(begin: float, seconds: float, octets: int) -> list[int]:
+        found = []
+        for step in range(int(seconds * 50)):
+            now = begin + step * 0.02
+            flow(low, now, 250)
+            if octets:
+                flow(high, now, octets)
+            if step % 10 == 0:
+                for uplink in (low, high):
+                    uplink.measure(now)
+                found.append(ladder(source, costs)[-1].bitrate_bps)
+        return found
+
+    assert run(1.0, 3.0, 2500)[-1] == pytest.approx(1_000_000, rel=0.1)
+    paused = run(4.0, 5.0, 0)[-1]
+    assert paused >= 700_000
+    again = run(9.0, BEGINS_S + 1.0, 750)
+    assert min(again[: int(BEGINS_S * 5)]) >= 0.95 * paused
+    assert again[-1] == pytest.approx(300_000, rel=0.1)
+
+
+def test_a_layer_that_somebody_is_about_to_have_is_sent() -> None:
+    source = camera("q", "h", "f")
+    for rid, ssrc, lines in (("q", 1, 180), ("h", 2, 360), ("f", 3, 720)):
+        flow(layer(source, rid, ssrc, lines), 1.0)
+    needed = Needed(1.0)
+    assert needed.update(source, 1.0) == ("q", "h", "f")
+    assert needed.update(source, 9.0) == ("q",)
+    assert needed.update(source, 9.2, {"f"}) == ("q", "f")

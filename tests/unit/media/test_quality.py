@@ -6,7 +6,7 @@ from media import control
 from media.congestion.allocate import UP_MARGIN, Layer, Want
 from media.congestion.estimator import EstimatorConfig
 from media.errors import RtcpError
-from media.relay.quality import SILENT_S, Quality
+from media.relay.quality import LEAST_RESEND_BYTES, RESEND_SHARE, SILENT_S, Quality
 from media.wire.twcc import ArrivalLog
 
 LADDER = (Layer("q", 3, 150_000, 180), Layer("f", 3, 1_500_000, 720))
@@ -146,3 +146,15 @@ def test_pictures_are_paced_while_the_path_is_what_limits_them() -> None:
     assert quality.pace(now)
     chosen(quality, want(lines=180), now=now)
     assert not quality.pace(now)
+
+
+def test_repetition_has_a_share_of_the_estimate() -> None:
+    """A queue that overflows loses hundreds of packets at once: sent again they would keep it full."""
+    quality = Quality(0.0, EstimatorConfig(start_bps=400_000))
+    sent = 0
+    for now in range(400):
+        for _ in range(20):
+            if quality.may_resend(1000, now / 100):
+                quality.note_resent(1000)
+                sent += 1000
+    assert 0.9 * RESEND_SHARE * 400_000 * 4 <= 8 * sent <= 1.1 * RESEND_SHARE * 400_000 * 4 + 8 * LEAST_RESEND_BYTES

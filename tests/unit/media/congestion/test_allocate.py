@@ -10,6 +10,7 @@ from media.congestion.allocate import (
     GRACE_BPS,
     HOLD_AFTER_S,
     MAX_UP_AFTER_S,
+    SOON_BEFORE_S,
     SOON_S,
     UP_AFTER_S,
     Allocation,
@@ -150,6 +151,29 @@ class TestOverTime:
         allocator = Allocator()
         allocator.allocate([camera("a")], 9e6, 0.0)
         assert given_to(allocator.allocate([camera("a", 180)], 9e6, 0.1))["a"] == "l1"
+
+    def test_a_raise_in_vain_says_nothing_where_there_is_much_more(self) -> None:
+        allocator = Allocator()
+        wants = [camera("a")]
+        allocator.allocate(wants, 200_000, 0.0)
+        now = 0.0
+        for wait in (UP_AFTER_S, 2 * UP_AFTER_S):
+            allocator.allocate(wants, 400_000, now + 0.1)
+            assert given_to(allocator.allocate(wants, 400_000, now + wait))["a"] == "l1"
+            assert given_to(allocator.allocate(wants, 400_000, now + wait + 0.2))["a"] == "m0"
+            now += wait + 1
+            assert given_to(allocator.allocate(wants, 200_000, now))["a"] == "l1"
+        allocator.allocate(wants, 2e6, now + 0.1)
+        assert given_to(allocator.allocate(wants, 2e6, now + UP_AFTER_S))["a"] == "l1"
+        assert given_to(allocator.allocate(wants, 2e6, now + UP_AFTER_S + 0.2))["a"] == "h1"
+
+    def test_what_is_about_to_be_raised_is_named_before(self) -> None:
+        allocator = Allocator()
+        wants = [camera("a")]
+        allocator.allocate(wants, 200_000, 0.0)
+        assert allocator.allocate(wants, 2e6, 1.0).soon == {}
+        assert allocator.allocate(wants, 2e6, 1.1 + UP_AFTER_S - SOON_BEFORE_S).soon == {"a": LAYERS[5]}
+        assert allocator.allocate(wants, 200_000, 2.0).soon == {}
 
     def test_each_relapse_makes_the_next_wait_longer_and_calm_shorter(self) -> None:
         allocator = Allocator()

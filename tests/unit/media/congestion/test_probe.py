@@ -2,7 +2,7 @@
 
 import pytest
 
-from media.congestion.probe import MAX_INTERVAL_S, MAX_SHARE, Prober
+from media.congestion.probe import MAX_INTERVAL_S, MAX_SHARE, MIN_STEPS, Prober
 
 
 def tick(
@@ -201,3 +201,46 @@ def test_a_train_after_which_nothing_is_sent_is_answered_soon() -> None:
     found = prober.outcome(last, 0.05, 0.0, last + 0.2)
     assert found is not None
     assert not found.limited
+
+
+def test_a_train_that_over_use_ends_is_read_as_far_as_it_went() -> None:
+    """It is what made the queue grow: its answer is what the path carries."""
+    prober = Prober(0.0, 20e6)
+    bursts = [(now, tick(prober, now)) for now in (step * 0.02 for step in range(MIN_STEPS))]
+    assert tick(prober, MIN_STEPS * 0.02, allowed=False) == 0
+    assert prober.busy
+    prober.on_results(answer(bursts, 1.3e6), 0.1)
+    found = prober.outcome(0.5, 0.05, 0.0, 0.3)
+    assert found is not None
+    assert found.limited
+    assert found.bps == pytest.approx(0.95 * 1.3e6, rel=0.05)
+    assert tick(prober, 0.4, allowed=False) == 0
+
+
+def test_over_use_after_the_train_leaves_its_answer() -> None:
+    prober = Prober(0.0, 20e6)
+    bursts, end = train(prober, 0.0)
+    assert tick(prober, end, allowed=False) == 0
+    prober.on_results(answer(bursts, 20e6), end)
+    assert prober.outcome(end + 1, 0.05, 0.0, end + 0.1) is not None
+
+
+def test_after_a_back_off_the_step_is_smaller_until_one_is_carried() -> None:
+    prober = Prober(0.0, 20e6)
+    prober.backed_off(0.0)
+    for expected, now in ((1.5e6, 1.1), (2e6, 9.0)):
+        bursts, end = train(prober, now)
+        sent = 8 * sum(size for _, size in bursts[1:]) / (bursts[-1][0] - bursts[0][0])
+        assert sent == pytest.approx(expected, rel=0.03)
+        prober.on_results(answer(bursts, 20e6), end)
+        assert prober.outcome(end + 1, 0.05, 0.0, end + 0.1) is not None
+
+
+def test_a_limit_well_above_the_estimate_is_followed_up_soon() -> None:
+    prober = Prober(0.0, 20e6)
+    prober.backed_off(-2.0)
+    found = ask(prober, 0.0, 1.3e6, estimate=1e6)
+    assert found is not None
+    assert found[1]
+    bursts, _ = train(prober, 0.3, estimate=found[0])
+    assert bursts[0][0] < 1.5
