@@ -71,6 +71,14 @@ class Problem(Answer, frozen=True, kw_only=True):
     field: str = ""
 
 
+class SiteMedia(Answer, frozen=True, kw_only=True):
+    """What a page needs to make its connection before it has a token. ``relay``: whether a TURN relay will be named in the welcome."""
+
+    audio_slots: int
+    video_slots: int
+    relay: bool
+
+
 class Site(Answer, frozen=True, kw_only=True):
     """What the pages need before anybody has signed in. ``walk_in``: whether customers may wait without an appointment."""
 
@@ -79,6 +87,7 @@ class Site(Answer, frozen=True, kw_only=True):
     walk_in: bool
     max_file_bytes: int
     development: bool
+    media: SiteMedia
 
 
 class LoginRequest(Request, frozen=True, kw_only=True):

@@ -11,31 +11,37 @@ export interface Connection {
   receivers: Map<string, MediaStream>;
   slots: { transceiver: RTCRtpTransceiver; stream: MediaStream }[];
   pointer: RTCDataChannel;
+  /** Made in advance; see `Spare`. */
+  offer: Promise<RTCSessionDescriptionInit> | null;
+  /** Whether it has described itself in advance, or when it will have. */
+  described: Promise<void> | boolean;
 }
 
 export function makeConnection(
-  limits: MediaLimits,
+  limits: Readonly<MediaLimits>,
   tracks: Readonly<Record<Source, MediaStreamTrack | null>>,
   encodings: (source: Source) => Encoding[],
 ): Connection {
   const peer = new RTCPeerConnection(configuration(limits));
+  const sendable = { audio: RTCRtpSender.getCapabilities("audio"), video: RTCRtpSender.getCapabilities("video") }; // once: each asks another thread
+  const receivable = { audio: RTCRtpReceiver.getCapabilities("audio"), video: RTCRtpReceiver.getCapabilities("video") };
   const send = (source: Source): RTCRtpTransceiver => {
     const kind = source === "microphone" ? "audio" : "video";
     const transceiver = addSender(peer, tracks[source] ?? kind, attempts(source, encodings(source)));
-    prefer(transceiver, kind, RTCRtpSender.getCapabilities(kind));
+    prefer(transceiver, kind, sendable[kind]);
     return transceiver;
   };
   const senders = { microphone: send("microphone"), camera: send("camera"), screen: send("screen") };
   const slots: Connection["slots"] = [];
   const receive = (kind: "audio" | "video"): void => {
     const transceiver = peer.addTransceiver(kind, { direction: "recvonly" });
-    prefer(transceiver, kind, RTCRtpReceiver.getCapabilities(kind));
+    prefer(transceiver, kind, receivable[kind]);
     slots.push({ transceiver, stream: new MediaStream([transceiver.receiver.track]) });
   };
   for (let index = 0; index < limits.audio_slots; index += 1) receive("audio");
   for (let index = 0; index < limits.video_slots; index += 1) receive("video");
   const pointer = peer.createDataChannel("pointer", { ordered: false, maxRetransmits: 0 });
-  return { peer, senders, receivers: new Map(), slots, pointer };
+  return { peer, senders, receivers: new Map(), slots, pointer, offer: null, described: false };
 }
 
 /** Also for `setConfiguration`: then what is new counts from the next ICE restart on. */

@@ -13,6 +13,7 @@ import { describe } from "./nack";
 import { report, sample, worthSending, type Sample } from "./quality";
 import { Sending } from "./sending";
 import { remoteTracks } from "./slots";
+import { spare } from "./spare";
 import { speakers } from "./sound";
 
 const RESTART_MS = 8_000; // an ICE restart that has not connected by then has failed
@@ -191,7 +192,9 @@ export class Media {
         built.peer.setConfiguration(configuration(this.limits));
         built.peer.restartIce();
       }
-      await describe(built.peer);
+      if (built.described !== true) await (built.described || describe(built.peer, built.offer));
+      built.described = false; // once
+      built.offer = null;
       for (const { transceiver, stream } of built.slots) {
         if (transceiver.mid !== null) built.receivers.set(transceiver.mid, stream);
       }
@@ -248,7 +251,7 @@ export class Media {
   // ---------------------------------------------------------------- the connection
 
   private build(limits: MediaLimits): Connection {
-    const built = makeConnection(limits, this.sending.tracks, (source) => this.sending.first(source));
+    const built = spare.take(limits) ?? makeConnection(limits, this.sending.tracks, (source) => this.sending.first(source));
     const changed = (): void => this.watch(built);
     built.peer.onconnectionstatechange = changed;
     built.peer.oniceconnectionstatechange = changed;

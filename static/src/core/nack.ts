@@ -20,9 +20,9 @@ interface Describes {
   setLocalDescription(description: RTCLocalSessionDescriptionInit): Promise<void>;
 }
 
-/** Describe ourselves, with repeated voices where this browser takes the change. */
-export async function describe(peer: Describes): Promise<void> {
-  const offer = await peer.createOffer();
+/** Describe ourselves, with repeated voices where this browser takes the change. `made`: an offer of this peer that was made before. */
+export async function describe(peer: Describes, made: Promise<RTCSessionDescriptionInit> | null = null): Promise<void> {
+  const offer = await (made ?? peer.createOffer());
   const sdp = withVoicesRepeated(offer.sdp ?? "");
   if (sdp === offer.sdp) return peer.setLocalDescription(offer);
   try {

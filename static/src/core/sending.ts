@@ -31,6 +31,8 @@ export class Sending {
     this.wanted = new Map();
     this.tuning = new Map();
     this.lifts = { left: LIFTS, afterMs: 0 };
+    if (connection === null) return;
+    for (const source of SOURCES) if (connection.senders[source].sender.track !== this.tracks[source]) this.put(connection, source);
   }
 
   /** Null sends nothing. */
@@ -42,8 +44,11 @@ export class Sending {
     // frames a second in the first moments of a call and stays there; what was set before there was a track is forgotten.
     if (track !== null && source !== "microphone") track.contentHint = source === "screen" ? "detail" : "motion";
     const connection = this.connection;
-    if (connection === null) return;
-    connection.senders[source].sender.replaceTrack(track).then(
+    if (connection !== null) this.put(connection, source);
+  }
+
+  private put(connection: Connection, source: Source): void {
+    connection.senders[source].sender.replaceTrack(this.tracks[source]).then(
       () => {
         if (this.connection === connection) void this.tune(source);
       },

@@ -17,6 +17,15 @@ export function signalUrl(location: Pick<Location, "protocol" | "host">): string
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/signal`;
 }
 
+/** A socket for a token that is still on its way, so that the two need not wait for each other; null where that is not possible. */
+export function openEarly(url: string): WebSocket | null {
+  try {
+    return new WebSocket(url);
+  } catch {
+    return null;
+  }
+}
+
 export class SignalSocket {
   private readonly wire: Wire;
   private socket: WebSocket | null = null;
@@ -30,6 +39,7 @@ export class SignalSocket {
     private readonly url: string,
     token: string,
     private readonly events: SocketEvents,
+    private early: WebSocket | null = null,
   ) {
     this.wire = new Wire(token);
   }
@@ -105,18 +115,21 @@ export class SignalSocket {
 
   private connect(): void {
     this.drop();
-    let socket: WebSocket;
+    let socket = this.early;
+    this.early = null;
     try {
-      socket = new WebSocket(this.url);
+      if (socket === null || socket.readyState > WebSocket.OPEN) socket = new WebSocket(this.url);
     } catch {
       this.perform(this.wire.closed(performance.now(), 1006)); // forbidden here and now; it is tried again like any other failure
       return;
     }
     this.socket = socket;
-    socket.onopen = () => this.from(socket, () => this.wire.opened(performance.now()));
+    const opened = (): void => this.from(socket, () => this.wire.opened(performance.now()));
+    socket.onopen = opened;
     socket.onmessage = (event) =>
       this.from(socket, () => this.wire.frame(performance.now(), typeof event.data === "string" ? event.data : ""));
     socket.onclose = (event) => this.from(socket, () => this.wire.closed(performance.now(), event.code));
+    if (socket.readyState === WebSocket.OPEN) opened();
   }
 
   /** A socket that was dropped says nothing any more. */
