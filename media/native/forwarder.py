@@ -11,7 +11,7 @@ from media.relay.forward import Forwarder
 from media.relay.publication import Publication
 from media.relay.uplink import Uplink
 from media.transport import srtp
-from media.wire.payload import NO_VP8, Vp8
+from media.wire.payload import NO_DESCRIPTOR, Descriptor
 
 _PACKET = struct.Struct("@QdIHBBiiiiii")
 """``struct tp_packet`` of forward.h."""
@@ -51,7 +51,7 @@ class Leg:
         leg, ffi = self.struct, self._library.ffi
         batch, to, shown, pending = downlink.batch, downlink.destination, downlink.uplink, downlink.pending
         able = downlink.tx is not None and to is not None and isinstance(batch, NativeBatch)
-        self.slow = downlink.careful or not able
+        self.slow = downlink.careful or downlink.red > 0 or not able
         leg.careful = self.slow
         leg.source = shown.number if shown is not None else 0
         leg.pending = pending.number if pending is not None else 0
@@ -119,25 +119,27 @@ class NativeForwarder(Forwarder):
         downlinks: list[Downlink],
         uplink: Uplink,
         payload: bytes,
-        header: Vp8 | None,
+        header: Descriptor | None,
         marker: int,
         seq: int,
         ts: int,
         level: int,
         startable: bool,
         now: float,
+        primary: int = 0,
     ) -> None:
         plan = publication.plan
         if plan is None or plan.downlinks is not downlinks:
             plan = publication.plan = _Plan(self._library, downlinks, self)
-        _, _, bits, pid_at, pid, tl0_at, tl0, *_ = header or NO_VP8
+        _, _, bits, pid_at, pid, tl0_at, tl0, *_ = header or NO_DESCRIPTOR
         _PACKET.pack_into(
             self._fields, 0, uplink.number, now, ts, seq, marker, startable, level, bits, pid_at, pid, tl0_at, tl0
         )
         asked = self._asked
-        done = self._call(plan.array, plan.count, self._packet, payload, len(payload), self._cipher, asked)
+        plain = payload[primary:] if primary else payload  # who is sent the redundancy is Python's
+        done = self._call(plan.array, plan.count, self._packet, plain, len(plain), self._cipher, asked)
         publication.forwarded += done
         self.forwards += done
         if asked[0]:
             rest = [d for d in downlinks if d.uplink is not uplink or d.mirror.slow]  # type: ignore[union-attr]
-            super()._send(publication, rest, uplink, payload, header, marker, seq, ts, level, startable, now)
+            super()._send(publication, rest, uplink, payload, header, marker, seq, ts, level, startable, now, primary)

@@ -1,11 +1,11 @@
 """One slot on its way out: whatever it shows, its SSRC, sequence numbers, timestamps and picture ids go on unbroken. Sans I/O.
 
-RFC 3550 (headers), RFC 7741 section 4.2 (VP8 counters), RFC 4588 (retransmission), RFC 8285 (extensions).
+RFC 3550 (headers), RFC 7741 section 4.2 (VP8 counters), RFC 9628 section 4.2 (VP9's), RFC 4588 (retransmission), RFC 8285 (extensions).
 What goes out is arithmetic on what came in: an ``Epoch`` holds the differences since the last change, so nothing is stored
 per forwarded packet; a retransmission is rebuilt from the publisher's ring by the same arithmetic.
 
-Temporal layers (VP8): packets above ``cut`` are left out as whole frames and leave no hole in numbers and picture ids. A number
-that a missing packet may need stays free; when it comes after all and is not wanted, an empty packet takes its number.
+Temporal layers (VP8, VP9): packets above ``cut`` are left out as whole frames and leave no hole in numbers, nor in VP8's picture
+ids. A number that a missing packet may need stays free; when it comes after all and is not wanted, an empty packet takes its number.
 """
 
 import struct
@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, Protocol
 
 from media.congestion.history import SentPackets
 from media.congestion.pacer import Pacer
-from media.relay.epoch import EVERYTHING, Epoch, SlotCodec, rewrite_vp8
+from media.relay.epoch import EVERYTHING, Epoch, SlotCodec, rewrite
 from media.relay.uplink import RingEntry, Uplink
 from media.wire.head import Head
-from media.wire.payload import Vp8
+from media.wire.payload import Descriptor
 from media.wire.rtcp import ReportBlock
 from media.wire.sdp import ExtensionIds
 
@@ -74,7 +74,8 @@ class Downlink:
     ``tx``, ``batch``, ``destination`` and ``sent`` (shared by the slots of one subscriber) are the forwarder's; call ``changed`` after
     setting them. While ``careful`` is
     False, all of ``uplink`` passes by the differences in ``seq_off``, ``ts_off``, ``pid_off`` and ``tl0_off``. ``numbers``, of a voice
-    with such numbers: the transport-wide number of each packet, by ``seq & NUMBERS_MASK``; the forwarder writes them too.
+    with such numbers: the transport-wide number of each packet, by ``seq & NUMBERS_MASK``; the forwarder writes them too. ``red``: payload
+    type with which the redundancy of a voice is passed on, 0 while it is taken off. ``asked``: packets that were asked for again.
     """
 
     __slots__ = (
@@ -84,6 +85,7 @@ class Downlink:
         "_frame_ts",
         "_reported",
         "_resent",
+        "asked",
         "batch",
         "careful",
         "cname",
@@ -115,6 +117,8 @@ class Downlink:
         "pending",
         "pid_off",
         "rate",
+        "red",
+        "redundant",
         "refused",
         "resent",
         "rtt_s",
@@ -165,10 +169,12 @@ class Downlink:
         self.uplink: Uplink | None = None
         self.pending: Uplink | None = None
         self.epochs: deque[Epoch] = deque(maxlen=EPOCHS)
-        self.packets = self.octets = self.resent = self.nacked = self.refused = 0
+        self.packets = self.octets = self.resent = self.nacked = self.refused = self.asked = 0
         self._resent: list[tuple[int, int, float]] = [(-1, 0, 0.0)] * _RESENT
         self.careful = False
         self.max_tid = self.next_tid = self.cut = EVERYTHING
+        self.redundant = False
+        self.red = 0
         self.target: str | None = None
         self.left_out = 0
         self.pacer: Pacer[Paced] | None = None
@@ -239,7 +245,7 @@ class Downlink:
             self.out_tl0 = (tl0 + self.tl0_off) & 0xFF
         self.last_at = at
 
-    def switch(self, uplink: Uplink, codec: SlotCodec, seq: int, ts: int, vp8: Vp8 | None, now: float) -> None:
+    def switch(self, uplink: Uplink, codec: SlotCodec, seq: int, ts: int, header: Descriptor | None, now: float) -> None:
         """Go over to ``uplink`` with this packet, its newest.
 
         Sequence numbers go on by one, picture id and TL0 by one; the slot's time goes on as its sender reports said, so that
@@ -248,13 +254,15 @@ class Downlink:
         self._settle(now)
         self.ts_off = self._offset(uplink, ts, now)
         self.pid_off = self.tl0_off = 0
-        if vp8 is not None:
-            if vp8[3] >= 0 and self.out_pid >= 0:
-                self.pid_off = (self.out_pid + 1 - vp8[4]) & 0x7FFF
-            if vp8[5] >= 0 and self.out_tl0 >= 0:
-                self.tl0_off = (self.out_tl0 + 1 - vp8[6]) & 0xFF
+        if header is not None:
+            if header[3] >= 0 and self.out_pid >= 0:
+                self.pid_off = (self.out_pid + 1 - header[4]) & 0x7FFF
+            if header[5] >= 0 and self.out_tl0 >= 0:
+                self.tl0_off = (self.out_tl0 + 1 - header[6]) & 0xFF
         self.cut = self.max_tid = self.next_tid
-        epoch = Epoch(uplink, codec, seq, (self.out_seq + 1) & 0xFFFF, self.ts_off, self.pid_off, self.tl0_off, self.max_tid)
+        self.red = codec.red if self.redundant else 0
+        first_out = (self.out_seq + 1) & 0xFFFF
+        epoch = Epoch(uplink, codec, seq, first_out, self.ts_off, self.pid_off, self.tl0_off, self.max_tid, self.red, ts)
         self.seq_off = epoch.seq_off
         self._frame_ts, self._drop_ts = ts, -1
         self.epochs.append(epoch)
@@ -313,6 +321,18 @@ class Downlink:
                 self._frame_ts = self.uplink.last_ts
             self._take_care()
 
+    def protect(self, redundant: bool) -> None:
+        """Pass the redundancy of voices on from the next packet on, or take it off. What left is repeated as it was."""
+        self.redundant = redundant
+        if self.uplink is None or not self.epochs:
+            return
+        red = self.epochs[-1].codec.red if redundant else 0
+        if red != self.red:
+            self.red = red
+            first = (self.uplink.max_seq + 1) & 0xFFFF
+            self._begin_epoch(first, (first + self.seq_off) & 0xFFFF)
+            self.changed()
+
     def pace(self, pacer: "Pacer[Paced] | None") -> None:
         """From now on packets leave through this; None: at once, and nothing may be left in the one before."""
         self.pacer = pacer
@@ -324,27 +344,34 @@ class Downlink:
         self.careful = self.uplink is not None and not everything
         self.changed()
 
-    def admit(self, vp8: Vp8 | None, seq: int, ts: int) -> bool:
+    def admit(self, header: Descriptor | None, seq: int, ts: int) -> bool:
         """Whether the newest packet of what is shown is sent. Call for every one while ``careful``."""
-        if vp8 is None:
+        if header is None:
             return True
         if ts != self._frame_ts:
             self._frame_ts = ts
             if self.cut != self.max_tid:
-                self._recut(vp8, seq)
-        if vp8[7] <= self.cut:
+                self._recut(header, seq)
+        if header[7] <= self.cut:
             self._drop_ts = -1
             return True
-        self._leave_out(vp8, seq, ts)
+        self._leave_out(header, seq, ts)
         return False
 
-    def _recut(self, vp8: Vp8, seq: int) -> None:
-        """At the first packet of a frame: less at once; more with a key frame, or one layer where it needs only the lowest."""
+    def _recut(self, header: Descriptor, seq: int) -> None:
+        """At the first packet of a frame: less at once; more with a key frame, or where the stream says that it is possible.
+
+        VP8 says so of a frame that needs only the lowest layer: one layer more. So does VP9 in flexible mode, as Chromium makes it. Else VP9
+        says that no later picture of higher layers needs one of those before (RFC 9628 section 4.2, U): all of them from then on.
+        """
         cut = self.cut
         assert self.uplink is not None
-        if self.max_tid < cut or vp8[1]:
+        if self.max_tid < cut or header[1]:
             cut = self.max_tid
-        elif vp8[0] and vp8[8] and vp8[7] == cut + 1:
+        elif header[8] and self.uplink.codec == "vp9" and header[5] >= 0:
+            if header[7] <= cut:
+                cut = self.max_tid
+        elif header[0] and header[8] and header[7] == cut + 1:
             cut += 1
         if self.max_tid > cut >= self.uplink.top_tid:
             cut = self.max_tid
@@ -354,27 +381,35 @@ class Downlink:
         self._begin_epoch(seq, (seq + self.seq_off) & 0xFFFF)
         self._take_care()
 
-    def _leave_out(self, vp8: Vp8, seq: int, ts: int) -> None:
+    def _leave_out(self, header: Descriptor, seq: int, ts: int) -> None:
         """The numbers of this packet go to the next one."""
         last = self.epochs[-1]
         self.left_out += 1
         first_out = (seq + self.seq_off) & 0xFFFF
         if self._drop_ts == ts:  # what is missing between two packets of a frame is of that frame
             first_out = last.first_out
-        elif vp8[3] >= 0:
+        elif header[3] >= 0 and last.uplink.codec == "vp8":  # VP9 refers to pictures by their distance: a hole must stay
             self.pid_off = (self.pid_off - 1) & 0x7FFF
         self._drop_ts = ts
         self._begin_epoch((seq + 1) & 0xFFFF, first_out)
 
+    def shift(self, first_in: int, ts_off: int) -> None:
+        """From this packet of what is shown on times go out by another difference. Then call ``changed``."""
+        self.ts_off = ts_off & 0xFFFFFFFF
+        self._begin_epoch(first_in, (first_in + self.seq_off) & 0xFFFF)
+
     def _begin_epoch(self, first_in: int, first_out: int) -> None:
         last = self.epochs[-1]
-        epoch = Epoch(last.uplink, last.codec, first_in, first_out, self.ts_off, self.pid_off, self.tl0_off, self.cut)
+        since, least = self._frame_ts, EVERYTHING
         if last.first_out == first_out:  # nothing has a number under the last one
             self.epochs.pop()
+            since, least = last.since, last.least
+        offsets = self.ts_off, self.pid_off, self.tl0_off
+        epoch = Epoch(last.uplink, last.codec, first_in, first_out, *offsets, self.cut, self.red, since, least)
         self.epochs.append(epoch)
         self.seq_off = epoch.seq_off
 
-    def late(self, uplink: Uplink, seq: int) -> tuple[Epoch, int] | None:
+    def late(self, uplink: Uplink, seq: int, ts: int) -> tuple[Epoch, int] | None:
         """Under which epoch a packet that fills a gap is sent, and up to which temporal id; None when it has no number here."""
         following: Epoch | None = None
         for epoch in reversed(self.epochs):
@@ -383,7 +418,9 @@ class Downlink:
                     return epoch, epoch.cut
                 if (seq + epoch.seq_off - following.first_out) & 0xFFFF < 0x8000:
                     return None
-                return epoch, min(epoch.cut, following.cut)
+                if following.uplink is not uplink or 0 < (following.since - ts) & 0xFFFFFFFF < 0x80000000:
+                    return epoch, epoch.cut  # of a frame from before that
+                return epoch, min(epoch.cut, following.least)
             following = epoch
         return None
 
@@ -419,6 +456,7 @@ class Downlink:
         seq, times, last = self._resent[out_seq & (_RESENT - 1)]
         if seq != out_seq:
             times, last = 0, -1.0
+            self.asked += 1
         if times >= RESENDS_PER_PACKET or (times and now - last < gap):
             return False
         self._resent[out_seq & (_RESENT - 1)] = (out_seq, times + 1, now)
@@ -459,8 +497,8 @@ class Downlink:
         """The packet again: on the RTX SSRC where negotiated, else as it was. ``twcc``: its new transport-wide number."""
         seq = (entry.seq + epoch.seq_off) & 0xFFFF
         payload = bytearray() if seq in self._fillers else bytearray(entry.payload)
-        if payload and entry.vp8 is not None:
-            rewrite_vp8(payload, 0, entry.vp8, epoch.pid_off, epoch.tl0_off)
+        if payload and entry.header is not None:
+            rewrite(payload, 0, entry.header, epoch.pid_off, epoch.tl0_off)
         ts = (entry.ts + epoch.ts_off) & 0xFFFFFFFF
         if epoch.codec.rtx is None:
             head, kind, number, body = self.head, epoch.codec.payload_type, seq, bytes(payload)
@@ -488,15 +526,16 @@ class Downlink:
         if age > VOICE_AGE_S * source.rate:
             return None
         seq = (entry.seq + epoch.seq_off) & 0xFFFF
-        head, kind, ts = self.head, entry.marker | epoch.codec.payload_type, (entry.ts + epoch.ts_off) & 0xFFFFFFFF
-        out = bytearray(head.size + len(entry.payload))
-        pack = head.packer(len(entry.payload))
+        number, body = epoch.voice(entry.payload, entry.primary)
+        head, kind, ts = self.head, entry.marker | number, (entry.ts + epoch.ts_off) & 0xFFFFFFFF
+        out = bytearray(head.size + len(body))
+        pack = head.packer(len(body))
         if self.numbers is not None:
             twcc = self.numbers[seq & NUMBERS_MASK]
             self.sent.forget(twcc)
-            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.opening, twcc, head.tail, entry.payload)
+            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.opening, twcc, head.tail, body)
         else:
-            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.tail, entry.payload)
+            pack(out, 0, head.b0, kind, seq, ts, head.ssrc, head.tail, body)
         if entry.level >= 0 and head.level_at:
             out[head.level_at] = entry.level
         return bytes(out)

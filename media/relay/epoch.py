@@ -1,33 +1,51 @@
 """Differences between what comes in and what goes out, for as long as they stay the same. Sans I/O.
 
-RFC 7741 section 4.2 (VP8's picture id and TL0PICIDX).
+RFC 7741 section 4.2 (VP8's picture id and TL0PICIDX), RFC 9628 section 4.2 (VP9's, written in the same way), RFC 2198 (voices with
+redundancy).
 """
 
 from typing import NamedTuple
 
 from media.relay.uplink import Uplink
-from media.wire.payload import Vp8
+from media.wire.payload import Descriptor
+from media.wire.red import renumbered
 
 EVERYTHING = 3
-"""As a highest temporal id: no layer is left out (the field has two bits)."""
+"""As a highest temporal id: no layer is left out (VP8's field has two bits; of VP9's three, higher ids count as this)."""
 
 
 class SlotCodec(NamedTuple):
-    """How the subscriber receives a codec in this slot. ``rtx``: payload type of its retransmissions, or None."""
+    """How the subscriber receives a codec in this slot. ``rtx``: payload type of its retransmissions, or None. ``red``: of a voice with
+    redundancy (RFC 2198), 0: not negotiated."""
 
     payload_type: int
     rtx: int | None
     nack: bool
+    red: int = 0
 
 
 class Epoch:
     """The differences out − in from ``first_in`` on, until the next epoch; ``first_out`` is the first number sent under them.
 
     A new one begins with a switch of sources, after packets that were left out, and when ``cut``, the highest temporal id that is
-    sent, changes.
+    sent, or ``red``, the payload type of a voice with redundancy (0: that is taken off), changes. ``since`` is the timestamp, as it came
+    in, of the first frame of which that is so; ``least`` the lowest ``cut`` from then on, where several followed with nothing sent.
     """
 
-    __slots__ = ("codec", "cut", "first_in", "first_out", "pid_off", "seq_off", "tl0_off", "ts_off", "uplink")
+    __slots__ = (
+        "codec",
+        "cut",
+        "first_in",
+        "first_out",
+        "least",
+        "pid_off",
+        "red",
+        "seq_off",
+        "since",
+        "tl0_off",
+        "ts_off",
+        "uplink",
+    )
 
     def __init__(
         self,
@@ -39,6 +57,9 @@ class Epoch:
         pid_off: int,
         tl0_off: int,
         cut: int = EVERYTHING,
+        red: int = 0,
+        since: int = 0,
+        least: int = EVERYTHING,
     ) -> None:
         self.uplink = uplink
         self.codec = codec
@@ -49,11 +70,22 @@ class Epoch:
         self.pid_off = pid_off
         self.tl0_off = tl0_off
         self.cut = cut
+        self.since = since
+        self.least = min(least, cut)
+        self.red = red
+
+    def voice(self, payload: bytes, primary: int) -> tuple[int, bytes]:
+        """Payload type and payload with which a voice leaves. ``primary``: where its primary encoding starts, 0 where it is alone."""
+        if not primary:
+            return self.codec.payload_type, payload
+        if not self.red:
+            return self.codec.payload_type, payload[primary:]
+        return self.red, renumbered(payload, self.codec.payload_type)
 
 
-def rewrite_vp8(buf: bytearray | memoryview, at: int, vp8: Vp8, pid_off: int, tl0_off: int) -> None:
+def rewrite(buf: bytearray | memoryview, at: int, header: Descriptor, pid_off: int, tl0_off: int) -> None:
     """Add the differences to picture id and TL0PICIDX of the payload that starts at ``at``, each in its own width."""
-    _, _, bits, pid_at, pid, tl0_at, tl0, _, _ = vp8
+    _, _, bits, pid_at, pid, tl0_at, tl0, _, _ = header
     if pid_at >= 0 and pid_off:
         new = pid + pid_off
         if bits == 15:

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from media.congestion.history import MASK, SentPackets
 from media.congestion.pacer import Pacer, Priority
 from media.relay.downlink import NUMBERS_MASK, Downlink, Paced
-from media.relay.epoch import rewrite_vp8
+from media.relay.epoch import rewrite
 from media.relay.publication import Publication
 from media.relay.uplink import PACKET_OVERHEAD_BYTES, Arrived, RingEntry, Uplink
 from media.transport.sizes import PACKET_BYTES, SEND_BATCH, SRTP_TRAILER_BYTES
-from media.wire.payload import Vp8, is_key, vp8, vp8_height
+from media.wire import red
+from media.wire.payload import READERS, Descriptor, height, is_key
 from media.wire.rtp import RtpReader, rtx_original_seq
 
 PACE_S = 0.005
@@ -42,13 +43,15 @@ class Path(Protocol):
 
 
 class Sender(Protocol):
-    """The peer that a packet came from. ``payload_types``: by mid of what it publishes. ``rx``: its decrypting context."""
+    """The peer that a packet came from. ``payload_types``: by mid of what it publishes; ``red_types``: of a voice with redundancy.
+    ``rx``: its decrypting context."""
 
     counts: Counter[str]
     rx: Any
     reader: RtpReader
     routes: dict[int, Route]
     payload_types: Mapping[str, int]
+    red_types: Mapping[str, int]
 
     @property
     def session(self) -> Path: ...
@@ -104,6 +107,7 @@ class Forwarder:
         end = reader.end
         uplink = route.uplink
         publication = route.publication
+        redundancy = None
         if route.rtx:
             seq = rtx_original_seq(view, start, end)
             if seq < 0 or uplink.max_seq < 0:  # padding, or a retransmission before any media
@@ -113,10 +117,15 @@ class Forwarder:
                 counts["rtx_unneeded"] += 1
                 return
             uplink.recovered += 1
-        elif reader.pt != peer.payload_types.get(publication.mid):
-            counts["payload_type_unknown"] += 1
-            return
-        self.on_media(publication, uplink, reader, view, seq, start, end, now)
+        elif reader.pt != (number := peer.payload_types.get(publication.mid)):
+            if number is None or reader.pt != peer.red_types.get(publication.mid):
+                counts["payload_type_unknown"] += 1
+                return
+            redundancy = red.read(view[start:end], number)
+            if redundancy is None:
+                counts["red_malformed"] += 1
+                return
+        self.on_media(publication, uplink, reader, view, seq, start, end, now, redundancy)
 
     def on_media(
         self,
@@ -128,8 +137,13 @@ class Forwarder:
         start: int,
         end: int,
         now: float,
+        redundancy: red.Red | None = None,
     ) -> None:
-        """One plain media packet of a publication: note it and send it to everybody who may have it."""
+        """One plain media packet of a publication: note it and send it to everybody who may have it.
+
+        ``redundancy``: what a voice's payload consists of, None where it is plain. What it carries of packets that are missing goes out
+        as if they had come late.
+        """
         size = end - start
         if size > MAX_PAYLOAD_BYTES:
             return
@@ -154,14 +168,13 @@ class Forwarder:
         late = arrived is Arrived.LATE
         tid = 0
         if uplink.kind == "video":
-            if uplink.codec == "vp8":
-                header = vp8(payload, 0, size)
+            reader_of = READERS.get(uplink.codec)
+            if reader_of is not None:
+                header = reader_of(payload, 0, size)
                 startable = header[1]
                 tid = header[7]
                 if tid > uplink.top_tid:
                     uplink.top_tid = tid
-                if startable:
-                    uplink.height = vp8_height(payload, 0, size) or uplink.height
                 if not late:
                     if header[3] >= 0:
                         uplink.last_pid = header[4]
@@ -171,44 +184,93 @@ class Forwarder:
                 startable = size > 0 and is_key(uplink.codec, payload, 0, size)
             if startable:
                 uplink.keys += 1
-        uplink.keep(RingEntry(seq, ts, marker, payload, header, reader.level))
-        uplink.by_tid[tid] += size + PACKET_OVERHEAD_BYTES
+                uplink.key_at = now
+                uplink.height = height(uplink.codec, payload, 0, size) or uplink.height
+        primary = 0
+        if redundancy is not None:
+            primary = redundancy.primary
+            uplink.red_at = now
+            uplink.by_tid[1] += primary  # costs only those who are sent it: see ``layers.ladder``
+            self._restore(publication, uplink, redundancy, payload, seq, ts, reader.level, now)
+        uplink.keep(RingEntry(seq, ts, marker, payload, header, reader.level, primary))
+        uplink.by_tid[tid] += size - primary + PACKET_OVERHEAD_BYTES
         if late:
-            self._late(publication, uplink, payload, header, marker, seq, ts, reader.level, now)
+            self._late(publication, uplink, payload, header, marker, seq, ts, reader.level, now, primary)
         else:
             active = publication.active
-            self._send(publication, active, uplink, payload, header, marker, seq, ts, reader.level, startable, now)
+            self._send(publication, active, uplink, payload, header, marker, seq, ts, reader.level, startable, now, primary)
+
+    def _restore(
+        self,
+        publication: Publication,
+        uplink: Uplink,
+        redundancy: red.Red,
+        payload: bytes,
+        seq: int,
+        ts: int,
+        level: int,
+        now: float,
+    ) -> None:
+        """Packets that are missing, from the redundancy of a later one. Its blocks are of the packets right before it."""
+        for back, block in enumerate(reversed(redundancy.blocks), 1):
+            number = (seq - back) & 0xFFFF
+            then = (ts - block.offset) & 0xFFFFFFFF
+            before = uplink.kept((number - 1) & 0xFFFF)
+            if block.start == block.end or (before is not None and not 0 < (then - before.ts) & 0xFFFFFFFF < 0x80000000):
+                return
+            if uplink.restore(number, block.end - block.start):
+                body = payload[block.start : block.end]
+                uplink.keep(RingEntry(number, then, 0, body, None, level))
+                self._late(publication, uplink, body, None, 0, number, then, level, now)
 
     def _late(
         self,
         publication: Publication,
         uplink: Uplink,
         payload: bytes,
-        header: Vp8 | None,
+        header: Descriptor | None,
         marker: int,
         seq: int,
         ts: int,
         level: int,
         now: float,
+        primary: int = 0,
     ) -> None:
         """A packet that fills a gap: to everybody who has kept its number."""
         for d in publication.active:
-            place = d.late(uplink, seq)
+            place = d.late(uplink, seq, ts)
             if place is None:
                 continue
             epoch, cut = place
             out_seq = (seq + epoch.seq_off) & 0xFFFF
-            body = payload
+            number, body = epoch.voice(payload, primary)
             if header is not None and header[7] > cut:
                 d.fill(out_seq)
                 body = b""
             elif header is not None and (epoch.pid_off or epoch.tl0_off):
                 rewritten = bytearray(payload)
-                rewrite_vp8(rewritten, 0, header, epoch.pid_off, epoch.tl0_off)
+                rewrite(rewritten, 0, header, epoch.pid_off, epoch.tl0_off)
                 body = bytes(rewritten)
             out_ts = (ts + epoch.ts_off) & 0xFFFFFFFF
-            if self.put(d, marker | epoch.codec.payload_type, out_seq, out_ts, body, level, now):
+            if self.put(d, marker | number, out_seq, out_ts, body, level, now):
                 publication.forwarded += 1
+
+    def send_kept(self, publication: Publication, d: Downlink, uplink: Uplink, entry: RingEntry, now: float) -> None:
+        """One packet out of the ring to one slot that shows its layer, as if it came now."""
+        Forwarder._send(
+            self,
+            publication,
+            [d],
+            uplink,
+            entry.payload,
+            entry.header,
+            entry.marker,
+            entry.seq,
+            entry.ts,
+            entry.level,
+            False,
+            now,
+        )
 
     def put(self, d: Downlink, kind: int, seq: int, ts: int, payload: bytes, level: int, now: float) -> bool:
         """The slow way: one packet with its final numbers and payload into the batch. ``kind``: second byte of the header."""
@@ -249,12 +311,20 @@ class Forwarder:
         return True
 
     def _pace(
-        self, d: Downlink, pacer: Pacer[Paced], marker: int, seq: int, ts: int, payload: bytes, header: Vp8 | None, now: float
+        self,
+        d: Downlink,
+        pacer: Pacer[Paced],
+        marker: int,
+        seq: int,
+        ts: int,
+        payload: bytes,
+        header: Descriptor | None,
+        now: float,
     ) -> None:
         """A picture's packet for a narrow path: waits until its turn comes."""
         if header is not None and (d.pid_off or d.tl0_off):
             rewritten = bytearray(payload)
-            rewrite_vp8(rewritten, 0, header, d.pid_off, d.tl0_off)
+            rewrite(rewritten, 0, header, d.pid_off, d.tl0_off)
             payload = bytes(rewritten)
         packet = Paced(
             d, d.generation, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF, payload
@@ -283,17 +353,20 @@ class Forwarder:
         downlinks: list[Downlink],
         uplink: Uplink,
         payload: bytes,
-        header: Vp8 | None,
+        header: Descriptor | None,
         marker: int,
         seq: int,
         ts: int,
         level: int,
         startable: bool,
         now: float,
+        primary: int = 0,
     ) -> None:
+        """``primary``: where the primary encoding of a voice with redundancy starts, 0 without."""
         protect = self._protect
         length = self._length
         size = len(payload)
+        whole = payload
         done = 0
         for d in downlinks:
             if d.uplink is not uplink:
@@ -315,6 +388,11 @@ class Forwarder:
             batch = d.batch
             if batch is None:
                 continue
+            kind = marker | d.payload_type
+            if primary:
+                number, payload = d.epochs[-1].voice(whole, primary)
+                kind = marker | number
+                size = len(payload)
             i = batch.count
             if i >= SEND_BATCH:
                 batch.flush()
@@ -327,16 +405,16 @@ class Forwarder:
                 wire = d.sent
                 twcc = wire.number[0] = (wire.number[0] + 1) & 0xFFFF
                 pack(
-                    out, 0, head.b0, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF,
+                    out, 0, head.b0, kind, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF,
                     head.ssrc, opening, twcc, head.tail, payload,
                 )  # fmt: skip
             else:
                 pack(
-                    out, 0, head.b0, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF,
+                    out, 0, head.b0, kind, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF,
                     head.ssrc, head.tail, payload,
                 )  # fmt: skip
             if header is not None and (d.pid_off or d.tl0_off):
-                rewrite_vp8(out, head.size, header, d.pid_off, d.tl0_off)
+                rewrite(out, head.size, header, d.pid_off, d.tl0_off)
             if level >= 0 and head.level_at:
                 out[head.level_at] = level
             length[0] = head.size + size

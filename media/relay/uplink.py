@@ -10,7 +10,7 @@ from enum import IntEnum
 from itertools import count
 from typing import NamedTuple
 
-from media.wire.payload import Vp8
+from media.wire.payload import Descriptor
 from media.wire.rtcp import ReportBlock
 
 RING = 1024
@@ -46,14 +46,16 @@ class Arrived(IntEnum):
 
 
 class RingEntry(NamedTuple):
-    """A received media packet. ``vp8``: what ``payload.vp8`` said, or None. ``level``: of its voice (RFC 6464), -1 without one."""
+    """A received media packet. ``header``: what ``payload.READERS`` said of its counters, or None. ``level``: of its voice (RFC 6464), -1 without one.
+    ``primary``: where in the payload of a voice with redundancy (RFC 2198) its primary encoding starts, 0 without."""
 
     seq: int
     ts: int
     marker: int
     payload: bytes
-    vp8: Vp8 | None
+    header: Descriptor | None
     level: int = -1
+    primary: int = 0
 
 
 class PublisherClock:
@@ -85,14 +87,15 @@ class Uplink:
     """One media SSRC of one publisher. ``kind``: "audio" or "video"; ``codec`` in lower case; ``rate`` in Hz.
 
     ``height``: lines of the picture, 0 while unknown. ``top_tid``: the highest temporal id seen; ``by_tid``: bytes so far of each.
-    ``number``: unlike any other's in this process. ``loss``: part of the packets lost before the last report, 0 … 1.
+    ``key_at``: when the newest key frame began to come. ``number``: unlike any other's in this process. ``loss``: part of the packets lost before the last report, 0 … 1.
+    ``missed``: packets that did not come of themselves, whether they were had later or not. ``red_at``: when redundancy came last.
     """
 
     __slots__ = (
         "_bad_seq", "_base", "_jitter", "_measured", "_missing", "_prior_expected", "_prior_received", "_rates", "_ring", "_sparse", "_transit",
-        "by_tid", "clock", "codec", "cycles", "first_at", "height", "keys", "kind", "last_at",
-        "last_pid", "last_tl0", "last_ts", "late", "loss", "max_seq", "mid", "nack", "nacked", "number", "octets", "packets", "rate", "recovered",
-        "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "wants_key",
+        "by_tid", "clock", "codec", "cycles", "first_at", "height", "key_at", "keys", "kind", "last_at",
+        "last_pid", "last_tl0", "last_ts", "late", "loss", "max_seq", "mid", "missed", "nack", "nacked", "number", "octets", "packets", "rate", "recovered",
+        "red_at", "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "wants_key",
     )  # fmt: skip
 
     def __init__(
@@ -120,7 +123,8 @@ class Uplink:
         self.cycles = 0
         self._base = 0
         self._bad_seq = -1
-        self.packets = self.octets = self.late = self.recovered = self.nacked = self.keys = 0
+        self.packets = self.octets = self.late = self.recovered = self.nacked = self.keys = self.missed = 0
+        self.red_at = float("-inf")
         self._prior_expected = self._prior_received = 0
         self._transit = 0
         self._jitter = 0.0
@@ -128,6 +132,7 @@ class Uplink:
         self._missing: dict[int, list[float]] = {}
         self._ring: list[RingEntry | None] = [None] * (RING if kind == "video" else VOICE_RING)
         self.first_at = self.last_at = 0.0
+        self.key_at = float("-inf")
         self.last_ts = 0
         self.last_pid = self.last_tl0 = -1
         self.sr_ntp: float | None = None
@@ -177,6 +182,20 @@ class Uplink:
                 return Arrived.REFUSED
         self._count(ts, size, now)
         return Arrived.NEW
+
+    def restore(self, seq: int, size: int) -> bool:
+        """Note that a missing packet was had from the redundancy of a later one; it is refused when it comes after all. False when it
+        is not missing."""
+        entry = self._missing.pop(seq, None)
+        if entry is None:
+            return False
+        if not entry[2]:
+            self.missed += 1
+        self.recovered += 1
+        self.packets += 1
+        self.octets += size
+        self.late += 1
+        return True
 
     def _count(self, ts: int, size: int, now: float) -> None:
         self.packets += 1
@@ -255,6 +274,11 @@ class Uplink:
         """Packets that have not come, nor come again; falls when one comes late."""
         return 0 if self.max_seq < 0 else max(0, (self.cycles << 16 | self.max_seq) - self._base + 1 - self.packets)
 
+    @property
+    def expected(self) -> int:
+        """Packets sent so far, by their numbers."""
+        return 0 if self.max_seq < 0 else (self.cycles << 16 | self.max_seq) - self._base + 1
+
     # ---- ring
 
     def keep(self, entry: RingEntry) -> None:
@@ -288,7 +312,9 @@ class Uplink:
             first, last, tries = entry
             if now - first > longest or tries >= NACK_TRIES:
                 given_up.append(seq)
+                self.missed += not tries
             elif self.nack and (last < 0 or now - last >= again):
+                self.missed += not tries
                 entry[1] = now
                 entry[2] = tries + 1
                 due.append(seq)

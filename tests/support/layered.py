@@ -1,4 +1,4 @@
-"""Made-up VP8 in layers: numbers, picture ids, temporal ids and sizes as a browser sends them; and people who send and receive it."""
+"""Made-up VP8 and VP9 in layers: numbers, picture ids, temporal ids and sizes as a browser sends them; and people who send and receive it."""
 
 import re
 import struct
@@ -17,6 +17,8 @@ MID, RID, RRID = 4, 5, 6
 IDS = ExtensionIds(mid=MID, rid=RID, rrid=RRID, twcc=TWCC_EXTENSION)
 PATTERN = ((0, False), (2, True), (1, True), (2, False), (0, False), (2, False), (1, False), (2, False))
 """(temporal id, layer sync) as libvpx orders three layers."""
+KINDS = ("vp8", "vp9", "vp9 flexible")
+"""VP9 without and with references in each descriptor (RFC 9628 section 4.2, F)."""
 
 
 class Sent(NamedTuple):
@@ -38,10 +40,11 @@ class Frame(NamedTuple):
 
 
 class Source:
-    """One layer of a camera."""
+    """One layer of a camera. ``kind``: one of ``KINDS``."""
 
-    def __init__(self, ssrc: int, seq: int, pid: int, tl0: int) -> None:
-        self.uplink = Uplink(ssrc, "video", "vp8", 90000, PublisherClock(), rid=str(ssrc), nack=True)
+    def __init__(self, ssrc: int, seq: int, pid: int, tl0: int, kind: str = "vp8") -> None:
+        self.kind = kind
+        self.uplink = Uplink(ssrc, "video", kind.split()[0], 90000, PublisherClock(), rid=str(ssrc), nack=True)
         self._seq, self._pid, self._tl0, self._ts = seq, pid, tl0, 1000 * ssrc
         self._at = 0
         self.frames: dict[int, Frame] = {}
@@ -59,10 +62,8 @@ class Source:
         made = []
         number = len(self.frames)
         for i in range(packets):
-            head = bytes(
-                (0x90 if i == 0 else 0x80, 0xE0, 0x80 | self._pid >> 8, self._pid & 0xFF, self._tl0, tid << 6 | sync << 5)
-            )
-            first = bytes((0 if key and i == 0 else 1,))
+            head = self._head(i == 0, tid, sync, key)
+            first = bytes((0 if key and i == 0 else 1,)) if self.kind == "vp8" else bytes((0x82 if key else 0x86,))
             if height and key and i == 0:
                 first = b"\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", 16 * height // 9, height)
             body = head + first + bytes(filler) + struct.pack("!BHB", self.uplink.ssrc, number & 0xFFFF, i)
@@ -70,6 +71,15 @@ class Source:
             self._seq = (self._seq + 1) & 0xFFFF
         frame = self.frames[number] = Frame(number, tid, sync, key, tuple(made))
         return frame
+
+    def _head(self, begins: bool, tid: int, sync: bool, key: bool) -> bytes:
+        pid = (0x80 | self._pid >> 8, self._pid & 0xFF)
+        if self.kind == "vp8":
+            return bytes((0x90 if begins else 0x80, 0xE0, *pid, self._tl0, tid << 6 | sync << 5))
+        flags = 0xA0 | (not key) << 6 | begins << 3
+        if self.kind == "vp9":
+            return bytes((flags, *pid, tid << 5 | sync << 4, self._tl0))
+        return bytes((flags | 0x10, *pid, tid << 5 | sync << 4, *([] if key else [0x02])))
 
 
 class Layered(Connection):

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.relay.downlink import EPOCHS, RESEND_GAP_S, RESENDS_PER_PACKET, Downlink
-from media.relay.epoch import SlotCodec, rewrite_vp8
+from media.relay.epoch import SlotCodec, rewrite
 from media.relay.uplink import PublisherClock, RingEntry, Uplink
 from media.wire.head import Head
-from media.wire.payload import Vp8, vp8
+from media.wire.payload import Descriptor, vp8
 from media.wire.rtcp import ReportBlock
 from media.wire.rtp import RtpReader
 from media.wire.sdp import ExtensionIds
@@ -26,7 +26,7 @@ def uplink(kind: str = "video") -> Uplink:
     return Uplink(1, kind, "vp8" if kind == "video" else "opus", 90000, PublisherClock())
 
 
-def header(pid: int, tl0: int = 0) -> Vp8:
+def header(pid: int, tl0: int = 0) -> Descriptor:
     payload = bytes((0x90, 0xC0, 0x80 | pid >> 8, pid & 0xFF, tl0, 0))
     return vp8(payload, 0, len(payload))
 
@@ -94,7 +94,7 @@ def test_after_a_detach_nothing_is_found_and_numbers_go_on() -> None:
     out.detach(1.2)
     assert out.find(501) is None
     assert out.timestamp_at(1.2) is None
-    assert out.late(source, 12) is None
+    assert out.late(source, 12, 0) is None
     come(source, 30, 8000, 2.1)
     out.switch(source, CODEC, 30, 8000, None, 2.1)
     assert (30 + out.seq_off) & 0xFFFF == 502
@@ -117,9 +117,9 @@ def test_late_packets_from_before_the_switch_have_no_number() -> None:
     out, source = downlink(), uplink()
     come(source, 100, 1, 1.0)
     out.switch(source, CODEC, 100, 1, None, 1.0)
-    assert out.late(source, 99) is None
-    assert out.late(uplink(), 101) is None
-    assert out.late(source, 101) is not None
+    assert out.late(source, 99, 0) is None
+    assert out.late(uplink(), 101, 0) is None
+    assert out.late(source, 101, 0) is not None
 
 
 def test_an_old_epoch_ages_and_is_bounded() -> None:
@@ -134,7 +134,7 @@ def test_an_old_epoch_ages_and_is_bounded() -> None:
         out.age()
     assert len(out.epochs) == 1
     newest = source.max_seq
-    assert out.late(source, newest) is not None
+    assert out.late(source, newest, 0) is not None
     found = out.find((newest + out.seq_off) & 0xFFFF)
     assert found is not None
     assert found[1] == newest
@@ -276,7 +276,7 @@ def test_vp8_counters_are_rewritten_in_their_own_width(pid: int, off: int, tl0: 
     number = bytes((0x80 | pid >> 8, pid & 0xFF)) if wide else bytes((pid & 0x7F,))
     payload = bytearray(b"\x90\xc0" + number + bytes((tl0, 1)))
     before = vp8(payload, 0, len(payload))
-    rewrite_vp8(payload, 0, before, off, tl0_off)
+    rewrite(payload, 0, before, off, tl0_off)
     after = vp8(payload, 0, len(payload))
     mask = 0x7FFF if wide else 0x7F
     assert after[2] == before[2]

@@ -62,7 +62,7 @@ class Stage:
             counts=Counter(), rx=srtp.context(self.receiving), reader=RtpReader(IDS), session=SimpleNamespace(last_media=0.0),
             routes={10: Route(self.camera, self.video, rtx=False), 11: Route(self.camera, self.video, rtx=True),
                     20: Route(self.microphone, self.audio, rtx=False)},
-            payload_types={"1": 96, "0": 111}, learn=lambda reader, now: None, note_arrival=lambda n, now: self.twcc.append(n),
+            payload_types={"1": 96, "0": 111}, red_types={"0": 63}, learn=lambda reader, now: None, note_arrival=lambda n, now: self.twcc.append(n),
         )  # fmt: skip
         self.now = 1.0
         self._used = 0
@@ -350,7 +350,7 @@ def test_whatever_happens_a_shut_gate_lets_nothing_through(steps: list[tuple[str
 
 KEYS = {
     "h264": (bytes((0x67, 1, 2)), bytes((0x41, 1, 2))),
-    "vp9": (bytes((0x08, 1, 2)), bytes((0x48, 1, 2))),
+    "vp9": (bytes((0x08, 0x82, 2)), bytes((0x48, 0x86, 2))),
     "av1": (bytes((0x18, 0x0A, 1)), bytes((0x10, 0x0A, 1))),
 }
 

@@ -17,12 +17,12 @@ from media.relay.epoch import EVERYTHING, SlotCodec
 from media.relay.forward import Forwarder
 from media.relay.publication import Publication
 from media.transport.mmsg import Destination, SendBatch, pack_address
-from media.wire.payload import vp8
+from media.wire.payload import READERS
 from media.wire.rtp import RtpReader
 from media.wire.sdp import ExtensionIds
-from tests.support.layered import PATTERN, Frame, Sent, Source
+from tests.support.layered import KINDS, PATTERN, Frame, Sent, Source
 
-__all__ = ["PATTERN", "Sent", "Source"]
+__all__ = ["KINDS", "PATTERN", "Sent", "Source"]
 
 
 class Got(NamedTuple):
@@ -37,14 +37,15 @@ class Got(NamedTuple):
 
 
 class Stage:
-    """One slot, two layers, no encryption."""
+    """One slot, two layers, no encryption. ``kind``: one of ``KINDS``."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, kind: str = "vp8") -> None:
+        self.kind = kind
         self.forwarder = Forwarder(lambda *_: 0, lambda *_: 0, [0])
         self.batch = SendBatch(sock)
         self.camera = Publication("p", "camera", "video", "1", "VP8", 1)
         self.camera.gate.release("consent")
-        self.sources = [Source(1, 65500, 32760, 250), Source(2, 100, 5, 7)]
+        self.sources = [Source(1, 65500, 32760, 250, kind), Source(2, 100, 5, 7, kind)]
         for source in self.sources:
             self.camera.layers[source.uplink.rid] = source.uplink
         self.slot = Downlink(
@@ -65,7 +66,7 @@ class Stage:
         self.forwarder.on_media(self.camera, source.uplink, reader, data, packet.seq, 0, len(data), self.now)
         new = []
         for i in range(self.batch.count):
-            new.append(read(bytes(self.batch.buffers[i][: self.batch.iov[2 * i + 1]])))
+            new.append(read(bytes(self.batch.buffers[i][: self.batch.iov[2 * i + 1]]), self.kind))
         self.got += new
         return new
 
@@ -83,23 +84,23 @@ class Stage:
             return None
         packet = self.slot.rebuild(found[0], entry, 1)
         assert struct.unpack_from("!H", packet, 12)[0] == out_seq
-        return read(packet[:2] + packet[12:14] + packet[4:12] + packet[14:])
+        return read(packet[:2] + packet[12:14] + packet[4:12] + packet[14:], self.kind)
 
 
-def read(packet: bytes) -> Got:
+def read(packet: bytes, kind: str = "vp8") -> Got:
     reader = RtpReader(ExtensionIds())
     assert reader.parse(packet, len(packet))
     payload = packet[reader.start : reader.end]
-    header = vp8(payload, 0, len(payload))
+    header = READERS[kind.split()[0]](payload, 0, len(payload))
     source = struct.unpack("!BHB", payload[-4:]) if payload else None
     return Got(reader.seq, reader.ts, header[4], header[6], source, payload)
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        yield Stage(sock)
+        yield Stage(sock, getattr(request, "param", "vp8"))
 
 
 def tids(stage: Stage, got: list[Got]) -> list[int]:
@@ -113,6 +114,7 @@ def check_numbers(got: list[Got], *, holes: int = 0) -> None:
     assert max(numbers) + 1 - len(numbers) <= holes
 
 
+@pytest.mark.parametrize("stage", KINDS, indirect=True)
 def test_a_lower_limit_leaves_whole_frames_out_and_no_hole(stage: Stage) -> None:
     one = stage.sources[0]
     stage.frame(one, 2, key=True)
@@ -126,10 +128,14 @@ def test_a_lower_limit_leaves_whole_frames_out_and_no_hole(stage: Stage) -> None
     check_numbers(stage.got)
     assert [g.seq for g in stage.got] == [(65000 + i) & 0xFFFF for i in range(len(stage.got))]
     pids = [g.pid for g in stage.got[::2]]
-    assert pids == [(pids[0] + i) & 0x7FFF for i in range(len(pids))]
+    if stage.kind == "vp8":
+        assert pids == [(pids[0] + i) & 0x7FFF for i in range(len(pids))]
+    else:  # what was left out leaves a hole
+        assert pids == [(32761 + g.source[1]) & 0x7FFF for g in stage.got[::2] if g.source]
     assert stage.slot.left_out > 0
 
 
+@pytest.mark.parametrize("stage", KINDS, indirect=True)
 def test_a_limit_takes_effect_between_frames(stage: Stage) -> None:
     one = stage.sources[0]
     stage.frame(one, key=True)
@@ -156,6 +162,23 @@ def test_more_comes_back_layer_by_layer_where_frames_need_only_the_lowest(stage:
     check_numbers(stage.got)
 
 
+@pytest.mark.parametrize("stage", ["vp9"], indirect=True)
+def test_everything_comes_back_where_no_later_frame_needs_what_was_left_out(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, key=True)
+    stage.slot.aim(None, 1)
+    for _ in range(8):
+        stage.frame(one)
+    stage.slot.aim(None, EVERYTHING)
+    first = len(stage.got)
+    for _ in range(8):
+        stage.frame(one)
+    assert tids(stage, stage.got[first:]) == [1, 2, 0, 2, 1, 2, 0]
+    assert not stage.slot.careful
+    check_numbers(stage.got)
+
+
+@pytest.mark.parametrize("stage", KINDS, indirect=True)
 def test_a_key_frame_brings_everything_back(stage: Stage) -> None:
     one = stage.sources[0]
     stage.frame(one, key=True)
@@ -184,15 +207,26 @@ def test_a_missing_packet_keeps_its_number_and_an_empty_one_takes_it_when_it_is_
     one = stage.sources[0]
     stage.frame(one, key=True)
     stage.slot.aim(None, 0)
-    lost = one.frame(1)  # of temporal id 2, but nobody knows
     assert stage.frame(one, 1) == []
-    stage.frame(one, 1)
+    lost = one.frame(1)  # of temporal id 1, but nobody knows
+    assert stage.frame(one, 1) == []
     [base] = stage.frame(one, 1)
     assert base.seq == 65002
     [filler] = stage.come(one, lost.packets[0])
     assert (filler.seq, filler.payload) == (65001, b"")
     assert stage.again(65001) == filler
     assert stage.again(65002) == base
+
+
+def test_a_late_packet_of_a_frame_from_before_the_limit_is_sent(stage: Stage) -> None:
+    one = stage.sources[0]
+    stage.frame(one, key=True)
+    cut_short = one.frame(2)
+    stage.come(one, cut_short.packets[0])
+    stage.slot.aim(None, 0)
+    assert stage.frame(one) == []
+    [late] = stage.come(one, cut_short.packets[1])
+    assert (late.seq, late.source) == (65002, (1, 1, 1))
 
 
 def test_what_is_missing_between_two_packets_of_a_frame_that_is_left_out_needs_no_number(stage: Stage) -> None:
@@ -227,18 +261,23 @@ STEP = st.one_of(
 
 
 def needs(stage: Stage, ssrc: int, frame: Frame) -> set[int]:
-    """The frames that this one refers to: the last of each temporal id up to its own, or only of the lowest with layer sync."""
+    """The frames that this one refers to: the last of each temporal id up to its own.
+
+    Layer sync: VP8, only of the lowest; VP9 in flexible mode, not of its own; VP9 else, later frames not to older ones above its own.
+    """
     if frame.key:
         return set()
     frames = stage.sources[ssrc - 1].frames
-    wanted = range(1) if frame.sync else range(frame.tid + 1)
+    wanted = range(frame.tid + 1)
+    if frame.sync and stage.kind != "vp9":
+        wanted = range(1) if stage.kind == "vp8" else range(frame.tid)
     found = set()
     for tid in wanted:
         for number in range(frame.number - 1, -1, -1):
             if frames[number].tid == tid:
                 found.add(number)
                 break
-            if frames[number].key:
+            if frames[number].key or (stage.kind == "vp9" and frames[number].sync and frames[number].tid < tid):
                 break
     return found
 
@@ -270,22 +309,24 @@ def check(stage: Stage, *, whole: bool) -> None:
 
 
 @settings(max_examples=300)
-@given(st.lists(STEP, min_size=5, max_size=60))
-def test_without_loss_numbers_picture_ids_and_references_are_unbroken(steps: list[tuple[str, int]]) -> None:
-    run(steps, [])
+@given(st.sampled_from(KINDS), st.lists(STEP, min_size=5, max_size=60))
+def test_without_loss_numbers_picture_ids_and_references_are_unbroken(kind: str, steps: list[tuple[str, int]]) -> None:
+    run(kind, steps, [])
 
 
 @settings(max_examples=300)
-@given(st.lists(STEP, min_size=5, max_size=60), st.lists(st.integers(0, 12), min_size=1, max_size=30))
-def test_with_late_and_lost_packets_every_number_has_one_packet(steps: list[tuple[str, int]], fates: list[int]) -> None:
-    run(steps, fates)
+@given(st.sampled_from(KINDS), st.lists(STEP, min_size=5, max_size=60), st.lists(st.integers(0, 12), min_size=1, max_size=30))
+def test_with_late_and_lost_packets_every_number_has_one_packet(
+    kind: str, steps: list[tuple[str, int]], fates: list[int]
+) -> None:
+    run(kind, steps, fates)
 
 
-def run(steps: list[tuple[str, int]], fates: list[int]) -> None:
+def run(kind: str, steps: list[tuple[str, int]], fates: list[int]) -> None:
     """``fates``, over and over: 1–8 delay a packet by as many others, above 10 it is lost."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        stage = Stage(sock)
+        stage = Stage(sock, kind)
         one = stage.sources[0]
         stage.slot.want(one.uplink, "VP8", 1.0)
         sent: dict[int, Got] = {}
@@ -337,8 +378,13 @@ def run(steps: list[tuple[str, int]], fates: list[int]) -> None:
             again = stage.again(number)
             assert again is None or again == sent[number]
         if not fates:
-            shown_frames = list(dict.fromkeys((g.ts, g.pid) for g in stage.got))
-            assert [pid for _, pid in shown_frames] == [(shown_frames[0][1] + i) & 0x7FFF for i in range(len(shown_frames))]
+            shown_frames = list(dict.fromkeys((g.pid, g.source[:2]) for g in stage.got if g.source))
+            for (pid, (before, number)), (next_pid, (ssrc, next_number)) in pairwise(shown_frames):
+                step = next_number - number if kind != "vp8" and ssrc == before else 1
+                if kind == "vp8" or ssrc == before:
+                    assert next_pid == pid + step & 0x7FFF
+                else:  # after what was left out last
+                    assert 0 < next_pid - pid & 0x7FFF < 9
 
 
 def test_a_paced_slot_gets_the_same_packets_in_the_same_order_later(stage: Stage) -> None:

@@ -22,7 +22,7 @@ from media.relay.publication import Publication
 from media.transport import srtp
 from media.transport.mmsg import AVAILABLE, Destination, SendBatch, pack_address
 from media.wire.sdp import ExtensionIds
-from tests.unit.media.test_layers import PATTERN, Sent, Source
+from tests.support.layered import KINDS, PATTERN, Sent, Source
 
 LIBRARY = load() if AVAILABLE else None
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="the compiled core is not built: there is no C compiler here")
@@ -50,14 +50,14 @@ def session() -> pylibsrtp.Session:
 class Side:
     """A camera in two layers with temporal layers, a microphone, and slots that differ in what they negotiated."""
 
-    def __init__(self, forwarder: Forwarder, batch: SendBatch) -> None:
+    def __init__(self, forwarder: Forwarder, batch: SendBatch, kind: str) -> None:
         self.forwarder = forwarder
         self.batch = batch
         self.camera = Publication("p", "camera", "video", "1", "VP8", 1)
         self.microphone = Publication("p", "microphone", "audio", "0", "opus", 2)
         for publication in (self.camera, self.microphone):
             publication.gate.release("consent")
-        self.sources = [Source(1, 65500, 32760, 250), Source(2, 100, 5, 7)]
+        self.sources = [Source(1, 65500, 32760, 250, kind), Source(2, 100, 5, 7, kind)]
         for source in self.sources:
             self.camera.layers[source.uplink.rid] = source.uplink
         self.voice = Source(3, 7, 0, 0)
@@ -118,10 +118,10 @@ def sockets() -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2)]
 
 
-def pair(sockets: list[socket.socket]) -> tuple[Side, Side]:
+def pair(sockets: list[socket.socket], kind: str = "vp8") -> tuple[Side, Side]:
     assert LIBRARY is not None
-    python = Side(Forwarder(srtp.unprotect, srtp.protect, srtp.new_length()), SendBatch(sockets[0]))
-    return python, Side(NativeForwarder(LIBRARY), NativeBatch(sockets[1], LIBRARY))
+    python = Side(Forwarder(srtp.unprotect, srtp.protect, srtp.new_length()), SendBatch(sockets[0]), kind)
+    return python, Side(NativeForwarder(LIBRARY), NativeBatch(sockets[1], LIBRARY), kind)
 
 
 layer = st.integers(0, 1)
@@ -176,9 +176,9 @@ def run(side: Side, steps: list[tuple[Any, ...]]) -> Iterator[list[Out]]:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(steps=st.lists(step, max_size=60))
-def test_both_send_the_same(sockets: list[socket.socket], steps: list[tuple[Any, ...]]) -> None:
-    python, native = pair(sockets)
+@given(kind=st.sampled_from(KINDS), steps=st.lists(step, max_size=60))
+def test_both_send_the_same(sockets: list[socket.socket], kind: str, steps: list[tuple[Any, ...]]) -> None:
+    python, native = pair(sockets, kind)
     assert list(run(native, steps)) == list(run(python, steps))
     assert native.facts() == python.facts()
 
