@@ -1,0 +1,303 @@
+"""The media worker's end of the recorder's socket. SHELL: a non-blocking Unix socket, and nothing that waits.
+
+``FeedTrack.packet`` runs in the packet path: it copies the packet into one preallocated buffer and returns. ``Feed.tick``, called by
+the worker each 20 ms or so, writes the buffer to the socket as far as it goes. When the recorder does not keep up and the
+buffer is full, packets are dropped and counted, and a gap record says so. While there is no recorder the buffer fills; a new
+one gets it, each track as a new part.
+"""
+
+import socket
+import struct
+from collections import deque
+
+from media.recording.errors import RecordingError
+from media.recording.records import Gap, GapReason, Kind, Layer, SenderReport, pack_gap, pack_layer, pack_report
+from media.recording.wire import FRAME, VERSION, Hello, Open, Own, TrackInfo, frame, own
+
+BUFFER_BYTES = 4 << 20
+"""About three seconds of twenty three-party recordings."""
+RESERVE_BYTES = 256 * 1024
+"""Room that packets do not take: for opening and closing tracks, reports and gaps."""
+SEND_BYTES = 256 * 1024
+CONNECT_AGAIN_S = 0.2
+MAX_TRACKS = 4096
+
+_pack_into = FRAME.pack_into
+_RTP = struct.Struct("!BBHII")
+
+
+class Feed:
+    """One per worker. ``path``: of the recorder's socket. All methods belong to one thread; ``now`` is the monotonic clock in seconds.
+
+    ``dropped``: packets that found no room, in all. ``connections``: how often a recorder was reached.
+    """
+
+    def __init__(self, path: str, worker: str, *, buffer_bytes: int = BUFFER_BYTES, reserve_bytes: int = RESERVE_BYTES) -> None:
+        self._path = path
+        self._worker = worker
+        self.limit = buffer_bytes
+        self.buffer = bytearray(buffer_bytes + reserve_bytes)
+        self.view = memoryview(self.buffer)
+        self._start = 0  # sent up to here
+        self._whole = 0  # a frame begins here, at or before ``_start``
+        self.used = 0
+        self._prefix = b""  # goes out before the buffer: a new recorder learns the tracks
+        self._socket: socket.socket | None = None
+        self._tried = float("-inf")
+        self._tracks: dict[int, FeedTrack] = {}
+        self._ended: deque[int] = deque()
+        self._number = 0
+        self.dropped = 0
+        self.connections = 0
+
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the recorder has not taken yet."""
+        return len(self._prefix) + self.used - self._start
+
+    def open_track(self, recording: str, info: TrackInfo, now: float) -> "FeedTrack":
+        """From here on its packets can be given. Raises RecordingError(``too_many_tracks``), RecordingFormatError."""
+        if len(self._tracks) >= MAX_TRACKS:
+            raise RecordingError("too_many_tracks", f"{MAX_TRACKS} tracks in one worker")
+        while self._number in self._tracks:
+            self._number = (self._number + 1) & 0xFFFF
+        track = FeedTrack(self, self._number, own(self._number, Own.OPEN, Open(recording=recording, info=info)), info)
+        self._number = (self._number + 1) & 0xFFFF
+        self._tracks[track.number] = track
+        self.put(track.opening, now)
+        return track
+
+    def tick(self, now: float) -> None:
+        """Connect where that is due, tell of gaps, and send what the socket takes."""
+        if self._socket is None and now - self._tried >= CONNECT_AGAIN_S:
+            self._tried = now
+            self._connect(now)
+        for track in self._tracks.values():
+            if track.lost:
+                track.tell_lost(now)
+        self._send(now)
+
+    def close(self, now: float) -> None:
+        """Close every track and send what can be sent without waiting."""
+        for track in list(self._tracks.values()):
+            track.close(now)
+        self._send(now)
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    # ---- the buffer
+
+    def room(self, size: int, limit: int) -> bool:
+        """Whether ``size`` bytes fit below ``limit`` now; what was sent is taken out of the buffer where that is worth it."""
+        if self.used + size > limit and self._start >= self.limit // 4:
+            self._compact()
+        return self.used + size <= limit
+
+    def put(self, data: bytes, now: float) -> None:
+        """A frame that must not be dropped. Where even its room is taken the recorder is given up and a new one begun."""
+        if not self.room(len(data), len(self.buffer)):
+            self._forget(now)
+            if data[2] == Own.OPEN:  # a new connection opens every track anyway
+                return
+        self.view[self.used : self.used + len(data)] = data
+        self.used += len(data)
+
+    def _compact(self) -> None:
+        """Keep from the frame on that is being sent."""
+        self._whole = self._frame_at(self._start)
+        rest = self.used - self._whole
+        self.buffer[:rest] = self.buffer[self._whole : self.used]
+        self._start -= self._whole
+        self._whole, self.used = 0, rest
+
+    def _frame_at(self, offset: int) -> int:
+        """Where the frame begins that holds ``offset``."""
+        at = self._whole
+        while at < self.used:
+            end = at + FRAME.size + FRAME.unpack_from(self.buffer, at)[3]
+            if end > offset:
+                break
+            at = int(end)
+        return at
+
+    def _forget(self, now: float) -> None:
+        """Everything in the buffer is lost and the connection with it."""
+        at = self._whole = self._frame_at(self._start)
+        while at < self.used:
+            number, kind, _, length, _ = FRAME.unpack_from(self.buffer, at)
+            track = self._tracks.get(number)
+            if kind == Kind.RTP and track is not None:
+                track.lose(now)
+            at += FRAME.size + length
+        self._start = self._whole = self.used = 0
+        self._drop_ended()
+        self._disconnect()
+
+    def _drop_ended(self) -> None:
+        while self._ended:
+            del self._tracks[self._ended.popleft()]
+
+    def end(self, number: int) -> None:
+        """The track is closed; its number is free once the recorder knows."""
+        self._ended.append(number)
+
+    # ---- the socket
+
+    def _connect(self, now: float) -> None:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.setblocking(False)
+        try:
+            made.connect(self._path)
+        except OSError:  # not there yet, or its backlog is full: again at a later tick
+            made.close()
+            return
+        self._socket = made
+        self.connections += 1
+        self._start = self._whole = self._frame_at(self._start)
+        opened: set[int] = set()
+        mentioned: set[int] = set()
+        at = self._whole
+        while at < self.used:
+            number, kind, _, length, _ = FRAME.unpack_from(self.buffer, at)
+            if kind == Own.OPEN:
+                opened.add(number)
+            mentioned.add(number)
+            at += FRAME.size + length
+        ended = set(self._ended)
+        parts = [own(0, Own.HELLO, Hello(version=VERSION, worker=self._worker))]
+        for number, track in self._tracks.items():
+            if number not in opened and (number in mentioned or number not in ended):
+                parts.append(track.opening)
+                at_us = track.us(now)
+                gap = Gap(0, at_us, at_us, GapReason.RECORDER_LOST)
+                parts.append(frame(number, Kind.GAP, at_us, pack_gap(gap)))
+                parts.extend(frame(number, Kind.LAYER, at_us, pack_layer(layer), n) for n, layer in track.layers.items())
+        self._prefix = b"".join(parts)
+
+    def _send(self, now: float) -> None:
+        if self._socket is None:
+            return
+        try:
+            while self._prefix:
+                self._prefix = self._prefix[self._socket.send(self._prefix) :]
+            while self._start < self.used:
+                self._start += self._socket.send(self.view[self._start : min(self.used, self._start + SEND_BYTES)])
+        except BlockingIOError:
+            return
+        except OSError:
+            self._disconnect()
+            self._tried = now
+            return
+        self._start = self._whole = self.used = 0
+        self._drop_ended()
+
+    def _disconnect(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._prefix = b""
+
+
+class FeedTrack:
+    """One track of one recording. ``packet`` and ``media`` never wait, raise or allocate much."""
+
+    __slots__ = ("_feed", "_from", "_zero_us", "closed", "layers", "lost", "lost_first", "lost_last", "number", "opening")
+
+    def __init__(self, feed: Feed, number: int, opening: bytes, info: TrackInfo) -> None:
+        self._feed = feed
+        self._zero_us = info.zero_mono_us
+        self._from = (info.zero_mono_us + 1) / 1e6
+        self.number = number
+        self.opening = opening
+        self.layers: dict[int, Layer] = {}
+        self.lost = 0
+        self.lost_first = self.lost_last = 0
+        self.closed = False
+
+    def us(self, now: float) -> int:
+        """Microseconds since the track's zero; 0 for what was before."""
+        return max(0, int(now * 1e6) - self._zero_us)
+
+    def packet(self, data: bytes | bytearray | memoryview, now: float, layer: int = 0) -> None:
+        """A decrypted RTP packet as it came."""
+        feed = self._feed
+        at = feed.used
+        size = len(data)
+        end = at + 14 + size
+        if end > feed.limit or self.lost or size > 2048 or now < self._from:
+            self._slow(data, now, layer)
+            return
+        _pack_into(feed.buffer, at, self.number, 1, layer, size, int(now * 1e6) - self._zero_us)
+        feed.view[at + 14 : end] = data
+        feed.used = end
+
+    def media(self, kind: int, seq: int, ts: int, ssrc: int, payload: bytes, now: float, layer: int = 0) -> None:
+        """A packet from its parts (``kind``: marker and payload type, the header's second byte), without extensions."""
+        self.packet(_RTP.pack(0x80, kind, seq, ts, ssrc) + payload, now, layer)
+
+    def _slow(self, data: bytes | bytearray | memoryview, now: float, layer: int) -> None:
+        """No room, or something is to be told before it."""
+        feed = self._feed
+        if self.closed or len(data) > 0xFFFF:
+            return
+        if (self.lost and not self.tell_lost(now)) or not feed.room(FRAME.size + len(data), feed.limit):
+            self.lose(now)
+        else:
+            feed.put(frame(self.number, Kind.RTP, self.us(now), bytes(data), layer), now)
+
+    def lose(self, now: float) -> None:
+        """Count a packet that the recorder does not get."""
+        at = self.us(now)
+        if not self.lost:
+            self.lost_first = at
+        self.lost += 1
+        self.lost_last = at
+        self._feed.dropped += 1
+
+    def tell_lost(self, now: float) -> bool:
+        """Write the gap where there is room again."""
+        gap = Gap(self.lost, self.lost_first, self.lost_last, GapReason.OVERFLOW)
+        told = frame(self.number, Kind.GAP, self.us(now), pack_gap(gap))
+        if not self._feed.room(len(told), self._feed.limit):
+            return False
+        self.lost = 0
+        self._feed.put(told, now)
+        return True
+
+    def sender_report(self, report: SenderReport, now: float, layer: int = 0) -> None:
+        self._say(Kind.SENDER_REPORT, now, pack_report(report), layer)
+
+    def layer(self, number: int, layer: Layer, now: float) -> None:
+        """What packets of layer ``number`` are; say it before the first."""
+        self.layers[number] = layer
+        self._say(Kind.LAYER, now, pack_layer(layer), number)
+
+    def gate(self, now: float, *, opened: bool) -> None:
+        self._say(Kind.GATE_OPEN if opened else Kind.GATE_SHUT, now)
+
+    def pause(self, now: float) -> None:
+        self._say(Kind.PAUSE, now)
+
+    def resume(self, now: float) -> None:
+        self._say(Kind.RESUME, now)
+
+    def close(self, now: float) -> None:
+        """Nothing more; what is given afterwards is ignored."""
+        if not self.closed:
+            if self.lost:
+                told = Gap(self.lost, self.lost_first, self.lost_last, GapReason.OVERFLOW)
+                self._say(Kind.GAP, now, pack_gap(told))
+                self.lost = 0
+            self._say(Own.CLOSE, now)
+            self.closed = True
+            self._from = float("inf")
+            self._feed.end(self.number)
+
+    def _say(self, kind: int, now: float, payload: bytes = b"", layer: int = 0) -> None:
+        if not self.closed:
+            self._feed.put(frame(self.number, kind, self.us(now), payload, layer), now)

@@ -1,0 +1,561 @@
+"""The recorder: one process beside the media workers. Workers write records into its socket, it seals and keeps them. SHELL.
+
+    python -m media.recording.process --control-fd N
+
+Speaks ``media.recording.messages`` on the control socket, reads ``media.recording.wire`` from workers. It ends when the control stream
+closes or on SIGTERM: every track then gets its final segment; recordings not ended stay without a manifest and can be resumed.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import signal
+import socket
+import stat
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from media.control import FrameReader as ControlFrames
+from media.errors import ControlError
+from media.recording import messages
+from media.recording.disk import Disk
+from media.recording.errors import RecordingError, RecordingFormatError, RecordingKeyError
+from media.recording.keys import MAX_KEY_FILE_BYTES, KeyRing, read_master_keys
+from media.recording.records import HEAD, MAX_TIME_US, Gap, GapReason, Kind, pack, pack_gap
+from media.recording.store import OpenRecording, RecordingStore
+from media.recording.wire import FIRST_OWN_KIND, FrameReader, Own, TrackInfo, read_hello, read_open
+from media.recording.writer import TrackFile
+
+log = logging.getLogger("media.recording.process")
+
+KEY_VARIABLE = "TONGPING_RECORDING_KEY"
+EVENTS_TRACK = "events"
+SEGMENT_BYTES = 256 * 1024
+TICK_S = 0.05
+MAX_TRACKS = 256
+"""Of one recording at once."""
+MAX_CONNECTIONS = 512
+CONFIGURE_DEADLINE_S = 10.0
+READ_BYTES = 1 << 16
+MAX_UNSENT_BYTES = 8 << 20
+
+
+def load_ring(master_key_file: str) -> KeyRing:
+    """From the file (mode 0600 or stricter), else from the variable. Raises RecordingKeyError."""
+    if not master_key_file:
+        return KeyRing(read_master_keys(os.environ.get(KEY_VARIABLE, "").encode()))
+    try:
+        with Path(master_key_file).open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
+                raise RecordingKeyError("bad_master_key", f"{master_key_file} can be read by others: chmod 600")
+            return KeyRing(read_master_keys(file.read(MAX_KEY_FILE_BYTES + 1)))
+    except OSError as error:
+        raise RecordingKeyError("no_master_key", f"{master_key_file}: {error.strerror}") from None
+
+
+class _Live:
+    """A recording under way. ``tracks``: those that are open, by worker connection or of the recorder itself."""
+
+    def __init__(self, opened: OpenRecording, begun: messages.Begun) -> None:
+        self.opened = opened
+        self.begun = begun
+        self.paused = begun.paused
+        self.failed = False
+        self.tracks: set[_Track] = set()
+        self.events: _Track | None = None
+
+    def us(self, mono_us: int) -> int:
+        return min(max(0, mono_us - self.begun.zero_mono_us), MAX_TIME_US)
+
+
+class _Track:
+    """One open track: records that wait to become a segment. ``file`` belongs to the disk's thread."""
+
+    __slots__ = ("file", "info", "live", "pending", "since")
+
+    def __init__(self, live: _Live, info: TrackInfo) -> None:
+        self.live = live
+        self.info = info
+        self.pending = bytearray()
+        self.since = 0.0
+        self.file: TrackFile | None = None
+
+
+class Recorder:
+    """``run`` returns when it is over."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._writer: asyncio.StreamWriter | None = None
+        self._config = messages.Configure(folder="", socket="")
+        self._store: RecordingStore | None = None
+        self._disk: Disk | None = None
+        self._live: dict[str, _Live] = {}
+        self._connections: set[_Connection] = set()
+        self._stopped = asyncio.Event()
+        self._held_back = False
+        self.records = 0
+        self.discarded = 0
+
+    # ---- life
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
+        listening: asyncio.Server | None = None
+        tasks: list[asyncio.Task[object]] = []
+        try:
+            frames = ControlFrames()
+            waiting = await self._configure(reader, frames)
+            listening = await self._listen()
+            tasks = [
+                loop.create_task(self._commands(reader, frames, waiting), name="recorder.commands"),
+                loop.create_task(self._ticks(), name="recorder.ticks"),
+                loop.create_task(self._beat(), name="recorder.beat"),
+                loop.create_task(self._stopped.wait(), name="recorder.stop"),
+            ]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        except (ControlError, RecordingError, TimeoutError, OSError) as error:
+            log.error("recorder cannot begin", extra={"error": str(error)})
+            with contextlib.suppress(ControlError):
+                self.emit(messages.Failed(0, getattr(error, "code", "cannot_begin"), getattr(error, "detail", "")))
+        finally:
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("task ended with an error", extra={"error": type(result).__name__}, exc_info=result)
+            if listening is not None:
+                listening.close()
+            await self._close()
+
+    async def _configure(self, reader: asyncio.StreamReader, frames: ControlFrames) -> list[bytes]:
+        async with asyncio.timeout(CONFIGURE_DEADLINE_S):
+            waiting: list[bytes] = []
+            while not waiting:
+                data = await reader.read(READ_BYTES)
+                if not data:
+                    raise ConnectionError("closed")
+                waiting = frames.feed(data)
+        first = messages.decode_command(waiting[0])
+        if not isinstance(first, messages.Configure):
+            raise ControlError("not_configured")
+        self._config = first
+        self._store = await asyncio.to_thread(lambda: RecordingStore(Path(first.folder), load_ring(first.master_key_file)))
+        self._disk = Disk(first.sync_s)
+        return waiting[1:]
+
+    async def _listen(self) -> asyncio.Server:
+        """Recordings under way first, so that the first worker finds them."""
+        failed: list[tuple[str, str]] = []
+        for begun in self._config.resume:
+            try:
+                await self._begin(begun, resume=True)
+            except RecordingError as error:
+                failed.append((begun.recording, error.detail or error.code))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._config.socket)
+        before = os.umask(0o177)
+        try:
+            server = await asyncio.get_running_loop().create_unix_server(
+                lambda: _Connection(self), self._config.socket, backlog=MAX_CONNECTIONS
+            )
+        finally:
+            os.umask(before)
+        self.emit(messages.Ready(tuple(failed)))
+        return server
+
+    async def _close(self) -> None:
+        for connection in list(self._connections):
+            connection.close()
+        for live in self._live.values():
+            for track in list(live.tracks):
+                self.close_track(track)
+            self._submit(live, 0, live.opened.release)
+        if self._disk is not None:
+            await asyncio.to_thread(self._disk.close)
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
+
+    def emit(self, message: messages.Message) -> None:
+        writer = self._writer
+        if writer is None or writer.is_closing():
+            return
+        if writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            log.error("control stream stuck")
+            self._stopped.set()
+            return
+        writer.write(messages.encode(message))
+
+    # ---- clocks
+
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._flush_due(time.monotonic())
+
+    def _flush_due(self, now: float) -> None:
+        due = now - self._config.flush_s
+        for live in self._live.values():
+            for track in live.tracks:
+                if track.pending and track.since <= due:
+                    self.flush(track)
+        assert self._disk is not None
+        if self._held_back and self._disk.pending_bytes < self._config.max_pending_bytes // 2:
+            self._held_back = False
+            for connection in self._connections:
+                connection.hold_back(False)
+
+    async def _beat(self) -> None:
+        assert self._disk is not None
+        while True:
+            self.emit(
+                messages.Heartbeat(
+                    len(self._live),
+                    sum(len(live.tracks) for live in self._live.values()),
+                    self._disk.pending_bytes,
+                    self.records,
+                    self.discarded,
+                    self._held_back,
+                    time.process_time(),
+                )
+            )
+            await asyncio.sleep(self._config.heartbeat_interval_s)
+
+    # ---- commands
+
+    async def _commands(self, reader: asyncio.StreamReader, frames: ControlFrames, waiting: list[bytes]) -> None:
+        try:
+            while True:
+                for frame in waiting:
+                    await self._command(messages.decode_command(frame))
+                data = await reader.read(READ_BYTES)
+                if not data:
+                    return
+                waiting = frames.feed(data)
+        except (ControlError, ConnectionError) as error:
+            log.error("control stream broken", extra={"error": str(error)})
+
+    async def _command(self, command: messages.Command) -> None:
+        if isinstance(command, messages.Configure):
+            raise ControlError("configured_twice")
+        try:
+            await self._do(command)
+        except RecordingError as error:
+            self.emit(messages.Failed(command.request, error.code, error.detail))
+
+    async def _do(self, command: messages.Command) -> None:
+        assert not isinstance(command, messages.Configure)
+        request = command.request
+        if isinstance(command, messages.StartRecording):
+            if len(self._live) >= self._config.max_recordings:
+                raise RecordingError("recorder_full", f"{self._config.max_recordings} recordings")
+            await self._begin(messages.Begun(command.recording, command.zero_wall_us, command.zero_mono_us), resume=False)
+        elif isinstance(command, messages.AddEvent):
+            live = self._find(command.recording)
+            at = live.us(command.mono_us or int(time.monotonic() * 1e6))
+            assert live.events is not None
+            self.add(live.events, pack(Kind.EVENT, at, command.event))
+        elif isinstance(command, messages.PauseRecording):
+            self._pause(self._find(command.recording), command.paused)
+        elif isinstance(command, messages.EndRecording):
+            self._end(self._find(command.recording), request)
+            return
+        else:
+            self.emit(messages.StatsReport(request, self._stats()))
+            return
+        self.emit(messages.Done(request))
+
+    def _find(self, recording: str) -> _Live:
+        live = self._live.get(recording)
+        if live is None:
+            raise RecordingError("no_recording", f"no recording {recording} is under way")
+        return live
+
+    def _stats(self) -> dict[str, int | float]:
+        assert self._disk is not None
+        return {
+            "recordings": len(self._live),
+            "tracks": sum(len(live.tracks) for live in self._live.values()),
+            "connections": len(self._connections),
+            "records": self.records,
+            "discarded": self.discarded,
+            "pending_bytes": self._disk.pending_bytes,
+            "cpu_s": time.process_time(),
+        }
+
+    async def _begin(self, begun: messages.Begun, *, resume: bool) -> None:
+        assert self._store is not None
+        assert self._disk is not None
+        if begun.recording in self._live:
+            raise RecordingError("recording_exists", f"the recording {begun.recording} is under way")
+        act = self._store.resume if resume else self._store.create
+        opened = await asyncio.to_thread(act, begun.recording, begun.zero_wall_us)
+        loop = asyncio.get_running_loop()
+        live = _Live(opened, begun)
+        opened.on_failed = lambda reason: _tell(loop, functools.partial(self._failed, live, reason))
+        self._live[begun.recording] = live
+        self._disk.attach(opened)
+        info = TrackInfo(
+            track=EVENTS_TRACK,
+            participant="",
+            source="events",
+            kind="events",
+            codec="json",
+            clock_rate=0,
+            zero_wall_us=begun.zero_wall_us,
+            zero_mono_us=begun.zero_mono_us,
+        )
+        live.events = self.open_track(live, info)
+        if resume:
+            now = live.us(int(time.monotonic() * 1e6))
+            self.add(live.events, pack(Kind.GAP, now, pack_gap(Gap(0, now, now, GapReason.RECORDER_LOST))))
+
+    def _failed(self, live: _Live, reason: str) -> None:
+        live.failed = True
+        self.emit(messages.RecordingFailed(live.opened.recording, reason))
+
+    def _pause(self, live: _Live, paused: bool) -> None:
+        if paused == live.paused:
+            return
+        live.paused = paused
+        at = live.us(int(time.monotonic() * 1e6))
+        for track in live.tracks:
+            self.add(track, pack(Kind.PAUSE if paused else Kind.RESUME, at))
+
+    def _end(self, live: _Live, request: int) -> None:
+        recording = live.opened.recording
+        del self._live[recording]
+        for connection in self._connections:
+            connection.forget(live)
+        for track in list(live.tracks):
+            self.close_track(track)
+        loop = asyncio.get_running_loop()
+        disk = self._disk
+        assert disk is not None
+
+        def finish() -> None:
+            try:
+                made = live.opened.finish(int(time.time() * 1e6))
+                size = sum(part.size for part in made.parts)
+                reply: messages.Reply = messages.Ended(request, recording, made.ending, len(made.parts), size, made.reason)
+            except RecordingError as error:
+                reply = messages.Failed(request, error.code, error.detail)
+            finally:
+                disk.detach(recording)
+                live.opened.release()
+            _tell(loop, functools.partial(self.emit, reply))
+
+        self._submit(live, 0, lambda: disk.submit_long(finish))
+
+    # ---- tracks, from connections
+
+    def live(self, recording: str) -> _Live | None:
+        return self._live.get(recording)
+
+    def open_track(self, live: _Live, info: TrackInfo) -> _Track:
+        """Its file is made in the disk's thread; a disk that refuses shows as ``RecordingFailed``."""
+        track = _Track(live, info)
+        live.tracks.add(track)
+
+        def make() -> None:
+            try:
+                track.file = live.opened.open_track(info)
+            except RecordingError as error:
+                _tell(loop, functools.partial(self.emit, messages.TrackRefused(live.opened.recording, info.track, error.code)))
+
+        loop = asyncio.get_running_loop()
+        self._submit(live, 0, make)
+        if live.paused:
+            self.add(track, pack(Kind.PAUSE, live.us(int(time.monotonic() * 1e6))))
+        return track
+
+    def add(self, track: _Track, record: bytes) -> None:
+        """A record as it comes; whole segments go to the disk."""
+        pending = track.pending
+        if not pending:
+            track.since = time.monotonic()
+        pending += record
+        if len(pending) >= SEGMENT_BYTES:
+            self.flush(track)
+
+    def flush(self, track: _Track) -> None:
+        plain = bytes(track.pending)
+        track.pending.clear()
+
+        def write() -> None:
+            if track.file is not None:
+                track.live.opened.append(track.file, plain)
+
+        self._submit(track.live, len(plain), write)
+        assert self._disk is not None
+        if not self._held_back and self._disk.pending_bytes > self._config.max_pending_bytes:
+            self._held_back = True
+            for connection in self._connections:
+                connection.hold_back(True)
+
+    def close_track(self, track: _Track) -> None:
+        """With its final segment."""
+        track.live.tracks.discard(track)
+        plain = bytes(track.pending)
+        track.pending.clear()
+
+        def close() -> None:
+            if track.file is not None:
+                track.live.opened.close_track(track.file, plain)
+
+        self._submit(track.live, len(plain), close)
+
+    def _submit(self, live: _Live, cost: int, work: Callable[[], object]) -> None:
+        assert self._disk is not None
+        self._disk.submit(live.opened.recording, cost, work)  # type: ignore[arg-type]
+
+    # ---- connections
+
+    def connected(self, connection: "_Connection") -> bool:
+        if len(self._connections) >= MAX_CONNECTIONS:
+            return False
+        self._connections.add(connection)
+        connection.hold_back(self._held_back)
+        return True
+
+    def disconnected(self, connection: "_Connection") -> None:
+        self._connections.discard(connection)
+
+
+class _Connection(asyncio.Protocol):
+    """One media worker. A worker that goes, however it goes, leaves its tracks closed, with a gap record that says so."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._frames = FrameReader()
+        self._tracks: dict[int, _Track | None] = {}
+        self._transport: asyncio.Transport | None = None
+        self._worker: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("socket")
+        _, uid, _ = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid not in (os.getuid(), 0) or not self._recorder.connected(self):
+            log.error("worker refused", extra={"uid": uid})
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for number, kind, record in self._frames.feed(data):
+                self._frame(number, kind, record)
+        except RecordingFormatError as error:
+            log.error("worker broke the stream", extra={"worker": self._worker, "error": error.code})
+            self.close()
+
+    def _frame(self, number: int, kind: int, record: bytes) -> None:
+        recorder = self._recorder
+        if kind < FIRST_OWN_KIND:
+            track = self._tracks.get(number)
+            if track is None or (kind == Kind.RTP and track.live.paused) or track.live.failed:
+                recorder.discarded += 1
+                return
+            recorder.records += 1
+            recorder.add(track, record)
+        elif self._worker is None:
+            if kind != Own.HELLO:
+                raise RecordingFormatError("bad_frame", "no hello")
+            self._worker = read_hello(record[HEAD.size :]).worker
+        elif kind == Own.OPEN:
+            self._open(number, record[HEAD.size :])
+        elif kind == Own.CLOSE:
+            track = self._tracks.pop(number, None)
+            if track is not None:
+                recorder.close_track(track)
+
+    def _open(self, number: int, payload: bytes) -> None:
+        asked = read_open(payload)
+        if number in self._tracks:
+            raise RecordingFormatError("bad_frame", "a track number is used twice")
+        live = self._recorder.live(asked.recording)
+        code = ""
+        if live is None:
+            code = "no_recording"
+        elif live.failed:
+            code = "failed"
+        elif len(live.tracks) >= MAX_TRACKS:
+            code = "too_many_tracks"
+        elif asked.info.kind == "events" or asked.info.track == EVENTS_TRACK:
+            code = "bad_track"
+        if live is None or code:
+            self._tracks[number] = None
+            self._recorder.emit(messages.TrackRefused(asked.recording[:64], asked.info.track[:64], code))
+        else:
+            self._tracks[number] = self._recorder.open_track(live, asked.info)
+
+    def forget(self, live: _Live) -> None:
+        """The recording has ended; what still comes for it is thrown away."""
+        for number, track in self._tracks.items():
+            if track is not None and track.live is live:
+                self._tracks[number] = None
+
+    def hold_back(self, hold: bool) -> None:
+        """Read nothing for now: the worker's buffer fills, and then it drops."""
+        if self._transport is not None and not self._transport.is_closing():
+            if hold:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its tracks and the connection."""
+        for track in self._tracks.values():
+            if track is not None:
+                at = min(max(0, int(time.monotonic() * 1e6) - track.info.zero_mono_us), MAX_TIME_US)
+                self._recorder.add(track, pack(Kind.GAP, at, pack_gap(Gap(0, at, at, GapReason.WORKER_LOST))))
+                self._recorder.close_track(track)
+        self._tracks.clear()
+        self._recorder.disconnected(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    """Run it on the loop, from any thread; a loop that is over needs it no more."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(what)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="media.recording.process")
+    parser.add_argument("--control-fd", type=int, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    os.umask(0o077)
+    sock = socket.socket(fileno=arguments.control_fd)
+    sock.setblocking(False)
+
+    async def serve() -> None:
+        await Recorder(sock).run()
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve())
+        return
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
+
+
+if __name__ == "__main__":
+    main()
