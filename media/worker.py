@@ -23,8 +23,11 @@ from media.errors import ControlError, ExhaustedError, MediaError
 from media.native.batch import NativeBatch
 from media.native.forwarder import NativeForwarder
 from media.native.library import load
+from media.relay.catch_up import catch_up
+from media.relay.downlink import Downlink
 from media.relay.forward import PACE_S, Forwarder
 from media.relay.peer import Peer
+from media.relay.publication import Publication
 from media.relay.room import Audience, Room
 from media.relay.totals import Totals
 from media.transport import mmsg, srtp
@@ -150,7 +153,7 @@ class Worker:
         except Exception:
             self._packet_error()
             reply = control.Failed(command.request, "internal", "the media worker could not do this")
-        self._flush()
+        self.flush()
         try:
             self.emit(reply)
         except ControlError:  # too long for one message
@@ -243,6 +246,14 @@ class Worker:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
+    def catch_up(self, publication: Publication, downlink: Downlink, since: float, now: float) -> bool:
+        return catch_up(self._forwarder, publication, downlink, since, now)
+
+    def flush(self) -> None:
+        """Also what commands and ticks put into batches has to leave."""
+        if self._mux is not None:
+            self._mux.flush()
+
     # ---- time
 
     async def _ticks(self) -> None:
@@ -256,7 +267,7 @@ class Worker:
                     room.tick(now)
                 except Exception:  # one room's trouble is not the others'
                     self._packet_error()
-            self._flush()
+            self.flush()
 
     async def _paces(self) -> None:
         """What waits for its turn leaves every few milliseconds; nothing is done while nothing waits."""
@@ -267,7 +278,7 @@ class Worker:
                     self._forwarder.release(time.monotonic())
                 except Exception:
                     self._packet_error()
-                self._flush()
+                self.flush()
 
     async def _beat(self) -> None:
         interval = self._config.heartbeat_interval_s
@@ -292,10 +303,6 @@ class Worker:
                 self._packet_error()
             if number % ROOMS_AT_ONCE == ROOMS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-
-    def _flush(self) -> None:
-        if self._mux is not None:
-            self._mux.flush()
 
     def _packet_error(self) -> None:
         """Called while an unexpected exception is handled: counted always, logged now and then."""

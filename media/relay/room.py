@@ -8,6 +8,7 @@ from media import control
 from media.control import PeerStateName
 from media.errors import ExhaustedError, SdpError
 from media.relay.director import Director, Subscriber
+from media.relay.downlink import Downlink
 from media.relay.peer import Peer
 from media.relay.publication import Publication
 from media.relay.slots import Candidate
@@ -42,6 +43,14 @@ class RoomHost(Protocol):
         """Close this peer in the background; it is out of the room already."""
         ...
 
+    def catch_up(self, publication: Publication, downlink: Downlink, since: float, now: float) -> bool:
+        """See ``media.relay.catch_up``."""
+        ...
+
+    def flush(self) -> None:
+        """Send what waits in batches: nothing that came in has its turn now."""
+        ...
+
 
 class Room:
     def __init__(self, name: str, host: RoomHost, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,6 +60,8 @@ class Room:
         self.peers: dict[str, Peer] = {}
         self.gates: dict[str, frozenset[str]] = {}
         self.audiences: dict[str, Audience] = {}
+        self._let_in: dict[str, float] = {}
+        self._coming: dict[Peer, list[Publication]] = {}
         self.receive: dict[str, tuple[int, Mapping[str, int]]] = {}
         self._order = 0
         self._speaker = SpeakerDetector()
@@ -88,6 +99,8 @@ class Room:
             publication.on_level = self._speaker.level
         self._apply_gates(peer, now)
         self._host.emit(control.PeerState(self.name, participant, "connecting"))
+        self._coming[peer] = self._in_sight(peer)
+        self._expect(now)
         return peer.answer.sdp
 
     def set_gates(self, participant: str, sources: Iterable[str], audience: Audience = EVERYBODY) -> None:
@@ -95,10 +108,12 @@ class Room:
         if participant not in self.gates and len(self.gates) >= MAX_PARTICIPANTS:
             raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
         self.gates[participant] = frozenset(sources)
+        now = self._clock()
+        if self._audience(participant) != audience:
+            self._let_in[participant] = now
         self.audiences[participant] = audience
         peer = self.peers.get(participant)
         if peer is not None:
-            now = self._clock()
             self._apply_gates(peer, now)
             self.reassign(now)
 
@@ -138,6 +153,7 @@ class Room:
     def disconnect(self, participant: str) -> None:
         """Forget a participant's connection and gates."""
         self.gates.pop(participant, None)
+        self._let_in.pop(participant, None)
         self.audiences.pop(participant, None)
         self.receive.pop(participant, None)
         peer = self.peers.get(participant)
@@ -147,6 +163,8 @@ class Room:
     def close(self) -> None:
         now = self._clock()
         self.gates.clear()
+        self._let_in.clear()
+        self._coming.clear()
         self.audiences.clear()
         self.receive.clear()
         for peer in list(self.peers.values()):
@@ -189,6 +207,7 @@ class Room:
             publication.refresh(now)
             publication.request_key(now)
         self.reassign(now)
+        self._host.flush()
 
     def on_pointer(self, peer: Peer, text: str) -> None:
         if POINTER_SOURCE not in self.gates.get(peer.participant, frozenset()) or self.peers.get(peer.participant) is not peer:
@@ -222,9 +241,7 @@ class Room:
                     p.participant,
                 )
                 for p in offered
-                if p.participant != peer.participant
-                and self._reaches(p.participant, peer.participant)
-                and self._receivable(peer, p)
+                if self._may_see(peer, p)
             ]
             changes = peer.slots.update(candidates, self.receive.get(peer.participant, (None, {}))[0])
             for mid, key in changes:
@@ -238,10 +255,41 @@ class Room:
             if changes:
                 peer.held = frozenset()
                 self._director.allocate(peer, self._sizes(peer.participant), self._speaker.speaks, now)
-                for _, key in changes:
+                for mid, key in changes:
                     if key is not None:
-                        by_key[key].request_key(now)
+                        publication = by_key[key]
+                        self._host.catch_up(publication, peer.downlinks[mid], self._since(publication.participant, peer), now)
+                        if publication.waits(now):
+                            publication.request_key(now)
                 self._tell_slots(peer)
+
+    def _since(self, publisher: str, peer: Peer) -> float:
+        """From when on this publisher's pictures were for this peer, too."""
+        let_in = self._let_in
+        return max(peer.session.created, let_in.get(publisher, 0.0), let_in.get(peer.participant, 0.0))
+
+    def _in_sight(self, peer: Peer) -> list[Publication]:
+        """The pictures that a new peer's slots will show, as things are now."""
+        most = sum(d.kind == "video" for d in peer.downlinks.values())
+        seen = [p for p in self._publications() if p.kind == "video" and self._may_see(peer, p)]
+        return sorted(seen, key=lambda p: (p.source != "screen", -self._speaker.spoke_at(p.participant), p.order))[:most]
+
+    def _expect(self, now: float) -> None:
+        """Ask once for key frames of what those will see who are on their way, so that they are here as soon as they."""
+        for peer, pictures in list(self._coming.items()):
+            since = peer.session.created
+            left = [p for p in pictures if p.key_asked_at < since and not p.request_key(now, p.best(now))]
+            if left and peer.state == "connecting" and self.peers.get(peer.participant) is peer:
+                self._coming[peer] = left
+            else:
+                del self._coming[peer]
+
+    def _may_see(self, peer: Peer, publication: Publication) -> bool:
+        return (
+            publication.participant != peer.participant
+            and self._reaches(publication.participant, peer.participant)
+            and self._receivable(peer, publication)
+        )
 
     def _reaches(self, publisher: str, subscriber: str) -> bool:
         return self._audience(publisher).has(subscriber, self._audience(subscriber).circle)
@@ -271,6 +319,7 @@ class Room:
         """Every 20 ms."""
         for peer in list(self.peers.values()):
             peer.tick(now)
+        self._expect(now)
         self._director.tick(self.peers, self._sizes, self._speaker.speaks, now)
         for peer in self.peers.values():
             for publication in peer.publications.values():
