@@ -79,6 +79,7 @@ export class LiveCall implements Call {
   });
   private readonly socket: SignalSocket;
   private readonly given = new Set<ConsentScope>(); // said by the page, not yet on record
+  private readonly toGive = new Map<ConsentScope, ClientBody>(); // said before there was a connection
   private readonly told = new Map<Source, boolean>(); // what the server knows of one's own sources
   private limits: { media: MediaLimits; files: FileLimits } | null = null;
   private screenWording = "screen"; // of the newest question
@@ -130,7 +131,11 @@ export class LiveCall implements Call {
     if (scope === "screen") this.screenWording = wording;
     if (decision === "given") this.given.add(scope); // no media before the server has it on record
     else this.given.delete(scope);
-    this.send({ type: "consent.set", scope, decision, wording, language });
+    const body: ClientBody = { type: "consent.set", scope, decision, wording, language };
+    this.toGive.delete(scope);
+    // Each is two writes to disk: the offer, which needs none of them, goes first.
+    if (decision === "given" && this.phase.peek() === "connecting") this.toGive.set(scope, body);
+    else this.send(body);
     if (decision === "given") return;
     this.setConsent(scope, decision); // takes effect here at once, whatever the network does
     if (scope === "screen") this.letScreenGo();
@@ -312,13 +317,17 @@ export class LiveCall implements Call {
       this.settlePhase();
     });
     if (this.phase.peek() === "ended") return;
+    if (welcome.snapshot === null) this.media.resume();
+    else if (this.mediaStarted && this.limits !== null) void this.media.start(this.limits.media); // the server knows nothing of the old one
+    const offered = this.startMedia();
     if (welcome.snapshot !== null) {
       this.sayReceive();
       if (this.screen.peek() === "off" && !this.given.has("screen")) this.takeScreenBack(); // it went with the page that was loaded again
     }
-    if (welcome.snapshot === null) this.media.resume();
-    else if (this.mediaStarted && this.limits !== null) this.media.start(this.limits.media); // the server knows nothing of the old one
-    this.startMedia();
+    void offered.then(() => {
+      this.toGive.forEach((body) => this.send(body));
+      this.toGive.clear();
+    });
     this.attach();
   }
 
@@ -400,7 +409,7 @@ export class LiveCall implements Call {
       case "session.changed":
         this.session.value = body.session;
         if (this.phase.peek() !== "ended") this.settlePhase();
-        this.startMedia();
+        void this.startMedia();
         break;
       case "queue.position":
         this.queue.value = { position: body.position, estimatedWaitS: body.estimated_wait_s };
@@ -492,10 +501,11 @@ export class LiveCall implements Call {
     if (status !== "waiting") this.queue.value = null;
   }
 
-  private startMedia(): void {
+  /** Resolves when the offer has gone, or could not. */
+  private async startMedia(): Promise<void> {
     if (this.mediaStarted || this.limits === null || this.phase.peek() !== "live") return;
     this.mediaStarted = true;
-    this.media.start(this.limits.media);
+    await this.media.start(this.limits.media);
   }
 
   private setConsent(scope: ConsentScope, decision: ConsentDecision): void {

@@ -3,7 +3,9 @@
 import type { ClientBody, ClientFrame, ServerBody, ServerFrame } from "../protocol.gen";
 
 export class FakeSocket {
+  static readonly OPEN = 1;
   static all: FakeSocket[] = [];
+  readyState = 0;
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: string }) => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;

@@ -50,7 +50,7 @@ export class Media {
   private told: { report: QualityReport; atMs: number } | null = null;
   private closed = false;
   private network = networkInformation()?.type;
-  private readonly onOnline = (): void => this.want("restart");
+  private readonly onOnline = (): void => void this.want("restart");
   private readonly onNetwork = (): void => {
     const type = networkInformation()?.type; // the event also tells new estimates of speed
     if (type !== this.network) this.want("restart");
@@ -64,9 +64,9 @@ export class Media {
     return this.built?.pointer ?? null;
   }
 
-  /** Connect; `limits` says how many slots to offer. A second call makes a new connection. */
-  start(limits: MediaLimits): void {
-    if (this.closed) return;
+  /** Connect; `limits` says how many slots to offer. A second call makes a new connection. Resolves when that has begun, or failed. */
+  start(limits: MediaLimits): Promise<void> {
+    if (this.closed) return Promise.resolve();
     if (this.limits === null) {
       window.addEventListener("online", this.onOnline);
       networkInformation()?.addEventListener("change", this.onNetwork);
@@ -74,7 +74,7 @@ export class Media {
     }
     this.limits = limits;
     this.outstanding = 0;
-    this.want("rebuild");
+    return this.want("rebuild");
   }
 
   /** Signalling is back (resumed): whatever could not be said before is said now. */
@@ -169,11 +169,11 @@ export class Media {
 
   // ---------------------------------------------------------------- negotiation
 
-  private want(what: "restart" | "rebuild"): void {
-    if (this.closed || this.limits === null) return;
+  private want(what: "restart" | "rebuild"): Promise<void> {
+    if (this.closed || this.limits === null) return Promise.resolve();
     if (what === "rebuild" || this.built === null) this.wanted = "rebuild";
     else if (this.wanted === "nothing") this.wanted = "restart";
-    void this.negotiate();
+    return this.negotiate();
   }
 
   /** Carries out what is wanted, one thing at a time. */
