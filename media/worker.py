@@ -20,6 +20,7 @@ from typing import Any
 
 from media import control
 from media.errors import ControlError, ExhaustedError, MediaError
+from media.heap import Heap
 from media.native.batch import NativeBatch
 from media.native.forwarder import NativeForwarder
 from media.native.library import load
@@ -71,6 +72,7 @@ class Worker:
         self._lags: deque[float] = deque(maxlen=LAGS)
         self.counts: Counter[str] = Counter()
         self._totals = Totals(time.monotonic())
+        self._heap = Heap()
 
     async def run(self) -> None:
         """Serve until stopped."""
@@ -244,7 +246,11 @@ class Worker:
         self._totals.forget(peer)
         task = asyncio.get_running_loop().create_task(peer.close(), name="media.peer.close")
         self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        self._heap.freed()
 
     def catch_up(self, publication: Publication, downlink: Downlink, since: float, now: float) -> bool:
         return catch_up(self._forwarder, publication, downlink, since, now)
@@ -289,6 +295,7 @@ class Worker:
             lags = sorted(self._lags)
             p99_ms = 1000 * lags[len(lags) * 99 // 100] if lags else 0.0
             await self._count()
+            self._heap.give_back(time.monotonic(), idle=not self._peers)
             forwards, cpu_s = self._forwarder.forwards, time.process_time()
             totals = self._totals.told()
             self.emit(control.Heartbeat(lag_ms, len(self.rooms), self._peers, forwards, cpu_s, p99_ms, totals))

@@ -4,10 +4,13 @@
 """
 
 import os
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from media import control
 from tests.support.machine import quick_or_skip
 from tests.support.media_lab import LabWorker
 from tests.support.synthetic import crowd, synthetic_worker
@@ -22,11 +25,12 @@ WARM_UPS = 5
 MOST_LOST = 0.001
 TRIES = 3
 ADDED_P95_MS = 30.0
-WAITING_MIB = 0.5
-"""Of each person who left, until the interpreter collects circles: after some rounds of everybody."""
-SETTLED = 7
-"""Rounds after which memory grows no more; the short form ends before."""
-GROWN_MIB = 8.0
+HUNDRED = 3
+"""Rounds in which about a hundred people come and leave."""
+GROWN_MIB = 6.0
+"""By all who come and leave after the first round. One of them has a quarter of a MiB and its pictures while here."""
+SETTLED_MIB = 1.0
+"""The last hundred after the first hundred."""
 
 
 class Worker:
@@ -44,8 +48,19 @@ class Worker:
         return len(list((self.folder / "fd").iterdir()))
 
 
-async def one_round(worker: LabWorker) -> tuple[float, float]:
-    """Everybody comes, talks and goes: (share of packets lost, 95th percentile of their way in ms)."""
+class Round(NamedTuple):
+    """``lost``: share of the packets. ``limits``: of how many subscribers something limited the estimate, and what.
+    ``refused``: by a socket, which is loss in the worker.
+    """
+
+    lost: float
+    p95_ms: float
+    limits: dict[str, int]
+    refused: int
+
+
+async def one_round(worker: LabWorker) -> Round:
+    """Everybody comes, talks and goes."""
     async with crowd(worker) as people:
         for room in range(ROOMS):
             for n in range(PEOPLE):
@@ -58,13 +73,20 @@ async def one_round(worker: LabWorker) -> tuple[float, float]:
         window = await people.load.window(PACKETS_PER_S, ROUND_S, 2.0, PEOPLE - 1)
         assert window.refused == 0
         assert window.received > 0
-        return 1 - window.received / (window.sent * (PEOPLE - 1)), window.percentile_ms(0.95)
+        rooms = [await worker.stats(f"room{room}") for room in range(ROOMS)]
+        limits = Counter(person["quality"]["limit"] for room in rooms for person in room["participants"].values())
+        refused = (await worker.stats(None))["send_dropped"]
+        return Round(1 - window.received / (window.sent * (PEOPLE - 1)), window.percentile_ms(0.95), dict(limits), refused)
 
 
 async def gone(worker: LabWorker) -> dict[str, object]:
     for room in range(ROOMS):
         await worker.stats(f"room{room}")
-    return await worker.until(lambda stats: stats["peers"] == 0 and stats["tasks"] <= tasks_at_rest, None)
+    stats = await worker.until(lambda stats: stats["peers"] == 0 and stats["tasks"] <= tasks_at_rest, None)
+    for _ in range(2):  # with a heartbeat memory is given back: one may have been under way
+        mark = len(worker.events)
+        await worker.event(lambda event: isinstance(event, control.Heartbeat) or None, mark)
+    return stats
 
 
 tasks_at_rest = 6
@@ -77,18 +99,20 @@ async def test_ten_rooms_of_three_leave_nothing_behind() -> None:
         system = Worker(worker)
         start = system.descriptors(), (await worker.stats(None))["tasks"]
         assert start[1] <= tasks_at_rest
-        lost, after_mib = [], []
+        rounds, after_mib = [], []
         for _ in range(ROUNDS + 1):
-            lost.append((await one_round(worker))[0])
+            rounds.append(await one_round(worker))
             stats = await gone(worker)
             after_mib.append(system.memory_mib())
             assert (system.descriptors(), stats["tasks"]) == start
             assert stats["worker"] == {}
             assert stats["send_dropped"] == 0
-        assert after_mib[-1] <= after_mib[0] + min(ROUNDS, SETTLED) * ROOMS * PEOPLE * WAITING_MIB, after_mib
-        assert after_mib[-1] <= max(after_mib[:SETTLED]) + GROWN_MIB, after_mib
+            print(f"{rounds[-1]}, {after_mib[-1]:.1f} MiB, load {os.getloadavg()[0]:.1f}", flush=True)
+        assert after_mib[-1] <= after_mib[0] + GROWN_MIB, after_mib
+        assert min(after_mib[-HUNDRED:]) <= max(after_mib[:HUNDRED]) + SETTLED_MIB, after_mib
+        lost = [round_.lost for round_ in rounds]
         quick_or_skip(min(lost) <= MOST_LOST, lost)
-        print(f"lost {lost}, MiB after each round {after_mib}, descriptors and tasks {start}")
+        print(f"descriptors and tasks {start}")
 
 
 @pytest.mark.campaign(16)
@@ -97,6 +121,6 @@ async def test_the_relay_adds_little_to_a_packets_way() -> None:
     p95_ms = []
     async with synthetic_worker() as worker:
         while len(p95_ms) < TRIES and min(p95_ms, default=ADDED_P95_MS + 1) > ADDED_P95_MS:
-            p95_ms.append((await one_round(worker))[1])
+            p95_ms.append((await one_round(worker)).p95_ms)
     quick_or_skip(min(p95_ms) <= ADDED_P95_MS, p95_ms)
     print(f"p95 {min(p95_ms):.2f} ms")

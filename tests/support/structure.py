@@ -38,6 +38,7 @@ SANS_IO = (
 SHELLS = frozenset(
     {
         "media/worker.py",
+        "media/heap.py",
         "media/client.py",
         "media/transport/mux.py",
         "media/transport/dtls.py",
