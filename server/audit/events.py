@@ -22,6 +22,7 @@ class AuditAction(StrEnum):
     PARTICIPANT_RESUMED = "participant.resumed"
     PARTICIPANT_MUTED = "participant.muted"
     PARTICIPANT_UNMUTED = "participant.unmuted"
+    SUPERVISION_CHANGED = "supervision.changed"
     CONSENT_DECIDED = "consent.decided"
     GRANTS_ISSUED = "grants.issued"
     LOGIN_SUCCEEDED = "login.succeeded"

@@ -17,6 +17,7 @@ class Grant(StrEnum):
     PARTICIPANT_REMOVE = "participant.remove"
     PARTICIPANT_HOLD = "participant.hold"
     PARTICIPANT_MUTE = "participant.mute"
+    SUPERVISE = "supervise"  # listen, whisper, join in
     SESSION_READ = "session.read"  # customer reference, reason, context, history
     SESSION_END = "session.end"
     INVITE = "invite"
@@ -52,7 +53,7 @@ _IN_SESSION: dict[Role, frozenset[Grant]] = {
     Role.CUSTOMER: _TALK | {Grant.SESSION_END},
     Role.AGENT: _LEAD,
     Role.EXPERT: _TALK | {Grant.SESSION_READ},
-    Role.SUPERVISOR: _LEAD,
+    Role.SUPERVISOR: _LEAD | {Grant.SUPERVISE},
     Role.SERVICE: frozenset(),
 }
 

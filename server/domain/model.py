@@ -116,6 +116,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     end_reason: str = ""
 
 
+class SupervisionMode(StrEnum):
+    """How a supervisor is in a session: heard and seen by nobody, heard by one person, or like everybody."""
+
+    LISTEN = "listen"
+    WHISPER = "whisper"
+    JOIN = "join"
+
+
 class Participant(msgspec.Struct, frozen=True, kw_only=True):
     """One person's place in one session."""
 
@@ -131,6 +139,7 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
     leave_reason: LeaveReason | None = None
     held_at: datetime | None = None  # on hold since: hears and sees nobody, and nobody them
     muted_at: datetime | None = None  # their microphone was muted by somebody else
+    listens_at: datetime | None = None  # a supervisor who hears everybody and is heard by nobody, or by one while whispering
 
 
 STAFF_IDENTITY = "staff:"

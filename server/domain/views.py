@@ -43,7 +43,8 @@ class TrackView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
-    """``on_hold``: hears and sees nobody. ``muted``: by somebody else; only they can lift it."""
+    """``on_hold``: hears and sees nobody. ``muted``: by somebody else; only they can lift it. ``listens``:
+    a supervisor who hears and sees everybody and is heard and seen by nobody, or heard by one person they whisper to."""
 
     id: ParticipantId
     role: Role
@@ -52,6 +53,7 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     tracks: list[TrackView]
     on_hold: bool = False
     muted: bool = False
+    listens: bool = False
 
 
 class ConsentView(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from server.errors import Invalid, NotAllowed, NotFound, TooMany
 from server.live.gates import PUBLISH
 from server.live.member import Member
 from server.live.records import Standing
+from server.live.supervision import supervise
 from server.services.views import consent_view
 from server.signalling.messages import (
     Ask,
@@ -32,6 +33,7 @@ from server.signalling.messages import (
     QualityReport,
     ReceiveSet,
     Remove,
+    Supervise,
     TakeWaiting,
     TrackState,
 )
@@ -162,6 +164,12 @@ def _other(session: "LiveSession", member: Member, participant: ParticipantId) -
     return other
 
 
+async def _supervise(session: "LiveSession", member: Member, seq: int, body: Supervise) -> None:
+    _need(member, Grant.SUPERVISE)
+    _store_one(session, member)
+    await supervise(session, member, body)
+
+
 async def _end(session: "LiveSession", member: Member, seq: int, body: EndSession) -> None:
     _need(member, Grant.SESSION_END)
     await session.end(body.reason, member.id)
@@ -198,6 +206,7 @@ ACTIONS: Final[dict[type, Action]] = {
     Remove: _remove,
     Hold: _hold,
     Mute: _mute,
+    Supervise: _supervise,
     EndSession: _end,
     Leave: _leave,
     QualityReport: _quality,

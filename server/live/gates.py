@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from server.domain.grants import Grant
+from server.domain.ids import ParticipantId
 from server.domain.model import Consent, ConsentDecision, ConsentScope, SessionStatus, Source
 
 PUBLISH: Final[dict[Source, Grant]] = {
@@ -24,14 +25,18 @@ SCOPES: Final[dict[ConsentScope, Source]] = {
 
 
 class Forwarded(NamedTuple):
-    """What the relay forwards of somebody, and among whom: people of one ``circle`` hear and see each other."""
+    """What the relay forwards of somebody, and to whom: to those of the same ``circle``, or to those named in ``only``."""
 
     sources: frozenset[Source] = frozenset()
     circle: str = ""
+    only: frozenset[ParticipantId] | None = None
 
     def tightens(self, before: "Forwarded") -> bool:
         """Whether somebody loses something by this that they had ``before``."""
-        return bool(before.sources - self.sources) or before.circle != self.circle
+        return bool(before.sources - self.sources) or (before.circle, before.only) != (self.circle, self.only)
+
+    def reaches(self, subscriber: ParticipantId, circle: str) -> bool:
+        return circle == self.circle if self.only is None else subscriber in self.only
 
 
 class ConsentGate:

@@ -310,7 +310,7 @@ class LiveSessions:
         if live is not None:
             speakers = [live.members[id] for one in participants if (id := ParticipantId(one)) in live.members]
             for member in live.members.values():
-                heard = [one.id for one in speakers if one.circle == member.circle]
+                heard = [one.id for one in speakers if one.wanted(live.status).reaches(member.id, member.circle)]
                 member.send(Speaking(participants=heard))
 
     def on_peer(self, room: str, participant: str, state: PeerState) -> None:

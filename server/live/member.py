@@ -52,6 +52,7 @@ class Member:
     offer: Offer | None = None
     negotiating: asyncio.Lock = field(default_factory=asyncio.Lock)
     seen: int = 0
+    whispers_to: ParticipantId | None = None  # of a supervisor who listens; forgotten in a restart
     position: tuple[int, int | None] | None = None  # in the waiting list, as last told
 
     @property
@@ -82,6 +83,10 @@ class Member:
         sources = self.gate.open_sources(status)
         if self.participant.muted_at is not None:
             sources -= {Source.MICROPHONE}
+        if self.participant.listens_at is not None:
+            if self.whispers_to is None:
+                return Forwarded(circle=self.circle)
+            return Forwarded(sources & {Source.MICROPHONE}, self.circle, frozenset({self.whispers_to}))
         return Forwarded(sources, self.circle)
 
     @property

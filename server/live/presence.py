@@ -36,7 +36,7 @@ class Alone:
         """Somebody came or went, or time has passed."""
         if self.due(now):
             self._taking_until = None
-        roles = {member.participant.role for member in members}
+        roles = {member.participant.role for member in members if member.participant.listens_at is None}
         alone = status is SessionStatus.OPEN and Role.CUSTOMER in roles and not roles & LEADING and self._taking_until is None
         if not alone:
             self.since = None

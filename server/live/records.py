@@ -22,6 +22,7 @@ from server.domain.model import (
     Session,
     SessionStatus,
     StaffLogin,
+    SupervisionMode,
     login_stands,
 )
 from server.errors import Gone, NotFound, StoreUnavailable
@@ -201,6 +202,30 @@ class Records:
             await tx.save_participant(changed)
             await tx.append_audit(
                 AuditEvent(action=_STOOD[standing, yes], at=now, actor=actor, session=changed.session_id, subject=changed.id)
+            )
+        return changed
+
+    async def supervise(self, participant: ParticipantId, mode: SupervisionMode, to: ParticipantId | None) -> Participant:
+        """A supervisor listens, whispers or joins in from now on. Raises NotFound, Gone (they left)."""
+        now = self._clock.now()
+        async with self._writing() as tx:
+            current = await tx.get_participant(participant)
+            if current is None:
+                raise NotFound("There is no such participant.")
+            if not may_join(current):
+                raise Gone("They have left already.")
+            since = None if mode is SupervisionMode.JOIN else current.listens_at or now
+            changed = msgspec.structs.replace(current, listens_at=since)
+            await tx.save_participant(changed)
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.SUPERVISION_CHANGED,
+                    at=now,
+                    actor=participant,
+                    session=changed.session_id,
+                    subject=to or participant,
+                    details={"mode": mode.value},
+                )
             )
         return changed
 

@@ -50,9 +50,8 @@ class Room:
         before, epoch = member.applied, self._epoch
         try:
             async with asyncio.timeout(self._settings.media_control_s):
-                await self._media.set_gates(
-                    self.id, member.id, frozenset(source.value for source in wanted.sources), wanted.circle
-                )
+                sources = frozenset(source.value for source in wanted.sources)
+                await self._media.set_gates(self.id, member.id, sources, wanted.circle, wanted.only)
         except (MediaUnavailable, TimeoutError):
             log.warning("gates not set", extra={"session": self.id, "participant": member.id})
             member.applied = None

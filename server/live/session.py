@@ -29,7 +29,7 @@ from server.domain.model import (
 )
 from server.domain.views import ChatMessageView
 from server.errors import DependencyError, Gone, NotFound, TongpingError
-from server.live import ice
+from server.live import ice, supervision
 from server.live.actions import carry_out
 from server.live.actor import Actor, Command
 from server.live.gates import ConsentGate
@@ -227,6 +227,7 @@ class LiveSession:
         for other in self.members.values():
             if other.seen > 0:
                 member.send(ChatSeen(participant=other.id, number=other.seen))
+        supervision.greeted(self, member)
         await self.room.apply(member, self.status)
         self.tell_others(member, ParticipantChanged(participant=member.view()))
         self._note_people()
@@ -368,6 +369,7 @@ class LiveSession:
         connection, member.connection = member.connection, None
         if connection is not None:
             connection.close(CloseCode.REMOVED if reason is LeaveReason.REMOVED else CloseCode.LEFT)
+        await supervision.gone(self, member)
         self.tell(ParticipantLeft(participant=member.id, reason=reason))
         if not self.members:
             await self.room.close()

@@ -130,7 +130,7 @@ class Entries:
         return self._entry(session, participant, now)
 
     async def enter(self, session_id: SessionId, staff_id: StaffId) -> Entry:
-        """A staff member goes into a session they created or took; a supervisor into any.
+        """A staff member goes into a session they created or took; a supervisor into any, listening if it is not theirs.
 
         An agent who enters a waiting session takes it. So does one who enters a session that one of the bank's systems
         made and nobody has taken. Entering again is the same place. Raises NotFound, Gone, Conflict, NotAllowed.
@@ -146,16 +146,20 @@ class Entries:
             session = await self._admit_staff(tx, session, staff, now)
             identity = f"{STAFF_IDENTITY}{staff.id}"
             participant = await tx.find_participant(session.id, identity)
+            listens_at = (
+                now if staff.role is Role.SUPERVISOR and staff.id not in {session.created_by, session.taken_by} else None
+            )
             if participant is None:
                 await self._check_room(tx, session)
                 participant = self._new_participant(session, identity, staff.role, staff.name, now)
+                participant = msgspec.structs.replace(participant, listens_at=listens_at)
                 await tx.add_participant(participant)
                 await self._audit_grants(tx, participant, now)
             elif participant.leave_reason is LeaveReason.REMOVED:
                 raise NotAllowed("You were removed from this session.")
             elif participant.state is ParticipantState.LEFT:
                 participant = msgspec.structs.replace(
-                    participant, state=ParticipantState.JOINING, left_at=None, leave_reason=None
+                    participant, state=ParticipantState.JOINING, left_at=None, leave_reason=None, listens_at=listens_at
                 )
                 await tx.save_participant(participant)
                 await self._audit_grants(tx, participant, now)

@@ -61,6 +61,7 @@ def participant_view(
         tracks=[TrackView(source=source, on=source in sending, open=source in forwarded) for source in Source],
         on_hold=participant.held_at is not None,
         muted=participant.muted_at is not None,
+        listens=participant.listens_at is not None,
     )
 
 

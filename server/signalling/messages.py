@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 
 from server.domain.ids import ConnectionId, FileId, MessageId, ParticipantId, SessionId
-from server.domain.model import ConsentDecision, ConsentScope, Language, LeaveReason, Source
+from server.domain.model import ConsentDecision, ConsentScope, Language, LeaveReason, Source, SupervisionMode
 from server.domain.views import (
     ChatMessageView,
     ConsentView,
@@ -180,6 +180,15 @@ class Mute(Body, frozen=True, kw_only=True, tag="participant.mute"):
     muted: bool
 
 
+class Supervise(Body, frozen=True, kw_only=True, tag="supervise"):
+    """``listen``: hear and see everybody, be heard and seen by nobody. ``whisper``: be heard by ``to`` alone, who must lead or
+    help, never the customer. ``join``: like everybody. Needs ``supervise``; a supervisor comes in listening.
+    """
+
+    mode: SupervisionMode
+    to: Annotated[ParticipantId, msgspec.Meta(max_length=40)] | None = None
+
+
 class EndSession(Body, frozen=True, kw_only=True, tag="session.end"):
     """Needs the grant ``session.end``."""
 
@@ -217,6 +226,7 @@ ClientBody = (
     | Remove
     | Hold
     | Mute
+    | Supervise
     | EndSession
     | Leave
     | QualityReport
@@ -287,6 +297,13 @@ class ChatSeen(Body, frozen=True, kw_only=True, tag="chat.seen"):
 class Asked(Body, frozen=True, kw_only=True, tag="asked"):
     by: ParticipantId
     source: Source
+
+
+class Whispers(Body, frozen=True, kw_only=True, tag="whispers"):
+    """A supervisor whispers: to the supervisor, and to the one who hears it, alone. ``to`` None: no longer."""
+
+    by: ParticipantId
+    to: ParticipantId | None
 
 
 class Quality(Body, frozen=True, kw_only=True, tag="quality"):
@@ -400,6 +417,7 @@ ServerBody = (
     | ChatPosted
     | ChatSeen
     | Asked
+    | Whispers
     | Quality
     | Encodings
     | Network

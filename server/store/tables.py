@@ -94,6 +94,7 @@ participants = Table(
     Column("leave_reason", _WORD),
     Column("held_at", UtcTime),
     Column("muted_at", UtcTime),
+    Column("listens_at", UtcTime),
     UniqueConstraint("session_id", "identity"),
     UniqueConstraint("session_id", "id"),  # what the pairs below refer to
 )

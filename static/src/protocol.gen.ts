@@ -71,7 +71,7 @@ export interface ChatSend {
   text?: string;
   file?: FileId | null;
 }
-export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | EndSession | Leave | QualityReport | TakeWaiting;
+export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | Supervise | EndSession | Leave | QualityReport | TakeWaiting;
 export type ClientFrame = Hello | ClientMessage | Ack | Ping;
 export interface ClientMessage {
   t: "msg";
@@ -158,7 +158,7 @@ export interface FileView {
   media_type: string;
   size_bytes: number;
 }
-export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read";
+export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "supervise" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read";
 export interface Hello {
   t: "hello";
   version: number;
@@ -384,6 +384,7 @@ export interface ParticipantView {
   tracks: TrackView[];
   on_hold: boolean;
   muted: boolean;
+  listens: boolean;
 }
 export interface Participants {
   participants: ParticipantView[];
@@ -450,7 +451,7 @@ export interface Resume {
   ack: number;
 }
 export type Role = "customer" | "agent" | "expert" | "supervisor" | "service";
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | WaitingTaken | MessageError;
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | WaitingTaken | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";
@@ -540,6 +541,12 @@ export interface StaffView {
   role: Role;
   disabled: boolean;
 }
+export interface Supervise {
+  type: "supervise";
+  mode: SupervisionMode;
+  to?: ParticipantId | null;
+}
+export type SupervisionMode = "listen" | "whisper" | "join";
 export interface TakeWaiting {
   type: "waiting.take";
   session: SessionId;
@@ -595,4 +602,9 @@ export interface Welcome {
   keep_s: number;
   server_time: string;
   snapshot: Snapshot | null;
+}
+export interface Whispers {
+  type: "whispers";
+  by: ParticipantId;
+  to: ParticipantId | null;
 }

@@ -42,6 +42,7 @@ FIELDS = {
     "participant.remove": ["participant", "reason"],
     "participant.hold": ["participant", "held"],
     "participant.mute": ["participant", "muted"],
+    "supervise": ["mode", "to"],
     "session.end": ["reason"],
     "quality.report": ["level", "rtt_ms", "loss_permille", "down_kbps", "up_kbps"],
     "waiting.take": ["session"],

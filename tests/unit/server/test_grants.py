@@ -31,7 +31,7 @@ def test_in_a_session(kind: SessionKind) -> None:
         Role.CUSTOMER: TALK | {Grant.SESSION_END},
         Role.AGENT: LEAD,
         Role.EXPERT: TALK | {Grant.SESSION_READ},
-        Role.SUPERVISOR: LEAD,
+        Role.SUPERVISOR: LEAD | {Grant.SUPERVISE},
         Role.SERVICE: set(),
     }
 

@@ -1,4 +1,4 @@
-"""Who is on hold, and whose microphone was muted by somebody else."""
+"""Who is on hold, whose microphone was muted by somebody else, and which supervisor listens."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("participants", sa.Column("held_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("participants", sa.Column("muted_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("participants", sa.Column("listens_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:

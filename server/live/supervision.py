@@ -1,0 +1,68 @@
+"""Listen, whisper, join in. Everybody is told who listens; that somebody whispers is told to the one who hears it, alone."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from server.domain.ids import ParticipantId
+from server.domain.model import Role, SupervisionMode
+from server.errors import Invalid, NotFound
+from server.live.member import Member
+from server.signalling.messages import Supervise, Whispers
+
+if TYPE_CHECKING:
+    from server.live.session import LiveSession
+
+
+async def supervise(session: "LiveSession", member: Member, body: Supervise) -> None:
+    """What narrows is done before it is written down, what widens afterwards. Raises Invalid, NotFound, StoreUnavailable."""
+    to = _ear(session, member, body)
+    before = member.whispers_to
+    member.whispers_to = None
+    if body.mode is not SupervisionMode.JOIN and member.participant.listens_at is None:
+        member.participant = msgspec.structs.replace(member.participant, listens_at=session.needs.clock.now())
+    await session.apply_gate(member)
+    if before is not None and before != to:
+        _tell(session, member, before, None)
+    member.participant = session.people[member.id] = await session.needs.records.supervise(member.id, body.mode, to)
+    member.whispers_to = to
+    await session.apply_gate(member)
+    session.tell_view(member)
+    if to is not None:
+        _tell(session, member, to, to)
+
+
+def _ear(session: "LiveSession", member: Member, body: Supervise) -> ParticipantId | None:
+    """Whom they want to whisper to. A customer never hears what others do not."""
+    if body.mode is not SupervisionMode.WHISPER:
+        if body.to is not None:
+            raise Invalid("Only a whisper is for somebody.")
+        return None
+    other = session.members.get(body.to) if body.to is not None else None
+    if other is None or other is member:
+        raise NotFound("There is no such participant here.")
+    if other.participant.role is Role.CUSTOMER:
+        raise Invalid("Nobody whispers to a customer.")
+    return other.id
+
+
+def greeted(session: "LiveSession", member: Member) -> None:
+    """Somebody has a new page: it is told who whispers to them, and to whom they do."""
+    for other in session.members.values():
+        if other.whispers_to is not None and member.id in (other.id, other.whispers_to):
+            member.send(Whispers(by=other.id, to=other.whispers_to))
+
+
+async def gone(session: "LiveSession", member: Member) -> None:
+    """Nobody whispers to somebody who has left: they might come back with other people beside them."""
+    for other in list(session.members.values()):
+        if other.whispers_to == member.id:
+            other.whispers_to = None
+            await session.apply_gate(other)
+            _tell(session, other, member.id, None)
+
+
+def _tell(session: "LiveSession", member: Member, ear: ParticipantId, to: ParticipantId | None) -> None:
+    for one in (member, session.members.get(ear)):
+        if one is not None:
+            one.send(Whispers(by=member.id, to=to))

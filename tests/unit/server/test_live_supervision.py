@@ -1,0 +1,150 @@
+"""A supervisor listens, whispers to one person, joins in: what the relay is told, who knows of it, what is written down."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from server.domain.ids import ParticipantId, SessionId
+from server.domain.model import Role
+from tests.support.signalling import House, Page, replaced
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    house = House()
+    yield house
+    await house.close()
+
+
+async def give(page: Page, *scopes: str) -> None:
+    for scope in scopes:
+        await page.say("consent.set", scope=scope, decision="given", wording=f"{scope}-1", language="en")
+
+
+async def listening(house: House, session: SessionId) -> tuple[ParticipantId, Page]:
+    """A supervisor as ``Entries.enter`` lets one in."""
+    id, token = await house.place(session, Role.SUPERVISOR)
+    async with house.store.begin() as tx:
+        place = await tx.get_participant(id)
+        assert place is not None
+        await tx.save_participant(replaced(place, listens_at=house.clock.now()))
+    return id, await house.connect(token)
+
+
+def modes(page: Page, who: str) -> list[bool]:
+    return [body["participant"]["listens"] for body in page.got("participant.changed") if body["participant"]["id"] == who]
+
+
+async def test_who_listens_is_forwarded_to_nobody_and_everybody_knows(house: House) -> None:
+    session = await house.session()
+    _, customer = await house.enter(session)
+    id, supervisor = await listening(house, session)
+    assert supervisor.snapshot["you"]["listens"] is True
+    await give(supervisor, "microphone", "camera", "screen")
+    assert house.media.gates.get((session, id), frozenset()) == frozenset()
+    assert modes(customer, id)[-1] is True
+
+
+async def test_a_whisper_is_for_one_person_who_alone_is_told(house: House) -> None:
+    session = await house.session()
+    _, customer = await house.enter(session)
+    agent_id, agent = await house.enter(session, Role.AGENT)
+    _, expert = await house.enter(session, Role.EXPERT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone", "camera")
+    assert await supervisor.error("supervise", mode="whisper", to=agent_id) is None
+    assert house.media.gates[session, id] == {"microphone"}
+    assert house.media.only[session, id] == {agent_id}
+    for page in (agent, supervisor):
+        assert page.got("whispers")[-1] == {"type": "whispers", "by": id, "to": agent_id}
+    for page in (customer, expert):
+        assert page.got("whispers") == []
+        assert modes(page, id)[-1] is True
+    house.media.speaking(session, id)
+    assert agent.got("speaking")[-1]["participants"] == [id]
+    assert customer.got("speaking")[-1]["participants"] == expert.got("speaking")[-1]["participants"] == []
+    assert await supervisor.error("supervise", mode="listen") is None
+    assert house.media.gates[session, id] == frozenset()
+    assert agent.got("whispers")[-1]["to"] is None
+
+
+async def test_joining_in_and_listening_again(house: House) -> None:
+    session = await house.session()
+    _, customer = await house.enter(session)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone", "camera")
+    assert await supervisor.error("supervise", mode="join") is None
+    assert house.media.gates[session, id] == {"microphone", "camera"}
+    assert house.media.only[session, id] is None
+    assert modes(customer, id)[-1] is False
+    assert await supervisor.error("supervise", mode="listen") is None
+    assert house.media.gates[session, id] == frozenset()
+    assert [action for action, _ in await house.audit()].count("supervision.changed") == 2
+
+
+async def test_from_one_ear_to_another(house: House) -> None:
+    session = await house.session()
+    one, first = await house.enter(session, Role.AGENT)
+    two, second = await house.enter(session, Role.EXPERT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone")
+    await supervisor.say("supervise", mode="whisper", to=one)
+    await supervisor.say("supervise", mode="whisper", to=two)
+    assert house.media.only[session, id] == {two}
+    assert first.got("whispers")[-1]["to"] is None
+    assert second.got("whispers")[-1]["to"] == two
+    again = await house.connect(house.token(session, two, Role.EXPERT))
+    assert again.got("whispers")[-1] == {"type": "whispers", "by": id, "to": two}
+
+
+async def test_a_whisper_ends_when_its_hearer_leaves(house: House) -> None:
+    session = await house.session()
+    await house.enter(session)
+    agent_id, agent = await house.enter(session, Role.AGENT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone")
+    await supervisor.say("supervise", mode="whisper", to=agent_id)
+    await agent.say("leave")
+    assert house.media.gates[session, id] == frozenset()
+    assert supervisor.got("whispers")[-1]["to"] is None
+
+
+async def test_what_is_refused(house: House) -> None:
+    session = await house.session()
+    customer_id, customer = await house.enter(session)
+    agent_id, agent = await house.enter(session, Role.AGENT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone")
+    assert await agent.error("supervise", mode="listen") == "not_allowed"
+    assert await customer.error("supervise", mode="whisper", to=agent_id) == "not_allowed"
+    assert await supervisor.error("supervise", mode="whisper", to=customer_id) == "invalid"
+    assert await supervisor.error("supervise", mode="whisper") == "not_found"
+    assert await supervisor.error("supervise", mode="whisper", to=id) == "not_found"
+    assert await supervisor.error("supervise", mode="listen", to=agent_id) == "invalid"
+    assert await supervisor.error("supervise", mode="shout") == "invalid"
+    assert house.media.gates.get((session, id), frozenset()) == frozenset()
+
+
+async def test_what_cannot_be_written_down_is_heard_by_nobody(house: House) -> None:
+    session = await house.session()
+    agent_id, _ = await house.enter(session, Role.AGENT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone")
+    with house.broken_store():
+        assert await supervisor.error("supervise", mode="whisper", to=agent_id) is not None
+        assert await supervisor.error("supervise", mode="join") is not None
+    assert house.media.gates.get((session, id), frozenset()) == frozenset()
+    assert await supervisor.error("supervise", mode="join") is None
+    with house.broken_store():
+        assert await supervisor.error("supervise", mode="listen") is not None
+        assert house.media.gates[session, id] == frozenset()
+
+
+async def test_a_customer_beside_somebody_who_listens_is_alone(house: House) -> None:
+    session = await house.session()
+    await house.enter(session)
+    await listening(house, session)
+    live = house.live._sessions[session]
+    assert live.alone.since is not None
+    assert live.alone.since <= house.clock.now() + timedelta(seconds=1)
