@@ -16,7 +16,7 @@ from media.relay.publication import FLOWS_S, Publication, Subscription
 from media.relay.quality import Quality
 from media.relay.uplink import PACKET_OVERHEAD_BYTES, RingEntry
 from media.wire import rtcp
-from media.wire.twcc import ArrivalLog
+from media.wire.twcc import ArrivalLog, lone_feedback
 
 TWCC_INTERVAL_S = 0.05
 REPORT_INTERVAL_S = 1.0
@@ -103,6 +103,10 @@ class Feedback:
 
     def receive(self, data: bytes, now: float) -> bool:
         """One decrypted compound packet. False when it is malformed."""
+        body = lone_feedback(data)
+        if body is not None:
+            self._on_transport_feedback(body, now)
+            return True
         try:
             packets = rtcp.parse_compound(data)
         except RtcpError:
@@ -124,18 +128,18 @@ class Feedback:
                 for ssrc, _ in packet.entries:
                     self._on_key_wanted(ssrc, now)
             elif isinstance(packet, rtcp.TransportFeedback):
-                self._on_transport_feedback(packet, now)
+                self._on_transport_feedback(packet.body, now)
             elif isinstance(packet, rtcp.Remb):
                 self.remb_bps = packet.bitrate_bps
                 self._leg.quality.on_remb(packet.bitrate_bps, now)
         return True
 
-    def _on_transport_feedback(self, packet: rtcp.TransportFeedback, now: float) -> None:
-        if not self._statuses.take(int.from_bytes(packet.body[2:4]) + STATUSES_EACH, now):
+    def _on_transport_feedback(self, body: bytes, now: float) -> None:
+        if not self._statuses.take(int.from_bytes(body[2:4]) + STATUSES_EACH, now):
             self._leg.counts["twcc_too_much"] += 1
             return
         try:
-            self._leg.quality.on_feedback(packet.body, now)
+            self._leg.quality.on_feedback(body, now)
         except RtcpError:
             self._leg.counts["twcc_malformed"] += 1
         else:

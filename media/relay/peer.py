@@ -288,15 +288,15 @@ class Peer:
         except SrtpError:
             self.counts["rtcp_protect_refused"] += 1
 
-    def on_rtcp(self, data: bytes, now: float) -> None:
+    def on_rtcp(self, memory: Any, view: memoryview, size: int, now: float) -> None:
+        """A datagram in ``view[:size]``, the same memory for C; decrypted in place."""
         if self._protector is None:
             return
-        try:
-            plain = self._protector.unprotect_rtcp(data)
-        except SrtpError:
+        size = self._protector.unprotect_rtcp(memory, size)
+        if not size:
             self.counts["srtcp_refused"] += 1
             return
-        if self.feedback.receive(plain, now):
+        if self.feedback.receive(bytes(view[:size]), now):
             self.session.last_media = now
 
     def send_rtp(self, data: bytes) -> int:

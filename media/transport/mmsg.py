@@ -39,11 +39,12 @@ def _load() -> Any:
 
 
 _lib = _load()
-# sendmmsg headers are filled by word index; this holds on 64-bit Linux and is checked, not assumed.
+# Headers are read and filled by word index; this holds on 64-bit Linux and is checked, not assumed.
 _LAYOUT_OK = (
     ffi.sizeof("struct mmsghdr") == 64
     and ffi.sizeof("struct iovec") == 16
     and ffi.offsetof("struct msghdr", "msg_namelen") == 8
+    and ffi.offsetof("struct msghdr", "msg_flags") == 48
     and ffi.offsetof("struct mmsghdr", "msg_len") == 56
 )
 AVAILABLE = _lib is not None and _LAYOUT_OK
@@ -113,6 +114,7 @@ class ReceiveBatch:
             header.msg_namelen = 28
             header.msg_iov = self._iov + i
             header.msg_iovlen = 1
+        self._words = memoryview(ffi.buffer(self._headers)).cast("B").cast("I")
 
     def fill(self, sock: socket.socket) -> int:
         """How many datagrams came in; 0 when none waits. Socket errors of earlier sends (ICMP) count as none."""
@@ -121,15 +123,14 @@ class ReceiveBatch:
         got: int = _lib.recvmmsg(sock.fileno(), self._headers, RECEIVE_BATCH, _MSG_DONTWAIT, ffi.NULL)
         if got <= 0:
             return 0
-        headers = self._headers
+        words = self._words
         names = self._name_view
         for i in range(got):
-            header = headers[i]
-            inner = header.msg_hdr
             at = 32 * i
-            self.keys[i] = bytes(names[at : at + inner.msg_namelen])
-            self.lengths[i] = 0 if inner.msg_flags & _MSG_TRUNC else header.msg_len
-            inner.msg_namelen = 28
+            word = 16 * i
+            self.keys[i] = bytes(names[at : at + words[word + 2]])
+            self.lengths[i] = 0 if words[word + 12] & _MSG_TRUNC else words[word + 14]
+            words[word + 2] = 28
         return got
 
     def _fill_one_by_one(self, sock: socket.socket) -> int:

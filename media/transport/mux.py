@@ -19,9 +19,9 @@ from media.transport.mmsg import Destination, ReceiveBatch, SendBatch, unpack_ad
 
 SOCKET_BUFFER_BYTES = 8 << 20
 MAX_DRAINS = 4
+"""Full batches taken per wake-up before other work of the loop gets its turn."""
 COALESCE_S = 0.001
 """Under load packets wait so long for each other: one wake-up, one flush and one report of arrivals serve them all."""
-"""Full batches taken per wake-up before other work of the loop gets its turn."""
 _BIND_TRIES = 20
 
 
@@ -199,7 +199,7 @@ class Mux:
             if not peer.ready:
                 self.counts["early_srtp"] += 1
             elif size > 1 and 192 <= view[1] <= 223:
-                peer.on_rtcp(bytes(view[:size]), now)
+                peer.on_rtcp(batch.memory[i], view, size, now)
             else:
                 self.forwarder.on_srtp(peer, batch.memory[i], view, size, now)
             if key != session.selected:  # only the selected address's media keeps it selected

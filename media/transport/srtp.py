@@ -52,7 +52,7 @@ def context(session: pylibsrtp.Session) -> Any:
 
 
 class Protector:
-    """The slow path (RTCP, retransmissions): protects ``bytes``, bounded, errors as ``SrtpError``. One per peer."""
+    """RTCP and retransmissions, one at a time: bounded, errors as ``SrtpError``. One per peer."""
 
     def __init__(self, tx: pylibsrtp.Session, rx: pylibsrtp.Session) -> None:
         self.tx_session = tx
@@ -62,22 +62,25 @@ class Protector:
         self._length = new_length()
         self._memory, self._view = new_buffer()
 
-    def _run(self, call: Cipher, ctx: Any, data: bytes, limit: int) -> bytes:
+    def _run(self, call: Cipher, data: bytes) -> bytes:
         size = len(data)
-        if size > limit:
+        if size > MAX_PLAIN_BYTES:
             raise SrtpError("too_long", f"{size} bytes")
         self._view[:size] = data
         self._length[0] = size
-        status = call(ctx, self._memory, self._length)
+        status = call(self.tx, self._memory, self._length)
         if status:
             raise SrtpError("refused", f"libsrtp status {status}")
         return bytes(self._view[: self._length[0]])
 
     def protect_rtcp(self, data: bytes) -> bytes:
-        return self._run(protect_rtcp, self.tx, data, MAX_PLAIN_BYTES)
+        return self._run(protect_rtcp, data)
 
     def protect_rtp(self, data: bytes) -> bytes:
-        return self._run(protect, self.tx, data, MAX_PLAIN_BYTES)
+        return self._run(protect, data)
 
-    def unprotect_rtcp(self, data: bytes) -> bytes:
-        return self._run(unprotect_rtcp, self.rx, data, PACKET_BYTES)
+    def unprotect_rtcp(self, memory: Any, size: int) -> int:
+        """What came in, in place. How long it is then; 0: it must not be used."""
+        length = self._length
+        length[0] = size
+        return 0 if unprotect_rtcp(self.rx, memory, length) else int(length[0])

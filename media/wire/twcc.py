@@ -17,6 +17,8 @@ MAX_GAP = 1024
 MAX_BODY_BYTES = 1100
 MAX_STATUSES = 16_384
 
+_RTPFB = 205
+_RTCP_HEAD = 12
 _HEAD = struct.Struct("!HHI")
 _DELTA = struct.Struct("!h")
 
@@ -168,6 +170,19 @@ def _statuses(body: bytes, count: int) -> tuple[list[int], int]:
         else:
             statuses += [word >> shift & 1 for shift in range(13, -1, -1)]
     return statuses[:count], offset
+
+
+def lone_feedback(data: bytes) -> bytes | None:
+    """What ``parse_feedback`` takes of RTCP that is one transport feedback and nothing else, as browsers send it; None for all other."""
+    end = len(data)
+    if end < _RTCP_HEAD + _HEAD.size or data[1] != _RTPFB or data[0] & 0xDF != 0x8F or 4 * (data[2] << 8 | data[3]) + 4 != end:
+        return None
+    if data[0] & 0x20:
+        padding = data[-1]
+        end -= padding
+        if not padding or end < _RTCP_HEAD:
+            return None
+    return data[_RTCP_HEAD:end]
 
 
 def parse_feedback(body: bytes) -> Feedback:

@@ -14,13 +14,19 @@ def pair() -> tuple[Protector, Protector]:
     return Protector(session(out, one), session(into, two)), Protector(session(out, two), session(into, one))
 
 
+def come(protector: Protector, data: bytes) -> bytes:
+    memory, view = new_buffer()
+    view[: len(data)] = data
+    return bytes(view[: protector.unprotect_rtcp(memory, len(data))])
+
+
 RTP = b"\x80\x60\x00\x01" + bytes(4) + b"\x00\x00\x00\x09" + b"payload"
 RTCP = b"\x80\xc9\x00\x01" + b"\x00\x00\x00\x09"
 
 
 def test_there_and_back() -> None:
     one, two = pair()
-    assert two.unprotect_rtcp(one.protect_rtcp(RTCP)) == RTCP
+    assert come(two, one.protect_rtcp(RTCP)) == RTCP
     data = one.protect_rtp(RTP)
     memory, view = new_buffer()
     length = new_length()
@@ -36,9 +42,8 @@ def test_forged_short_and_long_packets_are_errors() -> None:
     data = bytearray(one.protect_rtcp(RTCP))
     data[-1] ^= 1
     for bad in (bytes(data), b"", b"\x80", RTCP):
-        with pytest.raises(SrtpError, match="refused"):
-            two.unprotect_rtcp(bad)
+        assert come(two, bad) == b""
     with pytest.raises(SrtpError, match="too_long"):
         one.protect_rtp(RTP + bytes(MAX_PLAIN_BYTES))
-    with pytest.raises(SrtpError, match="too_long"):
-        two.unprotect_rtcp(bytes(2049))
+    with pytest.raises(SrtpError, match="refused"):
+        one.protect_rtp(b"\x80")

@@ -1,5 +1,6 @@
 """Transport-wide feedback: what arrived is what the feedback says, however the numbers and times jump."""
 
+import struct
 from itertools import pairwise
 
 import pytest
@@ -176,3 +177,32 @@ def test_refused(body: str, code: str) -> None:
     with pytest.raises(RtcpError) as caught:
         twcc.parse_feedback(bytes.fromhex(body))
     assert caught.value.code == code
+
+
+@given(
+    st.sampled_from([0x8F, 0xAF, 0x8E, 0x4F, 0xBF]),
+    st.sampled_from([205, 205, 206]),
+    st.one_of(st.none(), st.integers(0, 8)),
+    st.binary(max_size=40).map(lambda data: data[: len(data) // 4 * 4]),
+    st.integers(0, 30),
+)
+def test_feedback_alone_in_a_datagram(first: int, kind: int, words: int | None, body: bytes, padding: int) -> None:
+    """What is found is what the reader of compound packets finds."""
+    if body and first & 0x20:
+        body = body[:-1] + bytes((padding,))
+    data = bytes((first, kind)) + (len(body) // 4 if words is None else words).to_bytes(2, "big") + body
+    alone = twcc.lone_feedback(data)
+    if alone is not None:
+        assert rtcp.parse_compound(data) == [rtcp.TransportFeedback(*struct.unpack_from("!II", body), alone)]
+
+
+def test_padding_after_feedback_is_left_out() -> None:
+    log = twcc.ArrivalLog()
+    log.add(1, 1000)
+    (packet,) = log.build(7, 9)
+    assert twcc.lone_feedback(packet) == packet[12:]
+    assert twcc.lone_feedback(packet + packet) is None
+    longer = bytes((packet[0] | 0x20,)) + packet[1:3] + bytes((packet[3] + 1,)) + packet[4:] + bytes((0, 0, 0, 4))
+    assert twcc.lone_feedback(longer) == packet[12:]
+    for wrong in (0, 1 + len(longer) - 12, 255):
+        assert twcc.lone_feedback(longer[:-1] + bytes((wrong,))) is None
