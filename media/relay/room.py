@@ -13,6 +13,7 @@ from media.relay.peer import Peer
 from media.relay.publication import Publication
 from media.relay.slots import Candidate
 from media.relay.speaker import SpeakerDetector
+from media.relay.wishes import Wishes
 from media.wire.sdp import Offer, parse_offer
 
 FLOW_TIMEOUT_S = 2.0
@@ -63,6 +64,7 @@ class Room:
         self._let_in: dict[str, float] = {}
         self._coming: dict[Peer, list[Publication]] = {}
         self.receive: dict[str, tuple[int, Mapping[str, int]]] = {}
+        self._wishes = Wishes()
         self._order = 0
         self._speaker = SpeakerDetector()
         self._director = Director(name, host.emit, self._tell_slots)
@@ -120,17 +122,22 @@ class Room:
     def set_receive(self, participant: str, video: int, sizes: Mapping[str, int]) -> None:
         """Show this participant at most ``video`` pictures from now on, drawn so tall (device pixels by mid).
 
-        Its offer's slots are the bound when it never said.
+        Its offer's slots are the bound when it never said. Who says it often has it taken up a little later, the newest only.
         """
         if participant not in self.receive and len(self.receive) >= MAX_PARTICIPANTS:
             raise ExhaustedError("room_full", f"{MAX_PARTICIPANTS} participants")
-        before = self.receive.get(participant)
-        if before == (video, sizes):
+        if self.receive.get(participant) == (video, sizes):
+            self._wishes.withdraw(participant)
             return
+        now = self._clock()
+        if self._wishes.say(participant, (video, sizes), now):
+            self._show(participant, video, sizes, now)
+
+    def _show(self, participant: str, video: int, sizes: Mapping[str, int], now: float) -> None:
+        before = self.receive.get(participant)
         self.receive[participant] = video, sizes
         peer = self.peers.get(participant)
         if peer is not None:
-            now = self._clock()
             if before is None or before[0] != video:
                 self.reassign(now)
             if peer.state == "connected":
@@ -156,6 +163,7 @@ class Room:
         self._let_in.pop(participant, None)
         self.audiences.pop(participant, None)
         self.receive.pop(participant, None)
+        self._wishes.forget(participant)
         peer = self.peers.get(participant)
         if peer is not None:
             self._remove(peer, self._clock(), tell=True)
@@ -167,6 +175,7 @@ class Room:
         self._coming.clear()
         self.audiences.clear()
         self.receive.clear()
+        self._wishes.clear()
         for peer in list(self.peers.values()):
             self._remove(peer, now, tell=True)
 
@@ -317,6 +326,8 @@ class Room:
 
     def tick(self, now: float) -> None:
         """Every 20 ms."""
+        for participant, (video, sizes) in self._wishes.due(now):
+            self._show(participant, video, sizes, now)
         for peer in list(self.peers.values()):
             peer.tick(now)
         self._expect(now)

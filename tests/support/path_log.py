@@ -2,9 +2,9 @@
 
 A server started with ``logged(folder)`` among its settings has workers that write ``folder/*.jsonl``; nothing of the worker is changed
 for it, its methods are wrapped when the interpreter starts. Times are seconds of the monotonic clock. Each line is a list, its first item
-says what it is, the second which subscriber (0 for who came first):
+says what it is, the second which connection (0 for the first one):
 
-``s`` packets sent: [number, at, bytes] each. ``f`` feedback: at, its bytes in hexadecimal, and the estimate, what arrives, the standing
+``j`` whose it is: participant. ``s`` packets sent: [number, at, bytes] each. ``f`` feedback: at, its bytes in hexadecimal, and the estimate, what arrives, the standing
 queue in s after it. ``p`` padding asked for: at, bytes. ``o`` a probe's answer: at, bit/s, limited, loss. ``d`` a decrease: at, bit/s
 from, to. ``w`` what is wanted: at, demand, floor, what is allocated, layers, ladders. ``e`` what a publisher is to send: at, participant,
 source, rids. ``k`` a key frame asked for: at, participant, rid. ``x`` a slot goes over to another layer: at, mid, rid.
@@ -31,12 +31,12 @@ def logged(folder: Path) -> dict[str, str]:
     return {FOLDER: str(folder), "PYTHONPATH": f"{start}{os.pathsep}{ROOT}"}
 
 
-def read(folder: Path) -> list[list[Any]]:
+def lines(folder: Path) -> list[list[Any]]:
     """All lines of all workers, in order; an unfinished last line is left out."""
     found = []
     for path in sorted(folder.glob("*.jsonl")):
-        *lines, _ = path.read_text(encoding="utf-8").split("\n")
-        found += [json.loads(line) for line in lines]
+        *whole, _ = path.read_text(encoding="utf-8").split("\n")
+        found += [json.loads(line) for line in whole]
     return found
 
 
@@ -64,8 +64,8 @@ def install() -> None:
         plain = getattr(owner, name)
         setattr(owner, name, lambda self, *args, **more: around(plain, self, *args, **more))
 
-    def made(plain: Callable[..., None], self: Quality, *args: Any) -> None:
-        plain(self, *args)
+    def made(plain: Callable[..., None], self: Quality, *args: Any, **more: Any) -> None:
+        plain(self, *args, **more)
         for part in (self, self.estimator, self.estimator.prober):
             whose[id(part)] = len(noted)
         noted[id(self)] = self.sent.number[0]
@@ -136,6 +136,11 @@ def install() -> None:
         plain(self, uplink, *args)
         write("x", 0, clock(), self.mid, uplink.rid)
 
+    def joined(plain: Callable[..., None], self: Peer, *args: Any, **more: Any) -> None:
+        plain(self, *args, **more)
+        write("j", whose[id(self.quality)], self.participant)
+
+    wrap(Peer, "__init__", joined)
     wrap(Peer, "_ask_key", asked)
     wrap(Downlink, "switch", switched)
     wrap(Quality, "__init__", made)

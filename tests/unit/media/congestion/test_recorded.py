@@ -1,0 +1,33 @@
+"""What the estimator makes of recorded feedback of a real browser: see ``tests/support/traces.py``."""
+
+import pytest
+
+from tests.support.netsim import SAMPLE_S, Trace
+from tests.support.traces import load, names, play
+
+OVER = 1.5
+OVER_FOR_S = 1.5
+"""Beyond ``OVER`` times what the path carries for no longer than this."""
+
+
+def longest_over(trace: Trace, start: float, end: float) -> float:
+    """Seconds in a row in which the estimate was beyond ``OVER`` times the capacity."""
+    longest = now = 0
+    for at, estimate, capacity in zip(trace.times, trace.estimate, trace.capacity, strict=True):
+        now = now + 1 if start <= at < end and estimate > OVER * capacity else 0
+        longest = max(longest, now)
+    return longest * SAMPLE_S
+
+
+@pytest.mark.parametrize("name", names())
+def test_never_far_above_the_path_for_long(name: str) -> None:
+    trace = play(load(name))
+    assert longest_over(trace, 0, trace.times[-1]) <= OVER_FOR_S
+
+
+def test_a_queue_that_what_was_lost_keeps_full_is_nobody_elses() -> None:
+    """After the step to 300 kbit/s at 6 s packets sent again fill the queue until 10 s: the estimate stays where it fell."""
+    trace = play(load("overflow"))
+    assert max(trace.times) > 20
+    found = [estimate for at, estimate in zip(trace.times, trace.estimate, strict=True) if 7.5 <= at < 16]
+    assert max(found) <= 1.2 * 300_000
