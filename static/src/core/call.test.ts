@@ -115,52 +115,6 @@ describe("joining", () => {
     expect(call.mediaState.value).toBe("connected");
   });
 
-  it("offers before it tells what was agreed to meanwhile, which takes the server longer", async () => {
-    const call = begin();
-    call.decide("microphone", "given", "microphone-1");
-    call.decide("camera", "given", "camera-1");
-    FakeSocket.last.frame(welcome());
-    await settle();
-    const told = FakeSocket.last.frames.flatMap((frame) => (frame.t === "msg" ? [frame.body.type] : []));
-    expect(told).toEqual(["receive.set", "media.offer", "consent.set", "consent.set"]);
-  });
-
-  it("tells nothing of a consent that was taken back before there was a connection but that it was", async () => {
-    const call = begin();
-    call.decide("camera", "given", "camera-1");
-    call.decide("camera", "withdrawn", "camera-1");
-    FakeSocket.last.frame(welcome());
-    await settle();
-    expect(FakeSocket.last.bodies("consent.set").map(({ decision }) => decision)).toEqual(["withdrawn"]);
-  });
-
-  it("tells it also while there is nobody to talk to yet", async () => {
-    const call = begin();
-    call.decide("camera", "given", "camera-1");
-    FakeSocket.last.frame(welcome({ snapshot: snapshot({ session: session({ status: "waiting" }) }) }));
-    await settle();
-    expect(FakeSocket.last.bodies("media.offer")).toEqual([]);
-    expect(FakeSocket.last.bodies("consent.set")).toHaveLength(1);
-  });
-
-  it("says hello over a socket that was opened before, whether it is open yet or not", () => {
-    for (const readyState of [0, 1]) {
-      const early = new FakeSocket("ws://bank/api/v1/signal");
-      early.readyState = readyState;
-      const place = { token: "token", expiresAt: "2999-01-01T00:00:00Z", session: "SE_1", on: { camera: false, microphone: false } };
-      new LiveCall(early.url, place, devices, false, early as unknown as WebSocket);
-      if (readyState === 0) early.onopen?.();
-      expect(FakeSocket.last).toBe(early);
-      expect(early.frames.map(({ t }) => t)).toEqual(["hello"]);
-    }
-    const late = new FakeSocket("ws://bank/api/v1/signal");
-    late.readyState = 3; // the server has given up on it
-    new LiveCall(late.url, { token: "token", expiresAt: "", session: "SE_1", on: { camera: false, microphone: false } }, devices, false, late as unknown as WebSocket);
-    expect(FakeSocket.last).not.toBe(late);
-    FakeSocket.last.onopen?.();
-    expect(FakeSocket.last.frames.map(({ t }) => t)).toEqual(["hello"]);
-  });
-
   it("waits in the queue without media, and goes live when somebody takes the customer", async () => {
     const call = begin();
     FakeSocket.last.frame(welcome({ snapshot: snapshot({ session: session({ status: "waiting" }) }) }));
