@@ -10,7 +10,7 @@ BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run turn dev ready verification test tests coverage-gate check types format chaos bench bare screenshots lock clean distclean
+.PHONY: help run turn dev ready verification test check types format chaos bench bare screenshots lock clean distclean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -66,7 +66,7 @@ lock: ## Resolve the Python packages anew into requirements/ (network)
 	@sh scripts/lock.sh
 
 clean: ## Remove what was built, keep .venv, node_modules and the data in var/
-	@rm -rf media/native/*.so static/dist build test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .venv/.stamps/dist
+	@rm -rf media/native/*.so static/dist build test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* .venv/.stamps/dist
 	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './static/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove .venv and node_modules too

@@ -1,9 +1,10 @@
 """Coverage of the sans-I/O cores: measured while the whole suite runs, and not below the gate.
 
+    python -m scripts.coverage_gate erase
     python -m scripts.coverage_gate run [PYTEST ARGUMENT …]
     python -m scripts.coverage_gate report
 
-Only the cores are traced, so the suite is hardly slower. What a core does in another process (a media worker) does not count.
+Every ``run`` since the last ``erase`` counts, also those at the same time. Only the cores are traced, so the suite is hardly slower. What a core does in another process (a media worker) does not count.
 """
 
 import io
@@ -21,9 +22,10 @@ DATA = ROOT / ".coverage"
 GATE_PERCENT = 95.0
 
 
-def measuring() -> coverage.Coverage:
+def measuring(*, one_of_several: bool = False) -> coverage.Coverage:
     return coverage.Coverage(
         data_file=str(DATA),
+        data_suffix=one_of_several or None,
         config_file=False,
         branch=True,
         include=[str(ROOT / path) for path in sans_io_sources()],
@@ -31,10 +33,16 @@ def measuring() -> coverage.Coverage:
     )
 
 
+def erase() -> int:
+    measuring().erase()
+    for path in ROOT.glob(f"{DATA.name}.*"):
+        path.unlink()
+    return 0
+
+
 def run(arguments: list[str]) -> int:
     """pytest in this process, traced from before its first import."""
-    measured = measuring()
-    measured.erase()
+    measured = measuring(one_of_several=True)
     measured.start()
     import pytest
 
@@ -47,7 +55,11 @@ def run(arguments: list[str]) -> int:
 def report() -> int:
     """The table, and 1 when the cores as a whole are below the gate or one was never imported."""
     measured = measuring()
-    measured.load()
+    try:
+        measured.combine()
+    except coverage.exceptions.NoDataError:
+        print("no core was measured: run the tests first")
+        return 1
     measured.exclude(r"^\s*\.\.\.$")
     measured.exclude(r"if TYPE_CHECKING:")
     seen = {Path(name).relative_to(ROOT).as_posix() for name in measured.get_data().measured_files()}
@@ -68,4 +80,5 @@ def report() -> int:
 if __name__ == "__main__":
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    sys.exit(report() if sys.argv[1:2] == ["report"] else run(sys.argv[2:]))
+    step, *more = sys.argv[1:]
+    sys.exit({"erase": erase, "report": report}[step]() if step != "run" else run(more))

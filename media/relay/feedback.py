@@ -308,7 +308,7 @@ class Feedback:
         for downlink in leg.downlinks.values():
             downlink.age()
             timestamp = downlink.timestamp_at(now)
-            if timestamp is not None and downlink.packets:
+            if timestamp is not None and downlink.packets and downlink.uplink is not None and downlink.uplink.timed(now):
                 report = rtcp.SenderReport(
                     downlink.ssrc, ntp, timestamp, downlink.packets & 0xFFFFFFFF, downlink.octets & 0xFFFFFFFF, ()
                 )

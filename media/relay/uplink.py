@@ -34,6 +34,8 @@ PAUSED_S = 1.0
 SPARSE = 3
 """Pauses one after another, with too little between them to measure."""
 MIN_RATE_S = 0.3
+REPORTS_WITHIN_S = 6.0
+"""A picture's first sender report comes within a second or two (RFC 3550 section 6.2)."""
 PACKET_OVERHEAD_BYTES = 60
 """Counted with each packet in rates: IP, UDP, RTP with extensions, and the authentication tag."""
 
@@ -339,6 +341,12 @@ class Uplink:
         if ntp is not None and self.sr_ntp is not None:
             return int(self.sr_rtp + (ntp - self.sr_ntp) * self.rate) & 0xFFFFFFFF
         return int(self.last_ts + (now - self.last_at) * self.rate) & 0xFFFFFFFF
+
+    def timed(self, now: float) -> bool:
+        """Whether ``rtp_at`` is when things were captured. Of a picture before its first report it is when they came, which is later by
+        its encoding and pacing; who never reports is taken at that.
+        """
+        return self.sr_ntp is not None or self.kind == "audio" or now - self.first_at > REPORTS_WITHIN_S
 
     def report(self, now: float) -> ReportBlock:
         """The block for a receiver report; loss since the last call (RFC 3550 A.3)."""

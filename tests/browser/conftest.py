@@ -1,6 +1,10 @@
-"""One Chromium and one running server for all browser tests; every test opens its own session in it."""
+"""One Chromium and one running server for all browser tests; every test opens its own session in it and has its own deadline."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import functools
+import inspect
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +15,34 @@ from playwright.async_api import Browser, async_playwright
 from tests.support.bank import Bank
 from tests.support.browser import launch
 from tests.support.server_process import ServerProcess
+
+HERE = Path(__file__).resolve().parent
+DEADLINE_S = 150.0
+"""Several times what the slowest takes on a busy machine; ``pytest.mark.deadline(seconds)`` for another."""
+LONG_TIMES = 20 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 1
+
+
+def within(seconds: float, test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """A page that never answers ends its own test and no other."""
+
+    @functools.wraps(test)
+    async def limited(*arguments: object, **named: object) -> None:
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                await test(*arguments, **named)
+        except TimeoutError:
+            if limit.expired():
+                pytest.fail(f"not over within {seconds:.0f} s")
+            raise
+
+    return limited
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and HERE in item.path.parents and inspect.iscoroutinefunction(item.obj):
+            mark = item.get_closest_marker("deadline")
+            item.obj = within((mark.args[0] if mark else DEADLINE_S) * LONG_TIMES, item.obj)
 
 
 @pytest.fixture(scope="session")

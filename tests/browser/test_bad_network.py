@@ -22,7 +22,7 @@ from tests.support.bad_network import STANDSTILL, Call, Received, measure, on_li
 from tests.support.browser import launch
 from tests.support.machine import load_per_core, quick_or_skip
 
-pytestmark = [pytest.mark.browser, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
 
 LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 SETTLE_S = 1.5

@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 from tests.support.bad_network import SAY_MORE, Person, on_lines
 from tests.support.machine import quick_or_skip
 
-pytestmark = [pytest.mark.browser, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
 
 SWITCHES = 100 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 20
 SMALL, LARGE = 90, 1080

@@ -17,7 +17,7 @@ from tests.support.browser import Seat
 from tests.support.chromium_process import chromium_process
 from tests.support.machine import quick_or_skip
 
-pytestmark = [pytest.mark.browser, pytest.mark.campaign(15), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(15), pytest.mark.asyncio(loop_scope="session")]
 
 LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 BACK_WITHIN_S = 3.0

@@ -1,5 +1,6 @@
 """Every codec that the relay forwards, in a real Chromium: decoded, still so after the sender came back, lips with voices."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,10 +11,10 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.bank import Bank
-from tests.support.browser import Seat
+from tests.support.browser import Seat, all_leave
 from tests.support.server_process import ServerProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
 LEAST_FRAMES_PER_S = 10
 OUT_OF_STEP_MS = 100
@@ -34,13 +35,14 @@ ROW = """async (source) => {
     }
     return null;
 }"""
-PLAYED = """async (most_ms) => {
+PLAYED = """async ([most_ms, most_late_ms]) => {
     const row = %s;
     const rows = [await row("microphone"), await row("camera")];
     if (!rows.every((one) => one?.estimatedPlayoutTimestamp)) return null;
     const ntpEpoch_ms = 2_208_988_800_000;
     const late_ms = rows.map((one) => one.timestamp + ntpEpoch_ms - one.estimatedPlayoutTimestamp);
-    return Math.abs(late_ms[0] - late_ms[1]) <= most_ms ? late_ms : null;
+    const possible = late_ms.every((one) => one > 0 && one < most_late_ms);
+    return possible && Math.abs(late_ms[0] - late_ms[1]) <= most_ms ? late_ms : null;
 }"""
 
 
@@ -67,12 +69,11 @@ async def two(browser: Browser, folder: Path, codec: str) -> AsyncIterator[tuple
             link = (await bank.call("POST", f"/sessions/{opened.id}/invitations", invitation))["link"]
         one, other = await Seat.take(browser), await Seat.take(browser)
         try:
-            await one.come_as_expert(opened.expert_link)
-            await other.come_as_expert(link if link.startswith("http") else server.url + link)
+            link = link if link.startswith("http") else server.url + link
+            await asyncio.gather(one.come_as_expert(opened.expert_link), other.come_as_expert(link))
             yield one, other
         finally:
-            await one.leave()
-            await other.leave()
+            await all_leave(one, other)
 
 
 async def camera(seat: Seat) -> dict[str, Any]:
@@ -104,9 +105,11 @@ async def decodes(seat: Seat, codec: str, after_keys: int = 0) -> None:
 
 
 async def in_step(seat: Seat) -> None:
-    """Voice and picture are played as they were captured, by our sender reports, and these are right: no delay is impossible."""
-    late_ms = await seat.until(PLAYED % ROW, OUT_OF_STEP_MS, 20)
-    assert all(0 < one < MOST_LATE_MS for one in late_ms), late_ms
+    """Voice and picture come to be played as they were captured, by our sender reports, and these are right: no delay is impossible.
+
+    Chromium takes the mean of up to twenty reports: after another sender took the line it needs some of them.
+    """
+    await seat.until(PLAYED % ROW, [OUT_OF_STEP_MS, MOST_LATE_MS], 20)
 
 
 @pytest.mark.parametrize("codec", ["VP8", "VP9", "H264", "AV1"])
@@ -115,8 +118,7 @@ async def test_both_decode_each_other_and_again_after_a_reload(browser: Browser,
         assert codec in ("H264", "AV1"), f"every Chromium has {codec}"
         pytest.skip(f"this Chromium does not offer {codec}")
     async with two(browser, tmp_path, codec) as (one, other):
-        await decodes(one, codec)
-        await decodes(other, codec)
+        await asyncio.gather(decodes(one, codec), decodes(other, codec))
         if codec == "VP8":
             await in_step(one)
         keys = (await camera(one))["keyFramesDecoded"]

@@ -3,6 +3,7 @@
 One call for all tests here, run in order: the customer in Firefox, the agent in Chromium.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tests.support.firefox import PACKAGE, Firefox, FirefoxSeat, firefox_path, l
 from tests.support.server_process import ServerProcess
 from tests.support.watching import Watcher
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
 LEAST_FRAMES_PER_S = 10
 BACK_WITHIN_S = 3.0
@@ -90,8 +91,9 @@ async def frame_rate(page: Watcher, role: str) -> float:
 
 
 async def both_see_each_other(call: Call) -> None:
-    for page, other in ((call.customer, "agent"), (call.agent, "customer")):
-        rate = await frame_rate(page, other)
+    pairs: tuple[tuple[Watcher, str], ...] = ((call.customer, "agent"), (call.agent, "customer"))
+    rates = await asyncio.gather(*(frame_rate(page, other) for page, other in pairs))
+    for (page, other), rate in zip(pairs, rates, strict=True):
         assert rate >= LEAST_FRAMES_PER_S, f"of the {other} {rate:.1f} frames/s are decoded: {await page.slots()}"
 
 

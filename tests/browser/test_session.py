@@ -4,6 +4,7 @@ One call for all tests here, run in order: the customer on a phone and the exper
 session is), the agent at a desk in English.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,7 +19,7 @@ from tests.support.call import Trio, three
 from tests.support.clips import likeness, luma_of_clip, luma_script
 from tests.support.server_process import ServerProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
 LEAST_FRAMES_PER_S = 10
 BACK_WITHIN_S = 3.0
@@ -51,10 +52,11 @@ async def trio(browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIter
 
 
 async def test_three_people_see_and_hear_each_other(trio: Trio) -> None:
-    for mine, page, other in trio.pairs():
-        rate = await frame_rate(page, other)
+    pairs = trio.pairs()
+    rates = await asyncio.gather(*(frame_rate(page, other) for _, page, other in pairs))
+    voices = await asyncio.gather(*(page.flow(other, "microphone", over_s=1) for _, page, other in pairs))
+    for (mine, _, other), rate, voice in zip(pairs, rates, voices, strict=True):
         assert rate >= LEAST_FRAMES_PER_S, f"the {mine} decodes {rate:.1f} frames/s of the {other}"
-        voice = await page.flow(other, "microphone", over_s=1)
         assert voice.energy > 0, f"the {mine} hears nothing of the {other}"
 
 

@@ -12,7 +12,7 @@ from tests.support.bank import Bank
 from tests.support.browser import Seat
 from tests.support.large_camera import browser_with_camera, film
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
 WITHIN_S = 40
 PAUSED_WITHIN_MS = 1000

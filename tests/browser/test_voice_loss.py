@@ -22,7 +22,7 @@ from tests.support.browser import chromium_path, flags
 from tests.support.impairer import GOOD, Condition
 from tests.support.machine import quick_or_skip
 
-pytestmark = [pytest.mark.browser, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
 
 LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 LOSSES = (0.05, 0.1, 0.2) if LONG else (0.1,)

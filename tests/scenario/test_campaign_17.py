@@ -93,6 +93,7 @@ tasks_at_rest = 6
 """Commands, heartbeat, ticks, the wait for the end and what runs them."""
 
 
+@pytest.mark.quiet
 @pytest.mark.campaign(17)
 async def test_ten_rooms_of_three_leave_nothing_behind() -> None:
     async with synthetic_worker() as worker:
@@ -115,6 +116,7 @@ async def test_ten_rooms_of_three_leave_nothing_behind() -> None:
         print(f"descriptors and tasks {start}")
 
 
+@pytest.mark.quiet
 @pytest.mark.campaign(16)
 async def test_the_relay_adds_little_to_a_packets_way() -> None:
     """The best of so many: a busy machine adds its own."""

@@ -23,11 +23,14 @@ from aiortc import (
     RTCSessionDescription,
     VideoStreamTrack,
 )
+from aiortc.jitterbuffer import JitterBuffer
 
 from media import control
 
 T = TypeVar("T")
 DEADLINE_S = 20.0
+STORE_PACKETS = 64
+"""What a client keeps of a picture while something is missing."""
 
 
 @contextlib.contextmanager
@@ -237,6 +240,8 @@ class LabClient:
             self.pc.addTransceiver(ColourTrack((200, 90, 40)), "sendonly")
         self.audio_slots = [self.pc.addTransceiver("audio", "recvonly") for _ in range(audio_slots)]
         self.video_slots = [self.pc.addTransceiver("video", "recvonly") for _ in range(video_slots)]
+        for slot in self.video_slots:  # aiortc waits for what was lost for good until 512 packets came: 17 s of these pictures
+            slot.receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=STORE_PACKETS, is_video=True)
         # after the sections: aiortc closes the transport of a bundle whose channel came first
         self.channel = self.pc.createDataChannel("pointer", ordered=False, maxRetransmits=0)
         self.channel.on("message", self.messages.put_nowait)

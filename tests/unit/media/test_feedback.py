@@ -192,6 +192,9 @@ def test_a_long_gap_asks_for_a_key_frame_until_it_could_be_asked() -> None:
 def test_the_subscriber_is_told_the_clock_of_each_slot() -> None:
     stage = Stage()
     stage.down.tick(REPORT_INTERVAL_S)
+    assert sent(stage.viewer) == []  # when the picture was taken is not known yet
+    stage.uplink.note_sender_report(NTP, 90000, REPORT_INTERVAL_S)
+    stage.down.tick(2 * REPORT_INTERVAL_S)
     report, name = sent(stage.viewer)
     assert isinstance(report, rtcp.SenderReport)
     assert (report.ssrc, report.packet_count, report.ntp) == (1007, 1, NTP)

@@ -6,6 +6,7 @@ from media.relay.uplink import (
     NACK_AGAIN_S,
     NACK_AGE_S,
     NACK_TRIES,
+    REPORTS_WITHIN_S,
     VOICE_NACK_AGE_S,
     VOICE_RING,
     Arrived,
@@ -171,6 +172,18 @@ def test_sender_reports_map_the_clock() -> None:
     report = uplink.report(12.0)
     assert report.last_sr == ntp >> 16 & 0xFFFFFFFF
     assert report.delay_since_last_sr == 65536
+
+
+def test_a_picture_is_timed_by_its_sender_or_after_a_while_by_its_coming() -> None:
+    clock = PublisherClock()
+    picture, voice = Uplink(2, "video", "vp8", 90000, clock), Uplink(1, "audio", "opus", 48000, clock)
+    for uplink in (picture, voice):
+        feed(uplink, 1, now=10.0)
+    assert voice.timed(10.1)
+    assert not picture.timed(10.0 + REPORTS_WITHIN_S)
+    assert picture.timed(10.1 + REPORTS_WITHIN_S)
+    picture.note_sender_report(5000 << 32, 90000, 10.2)
+    assert picture.timed(10.2)
 
 
 def test_after_a_restart_the_old_sender_reports_are_void() -> None:
