@@ -13,12 +13,13 @@ from media.relay.epoch import EVERYTHING
 from media.relay.layers import Costs, Needed, ladder
 from media.relay.publication import Publication, Subscription
 from media.relay.quality import Quality
+from media.relay.redundancy import Redundancy
 
 ALLOCATE_S = 0.2
 TALL = 2160
 """Lines of a slot of which its page did not say how tall it is drawn."""
 GATES = frozenset({"held", "unseen"})
-Ladders = dict[Publication, list[Layer]]
+Ladders = dict[tuple[Publication, bool], list[Layer]]
 
 
 class Subscriber(Protocol):
@@ -38,6 +39,9 @@ class Director:
         self._tell_slots = tell_slots
         self._at = float("-inf")
         self._needed: dict[Publication, Needed] = {}
+        self._redundancy = Redundancy(
+            lambda voice, active: emit(control.Encodings(room, voice.participant, voice.source, active))
+        )
         self._costs: dict[Publication, Costs] = {}
         self._soon: dict[Publication, set[str]] = {}
 
@@ -69,6 +73,7 @@ class Director:
                     self._emit(news)
         if due:
             self._tell_publishers(subscribers, now)
+            self._redundancy.tick(subscribers, now)
 
     def allocate(
         self,
@@ -85,11 +90,12 @@ class Director:
         if ladders is None:
             ladders = {}
         wants = []
-        for mid, (publication, _) in subscriber.shown.items():
-            layers = ladders.get(publication)
+        for mid, (publication, subscription) in subscriber.shown.items():
+            whole = publication.kind == "video" or subscription.downlink.red > 0
+            layers = ladders.get((publication, whole))
             if layers is None:
                 costs = self._costs.setdefault(publication, Costs())
-                layers = ladders[publication] = ladder(publication, costs)
+                layers = ladders[publication, whole] = ladder(publication, costs, redundant=whole)
             key = _key(mid, publication)
             wants.append(Want(key, _kind(publication), sizes.get(mid, TALL), speaking(publication.participant), layers))
         allocation = subscriber.quality.allocate(wants, now)

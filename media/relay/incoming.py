@@ -22,7 +22,7 @@ MAX_SSRCS_EVER = 128
 
 
 class Incoming:
-    """``publications`` and ``payload_types``: by mid. ``routes``: what is known, by SSRC. ``flooded``: too many SSRCs came."""
+    """``publications``, ``payload_types`` and ``red_types`` (of a voice with redundancy): by mid. ``routes``: what is known, by SSRC. ``flooded``: too many SSRCs came."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
@@ -36,6 +36,7 @@ class Incoming:
         self.routes: dict[int, Route] = {}
         self.publications: dict[str, Publication] = {}
         self.payload_types: dict[str, int] = {}
+        self.red_types: dict[str, int] = {}
         self.flooded = False
 
     def add(self, section: NegotiatedSection, publication: Publication) -> None:
@@ -44,6 +45,8 @@ class Incoming:
         self._sections[section.mid] = section
         self.publications[section.mid] = publication
         self.payload_types[section.mid] = codec.payload_type
+        if codec.red_payload_type is not None:
+            self.red_types[section.mid] = codec.red_payload_type
         if codec.rtx_payload_type is not None:
             self._rtx_types.add(codec.rtx_payload_type)
         self._announced(section)
@@ -91,14 +94,14 @@ class Incoming:
         known = self._static.get(reader.ssrc)
         if known is not None:
             return known
-        fitting = [mid for mid, number in self.payload_types.items() if number == reader.pt]
+        fitting = [mid for mid, number in self.payload_types.items() if reader.pt in (number, self.red_types.get(mid))]
         return fitting[0] if len(fitting) == 1 else ""
 
     def _media(self, reader: RtpReader, now: float) -> Route | None:
         mid = self._mid(reader)
         publication = self.publications.get(mid)
         section = self._sections.get(mid)
-        if publication is None or section is None or reader.pt != self.payload_types[mid]:
+        if publication is None or section is None or reader.pt not in (self.payload_types[mid], self.red_types.get(mid)):
             return None
         rid = reader.rid.decode("ascii", "replace")
         if section.rids and rid not in section.rids:

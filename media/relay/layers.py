@@ -69,15 +69,16 @@ class Costs:
         return max(1.0, before / measured)
 
 
-def ladder(publication: Publication, costs: Costs | None = None) -> list[Layer]:
-    """What can be chosen from: the temporal layers of every encoding that has come, with what they cost.
+def ladder(publication: Publication, costs: Costs | None = None, *, redundant: bool = True) -> list[Layer]:
+    """What can be chosen from: the temporal layers of every encoding that has come, with what they cost. ``redundant``: of a voice, with
+    what it carries of earlier packets.
 
     Of an encoding above another one only what costs more than all of that, and not the lowest of three temporal layers: a smaller
     picture that moves is better than a larger one that stutters.
     """
     if publication.kind == "audio":
         uplink = next(iter(publication.layers.values()), None)
-        measured = int(uplink.rates[-1]) if uplink is not None else 0
+        measured = int(uplink.rates[-1 if redundant else 0]) if uplink is not None else 0
         return [Layer("", EVERYTHING, min(measured or AUDIO_BPS, MOST_AUDIO_BPS), 0)]
     lines = heights(publication)
     found: list[Layer] = []

@@ -125,6 +125,7 @@ class Peer:
         self.routes = self.incoming.routes
         self.publications = self.incoming.publications
         self.payload_types = self.incoming.payload_types
+        self.red_types = self.incoming.red_types
         self.downlinks: dict[str, Downlink] = {}
         self.by_ssrc: dict[int, Downlink] = {}
         self.shown: dict[str, tuple[Publication, Subscription]] = {}
@@ -151,9 +152,12 @@ class Peer:
             publication = Publication(self.participant, section.source, section.kind, section.mid, section.codecs[0].key, 0)
             publication.ask_key = self._ask_key
             publication.rids = section.rids
+            publication.red = section.codecs[0].red_payload_type is not None
             self.incoming.add(section, publication)
         elif section.role == "slot":
-            codecs = {c.key: SlotCodec(c.payload_type, c.rtx_payload_type, c.nack) for c in section.codecs}
+            codecs = {
+                c.key: SlotCodec(c.payload_type, c.rtx_payload_type, c.nack, c.red_payload_type or 0) for c in section.codecs
+            }
             downlink = Downlink(
                 mid=section.mid,
                 kind=section.kind,

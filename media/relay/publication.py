@@ -45,12 +45,12 @@ class Subscription:
 class Publication:
     """What one participant offers as one source. ``layers``: by rid, ``""`` without simulcast; ``codec_key`` as in the SDP.
 
-    ``rids``: as offered, the lowest first. ``plan`` is the forwarder's, of one list ``active``. ``forwarded`` counts packets of it that were put into send batches, one for each receiver.
+    ``rids``: as offered, the lowest first. ``red``: a voice that may come with redundancy (RFC 2198). ``plan`` is the forwarder's, of one list ``active``. ``forwarded`` counts packets of it that were put into send batches, one for each receiver.
     """
 
     __slots__ = (
         "active", "ask_key", "codec_key", "flowing", "forwarded", "gate", "key_asked_at", "kind", "last_at", "layers", "mid", "on_level",
-        "order", "participant", "plan", "plis", "rids", "source", "subscriptions",
+        "order", "participant", "plan", "plis", "red", "rids", "source", "subscriptions",
     )  # fmt: skip
 
     def __init__(self, participant: str, source: str, kind: str, mid: str, codec_key: str, order: int) -> None:
@@ -61,6 +61,7 @@ class Publication:
         self.codec_key = codec_key
         self.order = order
         self.rids: tuple[str, ...] = ()
+        self.red = False
         self.layers: dict[str, Uplink] = {}
         self.gate = Gate("consent")
         self.subscriptions: dict[str, Subscription] = {}

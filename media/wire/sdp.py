@@ -1,7 +1,7 @@
 """Offers: the lines of a session description that a forwarding server needs, read strictly. S.
 
 RFC 8866 (SDP), RFC 8829 (JSEP), RFC 9143 (BUNDLE), RFC 8853 (simulcast), RFC 8851 (rid), RFC 8839 (ICE), RFC 8841 (data
-channel), RFC 8285 (header extensions), RFC 4588 (RTX), RFC 5576 (ssrc). Everything is bounded; what is not understood is
+channel), RFC 8285 (header extensions), RFC 4588 (RTX), RFC 2198 (RED), RFC 5576 (ssrc). Everything is bounded; what is not understood is
 skipped; what is understood and wrong is an ``SdpError`` with a stable code.
 """
 
@@ -25,6 +25,7 @@ MAX_FORMATS = 64
 MAX_PARAMETERS = 32
 MAX_EXTENSIONS = 32
 MAX_RIDS = 4
+MAX_RED_BLOCKS = 32
 MAX_SSRCS = 16
 MAX_FINGERPRINTS = 8
 MAX_MID_CHARS = 16
@@ -63,11 +64,12 @@ _H264_PROFILES = {"42e0": "42e0", "42c0": "42e0", "4200": "4200"}
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """One payload type of an offer, its RTX folded in.
+    """One payload type of an offer, its RTX or RED folded in.
 
     ``name`` as registered ("opus", "VP8", "H264", …). ``parameters``: fmtp, keys in lower case. ``feedback``: as in rtcp-fb
     ("nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"). ``key``: equal for codecs that one can be forwarded as
-    the other: "opus", "VP8", "H264/42e0", "H264/4200", "VP9", "AV1"; None when it is not forwardable.
+    the other: "opus", "VP8", "H264/42e0", "H264/4200", "VP9", "AV1"; None when it is not forwardable. ``red_payload_type``: of
+    the same voice with redundancy, all of whose blocks are of this payload type.
     """
 
     payload_type: int
@@ -78,6 +80,7 @@ class Codec:
     feedback: frozenset[str] = frozenset()
     rtx_payload_type: int | None = None
     key: str | None = None
+    red_payload_type: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,7 @@ def _codecs(section: _Section) -> tuple[Codec, ...]:
     for number, rest in _by_payload_type(section.all("fmtp"), known, "bad_fmtp"):
         if number is not None:
             fmtp.setdefault(number, {}).update(_parameters(rest))
+    red = _redundant(section, names, known)
     feedback: dict[int | None, set[str]] = {}
     for number, rest in _by_payload_type(section.all("rtcp-fb"), known, "bad_rtcp_fb"):
         feedback.setdefault(number, set()).add(" ".join(rest.split()))
@@ -280,8 +284,21 @@ def _codecs(section: _Section) -> tuple[Codec, ...]:
         parameters = fmtp.get(number, {})
         key = _codec_key(name, parameters) if (rate, channels) == _SHAPES.get(name) else None
         offered = frozenset(feedback.get(number, set()) | feedback.get(None, set()))
-        codecs.append(Codec(number, name, rate, channels, parameters, offered, rtx.get(number), key))
+        redundant = red.get(number) if key == "opus" else None
+        codecs.append(Codec(number, name, rate, channels, parameters, offered, rtx.get(number), key, redundant))
     return tuple(codecs)
+
+
+def _redundant(section: _Section, names: Mapping[int, tuple[str, int, int]], known: frozenset[int]) -> dict[int, int]:
+    """Payload type of a voice → payload type of its RED (RFC 2198 section 5), where all blocks are of that voice."""
+    found: dict[int, int] = {}
+    for number, rest in _by_payload_type(section.all("fmtp"), known, "bad_fmtp"):
+        if number is None or number not in names or (names[number][0].lower(), *names[number][1:]) != ("red", 48000, 2):
+            continue
+        blocks = rest.split("/")
+        if 2 <= len(blocks) <= MAX_RED_BLOCKS and len(set(blocks)) == 1:
+            found.setdefault(_uint(blocks[0], 0, 127, "bad_red"), number)
+    return found
 
 
 def _extensions(section: _Section) -> ExtensionIds:

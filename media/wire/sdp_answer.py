@@ -62,7 +62,7 @@ class LocalTransport:
 
 @dataclass(frozen=True, slots=True)
 class NegotiatedCodec:
-    """``key``: as in ``sdp.Codec``; a publication fits a slot that has a codec of the same key."""
+    """``key`` and ``red_payload_type``: as in ``sdp.Codec``; a publication fits a slot that has a codec of the same key."""
 
     key: str
     name: str
@@ -74,6 +74,7 @@ class NegotiatedCodec:
     fir: bool = False
     transport_cc: bool = False
     remb: bool = False
+    red_payload_type: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def _negotiated_codec(codec: Codec, key: str, role: Role, twcc: bool) -> Negotia
         fir="ccm fir" in codec.feedback,
         transport_cc=transport_cc,
         remb=role == "slot" and not transport_cc and "goog-remb" in codec.feedback,
+        red_payload_type=codec.red_payload_type,
     )
 
 
@@ -229,6 +231,8 @@ def _codec_lines(agreed: NegotiatedSection, section: MediaSection) -> list[str]:
         lines += [f"a=rtcp-fb:{number} {name}" for name, agreed_to in feedback.items() if agreed_to]
         if codec.rtx_payload_type is not None:
             lines += [f"a=rtpmap:{codec.rtx_payload_type} rtx/90000", f"a=fmtp:{codec.rtx_payload_type} apt={number}"]
+        if codec.red_payload_type is not None:
+            lines += [f"a=rtpmap:{codec.red_payload_type} red/48000/2", f"a=fmtp:{codec.red_payload_type} {number}/{number}"]
     return lines
 
 
@@ -263,7 +267,12 @@ def _section_lines(agreed: NegotiatedSection, section: MediaSection, transport: 
         head = f"m=application 9 {section.protocol} webrtc-datachannel"
         body = [f"a=sctp-port:{SCTP_PORT}", f"a=max-message-size:{MAX_MESSAGE_BYTES}"]
         return [head, "c=IN IP4 0.0.0.0", f"a=mid:{agreed.mid}", *transport, *body]
-    types = [number for codec in agreed.codecs for number in (codec.payload_type, codec.rtx_payload_type) if number is not None]
+    types = [
+        number
+        for codec in agreed.codecs
+        for number in (codec.payload_type, codec.rtx_payload_type, codec.red_payload_type)  # the first is what is sent
+        if number is not None
+    ]
     lines = [
         f"m={agreed.kind} 9 {section.protocol} {' '.join(map(str, types))}",
         "c=IN IP4 0.0.0.0",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from media.relay.downlink import Downlink
 from media.relay.epoch import SlotCodec
 from media.relay.forward import Forwarder, Route
+from media.relay.layers import ladder
 from media.relay.publication import Gate, Publication
 from media.relay.uplink import PublisherClock, Uplink
 from media.transport import srtp
@@ -23,6 +24,7 @@ from media.transport.sizes import SEND_BATCH
 from media.wire.payload import vp8
 from media.wire.rtp import RtpReader
 from media.wire.sdp import ExtensionIds
+from tests.unit.media.test_red import built
 
 KEY = bytes(range(30))
 IDS = ExtensionIds(mid=4, twcc=3, audio_level=1)
@@ -375,3 +377,34 @@ def test_a_packet_that_cannot_be_encrypted_is_not_sent(stage: Stage) -> None:
     forwarder = stage.forwarder = Forwarder(srtp.unprotect, lambda *_: 1, srtp.new_length())
     assert stage.frame(1, key=True) == []
     assert (slot.refused, forwarder.protect_refused, forwarder.forwards, slot.packets) == (1, 1, 0, 0)
+
+
+def test_redundancy_of_a_voice_is_read_strictly(stage: Stage) -> None:
+    slot = stage.slot(stage.microphone, "7")
+    stage.microphone.gate.release("consent")
+    stage.microphone.refresh(stage.now)
+    assert len(stage.come(stage.packet(1, b"one", ssrc=20, pt=111, ts=960))) == 1
+    came = stage.come(stage.packet(3, built(b"three", (960, b"two")), ssrc=20, pt=63, ts=2880))
+    assert [(reader.seq, reader.ts - came[1][0].ts, reader.pt, payload) for reader, payload in came] == [
+        (2, -960, 100, b"two"),
+        (3, 0, 100, b"three"),
+    ]
+    for seq, wrong in enumerate((b"", built(b"x", (960, b"y"), payload_type=63), built(b"")), 4):
+        assert stage.come(stage.packet(seq, wrong, ssrc=20, pt=63)) == []
+    assert stage.peer.counts["red_malformed"] == 3
+    assert stage.audio.max_seq == 3
+    assert stage.come(stage.packet(7, b"x", ssrc=20, pt=64)) == []
+    assert stage.come(stage.packet(8, b"x", ssrc=10, pt=63)) == []
+    assert stage.peer.counts["payload_type_unknown"] == 2
+    assert slot.packets == 3
+
+
+def test_redundancy_costs_only_who_is_sent_it(stage: Stage) -> None:
+    stage.microphone.gate.release("consent")
+    for n in range(100):
+        stage.come(stage.packet(n, built(bytes(100), (960, bytes(100))), ssrc=20, pt=63, ts=960 * n))
+        if n % 10 == 0:
+            stage.audio.measure(stage.now)
+    (alone,), (whole,) = ladder(stage.microphone, redundant=False), ladder(stage.microphone)
+    assert alone.bitrate_bps == pytest.approx(8 * 50 * 160, rel=0.05)
+    assert whole.bitrate_bps == pytest.approx(8 * 50 * 265, rel=0.05)

@@ -103,3 +103,14 @@ def test_too_many_ssrcs_flood() -> None:
 
 def test_extension_ids_are_one_space() -> None:
     assert ExtensionIds(**extension_ids((CAMERA, SCREEN))) == ExtensionIds(mid=4, rid=5, rrid=6, twcc=3, audio_level=9)
+
+
+def test_a_voice_may_begin_with_redundancy() -> None:
+    voice = NegotiatedSection(
+        0, "0", "audio", "publish", "microphone", (NegotiatedCodec("opus", "opus", 111, 48000, red_payload_type=63),)
+    )
+    peer = incoming(voice)
+    assert peer.red_types == {"0": 63}
+    assert peer.learn(came(20, 63), 1.0) is not None
+    assert peer.learn(came(21, 63, mid="0"), 1.0) is not None
+    assert peer.learn(came(22, 64, mid="0"), 1.0) is None

@@ -21,8 +21,10 @@ from media.relay.forward import MAX_PAYLOAD_BYTES, Forwarder
 from media.relay.publication import Publication
 from media.transport import srtp
 from media.transport.mmsg import AVAILABLE, Destination, SendBatch, pack_address
+from media.wire.red import Red, read
 from media.wire.sdp import ExtensionIds
 from tests.support.layered import KINDS, PATTERN, Sent, Source
+from tests.unit.media.test_red import OPUS, built
 
 LIBRARY = load() if AVAILABLE else None
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="the compiled core is not built: there is no C compiler here")
@@ -72,7 +74,7 @@ class Side:
         publication = self.microphone if i == SLOTS - 1 else self.camera
         downlink = Downlink(
             mid=str(i), kind=publication.kind, ssrc=1000 + i, rtx_ssrc=2000 + i, ids=IDS[i], sent=self.sent[i % 2],
-            codecs={publication.codec_key: SlotCodec(100 + i, 110, True)}, first_seq=65000 + i, first_ts=5, rtx_seq=1,
+            codecs={publication.codec_key: SlotCodec(100 + i, 110, True, 63 if i == SLOTS - 1 else 0)}, first_seq=65000 + i, first_ts=5, rtx_seq=1,
         )  # fmt: skip
         self.path(downlink, i, PORT + i)
         publication.subscribe(str(i), downlink, 1.0)
@@ -84,12 +86,14 @@ class Side:
         downlink.destination = Destination(pack_address("127.0.0.1" if i % 2 else "::1", port))
         downlink.changed()
 
-    def come(self, publication: Publication, source: Source, packet: Sent, level: int) -> list[Out]:
+    def come(
+        self, publication: Publication, source: Source, packet: Sent, level: int, redundancy: Red | None = None
+    ) -> list[Out]:
         reader: Any = SimpleNamespace(ts=packet.ts, level=level, marker=packet.marker)
         data = memoryview(packet.payload)
         self.now += 0.005
         self.batch.count = 0
-        self.forwarder.on_media(publication, source.uplink, reader, data, packet.seq, 0, len(data), self.now)
+        self.forwarder.on_media(publication, source.uplink, reader, data, packet.seq, 0, len(data), self.now, redundancy)
         return self.out()
 
     def out(self) -> list[Out]:
@@ -131,7 +135,8 @@ step = st.one_of(
     frame,
     frame,
     frame,
-    st.tuples(st.just("voice"), st.integers(-1, 127)),
+    st.tuples(st.just("voice"), st.integers(-1, 127), st.integers(0, 2), st.booleans()),
+    st.tuples(st.just("protect"), st.booleans()),
     st.tuples(st.just("aim"), slot, layer, st.sampled_from([0, 1, 2, EVERYTHING])),
     st.tuples(st.just("path"), slot, st.integers(0, 3)),
     st.tuples(st.just("away"), slot),
@@ -155,7 +160,16 @@ def run(side: Side, steps: list[tuple[Any, ...]]) -> Iterator[list[Out]]:
                     yield side.come(side.camera, source, whole, -1)
         elif what == "voice":
             packet = side.voice.frame(1).packets[0]
-            yield side.come(side.microphone, side.voice, packet, rest[0])
+            level, blocks, miss = rest
+            redundancy = None
+            if blocks:
+                again = [(960 * back, packet.payload + bytes(back)) for back in range(blocks, 0, -1)]
+                packet = packet._replace(payload=built(packet.payload, *again))
+                redundancy = read(packet.payload, OPUS)
+            if not miss:
+                yield side.come(side.microphone, side.voice, packet, level, redundancy)
+        elif what == "protect":
+            side.slots[SLOTS - 1].protect(rest[0])
         elif what == "hear" and lost:
             yield side.come(side.camera, *lost.pop(rest[0] % len(lost)), -1)
         elif what == "aim" and rest[0] != SLOTS - 1:
@@ -188,7 +202,7 @@ def test_the_comparison_compares_something(sockets: list[socket.socket]) -> None
     steps: list[tuple[Any, ...]] = [
         ("frame", 0, True, 2, 7, 100),
         *[("frame", 0, False, 2, 7, 100)] * len(PATTERN),
-        ("voice", 30),
+        ("voice", 30, 0, False),
     ]
     sent = list(run(native, steps))
     assert sent == list(run(python, steps))

@@ -246,14 +246,45 @@ def test_opus_repeats_itself_and_is_silent_in_silence_and_a_subscriber_hears_the
     assert "a=fmtp:111 minptime=20;usedtx=1" in section_text(other.sdp, "3")
     none = answer(parse_offer(text.replace("a=fmtp:111 minptime=10;useinbandfec=1\r\n", "")))
     assert "a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1" in section_text(none.sdp, "0")
-    assert not any(line.startswith("a=fmtp") for line in section_text(none.sdp, "3"))
+    assert not any(line.startswith("a=fmtp:111") for line in section_text(none.sdp, "3"))
 
 
-def test_a_voice_is_opus_alone_whatever_else_was_offered() -> None:
-    """RED would have to be known by everybody who may ever come: see docs/protocol.md."""
-    for section in answer(parse_offer(OFFERS["chromium_plain"])).sections:
-        if section.kind == "audio":
-            assert [codec.name for codec in section.codecs] == ["opus"]
+def test_a_voice_is_opus_with_or_without_redundancy_whatever_else_was_offered() -> None:
+    made = answer(parse_offer(OFFERS["chromium_simulcast"]))
+    voices = [section for section in made.sections if section.kind == "audio"]
+    assert {section.role for section in voices} == {"publish", "slot"}
+    for section in voices:
+        assert [(codec.name, codec.payload_type, codec.red_payload_type) for codec in section.codecs] == [("opus", 111, 63)]
+        text = section_text(made.sdp, section.mid)
+        assert text[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 111 63"  # what stands first is sent
+        assert "a=rtpmap:63 red/48000/2" in text
+        assert "a=fmtp:63 111/111" in text
+    for name in ("firefox", "gstreamer", "aiortc"):
+        assert "red/" not in answer(parse_offer(OFFERS[name])).sdp
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "a=fmtp:63 111/112",
+        "a=fmtp:63 111",
+        "a=fmtp:63 " + "/".join(["111"] * 33),
+        "a=fmtp:63 112/112",
+        "a=x-none:63",
+        "a=fmtp:63 x=1",
+    ],
+)
+def test_redundancy_of_anything_but_that_voice_is_not_agreed_to(said: str) -> None:
+    offer = parse_offer(OFFERS["chromium_simulcast"].replace("a=fmtp:63 111/111", said))
+    assert "red/48000" not in answer(offer).sdp
+    other = parse_offer(OFFERS["chromium_simulcast"].replace("a=rtpmap:63 red/48000/2", "a=rtpmap:63 red/8000"))
+    assert "red/" not in answer(other).sdp
+
+
+def test_redundancy_of_what_is_no_payload_type_is_refused() -> None:
+    with pytest.raises(SdpError) as refused:
+        parse_offer(OFFERS["chromium_simulcast"].replace("a=fmtp:63 111/111", "a=fmtp:63 1111/1111"))
+    assert refused.value.code == "bad_red"
 
 
 def test_simulcast_is_answered_in_the_order_of_the_offer() -> None:

@@ -24,9 +24,11 @@ from media.relay.uplink import PublisherClock, Uplink
 from media.transport import srtp
 from media.transport.mmsg import AVAILABLE, Destination, SendBatch, pack_address
 from media.wire import rtcp
+from media.wire.red import read
 from media.wire.rtp import RtpReader
 from media.wire.sdp import ExtensionIds
 from tests.support.room_parts import Person
+from tests.unit.media.test_red import OPUS, built
 
 LIBRARY = load() if AVAILABLE else None
 FORWARDERS = [
@@ -67,7 +69,7 @@ class Listener(Person):
         self.microphone.gate.release("consent")
         self.uplink = self.microphone.layers[""] = Uplink(3, "audio", "opus", 48_000, PublisherClock(), nack=True)
         self.slot = Downlink(
-            mid="7", kind="audio", ssrc=SSRC, rtx_ssrc=0, codecs={"opus": SlotCodec(109, None, True)}, ids=ids, first_seq=65_530,
+            mid="7", kind="audio", ssrc=SSRC, rtx_ssrc=0, codecs={"opus": SlotCodec(109, None, True, 63)}, ids=ids, first_seq=65_530,
             first_ts=0xFFFFF000, rtx_seq=1, sent=self.quality.sent,
         )  # fmt: skip
         self.slot.tx = self.protector.tx
@@ -83,18 +85,29 @@ class Listener(Person):
         self.rtp.append(self.protector.protect_rtp(data))
         return len(self.rtp[-1])
 
-    def come(self, number: int, level: int = -1) -> list[Packet]:
-        """A packet of the publisher's; what left because of it."""
+    def come(self, number: int, level: int = -1, blocks: int = 0) -> list[Packet]:
+        """A packet of the publisher's, with so many of those before it once more; what left because of it."""
         reader: Any = SimpleNamespace(ts=number * FRAME & 0xFFFFFFFF, level=level, marker=0)
-        payload = memoryview(number.to_bytes(4, "big") * 10)
+        payload = opus(number)
+        redundancy = None
+        if blocks:
+            payload = built(payload, *((FRAME * back, opus(number - back)) for back in range(blocks, 0, -1)))
+            redundancy = read(payload, OPUS)
+            assert redundancy is not None
         self.batch.count = 0
-        self.forwarder.on_media(self.microphone, self.uplink, reader, payload, number & 0xFFFF, 0, len(payload), self.now)
+        view = memoryview(payload)
+        seq = number & 0xFFFF
+        self.forwarder.on_media(self.microphone, self.uplink, reader, view, seq, 0, len(view), self.now, redundancy)
         return [numbered(bytes(self.batch.buffers[i][: self.batch.iov[2 * i + 1]])) for i in range(self.batch.count)]
 
     def asks(self, *numbers: int) -> list[Packet]:
         self.rtp.clear()
         assert self.feedback.receive(rtcp.build_nack(5, SSRC, numbers), self.now)
         return [numbered(packet) for packet in self.rtp]
+
+
+def opus(number: int) -> bytes:
+    return number.to_bytes(4, "big") * 10
 
 
 def numbered(packet: bytes) -> Packet:
@@ -113,6 +126,8 @@ ids = st.sampled_from(
 )
 step = st.one_of(
     st.tuples(st.just("speak"), st.integers(1, 20), st.integers(-1, 127)),
+    st.tuples(st.just("redundant"), st.integers(0, 2), st.just(0)),
+    st.tuples(st.just("protect"), st.integers(0, 1), st.just(0)),
     st.tuples(st.just("lose"), st.integers(1, 4), st.just(0)),
     st.tuples(st.just("late"), st.integers(0, 5), st.integers(-1, 127)),
     st.tuples(st.just("other"), st.integers(1, 30), st.just(0)),  # the subscriber's other slots take transport-wide numbers
@@ -130,20 +145,24 @@ def test_whatever_happens_one_number_is_one_packet(
     one = Listener(sock, how, ids)
     left: dict[int, bytes] = {}
     lost: list[int] = []
-    again = 0
+    again = blocks = 0
     for what, n, level in steps:
         first: list[Packet] = []
         if what == "speak":
             for _ in range(n):
                 one.now += 0.02
-                first += one.come(one.number, level)
+                first += one.come(one.number, level, blocks)
                 one.number += 1
+        elif what == "redundant":
+            blocks = n
+        elif what == "protect":
+            one.slot.protect(n == 1)
         elif what == "lose":
             lost += range(one.number, one.number + n)
             one.number += n
             one.now += 0.02 * n
         elif what == "late" and lost:
-            first += one.come(lost.pop(n % len(lost)), level)
+            first += one.come(lost.pop(n % len(lost)), level, blocks)
         elif what == "other":
             for _ in range(n):
                 one.quality.sent.note(one.quality.sent.next(), 1000, one.now)
@@ -160,6 +179,59 @@ def test_whatever_happens_one_number_is_one_packet(
             assert seq not in left, "it left under a number that another packet had"
             left[seq] = packet
     assert one.slot.resent == again
+
+
+def plain(one: Listener, packet: bytes) -> tuple[int, bytes]:
+    """Payload type and payload of what left."""
+    data = session_in().unprotect(packet)
+    reader = RtpReader(ExtensionIds())
+    assert reader.parse(data, len(data))
+    return reader.pt, data[reader.start : reader.end]
+
+
+def session_in() -> pylibsrtp.Session:
+    policy = pylibsrtp.Policy(
+        key=KEY, ssrc_type=pylibsrtp.Policy.SSRC_ANY_INBOUND, srtp_profile=pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM
+    )
+    return pylibsrtp.Session(policy)
+
+
+@pytest.mark.parametrize("how", FORWARDERS)
+def test_redundancy_is_for_who_needs_it_and_what_is_missing_is_had_from_it_for_everybody(sock: socket.socket, how: str) -> None:
+    one = Listener(sock, how, ExtensionIds(mid=4, twcc=3, audio_level=1))
+    one.come(100, 30)
+    ((_, without),) = one.come(101, 30, 1)
+    assert plain(one, without) == (109, opus(101))
+    one.slot.protect(True)
+    ((seq, with_it),) = one.come(102, 30, 1)
+    number, payload = plain(one, with_it)
+    assert (number, payload) == (63, built(opus(102), (FRAME, opus(101)), payload_type=109))
+    assert one.asks(seq) == [(seq, with_it)]
+    one.slot.protect(False)
+    assert one.asks(seq - 1) == [(seq - 1, without)]
+    left = one.come(105, 30, 2)  # 103 and 104 are missing
+    assert [number - seq for number, _ in left] == [2, 1, 3]
+    assert [plain(one, packet) for _, packet in left] == [(109, opus(104)), (109, opus(103)), (109, opus(105))]
+    assert one.uplink.missed == one.uplink.recovered == 2
+    assert one.come(104, 30) == []  # it came after all
+    assert one.uplink.nacks_due(one.now) == []
+    one.now += 0.2
+    assert one.asks(left[1][0]) == [left[1]]
+    assert one.come(106, 30, 2)
+    assert one.uplink.missed == 2
+
+
+def test_a_block_that_cannot_be_of_the_packet_before_is_left_alone(sock: socket.socket) -> None:
+    one = Listener(sock, "python", ExtensionIds())
+    one.come(100)
+    one.come(101)
+    reader: Any = SimpleNamespace(ts=103 * FRAME, level=-1, marker=0)
+    for blocks in ([(3 * FRAME, opus(7))], [(2 * FRAME, opus(7))], [(FRAME, b"")]):
+        payload = memoryview(built(opus(103), *blocks))
+        one.batch.count = 0
+        one.forwarder.on_media(one.microphone, one.uplink, reader, payload, 103, 0, len(payload), one.now, read(payload, OPUS))
+    assert one.uplink.missing(102)
+    assert one.slot.packets == 3
 
 
 @pytest.mark.parametrize("how", FORWARDERS)
