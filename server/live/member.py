@@ -95,6 +95,8 @@ class Member:
         return f"hold:{self.id}" if self.participant.held_at is not None else ""
 
     def view(self) -> ParticipantView:
+        if self.participant.listens_at is not None:  # that they whisper is nobody else's affair
+            return participant_view(self.participant, state=self.state)
         return participant_view(self.participant, on=self.on, open_sources=self.passing, state=self.state)
 
     def send(self, body: ServerBody) -> None:

@@ -21,7 +21,7 @@ const session = (part: Partial<SessionView> = {}): SessionView => ({
   end_reason: "",
   ...part,
 });
-const person = (id: string, part: Partial<ParticipantView> = {}): ParticipantView => ({ id, role: "agent", name: id, state: "active", tracks: [], on_hold: false, muted: false, ...part });
+const person = (id: string, part: Partial<ParticipantView> = {}): ParticipantView => ({ id, role: "agent", name: id, state: "active", tracks: [], on_hold: false, muted: false, listens: false, ...part });
 const snapshot = (part: Partial<Snapshot> = {}): Snapshot => ({
   session: session(),
   you: person("PA_me", { role: "customer" }),

@@ -19,6 +19,7 @@ import type {
   SessionView,
   Snapshot,
   Source,
+  SupervisionMode,
   Welcome,
 } from "../protocol.gen";
 import { MAX_CHAT_CHARS } from "../protocol.gen";
@@ -58,6 +59,7 @@ export class LiveCall implements Call {
   readonly quality = signal<ReadonlyMap<ParticipantId, QualityInfo>>(new Map());
   readonly network = signal<NetworkInfo | null>(null);
   readonly asked = signal<{ by: ParticipantId; source: Source } | null>(null);
+  readonly whispers = signal<{ by: ParticipantId; to: ParticipantId } | null>(null);
   readonly queue = signal<{ position: number; estimatedWaitS: number | null } | null>(null);
   readonly screen = signal<"off" | "on" | "paused">("off");
   readonly soundBlocked = speakers.blocked;
@@ -291,6 +293,10 @@ export class LiveCall implements Call {
     this.send({ type: "participant.mute", participant, muted });
   }
 
+  supervise(mode: SupervisionMode, to: ParticipantId | null = null): void {
+    this.send({ type: "supervise", mode, to });
+  }
+
   endSession(reason: string): void {
     this.send({ type: "session.end", reason });
   }
@@ -338,6 +344,7 @@ export class LiveCall implements Call {
     this.me.value = snapshot.you;
     this.grants.value = new Set(snapshot.grants);
     this.others.value = snapshot.participants;
+    this.whispers.value = null;
     this.told.clear(); // the server starts with all of them off
     const own = snapshot.consents.filter(({ participant }) => participant === snapshot.you.id);
     // A withdrawal that is still on its way stands, whatever the record says until it arrives.
@@ -397,6 +404,9 @@ export class LiveCall implements Call {
       case "asked":
         this.asked.value = { by: body.by, source: body.source };
         break;
+      case "whispers":
+        this.whispers.value = body.to === null ? null : { by: body.by, to: body.to };
+        break;
       case "quality":
         this.rate(body.participant, { level: body.level, rttMs: body.rtt_ms, lossPermille: body.loss_permille });
         break;
@@ -440,6 +450,7 @@ export class LiveCall implements Call {
     const quality = new Map(this.quality.peek());
     if (quality.delete(participant)) this.quality.value = quality;
     if (this.asked.peek()?.by === participant) this.asked.value = null;
+    if (this.whispers.peek()?.by === participant) this.whispers.value = null;
   }
 
   private consentChanged(consent: ConsentView): void {

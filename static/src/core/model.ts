@@ -18,6 +18,7 @@ import type {
   QualityLevel,
   Role,
   SessionView,
+  SupervisionMode,
   Site,
   Source,
   StaffView,
@@ -122,6 +123,8 @@ export interface Call {
   readonly uploads: ReadonlySignal<FileUpload[]>;
   readonly quality: ReadonlySignal<ReadonlyMap<ParticipantId, QualityInfo>>; // includes oneself
   readonly network: ReadonlySignal<NetworkInfo | null>; // null until the relay has said something
+  /** A whisper that one hears or says oneself. */
+  readonly whispers: ReadonlySignal<{ by: ParticipantId; to: ParticipantId } | null>;
   readonly asked: ReadonlySignal<{ by: ParticipantId; source: Source } | null>;
   readonly queue: ReadonlySignal<{ position: number; estimatedWaitS: number | null } | null>;
   readonly mediaState: ReadonlySignal<"none" | "connecting" | "connected" | "failed">;
@@ -157,6 +160,8 @@ export interface Call {
   /** Somebody else: on hold or taken back, muted or not. */
   hold(participant: ParticipantId, held: boolean): void;
   mute(participant: ParticipantId, muted: boolean): void;
+  /** A supervisor's own: `to` is whom a whisper is for. */
+  supervise(mode: SupervisionMode, to?: ParticipantId | null): void;
   endSession(reason: string): void;
   leave(): void;
   retry(): void;

@@ -66,7 +66,7 @@ export function tracks(...shown: Source[]): TrackView[] {
 }
 
 export function person(id: string, role: Role, name: string, shown: Source[] = ["microphone", "camera"], change: Partial<ParticipantView> = {}): ParticipantView {
-  return { id, role, name, state: "active", tracks: tracks(...shown), on_hold: false, muted: false, ...change };
+  return { id, role, name, state: "active", tracks: tracks(...shown), on_hold: false, muted: false, listens: false, ...change };
 }
 
 const FACES = { customer: "customer", agent: "agent", expert: "expert", supervisor: "second", service: "second" } as const;
@@ -129,6 +129,7 @@ export interface CallSetting {
   network?: NetworkInfo | null;
   held?: string[]; // whose camera is not sent for now
   resumed?: boolean;
+  whispers?: { by: string; to: string } | null;
   asked?: { by: string; source: Source } | null;
   queue?: Call["queue"]["value"];
   mediaState?: Call["mediaState"]["value"];
@@ -177,7 +178,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     endedBecause,
     session: signal(setting.session === undefined ? session() : setting.session),
     me: signal(me),
-    grants: signal(new Set(setting.grants ?? (me.role === "agent" ? LEAD : ["chat", "session.end"]))),
+    grants: signal(new Set(setting.grants ?? (me.role === "agent" ? LEAD : me.role === "supervisor" ? [...LEAD, "supervise"] : ["chat", "session.end"]))),
     others: people,
     remote: signal(remoteOf(others).map((track) => ({ ...track, held: setting.held?.includes(track.participant) ?? false }))),
     speaking: signal(new Set(setting.speaking ?? [])),
@@ -188,6 +189,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     uploads,
     quality: signal(new Map((setting.quality ?? [["PA_me", "good"]]).map(([id, level]) => [id, QUALITY[level]]))),
     network: signal(setting.network ?? null),
+    whispers: signal(setting.whispers ?? null),
     asked,
     queue: signal(setting.queue ?? null),
     mediaState: signal(setting.mediaState ?? "connected"),
@@ -219,6 +221,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     answerAsk: () => void (asked.value = null),
     hold: (id, held) => void (people.value = people.value.map((item) => (item.id === id ? { ...item, on_hold: held } : item))),
     mute: (id, muted) => void (people.value = people.value.map((item) => (item.id === id ? { ...item, muted } : item))),
+    supervise: () => undefined,
     remove: (id) => void (people.value = people.value.filter((item) => item.id !== id)),
     endSession: () => end("session_ended"),
     leave: () => end("left"),

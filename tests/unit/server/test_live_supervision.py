@@ -53,6 +53,7 @@ async def test_a_whisper_is_for_one_person_who_alone_is_told(house: House) -> No
     _, expert = await house.enter(session, Role.EXPERT)
     id, supervisor = await listening(house, session)
     await give(supervisor, "microphone", "camera")
+    await supervisor.say("track.state", source="microphone", on=True)
     assert await supervisor.error("supervise", mode="whisper", to=agent_id) is None
     assert house.media.gates[session, id] == {"microphone"}
     assert house.media.only[session, id] == {agent_id}
@@ -61,6 +62,8 @@ async def test_a_whisper_is_for_one_person_who_alone_is_told(house: House) -> No
     for page in (customer, expert):
         assert page.got("whispers") == []
         assert modes(page, id)[-1] is True
+        views = [body["participant"] for body in page.got("participant.changed") if body["participant"]["id"] == id]
+        assert not any(track["open"] or track["on"] for view in views for track in view["tracks"])
     house.media.speaking(session, id)
     assert agent.got("speaking")[-1]["participants"] == [id]
     assert customer.got("speaking")[-1]["participants"] == expert.got("speaking")[-1]["participants"] == []

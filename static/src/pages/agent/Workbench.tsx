@@ -103,7 +103,7 @@ function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewP
   const answered = useSignal(false);
   const session = call.session.value?.id;
   // Who enters again is asked again: the consents are on record, but nothing is switched on.
-  const asked = call.phase.value === "connecting" || answered.value || (call.resumed && call.consents.value.has("microphone"));
+  const asked = call.phase.value === "connecting" || call.me.value?.listens === true || answered.value || (call.resumed && call.consents.value.has("microphone"));
   return (
     <CallView
       call={call}

@@ -9,6 +9,7 @@ import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/controls";
 import { codeText } from "../../ui/problems";
 import { deviceProblem, limitWords } from "../../ui/words";
+import { Supervising } from "./Supervising";
 import { useCall } from "./ui";
 
 export function useOnline(): boolean {
@@ -103,6 +104,7 @@ export function Banners() {
           {t("sound.blocked")}
         </Notice>
       )}
+      <Supervising />
       {call.me.value?.muted && <Notice kind="quiet">{t("muted.self")}</Notice>}
       {devices.microphoneProblem.value && call.consents.value.get("microphone") === "given" && (
         <Notice kind="warn" action={<Button onClick={() => void call.setMicrophone(true)}>{t("retry")}</Button>}>

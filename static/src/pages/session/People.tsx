@@ -42,8 +42,9 @@ export function Person({ person, self = false }: { person: ParticipantView; self
           <p class="small">{self ? (limitWords(network) ?? t(`network.${quality.level}`)) : t(`quality.other.${quality.level === "poor" ? "poor" : "fair"}`)}</p>
         )}
         {network !== null && network.held > 0 && <p class="small">{counted("network.held", network.held)}</p>}
-        {(person.on_hold || person.muted) && (
+        {(person.on_hold || person.muted || person.listens) && (
           <div class="row wrap">
+            {person.listens && <span class="chip">{t("people.listens")}</span>}
             {person.on_hold && <span class="chip warn">{t("people.on-hold")}</span>}
             {person.muted && <span class="chip warn">{t("people.muted")}</span>}
           </div>

@@ -16,7 +16,7 @@ interface Shown {
 
 /** Screens first, then people in the order they came. */
 function pictures(ui: CallUi, others: readonly ParticipantView[]): Shown[] {
-  const present = others.filter((person) => person.state !== "left");
+  const present = others.filter((person) => person.state !== "left" && !person.listens); // who listens has no picture
   return [
     ...present.filter((person) => screenOf(ui, person) !== "none").map((person) => ({ key: `${person.id}-screen`, person, screen: true })),
     ...present.map((person) => ({ key: person.id, person, screen: false })),

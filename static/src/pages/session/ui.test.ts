@@ -10,6 +10,7 @@ const somebody = (open: boolean, on: boolean, state: ParticipantView["state"] = 
   tracks: [{ source: "screen", open, on }],
   on_hold: false,
   muted: false,
+  listens: false,
 });
 
 describe("a screen of somebody else", () => {
