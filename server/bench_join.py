@@ -6,6 +6,8 @@ fresh browser context that opens an expert's link and presses its one button. Ev
 - ``p50_ms``, ``p95_ms``: from the answer that holds the token to the first decoded frame (ICE, DTLS, key frame included);
 - ``waited_ms``: the 95th percentile of what the page waited for answers on its way (hello until welcome, plus offer until answer),
   with the time that the page itself was too busy to read them;
+- ``timeline`` (``--timeline``): medians in milliseconds of each step. ``page``: from the token on; what was prepared before it is
+  negative, and ``press`` is when the button was pressed. ``relay``: from the offer's arrival there, as the interface tells it;
 - ``server_ms``: the server's share, without the page: the same two waits of a plain WebSocket client that joins the same sessions
   with the very offer of a page, 95th percentile. ``server_p50_ms`` is its median.
 
@@ -54,8 +56,10 @@ WATCH = """
   window.__marks = marks;
   const { fetch: nativeFetch, RTCPeerConnection: Peer, WebSocket: Socket } = window;
   window.fetch = async (...request) => {
+    const redeems = String(request[0]?.url ?? request[0]).includes("/invitations/redeem");
+    if (redeems) mark("press");
     const answer = await nativeFetch(...request);
-    if (String(request[0]?.url ?? request[0]).includes("/invitations/redeem")) mark("token");
+    if (redeems) mark("token");
     return answer;
   };
   window.WebSocket = class extends Socket {
@@ -63,7 +67,11 @@ WATCH = """
       super(...settings);
       this.addEventListener("message", (event) => {
         const frame = JSON.parse(event.data);
-        if (frame.t === "welcome") mark("welcome");
+        if (frame.t === "welcome") {
+          mark("welcome");
+          window.__me = frame.snapshot?.you.id;
+        }
+        if (frame.body?.type === "slots" && frame.body.slots.some(({ source }) => source === "camera")) mark("slot");
         if (frame.body?.type === "media.answer") mark("answer");
       });
     }
@@ -77,14 +85,37 @@ WATCH = """
       super.send(data);
     }
   };
+  const openDevices = MediaDevices.prototype.getUserMedia;
+  MediaDevices.prototype.getUserMedia = async function (...wishes) {
+    mark("devices_asked");
+    const stream = await openDevices.apply(this, wishes);
+    mark("devices");
+    return stream;
+  };
   window.RTCPeerConnection = class extends Peer {
     constructor(...settings) {
+      mark("peer");
       super(...settings);
+      this.addEventListener("iceconnectionstatechange", () => mark(`ice_${this.iceConnectionState}`));
+      this.addEventListener("connectionstatechange", () => mark(`connection_${this.connectionState}`));
       this.addEventListener("track", ({ track }) => {
         if (track.kind !== "video") return;
         const reader = new MediaStreamTrackProcessor({ track: track.clone() }).readable.getReader();
         reader.read().then(({ value }) => { mark("frame"); value?.close(); void reader.cancel(); });
       });
+    }
+    async createOffer(...wishes) {
+      const offer = await super.createOffer(...wishes);
+      mark("offer_made");
+      return offer;
+    }
+    async setLocalDescription(...what) {
+      await super.setLocalDescription(...what);
+      mark("described");
+    }
+    async setRemoteDescription(...what) {
+      await super.setRemoteDescription(...what);
+      mark("answer_taken");
     }
   };
 })();
@@ -112,9 +143,13 @@ class JoinResult:
     server_ms: float
     server_p50_ms: float
     cores: int
+    timeline: dict[str, dict[str, float]] | None = None
 
     def as_json(self) -> str:
-        return json.dumps({key: round(value, 1) if isinstance(value, float) else value for key, value in asdict(self).items()})
+        found = {key: round(value, 1) if isinstance(value, float) else value for key, value in asdict(self).items()}
+        if self.timeline is None:
+            del found["timeline"]
+        return json.dumps(found)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -125,7 +160,21 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def summarise(joins: Sequence[Join], server_ms: Sequence[float], cores: int) -> JoinResult:
+def steps(pages: Sequence[dict[str, float]], relays: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The median of each step in the order of time: a page's from its token on, the relay's as it told them."""
+    from_token = [{name: at - marks["token"] for name, at in marks.items()} for marks in pages]
+    return {"page": _medians(from_token), "relay": _medians(relays)}
+
+
+def _medians(many: Sequence[dict[str, float]]) -> dict[str, float]:
+    names = {name for one in many for name in one}
+    medians = {name: percentile([one[name] for one in many if name in one], 50) for name in names}
+    return {name: round(at, 1) for name, at in sorted(medians.items(), key=lambda item: item[1])}
+
+
+def summarise(
+    joins: Sequence[Join], server_ms: Sequence[float], cores: int, timeline: dict[str, dict[str, float]] | None = None
+) -> JoinResult:
     totals = [one.total_ms for one in joins]
     return JoinResult(
         joins=len(joins),
@@ -135,6 +184,7 @@ def summarise(joins: Sequence[Join], server_ms: Sequence[float], cores: int) -> 
         server_ms=percentile(server_ms, 95),
         server_p50_ms=percentile(server_ms, 50),
         cores=cores,
+        timeline=timeline,
     )
 
 
@@ -217,6 +267,11 @@ class _Desk:
         link = str((await self.call("POST", f"/sessions/{session}/invitations", body))["link"])
         return link if link.startswith("http") else self._url + link
 
+    async def relay_steps(self, session: str, participant: str) -> dict[str, float]:
+        """When the relay had what of this participant's joining, in milliseconds from the offer on."""
+        told = await self.call("GET", f"/sessions/{session}/media")
+        return next((dict(one["steps_ms"]) for one in told["participants"] if one["participant"] == participant), {})
+
     async def server_share_ms(self, link: str, offer_sdp: str) -> float:
         """What the server takes from hello to welcome and from offer to answer, asked by a client that does nothing else."""
         entry = await self.call("POST", "/invitations/redeem", {"secret": link.rsplit("/", 1)[-1], "name": "probe"})
@@ -251,7 +306,7 @@ async def _enter(browser: Any, link: str) -> Any:
     return page
 
 
-async def run(joins: int = 20, *, per_session: int = 5) -> JoinResult:
+async def run(joins: int = 20, *, per_session: int = 5, timeline: bool = False) -> JoinResult:
     """Measure ``joins`` joins, ``per_session`` into each session, one after another. Raises BenchFailed."""
     try:
         import aiohttp
@@ -261,6 +316,8 @@ async def run(joins: int = 20, *, per_session: int = 5) -> JoinResult:
         raise BenchFailed("needs the packages of the tests: make bench, or make test once") from None
     chromium = find_chromium()
     done: list[Join] = []
+    pages: list[dict[str, float]] = []
+    relays: list[dict[str, float]] = []
     server_ms: list[float] = []
     try:
         async with demo_server() as (url, password), aiohttp.ClientSession() as http, async_playwright() as playwright:
@@ -276,9 +333,12 @@ async def run(joins: int = 20, *, per_session: int = 5) -> JoinResult:
                         page = await _enter(browser, await desk.link(session, f"viewer {number}"))
                         await page.wait_for_function("() => 'frame' in window.__marks")
                         marks = await page.evaluate("() => window.__marks")
+                        told = await desk.relay_steps(session, await page.evaluate("() => window.__me")) if timeline else {}
                         await page.context.close()
                         if done or number:  # the very first only warms up caches of this machine
                             done.append(from_marks(marks))
+                            pages.append(marks)
+                            relays.append(told)
                     offer = await publisher.evaluate("() => window.__offer")
                     await publisher.context.close()
                     for _ in range(per_session):
@@ -288,19 +348,20 @@ async def run(joins: int = 20, *, per_session: int = 5) -> JoinResult:
                 await browser.close()
     except BrowserError as error:
         raise BenchFailed(f"the browser: {str(error).splitlines()[0]}") from error
-    return summarise(done, server_ms, os.cpu_count() or 1)
+    return summarise(done, server_ms, os.cpu_count() or 1, steps(pages, relays) if timeline else None)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``tongping bench join [--joins N] [--json]``. Exit status 1 with one line when it could not be measured."""
+    """``tongping bench join [--joins N] [--timeline] [--json]``. Exit status 1 with one line when it could not be measured."""
     parser = argparse.ArgumentParser(prog="tongping bench join", description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("--joins", type=int, default=20, help="how many joins are measured (default 20)")
+    parser.add_argument("--timeline", action="store_true", help="also when each step was made, as medians")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of words")
     options = parser.parse_args(list(arguments))
     if not 1 <= options.joins <= 1000:
         parser.error("--joins is between 1 and 1000")
     try:
-        result = asyncio.run(run(options.joins))
+        result = asyncio.run(run(options.joins, timeline=options.timeline))
     except BenchFailed as problem:
         print(f"bench join: {problem}", file=sys.stderr)
         return 1
@@ -309,4 +370,6 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(f"{result.joins} joins on {result.cores} cores: token to first frame {result.p50_ms:.0f} ms (median), ", end="")
         print(f"{result.p95_ms:.0f} ms (95 %); the server's share {result.server_p50_ms:.0f} and {result.server_ms:.0f} ms")
+        for where, found in (result.timeline or {}).items():
+            print(f"{where}: " + ", ".join(f"{step} {at:.0f}" for step, at in found.items()))
     return 0

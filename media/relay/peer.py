@@ -116,6 +116,7 @@ class Peer:
         self.rx: Any = None
         self.quality = Quality(now, sent=sent)
         self.held: frozenset[str] = frozenset()
+        self.steps: dict[str, float] = {}
         self.feedback = Feedback(self, now, ntp_now)
         self.note_arrival = self.feedback.note_arrival
         self._protector: Protector | None = None
@@ -218,6 +219,7 @@ class Peer:
     def on_checked(self, now: float) -> None:
         """An authenticated check came in: DTLS may begin; a silent peer is back."""
         if self._task is None and self.state == "connecting":
+            self.note("checked", now)
             self._task = asyncio.get_running_loop().create_task(self._connect(), name="media.peer.connect")
         elif self.state == "disconnected" and self.ready:
             self._set_state("connected")
@@ -239,6 +241,7 @@ class Peer:
                 downlink.batch = self.endpoint.batch if self.endpoint else None
                 downlink.changed()
             self.ready = True
+            self.note("dtls", self._clock())
             if self.data is not None and self.data.sctp_port:
                 self._pointer = PointerChannel(self.dtls, self.counts, self._on_pointer, self._clock)
                 await self._pointer.start(self.data.sctp_port, self.data.max_message_bytes)
@@ -258,9 +261,14 @@ class Peer:
         if self._pointer is not None:
             self._pointer.send(sender, text)
 
+    def note(self, step: str, at: float) -> None:
+        """When a step of joining was made for the first time: seconds since the offer."""
+        self.steps.setdefault(step, max(0.0, at - self.session.created))
+
     def _set_state(self, state: PeerStateName) -> None:
         if state != self.state and self.state != "closed":
             self.state = state
+            self.note(state, self._clock())
             self.host.on_state(self, state)
 
     # ---- called by the forwarder
@@ -376,6 +384,7 @@ class Peer:
             downlink.collect()
         return {
             "state": self.state,
+            "steps": self.steps,
             "counts": dict(self.counts),
             "twcc_received": self.feedback.twcc_received,
             "remb_bps": self.feedback.remb_bps,

@@ -63,6 +63,7 @@ class Room:
         self.audiences: dict[str, Audience] = {}
         self._let_in: dict[str, float] = {}
         self._coming: dict[Peer, list[Publication]] = {}
+        self._blind: set[Peer] = set()
         self.receive: dict[str, tuple[int, Mapping[str, int]]] = {}
         self._wishes = Wishes()
         self._order = 0
@@ -173,6 +174,7 @@ class Room:
         self.gates.clear()
         self._let_in.clear()
         self._coming.clear()
+        self._blind.clear()
         self.audiences.clear()
         self.receive.clear()
         self._wishes.clear()
@@ -271,6 +273,9 @@ class Room:
                         if publication.waits(now):
                             publication.request_key(now)
                 self._tell_slots(peer)
+                if "slot" not in peer.steps and any(p.kind == "video" for p, _ in peer.shown.values()):
+                    peer.note("slot", now)
+                    self._blind.add(peer)
 
     def _since(self, publisher: str, peer: Peer) -> float:
         """From when on this publisher's pictures were for this peer, too."""
@@ -292,6 +297,17 @@ class Room:
                 self._coming[peer] = left
             else:
                 del self._coming[peer]
+
+    def _sees(self, peer: Peer) -> bool:
+        """Whether a picture has been sent to this peer, or none ever will be."""
+        for publication, subscription in peer.shown.values():
+            uplink = subscription.downlink.uplink
+            if publication.kind == "video" and uplink is not None:
+                peer.note("key_asked", publication.key_asked_at)
+                peer.note("key", uplink.key_at)
+                peer.note("picture", max(uplink.key_at, peer.session.created + peer.steps["slot"]))
+                return True
+        return self.peers.get(peer.participant) is not peer
 
     def _may_see(self, peer: Peer, publication: Publication) -> bool:
         return (
@@ -331,6 +347,7 @@ class Room:
         for peer in list(self.peers.values()):
             peer.tick(now)
         self._expect(now)
+        self._blind -= {peer for peer in self._blind if self._sees(peer)}
         self._director.tick(self.peers, self._sizes, self._speaker.speaks, now)
         for peer in self.peers.values():
             for publication in peer.publications.values():

@@ -42,6 +42,7 @@ MEDIA = MediaCounters(
                     left_out=640, loss_permille=12, rtt_ms=48, jitter_ms=6, rid="f", height=720, temporal=0, held=False,
                 )
             ],
+            steps_ms={"checked": 52, "dtls": 118, "connected": 119, "slot": 120, "key_asked": 1, "key": 96, "picture": 120},
             network=MediaNetwork(
                 estimate_kbps=900, sent_kbps=760, wanted_kbps=1190, rtt_ms=48, loss_permille=12, limit="bandwidth",
                 probe_bytes=51_000, held=0, key_requests=2,

@@ -69,6 +69,7 @@ class _Peer(msgspec.Struct, frozen=True):
     published: dict[str, list[_Layer]] = {}
     slots: dict[str, _Slot] = {}
     key_requests: int = 0
+    steps: dict[str, float] = {}
 
 
 class _Room(msgspec.Struct, frozen=True):
@@ -90,6 +91,7 @@ def counters(told: Any) -> MediaCounters:
                 sources=[_source(Source(name), layers) for name, layers in peer.published.items() if layers],
                 slots=[_slot(mid, slot) for mid, slot in peer.slots.items()],
                 network=None if peer.quality is None else _network(peer.quality, peer.key_requests),
+                steps_ms={step: round(1000 * at) for step, at in peer.steps.items()},
             )
             for id, peer in room.participants.items()
         ]

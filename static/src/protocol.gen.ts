@@ -298,6 +298,7 @@ export interface MediaParticipant {
   sources: MediaSource[];
   slots: MediaSlot[];
   network: MediaNetwork | null;
+  steps_ms: Record<string, number>;
 }
 export interface MediaSlot {
   mid: string;

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from server.bench_join import BenchFailed, Join, from_marks, main, percentile, summarise
+from server.bench_join import BenchFailed, Join, from_marks, main, percentile, steps, summarise
 
 MARKS = {"token": 100.0, "hello": 105.0, "welcome": 115.0, "offer": 120.0, "answer": 150.0, "frame": 400.0}
 
@@ -38,6 +38,18 @@ def test_the_result_is_json_with_the_names_that_were_agreed() -> None:
         "server_p50_ms": 7.0,
         "cores": 2,
     }
+
+
+def test_a_timeline_is_the_median_of_each_step_in_order_of_time() -> None:
+    pages = [
+        {"token": 100.0, "frame": 400.0, "peer": 40.0},
+        {"token": 10.0, "frame": 210.0, "peer": 0.0},
+        {"token": 0.0, "frame": 900.0},
+    ]
+    found = steps(pages, [{"connected": 80, "checked": 50}, {}, {"connected": 90}])
+    assert found == {"page": {"peer": -60.0, "token": 0.0, "frame": 300.0}, "relay": {"checked": 50, "connected": 80}}
+    assert list(found["page"]) == ["peer", "token", "frame"]
+    assert json.loads(summarise([Join(300.0, 40.0)], [7.0], 2, found).as_json())["timeline"] == found
 
 
 def test_a_senseless_number_of_joins_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ const someone = (change: Partial<MediaParticipant> = {}): MediaParticipant => ({
   state: "connected",
   sources: [{ source: "camera", open: true, flowing: true, forwarded: 1, plis: 0, layers: [layer()] }],
   slots: [slot()],
+  steps_ms: {},
   network: { estimate_kbps: 2000, sent_kbps: 900, wanted_kbps: 900, rtt_ms: 40, loss_permille: 12, limit: "none", probe_bytes: 0, held: 0, key_requests: 0 },
   ...change,
 });

@@ -38,6 +38,7 @@ function moment(step: number): MediaParticipant[] {
     state: "connected",
     sources: sender(step, 1_150, 0.001),
     slots: [slot("4", "PA_c", "camera"), slot("5", "PA_e", "camera", { rid: "h", height: 360 })],
+    steps_ms: {},
     network: { ...network, estimate_kbps: 4_200 + Math.round(500 * wave(step, 20)), sent_kbps: 1_700 + Math.round(220 * wave(step, 7)), rtt_ms: 18 + Math.round(6 * wave(step, 9)), loss_permille: 0, limit: "none" },
   };
   const customer: MediaParticipant = {
@@ -48,6 +49,7 @@ function moment(step: number): MediaParticipant[] {
       slot("4", "PA_me", "camera", narrow ? { rid: "q", height: 180, temporal: 0 } : step >= 42 && step < 47 ? { rid: "h", height: 360 } : {}),
       slot("5", "PA_e", "camera", narrow ? { rid: null, height: 0, held: true } : { rid: "h", height: 360 }),
     ],
+    steps_ms: {},
     network: {
       ...network,
       estimate_kbps: narrow ? 290 + Math.round(30 * wave(step, 6)) : Math.min(2_600, 900 + (step < 42 ? 1_500 : (step - 41) * 130)),
@@ -63,6 +65,7 @@ function moment(step: number): MediaParticipant[] {
     state: step < 34 ? "connecting" : "connected",
     sources: step < 34 ? [] : sender(step, 640, 0),
     slots: step < 34 ? [] : [slot("4", "PA_me", "camera", { rid: "h", height: 360 }), slot("5", "PA_c", "camera", { rid: "h", height: 360 })],
+    steps_ms: {},
     network: step < 34 ? null : { ...network, estimate_kbps: 2_000, sent_kbps: 950, rtt_ms: 33, loss_permille: 1, limit: "none" },
   };
   return [me, customer, ...(step < 30 ? [] : [expert])];
