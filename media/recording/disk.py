@@ -52,6 +52,21 @@ class Disk:
         """In a thread of its own, for what reads whole files: in order with other long work only."""
         self._queues[-1].put((0, work))
 
+    def after(self, done: Callable[[], None]) -> None:
+        """Call it, in one of the threads, when everything submitted so far (but long work) is done."""
+        waiting = len(self._queues) - 1
+
+        def passed() -> None:
+            nonlocal waiting
+            with self._lock:
+                waiting -= 1
+                last = not waiting
+            if last:
+                done()
+
+        for each in self._queues[:-1]:
+            each.put((0, passed))
+
     def attach(self, opened: OpenRecording) -> None:
         """Make what it writes last from now on."""
         with self._lock:

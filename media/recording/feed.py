@@ -1,18 +1,20 @@
 """The media worker's end of the recorder's socket. SHELL: a non-blocking Unix socket, and nothing that waits.
 
 ``FeedTrack.packet`` runs in the packet path: it copies the packet into one preallocated buffer and returns. ``Feed.tick``, called by
-the worker each 20 ms or so, writes the buffer to the socket as far as it goes. When the recorder does not keep up and the
-buffer is full, packets are dropped and counted, and a gap record says so. While there is no recorder the buffer fills; a new
-one gets it, each track as a new part.
+the worker each 20 ms or so, writes the buffer to the socket as far as it goes. What was sent stays in the buffer until the
+recorder says that it is in its files; a recorder that takes another's place gets it again, each track as a new part, so that
+one that was killed lost nothing (``files.track_records`` leaves out what came twice). When the buffer is full, because the recorder
+does not keep up or is not there, packets are dropped and counted, and a gap record says so.
 """
 
 import socket
 import struct
 from collections import deque
+from collections.abc import Iterator
 
 from media.recording.errors import RecordingError
 from media.recording.records import Gap, GapReason, Kind, Layer, SenderReport, pack_gap, pack_layer, pack_report
-from media.recording.wire import FRAME, VERSION, Hello, Open, Own, TrackInfo, frame, own
+from media.recording.wire import FRAME, KEPT, VERSION, Hello, Open, Own, TrackInfo, frame, own
 
 BUFFER_BYTES = 4 << 20
 """About three seconds of twenty three-party recordings."""
@@ -38,9 +40,11 @@ class Feed:
         self.limit = buffer_bytes
         self.buffer = bytearray(buffer_bytes + reserve_bytes)
         self.view = memoryview(self.buffer)
+        self._kept = 0  # in the recorder's files up to here, where a frame begins
         self._start = 0  # sent up to here
-        self._whole = 0  # a frame begins here, at or before ``_start``
         self.used = 0
+        self._stream = 0  # what the recorder counts where the buffer begins: bytes of this connection
+        self._told = b""  # of the recorder's words, what is no whole one yet
         self._prefix = b""  # goes out before the buffer: a new recorder learns the tracks
         self._socket: socket.socket | None = None
         self._tried = float("-inf")
@@ -56,8 +60,13 @@ class Feed:
 
     @property
     def waiting(self) -> int:
-        """Bytes that the recorder has not taken yet."""
+        """Bytes that are not sent yet."""
         return len(self._prefix) + self.used - self._start
+
+    @property
+    def unkept(self) -> int:
+        """Bytes that are not known to be in the recorder's files."""
+        return len(self._prefix) + self.used - self._kept
 
     def open_track(self, recording: str, info: TrackInfo, now: float) -> "FeedTrack":
         """From here on its packets can be given. Raises RecordingError(``too_many_tracks``), RecordingFormatError."""
@@ -76,6 +85,7 @@ class Feed:
         if self._socket is None and now - self._tried >= CONNECT_AGAIN_S:
             self._tried = now
             self._connect(now)
+        self._listen(now)
         for track in self._tracks.values():
             if track.lost:
                 track.tell_lost(now)
@@ -93,8 +103,8 @@ class Feed:
     # ---- the buffer
 
     def room(self, size: int, limit: int) -> bool:
-        """Whether ``size`` bytes fit below ``limit`` now; what was sent is taken out of the buffer where that is worth it."""
-        if self.used + size > limit and self._start >= self.limit // 4:
+        """Whether ``size`` bytes fit below ``limit`` now; what is kept is taken out of the buffer where that is worth it."""
+        if self.used + size > limit and self._kept >= self.limit // 4:
             self._compact()
         return self.used + size <= limit
 
@@ -108,35 +118,30 @@ class Feed:
         self.used += len(data)
 
     def _compact(self) -> None:
-        """Keep from the frame on that is being sent."""
-        self._whole = self._frame_at(self._start)
-        rest = self.used - self._whole
-        self.buffer[:rest] = self.buffer[self._whole : self.used]
-        self._start -= self._whole
-        self._whole, self.used = 0, rest
-
-    def _frame_at(self, offset: int) -> int:
-        """Where the frame begins that holds ``offset``."""
-        at = self._whole
-        while at < self.used:
-            end = at + FRAME.size + FRAME.unpack_from(self.buffer, at)[3]
-            if end > offset:
-                break
-            at = int(end)
-        return at
+        moved = self._kept
+        rest = self.used - moved
+        self.buffer[:rest] = self.buffer[moved : self.used]
+        self._start -= moved
+        self._stream += moved
+        self._kept, self.used = 0, rest
 
     def _forget(self, now: float) -> None:
-        """Everything in the buffer is lost and the connection with it."""
-        at = self._whole = self._frame_at(self._start)
-        while at < self.used:
-            number, kind, _, length, _ = FRAME.unpack_from(self.buffer, at)
+        """Everything in the buffer counts as lost, and the connection is given up."""
+        for number, kind in self._frames():
             track = self._tracks.get(number)
             if kind == Kind.RTP and track is not None:
                 track.lose(now)
-            at += FRAME.size + length
-        self._start = self._whole = self.used = 0
+        self._kept = self._start = self.used = 0
         self._drop_ended()
-        self._disconnect()
+        self._disconnect(now)
+
+    def _frames(self) -> Iterator[tuple[int, int]]:
+        """Track number and kind of each frame that is not kept yet."""
+        at = self._kept
+        while at < self.used:
+            number, kind, _, length, _ = FRAME.unpack_from(self.buffer, at)
+            yield number, kind
+            at += FRAME.size + length
 
     def _drop_ended(self) -> None:
         while self._ended:
@@ -158,16 +163,13 @@ class Feed:
             return
         self._socket = made
         self.connections += 1
-        self._start = self._whole = self._frame_at(self._start)
+        self._start = self._kept
         opened: set[int] = set()
         mentioned: set[int] = set()
-        at = self._whole
-        while at < self.used:
-            number, kind, _, length, _ = FRAME.unpack_from(self.buffer, at)
+        for number, kind in self._frames():
             if kind == Own.OPEN:
                 opened.add(number)
             mentioned.add(number)
-            at += FRAME.size + length
         ended = set(self._ended)
         parts = [own(0, Own.HELLO, Hello(version=VERSION, worker=self._worker))]
         for number, track in self._tracks.items():
@@ -178,6 +180,30 @@ class Feed:
                 parts.append(frame(number, Kind.GAP, at_us, pack_gap(gap)))
                 parts.extend(frame(number, Kind.LAYER, at_us, pack_layer(layer), n) for n, layer in track.layers.items())
         self._prefix = b"".join(parts)
+        self._stream = len(self._prefix) - self._kept
+        self._told = b""
+
+    def _listen(self, now: float) -> None:
+        """How far the recorder has come."""
+        if self._socket is None:
+            return
+        try:
+            while data := self._socket.recv(4096):
+                self._told += data
+            self._disconnect(now)  # it closed the connection
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._disconnect(now)
+        whole = len(self._told) // KEPT.size * KEPT.size
+        if whole:
+            (kept,) = KEPT.unpack_from(self._told, whole - KEPT.size)
+            self._told = self._told[whole:]
+            self._kept = min(max(self._kept, kept - self._stream), self._start)
+        if self._kept == self.used and not self._prefix:
+            self._stream += self.used
+            self._kept = self._start = self.used = 0
+            self._drop_ended()
 
     def _send(self, now: float) -> None:
         if self._socket is None:
@@ -190,17 +216,15 @@ class Feed:
         except BlockingIOError:
             return
         except OSError:
-            self._disconnect()
-            self._tried = now
-            return
-        self._start = self._whole = self.used = 0
-        self._drop_ended()
+            self._disconnect(now)
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, now: float) -> None:
+        self._tried = now
         if self._socket is not None:
             self._socket.close()
             self._socket = None
         self._prefix = b""
+        self._start = self._kept
 
 
 class FeedTrack:

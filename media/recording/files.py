@@ -2,14 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from media.recording.check import Opened, load_header, open_at, walk
 from media.recording.errors import RecordingFormatError, RecordingStoreError
 from media.recording.format import SEGMENT_HEAD_BYTES, TrackCipher, TrackHeader, read_segment, segment_hash
 from media.recording.index import MAX_INDEX_BYTES, TrackIndex
-from media.recording.records import Record, unpack
+from media.recording.records import Kind, Record, unpack
 from media.recording.writer import INDEX_SUFFIX
 
 
@@ -100,3 +100,24 @@ class TrackReader:
                 return segment_hash(self.read(at, header.size))
             at += header.size
         return b""
+
+
+def track_records(paths: Sequence[Path], data_key: bytes, from_us: int = 0) -> Iterator[Record]:
+    """Records of all parts of one track, in their order: what a recorder got again after another's end is left out.
+
+    Packets of a track come in the order of their times, so a later part repeats at most the end of the one before it.
+    """
+    last_us, there = -1, set[bytes]()
+    for path in paths:
+        before_us, before = last_us, there
+        with TrackReader(path, data_key) as reader:
+            for record in reader.records():
+                if record.kind == Kind.RTP:
+                    if record.time_us < before_us or (record.time_us == before_us and record.payload in before):
+                        continue
+                    if record.time_us > last_us:
+                        last_us, there = record.time_us, set()
+                    if record.time_us == last_us:
+                        there.add(record.payload)
+                if record.time_us >= from_us:
+                    yield record

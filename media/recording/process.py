@@ -19,6 +19,7 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from media.control import FrameReader as ControlFrames
 from media.errors import ControlError
@@ -28,7 +29,7 @@ from media.recording.errors import RecordingError, RecordingFormatError, Recordi
 from media.recording.keys import MAX_KEY_FILE_BYTES, KeyRing, read_master_keys
 from media.recording.records import HEAD, MAX_TIME_US, Gap, GapReason, Kind, pack, pack_gap
 from media.recording.store import OpenRecording, RecordingStore
-from media.recording.wire import FIRST_OWN_KIND, FrameReader, Own, TrackInfo, read_hello, read_open
+from media.recording.wire import FIRST_OWN_KIND, KEPT, FrameReader, Own, TrackInfo, read_hello, read_open
 from media.recording.writer import TrackFile
 
 log = logging.getLogger("media.recording.process")
@@ -43,6 +44,8 @@ MAX_CONNECTIONS = 512
 CONFIGURE_DEADLINE_S = 10.0
 READ_BYTES = 1 << 16
 MAX_UNSENT_BYTES = 8 << 20
+MAX_UNREAD_BYTES = 4096
+"""Of words to a worker that does not read them: the next one says it too."""
 
 
 def load_ring(master_key_file: str) -> KeyRing:
@@ -211,6 +214,8 @@ class Recorder:
                 if track.pending and track.since <= due:
                     self.flush(track)
         assert self._disk is not None
+        for connection in self._connections:
+            connection.flush(now, self._config.flush_s)
         if self._held_back and self._disk.pending_bytes < self._config.max_pending_bytes // 2:
             self._held_back = False
             for connection in self._connections:
@@ -416,6 +421,12 @@ class Recorder:
 
         self._submit(track.live, len(plain), close)
 
+    def after_writes(self, done: Callable[[], None]) -> None:
+        """Call it on the loop when everything flushed so far is in its file."""
+        assert self._disk is not None
+        loop = asyncio.get_running_loop()
+        self._disk.after(lambda: _tell(loop, done))
+
     def _submit(self, live: _Live, cost: int, work: Callable[[], object]) -> None:
         assert self._disk is not None
         self._disk.submit(live.opened.recording, cost, work)  # type: ignore[arg-type]
@@ -442,15 +453,16 @@ class _Connection(asyncio.Protocol):
         self._tracks: dict[int, _Track | None] = {}
         self._transport: asyncio.Transport | None = None
         self._worker: str | None = None
+        self._flushed_at = float("-inf")
+        self._flushed = 0  # bytes of the stream
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's
         peer = transport.get_extra_info("socket")
         _, uid, _ = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if uid not in (os.getuid(), 0) or not self._recorder.connected(self):
             log.error("worker refused", extra={"uid": uid})
-            transport.abort()
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -499,6 +511,22 @@ class _Connection(asyncio.Protocol):
             self._recorder.emit(messages.TrackRefused(asked.recording[:64], asked.info.track[:64], code))
         else:
             self._tracks[number] = self._recorder.open_track(live, asked.info)
+
+    def flush(self, now: float, flush_s: float) -> None:
+        """Every ``flush_s`` write what is there, all tracks at once, and tell the worker when it is in the files."""
+        mark = self._frames.consumed
+        if mark == self._flushed or now - self._flushed_at < flush_s:
+            return
+        self._flushed_at, self._flushed = now, mark
+        for track in self._tracks.values():
+            if track is not None and track.pending:
+                self._recorder.flush(track)
+        self._recorder.after_writes(lambda: self._tell_kept(mark))
+
+    def _tell_kept(self, mark: int) -> None:
+        transport = self._transport
+        if transport is not None and not transport.is_closing() and transport.get_write_buffer_size() < MAX_UNREAD_BYTES:
+            transport.write(KEPT.pack(mark))
 
     def forget(self, live: _Live) -> None:
         """The recording has ended; what still comes for it is thrown away."""

@@ -1,8 +1,9 @@
 """What a media worker writes into the recorder's socket: records with the number of their track in front. S.
 
 A frame is 14 bytes (track u16, kind u8, layer u8, length u16, time u64, big-endian) and ``length`` bytes; from its third byte on it
-is a record (``media.recording.records``), which goes into the file as it is. Kinds above 127 are for the recorder itself. The
-recorder never answers. A frame it cannot read ends the connection, as if the worker had gone.
+is a record (``media.recording.records``), which goes into the file as it is. Kinds above 127 are for the recorder itself. A frame
+it cannot read ends the connection, as if the worker had gone. The recorder answers with one number now and then (u64): so
+many bytes of this connection, whole frames, are in its files, or were refused.
 """
 
 import struct
@@ -17,6 +18,7 @@ from media.recording.records import MAX_TIME_US
 T = TypeVar("T")
 
 FRAME = struct.Struct("!HBBHQ")
+KEPT = struct.Struct("!Q")
 VERSION = 1
 FIRST_OWN_KIND = 128
 
@@ -100,11 +102,8 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._rest = b""
-
-    @property
-    def inside(self) -> bool:
-        """The stream stands within a frame."""
-        return bool(self._rest)
+        self.consumed = 0
+        """Bytes of the whole frames so far."""
 
     def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """(track number, kind, record) of each frame that is complete now. Raises RecordingFormatError."""
@@ -123,4 +122,5 @@ class FrameReader:
             frames.append((track, kind, data[at + 2 : stop]))
             at = stop
         self._rest = data[at:]
+        self.consumed += at
         return frames
