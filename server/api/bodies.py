@@ -275,7 +275,7 @@ class MediaParticipant(Answer, frozen=True, kw_only=True):
     sources: list[MediaSource]
     slots: list[MediaSlot]
     network: MediaNetwork | None
-    steps_ms: dict[str, int] = {}
+    steps_ms: dict[str, int]
 
 
 class MediaCounters(Answer, frozen=True, kw_only=True):

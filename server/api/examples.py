@@ -31,6 +31,7 @@ MEDIA = MediaCounters(
             sources=[MediaSource(source=Source.CAMERA, open=True, flowing=True, forwarded=9100, plis=7, layers=[_LOW, _HIGH])],
             slots=[],
             network=None,
+            steps_ms={"checked": 40, "dtls": 95, "connected": 96},
         ),
         MediaParticipant(
             participant=_AGENT,
