@@ -16,14 +16,30 @@ LAST_S = 20.0
 ANSWER_S = 8.0
 AT_ONCE = 6
 """Tests of one person at a time: each way to the worker is one."""
+SESSION_AT_ONCE = 24
 ALL_AT_ONCE = 200
+WAITING_AT_ONCE = 140
+"""Of all who wait: anybody can come in to wait, and those in a session must not go short because of it."""
+WAITING_FREELY = 70
+"""Beyond this a waiting person gets one at a time, and those of one address ``ADDRESS_AT_ONCE``: nobody can take all from the others."""
+ADDRESS_AT_ONCE = 3
 TICK_S = 1.0
 _MEDIA = re.compile(r"^m=(?!application )", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class Caller:
+    """Who tries. ``address``: its ``throttle.address_key``."""
+
     who: str
+    session: str
+    address: str
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    caller: Caller
     ends_at: float  # monotonic
 
 
@@ -39,24 +55,36 @@ class NetworkTests:
     def __len__(self) -> int:
         return len(self._running)
 
-    async def start(self, who: str, sdp: str) -> str:
+    async def start(self, caller: Caller, sdp: str) -> str:
         """The worker's answer. Raises Invalid, TooMany, MediaPlaneUnavailable."""
         if _MEDIA.search(sdp):
             raise Invalid("A network test has a data channel and nothing else.")
-        mine = sum(one.who == who for one in self._running.values())
-        if mine >= AT_ONCE or len(self._running) >= ALL_AT_ONCE:
+        if not self._has_room(caller):
             raise TooMany("Too many network tests at once. Please wait a moment.", retry_after_s=int(LAST_S))
         room = self._make_id(PREFIX)
-        self._running[room] = _Running(who, self._clock.monotonic() + LAST_S)
+        self._running[room] = _Running(caller, self._clock.monotonic() + LAST_S)
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await self._media.connect(room, who, sdp)
+                return await self._media.connect(room, caller.who, sdp)
         except MediaRefused as refused:
             await self._end(room)
             raise Invalid(f"{refused.code}: {refused.detail}"[:300]) from None
         except (MediaUnavailable, TimeoutError):
             await self._end(room)
             raise MediaPlaneUnavailable("The media relay did not answer. Try again.") from None
+
+    def _has_room(self, caller: Caller) -> bool:
+        running = [one.caller for one in self._running.values()]
+        mine = sum(one.who == caller.who for one in running)
+        if len(running) >= ALL_AT_ONCE or mine >= AT_ONCE:
+            return False
+        if not caller.waiting:
+            return sum(one.session == caller.session for one in running) < SESSION_AT_ONCE
+        waiting = [one for one in running if one.waiting]
+        if len(waiting) < WAITING_FREELY:
+            return True
+        here = sum(one.address == caller.address for one in waiting)
+        return len(waiting) < WAITING_AT_ONCE and not mine and here < ADDRESS_AT_ONCE
 
     async def end_due(self) -> None:
         """Take down those whose time is over."""

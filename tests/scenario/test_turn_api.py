@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import TooMany
-from server.services.network_tests import ALL_AT_ONCE, AT_ONCE, LAST_S, NetworkTests
-from tests.support.fake_media import OFFER, FakeMedia
+from server.services.network_tests import AT_ONCE, LAST_S
+from tests.support.fake_media import OFFER
 from tests.support.server import app
 from tests.support.signalling import ManualClock
 from tests.support.turn_lab import SECRET, coturn, free_port, needs_coturn
@@ -71,20 +70,6 @@ async def test_too_many_at_once_and_none_without_a_media_plane(tmp_path: Path) -
         here.media.down = True
         other = (await here.place(session))["token"]
         assert (await here.post(path, {"sdp": DATA_ONLY}, token=other)).status == 503
-
-
-async def test_they_are_bounded_altogether() -> None:
-    clock = ManualClock()
-    numbers = iter(range(1000))
-    tests = NetworkTests(FakeMedia(), clock, lambda prefix: f"{prefix}_{next(numbers)}")
-    for number in range(ALL_AT_ONCE):
-        await tests.start(f"PA_{number}", DATA_ONLY)
-    with pytest.raises(TooMany):
-        await tests.start("PA_more", DATA_ONLY)
-    clock.seconds += LAST_S
-    await tests.end_due()
-    await tests.start("PA_more", DATA_ONLY)
-    assert len(tests) == 1
 
 
 async def test_tests_of_the_same_person_are_throttled(tmp_path: Path) -> None:
