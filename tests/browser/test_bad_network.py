@@ -31,7 +31,7 @@ TRIES = 2
 BUDGET_S = 3600.0 if LONG else 75.0
 """For all conditions together: from then on each has one try only."""
 RECOVERED_WITHIN_S = 5.0
-HIGH_WITHIN_S = 20.0
+HIGH_WITHIN_S = 8.0
 HIGH_LINES = 360
 CLEAN_FPS = 22.8
 """All that comes: the page asks its camera for 24 a second; a twentieth is for counting frames over four seconds."""
@@ -112,7 +112,7 @@ async def seconds_until_good(call: Call) -> float:
 async def tallest(call: Call) -> int:
     """Wait for the high layer at the page behind the line, at most 20 s; the lines of its picture then."""
     begun = time.monotonic()
-    while (height := (await measure(call.people[:1], 0.5))[0]["camera"].height) < HIGH_LINES:
+    while (height := (await measure(call.people[:1], 0.2))[0]["camera"].height) < HIGH_LINES:
         if time.monotonic() - begun > 20:
             break
     return height

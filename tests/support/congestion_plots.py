@@ -1,4 +1,4 @@
-"""Draws the simulated traces of congestion control: ``python -m tests.support.congestion_plots docs/plots``.
+"""Draws the simulated and the recorded traces of congestion control: ``python -m tests.support.congestion_plots docs/plots``.
 
 Plain SVG, written by hand: no library, the same bytes each time.
 """
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path as FilePath
 
 from tests.support.netsim import Path, Simulation, Trace, steps
+from tests.support.traces import UNLIMITED_BPS, load, names, play
 
 WIDTH, RATES, QUEUE, LEFT, TOP, GAP = 860, 220, 80, 56, 34, 26
 STEP = steps((0, 2.5e6), (20, 0.6e6), (40, 2.5e6))
@@ -29,6 +30,11 @@ def scenes() -> dict[str, tuple[str, Simulation, float]]:
             60,
         ),
         "competing": ("a Reno flow from 15 to 45 s", Simulation(Path(lambda _: 3e6), competing=(15, 45)), 60),
+        "lifted": (
+            "3 Mbit/s, 300 kbit/s, 3 Mbit/s; a simulcast camera",
+            Simulation(Path(steps((0, 3e6), (15, 0.3e6), (35, 3e6)), queue_s=0.64), cameras=(720,)),
+            60,
+        ),
         "narrow": ("300 kbit/s; two cameras", Simulation(Path(lambda _: 0.3e6), cameras=(720, 360)), 40),
         "loss": ("10 % random loss, 3 Mbit/s; two cameras", Simulation(Path(lambda _: 3e6, loss=0.1), cameras=(720, 180)), 40),
         "jitter": ("200 ms away, 30 ms jitter, 2 Mbit/s", Simulation(Path(lambda _: 2e6, delay_s=0.2, jitter_s=0.03)), 40),
@@ -38,10 +44,12 @@ def scenes() -> dict[str, tuple[str, Simulation, float]]:
 
 def svg(title: str, trace: Trace, seconds: float) -> str:
     """Rates above, length of the queue below."""
-    curves = {"capacity": trace.capacity, "sent": trace.sent, "padding": trace.padding, "estimate": trace.estimate}
+    curves = {"capacity": trace.capacity, "sent": smooth(trace.sent), "padding": trace.padding, "estimate": trace.estimate}
     if any(trace.other):
         curves["other flow"] = trace.other
-    top_bps = 1.15 * max(max(trace.capacity), max(trace.estimate[20:]))
+    limited = [bps for bps in trace.capacity if bps < UNLIMITED_BPS]
+    top_bps = 1.15 * max(max(limited), min(max(trace.estimate[20:]), 2 * max(limited), UNLIMITED_BPS), max(curves["sent"][20:]))
+    top_ms = 300 if max(trace.queue) <= 0.3 else 700
     height = TOP + RATES + GAP + QUEUE + 30
     inner = WIDTH - LEFT - 10
     parts = [
@@ -71,8 +79,8 @@ def svg(title: str, trace: Trace, seconds: float) -> str:
     for name, values in curves.items():
         curve(values, TOP, RATES, top_bps, COLOURS[name])
     below = TOP + RATES + GAP
-    axis(below, QUEUE, 300, " ms")
-    curve([1000 * value for value in trace.queue], below, QUEUE, 300, "#b91c1c")
+    axis(below, QUEUE, top_ms, " ms")
+    curve([1000 * value for value in trace.queue], below, QUEUE, top_ms, "#b91c1c")
     parts.append(f'<text x="{LEFT + 4}" y="{below + 12}">queue</text>')
     for second in range(0, int(seconds) + 1, 10):
         x = LEFT + inner * second / seconds
@@ -80,10 +88,19 @@ def svg(title: str, trace: Trace, seconds: float) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def smooth(values: list[float]) -> list[float]:
+    """Over half a second: frames are bursts."""
+    return [sum(values[max(0, n - 4) : n + 1]) / len(values[max(0, n - 4) : n + 1]) for n in range(len(values))]
+
+
 def main(folder: FilePath) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, (title, simulation, seconds) in scenes().items():
         (folder / f"congestion-{name}.svg").write_text(svg(title, simulation.run(seconds), seconds), encoding="utf-8")
+    for name in names():
+        recorded = load(name)
+        text = svg(f"recorded: {recorded.what}", play(recorded), recorded.seconds)
+        (folder / f"congestion-recorded-{name}.svg").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,14 @@ def test_step_with_layers(seed: int) -> None:
     assert trace.delay_p95(22, 60) <= 0.15
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_high_layer_is_soon_back_after_a_narrow_moment(seed: int) -> None:
+    trace = Simulation(Path(steps((0, 3e6), (8, 0.3e6), (20, 3e6)), queue_s=0.64), cameras=(720,), seed=seed).run(27)
+    assert trace.first([levels[0] // 2 for levels in trace.levels], CAMERA.index(CAMERA[4]) // 2, 20) <= 6
+    assert max(estimate for at, estimate in zip(trace.times, trace.estimate, strict=True) if 9.5 <= at < 20) <= 1.2 * 0.3e6
+    assert trace.mean(trace.padding, 11, 20) <= 0.1 * 0.3e6
+
+
 def test_ramp() -> None:
     trace = Simulation(Path(lambda at: 0.3e6 + 3e6 * (at if at < 30 else 60 - at) / 30)).run(60)
     assert trace.utilisation(5, 60) >= 0.75
