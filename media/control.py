@@ -246,7 +246,8 @@ class TrackFlow(Message, frozen=True):
 
 
 class Encodings(Message, frozen=True):
-    """Which encodings (rids) of a source somebody needs: the publisher should pause the others. Each time the whole list."""
+    """Which encodings (rids) of a source somebody needs: the publisher should pause the others. Each time the whole list. Of a
+    microphone "red", with redundancy, or "", without."""
 
     room: str
     participant: str

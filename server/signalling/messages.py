@@ -314,7 +314,10 @@ class Quality(Body, frozen=True, kw_only=True, tag="quality"):
 
 
 class Encodings(Body, frozen=True, kw_only=True, tag="encodings"):
-    """Send only these encodings (``rid``) of this source of yours from now on; nobody needs the others. Each time the whole list."""
+    """Send only these encodings (``rid``) of this source of yours from now on; nobody needs the others. Each time the whole list.
+
+    Of a microphone: ``"red"``, with redundancy (RFC 2198), or ``""``, without; a page that cannot goes on as it does.
+    """
 
     source: Source
     active: list[str]

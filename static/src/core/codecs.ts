@@ -14,7 +14,10 @@ function forwarded({ mimeType, sdpFmtpLine = "" }: Codec): boolean {
 }
 
 export function preferred<C extends Codec>(kind: "audio" | "video", capabilities: readonly C[]): C[] {
-  if (kind === "audio") return capabilities.filter(({ mimeType }) => mimeType.toLowerCase() === "audio/opus");
+  if (kind === "audio") {
+    const named = (name: string): C[] => capabilities.filter(({ mimeType }) => mimeType.toLowerCase() === name);
+    return named("audio/opus").length === 0 ? [] : [...named("audio/opus"), ...named("audio/red")]; // the first is what is sent
+  }
   const rank = ({ mimeType }: C): number => VIDEO_ORDER.indexOf(mimeType.toLowerCase());
   const video = capabilities.filter(forwarded).sort((a, b) => rank(a) - rank(b));
   return [...video, ...capabilities.filter(({ mimeType }) => mimeType.toLowerCase() === "video/rtx")];

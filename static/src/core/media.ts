@@ -15,6 +15,7 @@ import { Sending } from "./sending";
 import { remoteTracks } from "./slots";
 import { spare } from "./spare";
 import { speakers } from "./sound";
+import { Voices } from "./voices";
 
 const RESTART_MS = 8_000; // an ICE restart that has not connected by then has failed
 const ANSWER_MS = 12_000; // no answer by then: try again
@@ -38,6 +39,7 @@ export class Media {
   private built: Connection | null = null;
   readonly drawn = new Drawn(() => this.events.drawn());
   private readonly sending = new Sending(() => this.want("rebuild"));
+  private voices = new Voices();
   private assigned: readonly SlotView[] = [];
   private saver: Saver = "full";
   private wanted: "nothing" | "restart" | "rebuild" = "nothing";
@@ -91,7 +93,7 @@ export class Media {
     this.outstanding -= 1;
     const built = this.built;
     if (this.outstanding > 0 || built === null || built.peer.signalingState !== "have-local-offer") return;
-    built.peer.setRemoteDescription({ type: "answer", sdp }).then(
+    built.peer.setRemoteDescription({ type: "answer", sdp: this.voices.take(built, sdp) }).then(
       () => this.answered(built),
       () => this.want("rebuild"),
     );
@@ -128,9 +130,12 @@ export class Media {
     this.sending.set(source, track);
   }
 
-  /** The relay needs only these encodings (rids) of a source now. */
+  /** The relay needs only these encodings (rids) of a source now; of a voice, "red" is the one with redundancy. */
   setEncodings(source: Source, rids: readonly string[]): void {
-    this.sending.want(source, rids);
+    if (source === "microphone") {
+      this.voices.want(rids.includes("red"));
+      void this.reorder();
+    } else this.sending.want(source, rids);
   }
 
   setSlots(slots: readonly SlotView[]): void {
@@ -219,6 +224,23 @@ export class Media {
     if (built.peer.connectionState === "connected" && isUp(built.peer)) this.connected();
     else this.deadline(RESTART_MS, () => this.failed());
     void this.negotiate();
+    void this.reorder();
+  }
+
+  /** Our voice with redundancy or without, as it is wanted; not while something is negotiated. */
+  private async reorder(): Promise<void> {
+    const built = this.built;
+    if (built === null || this.busy || this.closed || this.outstanding > 0 || this.wanted !== "nothing" || !this.voices.due) return;
+    this.busy = true;
+    try {
+      await this.voices.tell(built);
+    } catch {
+      this.want("rebuild"); // between two descriptions, and no way back
+    } finally {
+      this.busy = false;
+    }
+    void this.negotiate();
+    void this.reorder();
   }
 
   private connected(): void {
@@ -256,6 +278,7 @@ export class Media {
     built.peer.onconnectionstatechange = changed;
     built.peer.oniceconnectionstatechange = changed;
     this.last = null;
+    this.voices = new Voices();
     this.sending.use(built);
     return built;
   }
@@ -307,6 +330,7 @@ export class Media {
     this.last = now;
     if (before === null) return;
     const next = report(before, now);
+    this.voices.look(built, entries, next.rtt_ms);
     const worth = worthSending(this.told?.report ?? null, this.told?.atMs ?? 0, next, now.atMs);
     if (worth) this.told = { report: next, atMs: now.atMs };
     this.events.quality(next, worth);

@@ -170,6 +170,9 @@ describe("codecs", () => {
   it("offers opus alone for voices", () => {
     const opus = { mimeType: "audio/opus" };
     expect(preferred("audio", [{ mimeType: "audio/G722" }, opus, { mimeType: "audio/CN" }])).toEqual([opus]);
+    const red = { mimeType: "audio/red", sdpFmtpLine: "111/111" };
+    expect(preferred("audio", [red, { mimeType: "audio/G722" }, opus])).toEqual([opus, red]); // the first is sent
+    expect(preferred("audio", [red])).toEqual([]);
   });
 });
 
