@@ -41,7 +41,11 @@ def rotate(
 
 
 async def _rotate(config: object, end_tokens: bool) -> tuple[str, int]:
-    """The new key's name and how many older ones are kept. The database is opened first: a rotation is audited, or not done."""
+    """The new key's name and how many older ones are kept.
+
+    The key lies ready, then it is audited, then it takes effect: a crash may leave an entry too many, never a key without one. What can
+    fail is done before the entry: the database is opened, the key is written.
+    """
     from server.app import database_url
     from server.audit.events import AuditAction, AuditEvent
     from server.auth import keys
@@ -52,17 +56,22 @@ async def _rotate(config: object, end_tokens: bool) -> tuple[str, int]:
     assert isinstance(config, Config)
     store = await open_store(database_url(config), migrate=True)
     try:
-        async with store.begin() as tx:
-            made = await asyncio.to_thread(keys.rotate, config.data_dir, forget=end_tokens)
-            await tx.append_audit(
-                AuditEvent(
-                    action=AuditAction.SIGNING_KEY_ROTATED,
-                    at=SystemClock().now(),
-                    actor="command-line",
-                    subject=made.kid,
-                    details={"older_kept": str(len(made.verify_keys) - 1)},
+        rotation = await asyncio.to_thread(keys.Rotation, config.data_dir, forget=end_tokens)
+        try:
+            async with store.begin() as tx:
+                await tx.append_audit(
+                    AuditEvent(
+                        action=AuditAction.SIGNING_KEY_ROTATED,
+                        at=SystemClock().now(),
+                        actor="command-line",
+                        subject=rotation.kid,
+                        details={"older_kept": str(rotation.older_kept)},
+                    )
                 )
-            )
+        except BaseException:
+            rotation.give_up()
+            raise
+        await asyncio.to_thread(rotation.take_effect)
     finally:
         await store.close()
-    return made.kid, len(made.verify_keys) - 1
+    return rotation.kid, rotation.older_kept

@@ -108,28 +108,58 @@ def load_or_create(data_dir: Path) -> Secrets:
     return Secrets(signing_key, key_id(signing_key.public_key()), verify_keys, code_key)
 
 
+class Rotation:
+    """A new signing key that lies ready beside the old one. Nothing has changed until ``take_effect``.
+
+    ``kid``: the new key's name. ``older_kept``: how many older ones will still be read.
+    """
+
+    def __init__(self, data_dir: Path, *, forget: bool) -> None:
+        self._data_dir = data_dir
+        self._folder = data_dir / FOLDER
+        old = load_or_create(data_dir)
+        public = old.signing_key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        pem = _private_pem()
+        try:
+            for left in self._folder.glob(f".{SIGNING}.*"):  # of a rotation that ended before its time
+                left.unlink()
+            kept = sorted(self._folder.glob(f"{VERIFY_PREFIX}*.pem"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+            self._dropped = kept[0 if forget else MAX_KEYS - 2 :]
+            self._old = None if forget else (self._folder / f"{VERIFY_PREFIX}{old.kid}.pem", public)
+            self._fresh = _write_temporary(self._folder / SIGNING, pem)
+            _sync_folder(self._folder)
+        except OSError as exc:
+            raise ConfigError(f"the secrets in {self._folder} cannot be written: {exc.strerror}") from exc
+        self.kid = key_id(_parse_private(self._fresh, pem).public_key())
+        self.older_kept = 0 if forget else min(len(old.verify_keys), MAX_KEYS - 1)
+
+    def take_effect(self) -> Secrets:
+        """A crash in between leaves the old key or both, never none. Raises ConfigError."""
+        try:
+            for path in self._dropped:
+                path.unlink()
+            if self._old is not None:
+                path, public = self._old
+                _read_or_create(path, lambda: public)
+            self._fresh.replace(self._folder / SIGNING)
+            _sync_folder(self._folder)
+        except OSError as exc:
+            raise ConfigError(f"the secrets in {self._folder} cannot be written: {exc.strerror}") from exc
+        return load_or_create(self._data_dir)
+
+    def give_up(self) -> None:
+        """Leave everything as it was."""
+        self._fresh.unlink(missing_ok=True)
+
+
 def rotate(data_dir: Path, *, forget: bool = False) -> Secrets:
     """Sign with a new key from the next start on; the old one is kept for reading, the oldest beyond 8 are dropped.
 
-    ``forget``: no older key is kept, and whatever was signed opens nothing any more. Run it by hand or by a timer, one at a time. A crash in between leaves the old key or both, never none. Raises ConfigError.
+    ``forget``: no older key is kept, and whatever was signed opens nothing any more. Run it by hand or by a timer, one at a time. Raises ConfigError.
     """
-    old = load_or_create(data_dir)
-    folder = data_dir / FOLDER
-    public = old.signing_key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    try:
-        kept = sorted(folder.glob(f"{VERIFY_PREFIX}*.pem"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in kept[0 if forget else MAX_KEYS - 2 :]:
-            path.unlink()
-        if not forget:
-            _read_or_create(folder / f"{VERIFY_PREFIX}{old.kid}.pem", lambda: public)
-        fresh = _write_temporary(folder / SIGNING, _private_pem())
-        fresh.replace(folder / SIGNING)
-        _sync_folder(folder)
-    except OSError as exc:
-        raise ConfigError(f"the secrets in {folder} cannot be written: {exc.strerror}") from exc
-    return load_or_create(data_dir)
+    return Rotation(data_dir, forget=forget).take_effect()
 
 
 def _private_pem() -> bytes:

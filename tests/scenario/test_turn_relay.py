@@ -8,6 +8,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import threading
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -127,6 +128,23 @@ async def test_what_runs_is_found_and_what_ran_is_not(tmp_path: Path) -> None:
     assert beside.find(tmp_path) is None
     (tmp_path / beside.FILE).write_text('{"host": "203.0.113.1", "port": 1, "tls_port": 0}')
     assert beside.find(tmp_path) is None  # nobody holds it
+    looking = threading.Event()
+
+    def look() -> None:
+        while not looking.is_set():
+            beside.find(tmp_path)
+
+    watchers = [threading.Thread(target=look) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        for _ in range(300):  # those who look are never in the way of one that starts
+            with beside.told(tmp_path, place):
+                assert beside.find(tmp_path) == place
+    finally:
+        looking.set()
+        for watcher in watchers:
+            watcher.join()
 
 
 async def test_a_port_in_use_is_one_clear_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The server's secrets on disk: made once, private, rotated without locking anybody out."""
 
+import asyncio
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,17 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from server import cli_keys
+from server.app import database_url
+from server.audit.events import AuditAction, AuditEvent
 from server.auth import keys
 from server.auth.keys import Secrets
+from server.config import Config
 from server.domain.ids import ParticipantId, SessionId, make_id
 from server.domain.model import Role
 from server.errors import ConfigError, Unauthenticated
+from server.store.sql import open_store
+from server.store.sql_transaction import SqlTransaction
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -157,3 +164,63 @@ def test_a_rotation_that_forgets_ends_every_token(tmp_path: Path) -> None:
         with pytest.raises(Unauthenticated):
             third.verifier().verify(token(old), now=NOW)
     assert third.verifier().verify(token(third), now=NOW)
+
+
+def test_a_rotation_that_is_given_up_or_dies_changes_nothing(tmp_path: Path) -> None:
+    old = keys.load_or_create(tmp_path)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()}
+    given_up = keys.Rotation(tmp_path, forget=True)
+    assert keys.load_or_create(tmp_path).kid == old.kid != given_up.kid
+    given_up.give_up()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()} == files
+    keys.Rotation(tmp_path, forget=True)  # and then the process died
+    next_one = keys.Rotation(tmp_path, forget=False)
+    assert next_one.older_kept == 1
+    new = next_one.take_effect()
+    assert new.kid == next_one.kid
+    assert sorted(path.name for path in (tmp_path / "secrets").iterdir()) == sorted([*files, f"token-verify-{old.kid}.pem"])
+    assert new.verifier().verify(token(old), now=NOW)
+    for _ in range(9):
+        rotation = keys.Rotation(tmp_path, forget=False)
+        assert len(rotation.take_effect().verify_keys) - 1 == rotation.older_kept
+    assert rotation.older_kept == 7
+
+
+def test_the_audit_has_the_new_key_before_it_takes_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = keys.load_or_create(tmp_path)
+    config = Config(data_dir=tmp_path)
+
+    async def full(self: SqlTransaction, event: AuditEvent) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqlTransaction, "append_audit", full)
+        with pytest.raises(OSError, match="No space"):
+            asyncio.run(cli_keys._rotate(config, end_tokens=True))
+    assert keys.load_or_create(tmp_path).kid == old.kid
+    assert not list((tmp_path / "secrets").glob(".token*"))
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", _refuse)
+        with pytest.raises(ConfigError, match="cannot be written"):
+            asyncio.run(cli_keys._rotate(config, end_tokens=False))
+    assert keys.load_or_create(tmp_path).kid == old.kid
+    kid, kept = asyncio.run(cli_keys._rotate(config, end_tokens=False))
+    assert keys.load_or_create(tmp_path).kid == kid
+    assert kept == 1
+    subjects = asyncio.run(_rotated(config))
+    assert len(subjects) == 2  # one too many rather than one too few
+    assert subjects[-1] == kid
+
+
+def _refuse(self: Path, target: Path) -> Path:
+    raise OSError(5, "Input/output error")
+
+
+async def _rotated(config: Config) -> list[str]:
+    store = await open_store(database_url(config), migrate=True)
+    try:
+        async with store.read() as tx:
+            entries = await tx.list_audit(after=0, limit=100)
+    finally:
+        await store.close()
+    return [entry.event.subject for entry in entries if entry.event.action is AuditAction.SIGNING_KEY_ROTATED]
