@@ -400,27 +400,31 @@ def _measure_connections(metrics: Metrics, media: MediaPlane) -> None:
         beats = [(str(one.worker), one.heartbeat) for one in media.workers()]
         return [(worker, beat.totals) for worker, beat in beats if beat is not None and beat.totals is not None]
 
+    def counts(name: str) -> list[tuple[str, float]]:
+        return [(worker, all_.counts[name]) for worker, all_ in told()]
+
+    def now(name: str) -> list[tuple[tuple[str, str], float]]:
+        return [((worker, value), number) for worker, all_ in told() for value, number in all_.now[name].items()]
+
+    def spread(name: str) -> list[tuple[str, Sequence[int], float]]:
+        return [(worker, all_.spreads[name].counts, all_.spreads[name].sum) for worker, all_ in told()]
+
     prefix = "tongping_media_worker_"
     for name, about in totals.COUNTS.items():
-        counts = lambda name=name: [(worker, all_.counts[name]) for worker, all_ in told()]  # noqa: E731
-        metrics.table(prefix + name, about, "worker", counts, counts=True)
+        metrics.table(prefix + name, about, "worker", partial(counts, name), counts=True)
     for name, (label, _, about) in totals.NOW.items():
-        now = lambda name=name: [  # noqa: E731
-            ((worker, value), number) for worker, all_ in told() for value, number in all_.now[name].items()
-        ]
-        metrics.grid(prefix + name, about, ("worker", label), now)
+        metrics.grid(prefix + name, about, ("worker", label), partial(now, name))
     for name, (bounds, about) in totals.SPREADS.items():
-        spread = lambda name=name: [  # noqa: E731
-            (worker, all_.spreads[name].counts, all_.spreads[name].sum) for worker, all_ in told()
-        ]
-        metrics.spread(prefix + name, about, "worker", bounds, spread)
+        metrics.spread(prefix + name, about, "worker", bounds, partial(spread, name))
 
 
 def _measure_turn(metrics: Metrics, turn: TurnRelay) -> None:
     """By transport; no rows where there is no relay."""
 
     def table(name: str, about: str, read: Callable[[Tried], float]) -> None:
-        rows = lambda: [(one.transport, read(one)) for one in turn.tried()]  # noqa: E731
+        def rows() -> list[tuple[str, float]]:
+            return [(one.transport, read(one)) for one in turn.tried()]
+
         metrics.table(f"tongping_turn_{name}", about, "transport", rows, counts=False)
 
     table("ready", "Whether the TURN relay gave an allocation when it was last tried", lambda one: float(not one.problem))
