@@ -6,13 +6,14 @@ receiver reports (RFC 3550 section 6.4) for those without transport-wide feedbac
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from media.congestion.delay import DelayDetector, Signal
-from media.congestion.groups import Result, Results
 from media.congestion.history import Joined, SentPackets, WindowRate
 from media.congestion.loss import ASK_MORE, LossBound, Phase
 from media.congestion.probe import Prober
+from media.congestion.trend import Follower, Results, Trend
 from media.wire.twcc import Feedback
 
 Limit = Literal["none", "bandwidth", "loss"]
@@ -124,9 +125,10 @@ class Estimator:
         "rtt_s", "sent_bps",
     )  # fmt: skip
 
-    def __init__(self, now: float, config: EstimatorConfig | None = None) -> None:
+    def __init__(self, now: float, config: EstimatorConfig | None = None, follower: Callable[[], Follower] = Trend) -> None:
+        """``follower``: makes who follows the trend of the delay, ``SentPackets.follower`` of what will be joined."""
         self.config = config or EstimatorConfig()
-        self.delay = DelayDetector()
+        self.delay = DelayDetector(follower)
         self.loss_bound = LossBound(now)
         self.prober = Prober(now, self.config.max_bps)
         self._capacity = LinkCapacity()
@@ -232,7 +234,7 @@ class Estimator:
         if self.loss_bound.bound_bps > self._rate:
             self.loss_bound.free()
 
-    def _count(self, results: list[Result] | Results) -> int:
+    def _count(self, results: Results) -> int:
         """How many were lost, those left out that were lost because the path was away. What is lost at the end is counted later."""
         counted = 0
         for sent, arrival, _ in results:

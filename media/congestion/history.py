@@ -8,7 +8,7 @@ from array import array
 from collections import deque
 from typing import NamedTuple
 
-from media.congestion.groups import Result, Results
+from media.congestion.trend import Follower, Result, Results, Trend
 from media.wire.twcc import REFERENCE_US, Feedback, parse_feedback
 
 SIZE = 8192
@@ -33,7 +33,7 @@ class Joined(NamedTuple):
     receiver's wait included.
     """
 
-    results: list[Result] | Results
+    results: Results
     received: int
     received_bytes: int
     lost: int
@@ -76,6 +76,10 @@ class SentPackets:
     def forget(self, number: int) -> None:
         """Nothing is waited for under this number any more: the same packet leaves a second time."""
         self.size[number & MASK] = 0
+
+    def follower(self) -> Follower:
+        """Who follows the trend of what ``take`` returns."""
+        return Trend()
 
     def take(self, body: bytes, now: float) -> Joined:
         """Read a feedback and join it. Raises RtcpError; then nothing has changed."""

@@ -7,7 +7,7 @@ of the train: a cluster is known by its time, not by marks on its packets.
 
 from typing import NamedTuple
 
-from media.congestion.groups import Result, Results
+from media.congestion.trend import Results
 
 TRAIN_S = 0.06
 TRAIN_BITS = 60_000
@@ -189,7 +189,7 @@ class Prober:
             return 0
         return target
 
-    def on_results(self, results: list[Result] | Results, now: float) -> None:
+    def on_results(self, results: Results, now: float) -> None:
         """Results in order of sending. Costs nothing while no cluster is under way."""
         cluster = self._cluster
         if cluster is None:

@@ -1,7 +1,7 @@
-/* What a subscriber's transport-wide feedback says, joined with what it was sent, and packets put into groups.
+/* What a subscriber's transport-wide feedback says, joined with what it was sent, and the trend of the delay.
 
    Python stays the reference: media.wire.twcc.parse_feedback, media.congestion.history.SentPackets.join and
-   media.congestion.groups.group do the same, and tests compare them bit by bit. The bytes come from strangers (authenticated ones): nothing is
+   media.congestion.trend.Trend do the same, and tests compare them bit by bit. The bytes come from strangers (authenticated ones): nothing is
    read past `length`, nothing is written past an array, and a malformed feedback changes nothing. */
 #include <math.h>
 #include <stdint.h>
@@ -16,6 +16,9 @@
 #define WRAP_US ((int64_t)REFERENCE_US << 24)
 #define CLOCK_JUMP_US 3000000.0
 #define NEVER INT64_MIN
+#define UNDERUSE 0.0
+#define NORMAL 1.0
+#define OVERUSE 2.0
 
 static uint32_t get16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
 
@@ -150,39 +153,116 @@ int tp_join(struct tp_history *h, const uint8_t *body, int length, double now, s
   return n;
 }
 
-int tp_group(double *state, double burst, double longest, struct tp_scratch *scratch) {
-  double first = state[0], last_sent = state[1], last_arrival = state[2];
-  double previous_sent = state[3], previous_arrival = state[4], shortest = INFINITY;
-  int n = 0;
+/* ---- the trend of the delay */
+
+/* Move the origin of the times to now and add up anew. */
+static void resum(struct tp_trend *t, int window, double origin) {
+  double shift = (origin - t->origin) * 1e3;
+  t->origin = origin;
+  t->sx = t->sy = t->sxx = t->sxy = 0.0;
+  for (int i = 0; i < t->length; i++) {
+    int at = (t->head + i) % window;
+    double x = t->x[at] - shift, y = t->y[at];
+    t->x[at] = x;
+    t->sx += x;
+    t->sy += y;
+    t->sxx += x * x;
+    t->sxy += x * y;
+  }
+}
+
+static void detect(struct tp_trend *t, const struct tp_tuning *k, int patient, double slope, double sent_delta_ms, double now_ms) {
+  double deltas = (double)t->deltas;
+  double trend = t->trend = (k->max_deltas < deltas ? k->max_deltas : deltas) * slope * k->gain;
+  double threshold = t->threshold;
+  if (trend > threshold) {
+    t->over_ms = t->over_ms < 0 ? sent_delta_ms / 2 : t->over_ms + sent_delta_ms;
+    t->over_count++;
+    if (t->over_ms > k->over_use_time && t->over_count > 1 && slope >= t->previous_slope) {
+      t->over_ms = 0.0;
+      t->over_count = 0;
+      t->signal = OVERUSE;
+    }
+  } else {
+    t->over_ms = -1.0;
+    t->over_count = 0;
+    t->signal = trend < -threshold ? UNDERUSE : NORMAL;
+  }
+  t->previous_slope = slope;
+  double size = fabs(trend);
+  if (size <= threshold + k->max_adapt) {
+    double elapsed = 0.0;
+    if (t->adapted_at >= 0) elapsed = 100.0 < now_ms - t->adapted_at ? 100.0 : now_ms - t->adapted_at;
+    double gain = size >= threshold ? k->gain_up : patient ? k->patient_gain_down : k->gain_down;
+    double adapted = threshold + gain * (size - threshold) * elapsed;
+    if (k->min_threshold > adapted) adapted = k->min_threshold;
+    t->threshold = k->max_threshold < adapted ? k->max_threshold : adapted;
+  }
+  t->adapted_at = now_ms;
+}
+
+static void take_group(struct tp_trend *t, const struct tp_tuning *k, int patient, double sent_delta, double arrival_delta,
+                       double arrival) {
+  int window = (int)k->window;
+  t->deltas++;
+  t->accumulated += (arrival_delta - sent_delta) * 1e3;
+  double y = t->smoothed = k->smoothing * t->smoothed + (1 - k->smoothing) * t->accumulated;
+  if (t->steps % (int64_t)k->resum == 0) resum(t, window, arrival);
+  t->steps++;
+  double x = (arrival - t->origin) * 1e3;
+  if (t->length == window) {
+    double old_x = t->x[t->head], old_y = t->y[t->head];
+    t->sx -= old_x;
+    t->sy -= old_y;
+    t->sxx -= old_x * old_x;
+    t->sxy -= old_x * old_y;
+    t->head = (t->head + 1) % window;
+    t->length--;
+  }
+  int at = (t->head + t->length) % window;
+  t->x[at] = x;
+  t->y[at] = y;
+  t->length++;
+  t->sx += x;
+  t->sy += y;
+  t->sxx += x * x;
+  t->sxy += x * y;
+  if (t->length == window) {
+    double spread = window * t->sxx - t->sx * t->sx;
+    double slope = spread > 1e-3 ? (window * t->sxy - t->sx * t->sy) / spread : 0.0;
+    detect(t, k, patient, slope, sent_delta * 1e3, arrival * 1e3);
+  }
+}
+
+void tp_follow(struct tp_trend *t, const struct tp_tuning *k, double threshold, int patient, const struct tp_scratch *scratch) {
+  t->worst = -1.0;
+  t->threshold = threshold;
+  t->shortest = INFINITY;
+  if (k->window < 1 || k->window > TP_WINDOW || k->resum < 1) return;
   for (int i = 0; i < scratch->results; i++) {
     double sent = scratch->result[i].sent, arrival = scratch->result[i].arrival;
-    if (arrival < 0 || sent < first) continue;
-    if (sent - first <= burst && first >= 0) {
-      if (sent > last_sent) last_sent = sent;
-      if (arrival > last_arrival) last_arrival = arrival;
+    if (arrival < 0 || sent < t->first) continue;
+    if (sent - t->first <= k->burst && t->first >= 0) {
+      if (sent > t->sent) t->sent = sent;
+      if (arrival > t->arrival) t->arrival = arrival;
       continue;
     }
-    if (first >= 0) {
-      double gap = arrival - last_arrival;
-      if (gap <= burst && gap < sent - last_sent && sent - first < longest) {
-        last_sent = sent;
-        if (gap > 0) last_arrival = arrival;
+    if (t->first >= 0) {
+      double gap = arrival - t->arrival;
+      if (gap <= k->burst && gap < sent - t->sent && sent - t->first < k->longest) {
+        t->sent = sent;
+        if (gap > 0) t->arrival = arrival;
         continue;
       }
-      if (last_arrival - last_sent < shortest) shortest = last_arrival - last_sent;
-      if (previous_sent >= 0)
-        scratch->deltas[n++] = (struct tp_delta){last_sent - previous_sent, last_arrival - previous_arrival, last_arrival};
-      previous_sent = last_sent;
-      previous_arrival = last_arrival;
+      if (t->arrival - t->sent < t->shortest) t->shortest = t->arrival - t->sent;
+      if (t->previous_sent >= 0) {
+        take_group(t, k, patient, t->sent - t->previous_sent, t->arrival - t->previous_arrival, t->arrival);
+        if (t->signal > t->worst) t->worst = t->signal;
+      }
+      t->previous_sent = t->sent;
+      t->previous_arrival = t->arrival;
     }
-    first = last_sent = sent;
-    last_arrival = arrival;
+    t->first = t->sent = sent;
+    t->arrival = arrival;
   }
-  state[0] = first;
-  state[1] = last_sent;
-  state[2] = last_arrival;
-  state[3] = previous_sent;
-  state[4] = previous_arrival;
-  state[5] = shortest;
-  return n;
 }

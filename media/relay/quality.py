@@ -33,7 +33,7 @@ class Quality:
 
     def __init__(self, now: float, config: EstimatorConfig | None = None, sent: SentPackets | None = None) -> None:
         self.sent = sent if sent is not None else SentPackets()
-        self.estimator = Estimator(now, config)
+        self.estimator = Estimator(now, config, self.sent.follower)
         self.allocation = Allocation({}, 0, 0, 0)
         self.urgent = False
         self.probe_bytes = 0

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from media.congestion.delay import MAX_THRESHOLD_MS, MIN_THRESHOLD_MS, DelayDetector, Signal
+from media.congestion.trend import Trend
 
 
 def drive(
@@ -108,10 +109,11 @@ def test_reset_forgets_the_clock() -> None:
 def test_sums_do_not_drift() -> None:
     """After hours the incremental line is the line of the last twenty groups."""
     chance = random.Random(5)
-    detector = DelayDetector()
+    follower = Trend()
+    detector = DelayDetector(lambda: follower)
     for block in range(40):
         drive(detector, [0.05 + chance.uniform(0, 0.03) for _ in range(250)], start=1e6 + block * 5.0)
-    window = list(detector._in_window)
+    window = list(follower._in_window)
     mean_x = sum(x for x, _ in window) / len(window)
     mean_y = sum(y for _, y in window) / len(window)
     slope = sum((x - mean_x) * (y - mean_y) for x, y in window) / sum((x - mean_x) ** 2 for x, _ in window)
