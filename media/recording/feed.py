@@ -269,7 +269,8 @@ class FeedTrack:
         feed = self._feed
         if self.closed or len(data) > 0xFFFF:
             return
-        if (self.lost and not self.tell_lost(now)) or not feed.room(FRAME.size + len(data), feed.limit):
+        needed = FRAME.size + len(data)
+        if not (self.tell_lost(now, needed) if self.lost else feed.room(needed, feed.limit)):
             self.lose(now)
         else:
             feed.put(frame(self.number, Kind.RTP, self.us(now), bytes(data), layer), now)
@@ -283,11 +284,11 @@ class FeedTrack:
         self.lost_last = at
         self._feed.dropped += 1
 
-    def tell_lost(self, now: float) -> bool:
-        """Write the gap where there is room again."""
+    def tell_lost(self, now: float, beside: int = 2048) -> bool:
+        """Write the gap where there is room again for it and ``beside`` more bytes: one gap, not one a packet."""
         gap = Gap(self.lost, self.lost_first, self.lost_last, GapReason.OVERFLOW)
         told = frame(self.number, Kind.GAP, self.us(now), pack_gap(gap))
-        if not self._feed.room(len(told), self._feed.limit):
+        if not self._feed.room(len(told) + beside, self._feed.limit):
             return False
         self.lost = 0
         self._feed.put(told, now)
