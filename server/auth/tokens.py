@@ -183,22 +183,14 @@ class TokenVerifier:
         self._keys = dict(keys)
         self._issuer = issuer
 
-    def verify_session(self, token: str, *, now: datetime, session: str | None = None) -> Claims:
-        """A session token; with ``session``, one of that session only. Raises Unauthenticated, TokenExpired."""
-        claims = self._verify(token, Audience.SESSION, now)
-        if session is not None and claims.session != session:
-            raise Unauthenticated("The token is for another session.")
-        return self._unless_expired(claims, now)
-
-    def verify_desk(self, token: str, *, now: datetime) -> Claims:
-        """A staff token. Raises Unauthenticated, TokenExpired."""
-        return self._unless_expired(self._verify(token, Audience.DESK, now), now)
-
     def verify(self, token: str, *, now: datetime) -> Claims:
         """A token of either audience: look at ``audience``. Raises Unauthenticated, TokenExpired."""
-        return self._unless_expired(self._verify(token, None, now), now)
+        claims = self._verify(token, now)
+        if now >= claims.expires_at + timedelta(seconds=LEEWAY_S):
+            raise TokenExpired("The token has expired.")
+        return claims
 
-    def _verify(self, token: str, audience: Audience | None, now: datetime) -> Claims:
+    def _verify(self, token: str, now: datetime) -> Claims:
         if len(token) > MAX_TOKEN_CHARS or _SHAPE.fullmatch(token) is None:
             raise Unauthenticated(_REFUSED)
         header_text, payload_text, signature_text = token.split(".")
@@ -216,10 +208,10 @@ class TokenVerifier:
             payload = _read_payload.decode(payload_bytes)
         except (jwt.PyJWTError, ValueError, msgspec.MsgspecError) as exc:
             raise Unauthenticated(_REFUSED) from exc
-        return self._claims(payload, audience, now)
+        return self._claims(payload, now)
 
-    def _claims(self, payload: _Payload, audience: Audience | None, now: datetime) -> Claims:
-        if payload.iss != self._issuer or payload.aud not in tuple(Audience) or audience not in (None, payload.aud):
+    def _claims(self, payload: _Payload, now: datetime) -> Claims:
+        if payload.iss != self._issuer or payload.aud not in tuple(Audience):
             raise Unauthenticated(_REFUSED)
         found = Audience(payload.aud)
         if found is Audience.SESSION:
@@ -248,11 +240,6 @@ class TokenVerifier:
             issued_at=issued_at,
             expires_at=expires_at,
         )
-
-    def _unless_expired(self, claims: Claims, now: datetime) -> Claims:
-        if now >= claims.expires_at + timedelta(seconds=LEEWAY_S):
-            raise TokenExpired("The token has expired.")
-        return claims
 
 
 def _decode_base64url(text: str) -> bytes:

@@ -29,7 +29,7 @@ LOSSES = (0.05, 0.1, 0.2) if LONG else (0.1,)
 MOST_GAPS = {0.05: 0.01, 0.1: 0.03, 0.2: 0.08}
 MEASURE_S = 20.0 if LONG else 6.0
 SETTLE_S = 2.0
-TRIES = 2
+TRIES = 3
 RATE = 48_000
 
 
