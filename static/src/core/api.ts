@@ -7,7 +7,7 @@ import { request } from "./http";
 import type { Api, Call, Desk } from "./model";
 import { callPlace, deskPlace, type Place } from "./place";
 import { signedOut } from "./problems";
-import { openEarly, signalUrl } from "./socket";
+import { letGo, openEarly, signalUrl } from "./socket";
 import { spare } from "./spare";
 
 type By = { secret: string } | { code: string };
@@ -72,7 +72,7 @@ export class BrowserApi implements Api {
       const entry = await ask();
       return this.fresh({ token: entry.token, expiresAt: entry.expires_at, session: entry.session.id }, early);
     } catch (error) {
-      early?.close();
+      if (early !== null) letGo(early);
       throw error;
     }
   }

@@ -3,6 +3,7 @@
 import type { ClientBody, ClientFrame, ServerBody, ServerFrame } from "../protocol.gen";
 
 export class FakeSocket {
+  static readonly CONNECTING = 0;
   static readonly OPEN = 1;
   static all: FakeSocket[] = [];
   readyState = 0;

@@ -4,6 +4,7 @@ import type { ParticipantView, SessionStatus, Welcome } from "../protocol.gen";
 import { LiveCall } from "./call";
 import { BrowserDevices } from "./devices";
 import { FakePeer, FakeSocket, FakeStream } from "./fakes";
+import { letGo } from "./socket";
 
 const place = { token: "token", expiresAt: "2999-01-01T00:00:00Z", session: "SE_1", on: { camera: false, microphone: false } };
 const URL = "ws://bank/api/v1/signal";
@@ -89,6 +90,18 @@ describe("a socket that was opened before there was a token", () => {
     expect(FakeSocket.last).not.toBe(early);
     FakeSocket.last.onopen?.();
     expect(FakeSocket.last.frames.map(({ t }) => t)).toEqual(["hello"]);
+  });
+
+  it("is let go without a complaint when there is no token after all", () => {
+    const early = new FakeSocket(URL);
+    letGo(early as unknown as WebSocket);
+    expect(early.closed).toBe(false);
+    early.onopen?.();
+    expect(early.closed).toBe(true);
+    const open = new FakeSocket(URL);
+    open.readyState = 1;
+    letGo(open as unknown as WebSocket);
+    expect(open.closed).toBe(true);
   });
 
   it("is tried again like any other when it fails", async () => {

@@ -26,6 +26,12 @@ export function openEarly(url: string): WebSocket | null {
   }
 }
 
+/** Close one that nobody needs: browsers complain of a socket that is closed before it is open. */
+export function letGo(socket: WebSocket): void {
+  if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+  else socket.close();
+}
+
 export class SignalSocket {
   private readonly wire: Wire;
   private socket: WebSocket | null = null;
