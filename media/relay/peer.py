@@ -25,7 +25,7 @@ from media.relay.slots import SlotTable
 from media.relay.uplink import Uplink
 from media.transport.datachannel import PointerChannel
 from media.transport.dtls import DtlsEndpoint, Identity
-from media.transport.ice_lite import CONSENT_S, IceLite, IceSession
+from media.transport.ice_lite import CONSENT_S, IceLite, IceSession, Remote
 from media.transport.mmsg import Destination
 from media.transport.mux import Endpoint
 from media.transport.srtp import Protector
@@ -107,7 +107,7 @@ class Peer:
         self._slot_ssrcs = {s.mid: SlotSsrcs(_ssrc(used), _ssrc(used)) for s in offer.slots}
         self._ufrag, self._pwd = _credential(6), _credential(24)
         self.answer: Answer = self._answer(offer)
-        self.session: IceSession = ice.add(self._ufrag, self._pwd, self, now)
+        self.session: IceSession = ice.add(self._ufrag, self._pwd, self, now, _remote(offer))
         self.dtls = DtlsEndpoint(identity, self._send_datagram)
         self.endpoint: Endpoint | None = None
         self.destination: Destination | None = None
@@ -194,7 +194,7 @@ class Peer:
                 self._ufrag, self._pwd = previous
             return None
         if restart:
-            self._ice.restart(self.session, self._ufrag, self._pwd)
+            self._ice.restart(self.session, self._ufrag, self._pwd, _remote(offer))
         self.offer = offer
         self.answer = answer
         self.incoming.renegotiated(answer.sections)
@@ -421,3 +421,7 @@ def _same_shape(new: tuple[NegotiatedSection, ...], old: tuple[NegotiatedSection
         return section.mid, section.kind, section.role, section.source, section.codecs, section.extensions, section.rids
 
     return [shape(s) for s in new] == [shape(s) for s in old]
+
+
+def _remote(offer: Offer) -> Remote:
+    return Remote(offer.ufrag, offer.pwd, secrets.token_bytes(32))

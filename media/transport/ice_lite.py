@@ -12,9 +12,17 @@ them.
 Which address is used: the first authenticated one; then any with USE-CANDIDATE; then any authenticated one while the
 selected one has been silent for ``SILENCE_S`` (Firefox's later checks carry no USE-CANDIDATE); and the first one after an
 ICE restart. An address that another live peer is using is never taken over.
+
+A check says who sent it, not that its source address is where they are: whoever has seen one can send it again from anywhere, and a
+participant can forge addresses. Media goes to the first address only after a DTLS handshake with it; to any other only after somebody
+there has answered a check of ours, signed with the peer's password (``Remote``). The lite agent of RFC 8445 sends none, having no pairs
+to try; this one asks back about an address that has just checked us, which every full agent must answer (section 7.3), much like the
+consent checks of RFC 7675.
 """
 
 import enum
+import hashlib
+import hmac
 import struct
 from typing import NamedTuple
 
@@ -25,6 +33,10 @@ DISCONNECT_S = 8.0
 """No authenticated check for this long, and no media either: the peer is taken for dead (noticed in under 10 s)."""
 CONSENT_S = 30.0
 """RFC 7675 section 5.1: without a check for this long nothing more may be sent."""
+ASK_AGAIN_S = 0.04
+"""Nobody is asked back more often; browsers check each 50 ms at most."""
+ANSWER_S = 3.0
+"""So long the answer to what was asked first counts; then another question is asked."""
 MAX_ADDRESSES = 8
 MAX_STUN_BYTES = 1280
 UNKNOWN_PER_SESSION_PER_S = 20.0
@@ -35,9 +47,10 @@ UNKNOWN_PER_S = 500.0
 _COOKIE = b"\x21\x12\xa4\x42"
 _ATTRIBUTE = struct.Struct("!HH")
 _HEADER = struct.Struct("!HH")
-_SUCCESS, _ERROR = 0x0101, 0x0111
+_REQUEST, _SUCCESS, _ERROR = 0x0001, 0x0101, 0x0111
 _USERNAME, _MESSAGE_INTEGRITY, _ERROR_CODE, _UNKNOWN_ATTRIBUTES = 0x0006, 0x0008, 0x0009, 0x000A
-_XOR_MAPPED_ADDRESS, _FINGERPRINT = 0x0020, 0x8028
+_XOR_MAPPED_ADDRESS, _PRIORITY, _FINGERPRINT, _ICE_CONTROLLED = 0x0020, 0x0024, 0x8028, 0x8029
+_HOST_PRIORITY = 126 << 24 | 65535 << 8 | 255
 _UNDERSTOOD = frozenset((0x01, 0x06, 0x08, 0x09, 0x0A, 0x14, 0x15, 0x1C, 0x1D, 0x1E, 0x20, 0x24, 0x25))
 """RFC 8489 section 18.3.1 and RFC 8445 section 16.1; those that do not belong into a check are ignored, as section 6.3 says."""
 MAX_UNKNOWN_LISTED = 8
@@ -55,30 +68,49 @@ class Verdict(enum.Enum):
     BAD_INTEGRITY = "bad_integrity"
     THROTTLED = "throttled"
     TAKEN = "taken"  # the address is in use by another live peer
+    PROVEN = "proven"  # an answer to what was asked back
 
 
 class Outcome(NamedTuple):
-    """``reply``: send it back to where the datagram came from. ``selected``: the peer's address has just changed."""
+    """``reply``, then ``ask``: send them back to where the datagram came from. ``selected``: the peer's address has just changed."""
 
     verdict: Verdict
     reply: bytes | None = None
     session: "IceSession | None" = None
     selected: bool = False
+    ask: bytes | None = None
+
+
+class Remote(NamedTuple):
+    """A peer's own credentials, and random bytes that nobody else knows: what asking back needs."""
+
+    ufrag: str
+    pwd: str
+    secret: bytes
 
 
 class IceSession:
-    """One peer's credentials, proven addresses and selected address. Times are in seconds of the caller's clock."""
+    """One peer's credentials, authenticated addresses and selected address. Times are in seconds of the caller's clock.
+
+    ``asked``: by address, what was asked back there, when first and when last. ``proven``: when an address answered.
+    """
 
     __slots__ = (
-        "addresses", "created", "last_check", "last_media", "owner", "pwd", "restarting", "selected", "tokens", "tokens_at", "ufrag",
+        "addresses", "asked", "created", "last_check", "last_media", "owner", "proven", "pwd", "questions", "remote", "restarting",
+        "selected", "started", "tokens", "tokens_at", "ufrag",
     )  # fmt: skip
 
-    def __init__(self, ufrag: str, pwd: str, owner: object, now: float) -> None:
+    def __init__(self, ufrag: str, pwd: str, owner: object, now: float, remote: Remote | None) -> None:
         self.ufrag = ufrag
         self.pwd = pwd
         self.owner = owner
         self.created = now
+        self.remote = remote
         self.addresses: dict[bytes, float] = {}
+        self.asked: dict[bytes, tuple[bytes, float, float]] = {}
+        self.proven: dict[bytes, float] = {}
+        self.questions = 0
+        self.started = False
         self.selected: bytes | None = None
         self.last_check = now
         self.last_media = 0.0
@@ -93,6 +125,28 @@ class IceSession:
         silent = now - self.last_check
         return silent <= DISCONNECT_S or (silent <= CONSENT_S and now - self.last_media <= 3.0)
 
+    def forget(self, address: bytes) -> None:
+        """It is not this peer's any more."""
+        for table in (self.addresses, self.asked, self.proven):
+            table.pop(address, None)
+
+    def ask(self, address: bytes, now: float) -> bytes | None:
+        """A check of ours for this address; None when one has just left. Repeated for some time as it was (RFC 8489 section 6.2.1)."""
+        assert self.remote is not None
+        transaction, first, last = self.asked.get(address, (b"", float("-inf"), float("-inf")))
+        if now - last < ASK_AGAIN_S:
+            return None
+        if now - first > ANSWER_S:
+            self.questions += 1
+            transaction, first = hmac.digest(self.remote.secret, struct.pack("!Q", self.questions), hashlib.sha256)[:12], now
+        self.asked[address] = transaction, first, now
+        attributes = (
+            (_USERNAME, f"{self.remote.ufrag}:{self.ufrag}".encode()),
+            (_PRIORITY, _HOST_PRIORITY.to_bytes(4, "big")),
+            (_ICE_CONTROLLED, bytes(8)),
+        )
+        return _message(_REQUEST, transaction, self.remote.pwd, *attributes)
+
 
 class IceLite:
     """All sessions of one port."""
@@ -104,16 +158,19 @@ class IceLite:
         self._tokens = 2 * UNKNOWN_PER_S
         self._tokens_at = now
 
-    def add(self, ufrag: str, pwd: str, owner: object, now: float) -> IceSession:
-        """Expect checks with these credentials. A ufrag in use is the caller's bug: ValueError."""
+    def add(self, ufrag: str, pwd: str, owner: object, now: float, remote: Remote | None = None) -> IceSession:
+        """Expect checks with these credentials. A ufrag in use is the caller's bug: ValueError.
+
+        ``remote``: None where a peer cannot be asked back; its addresses are then believed.
+        """
         key = ufrag.encode()
         if key in self.by_ufrag:
             raise ValueError("ufrag in use")
-        session = IceSession(ufrag, pwd, owner, now)
+        session = IceSession(ufrag, pwd, owner, now, remote)
         self.by_ufrag[key] = session
         return session
 
-    def restart(self, session: IceSession, ufrag: str, pwd: str) -> None:
+    def restart(self, session: IceSession, ufrag: str, pwd: str, remote: Remote | None = None) -> None:
         """New credentials; the old ones are dropped at once, proven addresses stay (RFC 8445 section 9)."""
         key = ufrag.encode()
         if key in self.by_ufrag:
@@ -121,6 +178,8 @@ class IceLite:
         self.by_ufrag.pop(session.ufrag.encode(), None)
         session.ufrag = ufrag
         session.pwd = pwd
+        session.remote = remote
+        session.asked.clear()
         session.restarting = True
         self.by_ufrag[key] = session
 
@@ -129,7 +188,8 @@ class IceLite:
         for address in session.addresses:
             if self.by_address.get(address) is session:
                 del self.by_address[address]
-        session.addresses.clear()
+        for table in (session.addresses, session.asked, session.proven):
+            table.clear()
         session.selected = None
 
     def handle(self, data: bytes, address: bytes, host: tuple[str, int], now: float) -> Outcome:
@@ -142,7 +202,10 @@ class IceLite:
         size = len(data)
         if size < 20 or size > MAX_STUN_BYTES or size & 3 or data[4:8] != _COOKIE or size != 20 + (data[2] << 8 | data[3]):
             return Outcome(Verdict.MALFORMED)
-        if data[0] << 8 | data[1] != 0x0001:
+        kind = data[0] << 8 | data[1]
+        if kind == _SUCCESS:
+            return self._answered(data, address, now)
+        if kind != _REQUEST:
             return Outcome(Verdict.IGNORED)
         ufrag, unknown = _look_through(data)
         session = self.by_ufrag.get(ufrag)
@@ -165,33 +228,59 @@ class IceLite:
         if "ICE-CONTROLLED" in message.attributes:  # RFC 8445 section 7.3.1.1
             conflict = _reply(_ERROR, transaction, session, (_ERROR_CODE, _error(487, "Role Conflict")))
             return Outcome(Verdict.ROLE_CONFLICT, conflict, session)
-        selected = self._adopt(session, address, "USE-CANDIDATE" in message.attributes, now)
+        selected, ask = self._adopt(session, address, "USE-CANDIDATE" in message.attributes, now)
         seen = stun.pack_xor_address(host, transaction)
-        return Outcome(Verdict.ANSWERED, _reply(_SUCCESS, transaction, session, (_XOR_MAPPED_ADDRESS, seen)), session, selected)
+        reply = _reply(_SUCCESS, transaction, session, (_XOR_MAPPED_ADDRESS, seen))
+        return Outcome(Verdict.ANSWERED, reply, session, selected, ask)
 
-    def _adopt(self, session: IceSession, address: bytes, nominated: bool, now: float) -> bool:
+    def _answered(self, data: bytes, address: bytes, now: float) -> Outcome:
+        """What was asked back there is answered: media may go there, and does."""
+        session = self.by_address.get(address)
+        asked = session.asked.get(address) if session is not None else None
+        if session is None or session.remote is None or asked is None or not hmac.compare_digest(asked[0], data[8:20]):
+            return Outcome(Verdict.IGNORED)
+        message = _parse(data)
+        if message is None:
+            return Outcome(Verdict.MALFORMED)
+        if not message.check_message_integrity(session.remote.pwd.encode()):
+            return Outcome(Verdict.BAD_INTEGRITY)
+        del session.asked[address]
+        if now - asked[1] > ANSWER_S:
+            return Outcome(Verdict.IGNORED)
+        session.proven[address] = now
+        moved = session.selected != address
+        session.selected = address
+        session.restarting = False
+        return Outcome(Verdict.PROVEN, None, session, moved)
+
+    def _adopt(self, session: IceSession, address: bytes, nominated: bool, now: float) -> tuple[bool, bytes | None]:
+        """Whether the peer's address is now this one, and what to ask there before it may be."""
         previous = self.by_address.get(address)
         if previous is not None and previous is not session:
-            previous.addresses.pop(address, None)
+            previous.forget(address)
             if previous.selected == address:
                 previous.selected = None
         silent = now - max(session.last_media, session.addresses.get(session.selected or b"", 0.0)) > SILENCE_S
         session.addresses.pop(address, None)
         while len(session.addresses) >= MAX_ADDRESSES:
             oldest = next(a for a in session.addresses if a != session.selected)
-            del session.addresses[oldest]
+            session.forget(oldest)
             self.by_address.pop(oldest, None)
         session.addresses[address] = now
         self.by_address[address] = session
         session.last_check = now
         if session.selected == address:
             session.restarting = False
-            return False
-        if session.selected is None or nominated or session.restarting or silent:
-            session.selected = address
-            session.restarting = False
-            return True
-        return False
+            return False, None
+        if not (session.selected is None or nominated or session.restarting or silent):
+            return False, None
+        believed = not session.started or now - session.proven.get(address, float("-inf")) <= CONSENT_S
+        if session.remote is not None and not believed:
+            return False, session.ask(address, now)
+        session.selected = address
+        session.started = True
+        session.restarting = False
+        return True, None
 
     def _take_token(self, session: IceSession, now: float) -> bool:
         elapsed = max(0.0, now - session.tokens_at)
@@ -243,9 +332,13 @@ def _error(code: int, reason: str) -> bytes:
 
 
 def _reply(kind: int, transaction: bytes, session: IceSession, *attributes: tuple[int, bytes]) -> bytes:
-    """A whole answer: these attributes, MESSAGE-INTEGRITY and FINGERPRINT (RFC 8489 sections 5, 14.5, 14.7)."""
+    return _message(kind, transaction, session.pwd, *attributes)
+
+
+def _message(kind: int, transaction: bytes, pwd: str, *attributes: tuple[int, bytes]) -> bytes:
+    """A whole message: these attributes, MESSAGE-INTEGRITY and FINGERPRINT (RFC 8489 sections 5, 14.5, 14.7)."""
     body = b"".join(_ATTRIBUTE.pack(type_, len(value)) + value + bytes(-len(value) % 4) for type_, value in attributes)
     message = _HEADER.pack(kind, len(body)) + _COOKIE + transaction + body
-    message += _ATTRIBUTE.pack(_MESSAGE_INTEGRITY, 20) + stun.message_integrity(message, session.pwd.encode())
+    message += _ATTRIBUTE.pack(_MESSAGE_INTEGRITY, 20) + stun.message_integrity(message, pwd.encode())
     whole = _HEADER.pack(kind, len(message) - 20 + 8) + message[4:]
     return whole + _ATTRIBUTE.pack(_FINGERPRINT, 4) + stun.message_fingerprint(whole).to_bytes(4, "big")

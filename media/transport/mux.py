@@ -219,11 +219,13 @@ class Mux:
     def _stun(self, endpoint: Endpoint, data: bytes, key: bytes, now: float) -> None:
         sockaddr = key[:-1]
         outcome = self.ice.handle(data, key, unpack_address(sockaddr), now)
-        if outcome.reply is None or outcome.session is None:
+        if outcome.session is None:
             return
         destination = Destination(sockaddr)
-        endpoint.batch.put(outcome.reply, destination)
-        if outcome.verdict is not Verdict.ANSWERED:
+        for message in (outcome.reply, outcome.ask):
+            if message is not None:
+                endpoint.batch.put(message, destination)
+        if outcome.verdict not in (Verdict.ANSWERED, Verdict.PROVEN):
             return
         checked: Any = outcome.session.owner
         if outcome.selected:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from media.transport.ice_lite import (
+    ANSWER_S,
+    ASK_AGAIN_S,
     CONSENT_S,
     DISCONNECT_S,
     MAX_ADDRESSES,
@@ -18,6 +20,7 @@ from media.transport.ice_lite import (
     IceLite,
     IceSession,
     Outcome,
+    Remote,
     Verdict,
 )
 
@@ -43,6 +46,32 @@ def check(
 def agent() -> tuple[IceLite, IceSession]:
     ice = IceLite(0.0)
     return ice, ice.add("user", PWD, "peer", 0.0)
+
+
+REMOTE = Remote("theirs", "p" * 24, b"nobody else knows")
+
+
+def asking() -> tuple[IceLite, IceSession]:
+    """A peer at ``a`` that can be asked back."""
+    ice = IceLite(0.0)
+    session = ice.add("user", PWD, "peer", 0.0, REMOTE)
+    assert ice.handle(check(), b"a", HOST, 1.0).selected
+    return ice, session
+
+
+def answer(ask: bytes | None, pwd: str = REMOTE.pwd) -> bytes:
+    """What a browser says to a check: it verifies it first."""
+    assert ask is not None
+    question = stun.parse_message(ask)
+    assert question.message_class == stun.Class.REQUEST
+    assert question.attributes["USERNAME"].startswith("theirs:")
+    assert {"PRIORITY", "ICE-CONTROLLED", "FINGERPRINT"} <= set(question.attributes)
+    assert question.check_message_integrity(REMOTE.pwd.encode())
+    response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=question.transaction_id)
+    response.attributes["XOR-MAPPED-ADDRESS"] = HOST
+    response.add_message_integrity(pwd.encode())
+    response.add_fingerprint()
+    return bytes(response)
 
 
 def owner(ice: IceLite, address: bytes) -> object:
@@ -82,6 +111,7 @@ def cut(data: bytes, at: int) -> bytes:
         (check()[:4] + b"\0\0\0\0" + check()[8:], Verdict.MALFORMED),
         (bytes(2000), Verdict.MALFORMED),
         (b"\x01\x01" + check()[2:], Verdict.IGNORED),
+        (b"\x01\x11" + check()[2:], Verdict.IGNORED),
         (b"\x00\x11" + check()[2:], Verdict.IGNORED),
         (check("other"), Verdict.UNKNOWN_USER),
         (check("use"), Verdict.UNKNOWN_USER),
@@ -217,6 +247,83 @@ def test_a_silent_address_is_left_for_one_that_speaks() -> None:
     assert ice.handle(check(), b"b", HOST, 6.1).selected
 
 
+def test_media_moves_only_to_an_address_that_answers() -> None:
+    ice, session = asking()
+    outcome = ice.handle(check(use=True), b"b", HOST, 1.1)
+    assert outcome.verdict is Verdict.ANSWERED
+    assert not outcome.selected
+    assert session.selected == b"a"
+    proof = answer(outcome.ask)
+    assert ice.handle(proof, b"c", HOST, 1.2) == Outcome(Verdict.IGNORED)  # from where nobody was asked
+    assert ice.handle(answer(outcome.ask, PWD), b"b", HOST, 1.2) == Outcome(Verdict.BAD_INTEGRITY)
+    assert ice.handle(proof[:-1] + bytes((proof[-1] ^ 1,)), b"b", HOST, 1.2) == Outcome(Verdict.MALFORMED)
+    assert session.selected == b"a"
+    assert ice.handle(proof, b"b", HOST, 1.2) == Outcome(Verdict.PROVEN, None, session, selected=True)
+    assert session.selected == b"b"
+    assert ice.handle(proof, b"b", HOST, 1.3) == Outcome(Verdict.IGNORED)  # once
+
+
+def test_a_check_that_is_sent_again_from_elsewhere_moves_nothing() -> None:
+    """Whoever saw it cannot answer what is asked back, and where it points at nobody does."""
+    ice, session = asking()
+    seen = check(use=True)
+    ice.handle(seen, b"a", HOST, 1.1)
+    for step in range(200):
+        outcome = ice.handle(seen, b"victim", HOST, 2.0 + step / 10)
+        assert not outcome.selected
+        assert ice.handle(answer(outcome.ask, "guess" * 5), b"victim", HOST, 2.0 + step / 10).verdict is Verdict.BAD_INTEGRITY
+    assert session.selected == b"a"
+
+
+def test_what_was_asked_is_repeated_as_it_was_then_asked_anew() -> None:
+    ice, session = asking()
+    first = ice.handle(check(use=True), b"b", HOST, 2.0).ask
+    assert ice.handle(check(use=True), b"b", HOST, 2.0 + ASK_AGAIN_S / 2).ask is None
+    assert ice.handle(check(use=True), b"b", HOST, 2.1).ask == first
+    late = answer(first)
+    anew = ice.handle(check(use=True), b"b", HOST, 2.1 + ANSWER_S).ask
+    assert anew is not None
+    assert anew != first
+    assert ice.handle(late, b"b", HOST, 5.2).verdict is Verdict.IGNORED
+    assert ice.handle(answer(anew), b"b", HOST, 5.3).selected
+    asked = ice.handle(check(use=True), b"c", HOST, 6.0).ask
+    assert ice.handle(answer(asked), b"c", HOST, 6.1 + ANSWER_S).verdict is Verdict.IGNORED
+    assert session.selected == b"b"
+
+
+def test_an_address_that_answered_lately_is_believed() -> None:
+    ice, session = asking()
+    asked = ice.handle(check(use=True), b"b", HOST, 1.1).ask
+    assert ice.handle(answer(asked), b"b", HOST, 1.2).selected
+    asked = ice.handle(check(use=True), b"a", HOST, 2.0).ask  # the first one never had to
+    assert ice.handle(answer(asked), b"a", HOST, 2.1).selected
+    assert ice.handle(check(use=True), b"b", HOST, 3.0).selected
+    assert ice.handle(check(use=True), b"a", HOST, 4.0).selected
+    later = 5.0 + CONSENT_S
+    assert not ice.handle(check(use=True), b"b", HOST, later).selected
+    assert session.selected == b"a"
+
+
+def test_who_lost_an_address_or_restarts_is_asked_back_too() -> None:
+    ice, session = asking()
+    ice.add("second", PWD, "other", 0.0, REMOTE)
+    late = 1.0 + DISCONNECT_S + 1
+    assert ice.handle(check("second"), b"a", HOST, late).selected
+    assert session.selected is None
+    asked = ice.handle(check(), b"b", HOST, late)
+    assert not asked.selected
+    assert ice.handle(answer(asked.ask), b"b", HOST, late).selected
+    remote = Remote("theirs", REMOTE.pwd, b"another")
+    ice.restart(session, "new", PWD, remote)
+    asked = ice.handle(check("new"), b"c", HOST, late + 0.1)
+    assert not asked.selected
+    assert session.restarting
+    assert ice.handle(answer(asked.ask), b"c", HOST, late + 0.2).selected
+    assert not session.restarting
+    ice.remove(session)
+    assert not session.proven
+
+
 def test_a_restart_drops_the_old_credentials_and_keeps_the_address_until_the_next_check() -> None:
     ice, session = agent()
     ice.handle(check(), b"a", HOST, 1.0)
@@ -323,8 +430,11 @@ class Agent(RuleBasedStateMachine):
         self.now = 1.0
         self.ice = IceLite(0.0)
         self.generation = [0, 0]
-        self.sessions: list[IceSession] = [self.ice.add(self._ufrag(i), PWD, i, 0.0) for i in (0, 1)]
+        self.sessions: list[IceSession] = [self.ice.add(self._ufrag(i), PWD, i, 0.0, REMOTE) for i in (0, 1)]
+        self.reached: set[bytes] = {b"a", b"b", b"c"}
+        """Where the peers really are; at ``d`` and ``e`` nobody answers."""
         self.proven: dict[bytes, set[int]] = {}
+        self.first: list[bytes | None] = [None, None]
 
     def _ufrag(self, peer: int) -> str:
         return f"p{peer}g{self.generation[peer]}"
@@ -336,7 +446,12 @@ class Agent(RuleBasedStateMachine):
         if outcome.verdict is Verdict.ANSWERED:
             self.proven.setdefault(address, set()).add(peer)
             assert owner(self.ice, address) == peer
-            assert not use or self.sessions[peer].selected == address
+            if outcome.ask is not None and address in self.reached:
+                assert self.ice.handle(answer(outcome.ask), address, HOST, self.now).verdict is Verdict.PROVEN
+            session = self.sessions[peer]
+            if self.first[peer] is None:
+                self.first[peer] = session.selected
+            assert not use or address not in self.reached or session.selected == address or address in session.asked
         else:
             assert owner(self.ice, address) == 1 - peer
 
@@ -360,7 +475,7 @@ class Agent(RuleBasedStateMachine):
     def restart(self, peer: int) -> None:
         self.generation[peer] += 1
         selected = self.sessions[peer].selected
-        self.ice.restart(self.sessions[peer], self._ufrag(peer), PWD)
+        self.ice.restart(self.sessions[peer], self._ufrag(peer), PWD, REMOTE)
         assert self.sessions[peer].selected == selected
 
     @rule(peer=st.integers(0, 1))
@@ -377,7 +492,8 @@ class Agent(RuleBasedStateMachine):
         self.ice.remove(self.sessions[0])
         assert all(s is not self.sessions[0] for s in self.ice.by_address.values())
         self.generation[0] += 1
-        self.sessions[0] = self.ice.add(self._ufrag(0), PWD, 0, self.now)
+        self.sessions[0] = self.ice.add(self._ufrag(0), PWD, 0, self.now, REMOTE)
+        self.first[0] = None
 
     @invariant()
     def addresses_belong_to_whom_they_were_proven(self) -> None:
@@ -386,7 +502,13 @@ class Agent(RuleBasedStateMachine):
             assert address in session.addresses
         for session in self.sessions:
             assert session.selected is None or self.ice.by_address.get(session.selected) is session
+            assert set(session.asked) | set(session.proven) <= set(session.addresses)
         assert len(self.ice.by_ufrag) == 2
+
+    @invariant()
+    def but_for_the_first_only_addresses_that_answered_are_sent_to(self) -> None:
+        for session, first in zip(self.sessions, self.first, strict=True):
+            assert session.selected in {None, first, *self.reached}
 
 
 TestAgent = pytest.mark.campaign(2)(Agent.TestCase)
