@@ -462,6 +462,10 @@ class Downlink:
         self._resent[out_seq & (_RESENT - 1)] = (out_seq, times + 1, now)
         return True
 
+    def came_late(self, out_seq: int) -> None:
+        """This number left out of order: that it is asked for says nothing of the way to the subscriber."""
+        self._resent[out_seq & (_RESENT - 1)] = (out_seq, 0, -1.0)
+
     def recent(self) -> Iterator[tuple[Epoch, RingEntry]]:
         """What was sent lately and is still there, the newest first."""
         if self.uplink is None or not self.epochs:

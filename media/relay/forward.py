@@ -254,6 +254,7 @@ class Forwarder:
             out_ts = (ts + epoch.ts_off) & 0xFFFFFFFF
             if self.put(d, marker | number, out_seq, out_ts, body, level, now):
                 publication.forwarded += 1
+            d.came_late(out_seq)
 
     def send_kept(self, publication: Publication, d: Downlink, uplink: Uplink, entry: RingEntry, now: float) -> None:
         """One packet out of the ring to one slot that shows its layer, as if it came now."""

@@ -13,7 +13,6 @@ const QUIET = 10; // looks without gaps before it falls
 export interface Heard {
   samples: number;
   made: number; // made up, but for silence
-  late: number; // packets that came too late
   delay: number; // seconds that samples were kept, together
   played: number;
 }
@@ -31,7 +30,7 @@ export class Patience {
     const gaps = (now.made - before.made) / (now.samples - before.samples);
     if (gaps >= GAPS) {
       this.quiet = 0;
-      if (rttMs >= FAR_MS || now.late > before.late) this.raise(before, now, rttMs);
+      if (rttMs >= FAR_MS) this.raise(before, now, rttMs);
     } else if (this.target !== null) {
       this.quiet += 1;
       if (this.quiet > QUIET) this.target = this.target - FALL_MS < LEAST_MS ? null : this.target - FALL_MS;
@@ -42,7 +41,7 @@ export class Patience {
   private raise(before: Heard, now: Heard, rttMs: number): void {
     const played = now.played - before.played;
     const kept = played > 0 ? (1000 * (now.delay - before.delay)) / played : 0;
-    const enough = Math.min(MOST_MS, Math.max(rttMs + FAR_MS, FAR_MS));
+    const enough = Math.min(MOST_MS, rttMs + FAR_MS);
     this.target = Math.max(this.target ?? 0, Math.round(Math.min(enough, Math.max(kept, this.target ?? 0) + STEP_MS)));
   }
 }
@@ -52,7 +51,6 @@ export function heard(stat: Record<string, unknown>): Heard {
   return {
     samples: number("totalSamplesReceived"),
     made: number("concealedSamples") - number("silentConcealedSamples"),
-    late: number("packetsDiscarded"),
     delay: number("jitterBufferDelay"),
     played: number("jitterBufferEmittedCount"),
   };

@@ -216,7 +216,9 @@ def test_redundancy_is_for_who_needs_it_and_what_is_missing_is_had_from_it_for_e
     assert one.come(104, 30) == []  # it came after all
     assert one.uplink.nacks_due(one.now) == []
     one.now += 0.2
+    assert one.slot.asked == 2
     assert one.asks(left[1][0]) == [left[1]]
+    assert one.slot.asked == 2, "it was lost before it came here"
     assert one.come(106, 30, 2)
     assert one.uplink.missed == 2
 
