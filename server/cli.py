@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from server import cli_keys, cli_turn
+from server import cli_keys, cli_recordings, cli_turn
 from server.errors import TongpingError
 
 T = TypeVar("T")
@@ -27,6 +27,7 @@ app.add_typer(db, name="db")
 app.add_typer(audit, name="audit")
 app.add_typer(cli_turn.app, name="turn")
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_recordings.app, name="recordings")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file; see docs/configuration.md.")]
 

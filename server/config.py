@@ -168,6 +168,18 @@ class TurnConfig(_Section, frozen=True, kw_only=True):
     required: Annotated[bool, _doc("Whether `/readyz` fails while the relay does not answer; it says so either way.")] = True
 
 
+class RecordingConfig(_Section, frozen=True, kw_only=True):
+    """Recordings. See `docs/recording.md`."""
+
+    key: Annotated[
+        str,
+        _doc(
+            "Master keys of recordings, each 32 bytes in base64, comma-separated: the first encrypts, the others still read. "
+            "Empty: one that is made once and kept in `data_dir` (`secrets/recording.key`)."
+        ),
+    ] = ""
+
+
 class BankConfig(_Section, frozen=True, kw_only=True):
     """What customers see of the bank."""
 
@@ -214,6 +226,7 @@ class Config(_Section, frozen=True, kw_only=True):
     throttle: ThrottleConfig = ThrottleConfig()
     tokens: TokenConfig = TokenConfig()
     turn: TurnConfig = TurnConfig()
+    recording: RecordingConfig = RecordingConfig()
     bank: BankConfig = BankConfig()
 
     @property
@@ -221,7 +234,7 @@ class Config(_Section, frozen=True, kw_only=True):
         return self.tls_self_signed or bool(self.tls_cert_file)
 
 
-SECRETS = frozenset({"secret", "database_url", "turn.secret"})
+SECRETS = frozenset({"secret", "database_url", "turn.secret", "recording.key"})
 
 
 class Key(msgspec.Struct, frozen=True):

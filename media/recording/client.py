@@ -7,6 +7,7 @@ A recorder that dies or says nothing for ``heartbeat_timeout_s`` is killed and s
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from media.control import FrameReader
 from media.errors import ControlError, MediaUnavailableError
 from media.recording import events, messages
 from media.recording.errors import RecordingStoreError
+from media.recording.keyfile import VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ MAX_PENDING = 1000
 
 @dataclass(frozen=True, slots=True)
 class RecorderConfig:
-    """``folder``: of all recordings. ``master_key_file``: empty = the variable TONGPING_RECORDING_KEY.
+    """``folder``: of all recordings. ``master_key``: keys in base64 (given to the recorder in its environment), else ``master_key_file``.
 
     ``end_timeout_s``: ending a recording that went on after a crash reads all of it once. ``command``: how the recorder is started,
     without ``--control-fd N``; empty = this interpreter.
@@ -39,6 +41,7 @@ class RecorderConfig:
 
     folder: Path
     master_key_file: str = ""
+    master_key: str = field(default="", repr=False)
     command: tuple[str, ...] = ()
     configure: messages.Configure = field(default_factory=lambda: messages.Configure(folder="", socket=""))
     ready_timeout_s: float = 15.0
@@ -246,6 +249,7 @@ class RecorderClient:
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, VARIABLE: self._config.master_key},
             )
             ours.setblocking(False)
             reader, writer = await asyncio.open_connection(sock=ours)

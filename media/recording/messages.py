@@ -34,7 +34,7 @@ class Begun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Configure(Message, frozen=True):
     """``folder``: of all recordings. ``socket``: path of the Unix socket that media workers write to (made mode 0600; its folder keeps
-    others out). ``master_key_file``: else the variable TONGPING_RECORDING_KEY. ``resume``: recordings under way.
+    others out). ``master_key_file``: where the variable TONGPING_RECORDING_KEY is empty. ``resume``: recordings under way.
 
     ``max_pending_bytes``: records that wait for the disk; beyond it nothing is read from the workers, until half is written.
     ``flush_s``: a segment is written when its first record is so old; ``sync_s``: how often what was written is made to last.

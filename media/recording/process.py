@@ -14,7 +14,6 @@ import logging
 import os
 import signal
 import socket
-import stat
 import struct
 import time
 from collections.abc import Callable
@@ -25,8 +24,8 @@ from media.control import FrameReader as ControlFrames
 from media.errors import ControlError
 from media.recording import messages
 from media.recording.disk import Disk
-from media.recording.errors import RecordingError, RecordingFormatError, RecordingKeyError
-from media.recording.keys import MAX_KEY_FILE_BYTES, KeyRing, read_master_keys
+from media.recording.errors import RecordingError, RecordingFormatError
+from media.recording.keyfile import VARIABLE, load_ring
 from media.recording.records import HEAD, MAX_TIME_US, Gap, GapReason, Kind, pack, pack_gap
 from media.recording.store import OpenRecording, RecordingStore
 from media.recording.wire import FIRST_OWN_KIND, KEPT, FrameReader, Own, TrackInfo, read_hello, read_open
@@ -34,7 +33,6 @@ from media.recording.writer import TrackFile
 
 log = logging.getLogger("media.recording.process")
 
-KEY_VARIABLE = "TONGPING_RECORDING_KEY"
 EVENTS_TRACK = "events"
 SEGMENT_BYTES = 256 * 1024
 TICK_S = 0.05
@@ -46,20 +44,6 @@ READ_BYTES = 1 << 16
 MAX_UNSENT_BYTES = 8 << 20
 MAX_UNREAD_BYTES = 4096
 """Of words to a worker that does not read them: the next one says it too."""
-
-
-def load_ring(master_key_file: str) -> KeyRing:
-    """From the file (mode 0600 or stricter), else from the variable. Raises RecordingKeyError."""
-    if not master_key_file:
-        return KeyRing(read_master_keys(os.environ.get(KEY_VARIABLE, "").encode()))
-    try:
-        with Path(master_key_file).open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
-                raise RecordingKeyError("bad_master_key", f"{master_key_file} can be read by others: chmod 600")
-            return KeyRing(read_master_keys(file.read(MAX_KEY_FILE_BYTES + 1)))
-    except OSError as error:
-        raise RecordingKeyError("no_master_key", f"{master_key_file}: {error.strerror}") from None
 
 
 class _Live:
@@ -152,7 +136,9 @@ class Recorder:
         if not isinstance(first, messages.Configure):
             raise ControlError("not_configured")
         self._config = first
-        self._store = await asyncio.to_thread(lambda: RecordingStore(Path(first.folder), load_ring(first.master_key_file)))
+        self._store = await asyncio.to_thread(
+            lambda: RecordingStore(Path(first.folder), load_ring(first.master_key_file, os.environ.get(VARIABLE, "")))
+        )
         self._disk = Disk(first.sync_s)
         return waiting[1:]
 

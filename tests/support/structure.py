@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("server", "media", "verification", "turn")
 
 # The composition root: the only files that know more than their own package.
-BINDS_PACKAGES = frozenset({"server/app.py", "server/relaying.py"})
+BINDS_PACKAGES = frozenset({"server/app.py", "server/recordings.py", "server/relaying.py"})
 
 # Sans-I/O modules by pattern. In `media` every module is one unless it is named in SHELLS.
 SANS_IO = (
@@ -56,6 +56,7 @@ SHELLS = frozenset(
         "media/recording/disk.py",
         "media/recording/feed.py",
         "media/recording/files.py",
+        "media/recording/keyfile.py",
         "media/recording/process.py",
         "media/recording/store.py",
         "media/recording/verify.py",
