@@ -234,6 +234,7 @@ async def slow_reader(site: Site, session: str) -> AsyncIterator[Client]:
         connection.transport.abort()
 
 
+@pytest.mark.quiet
 async def test_two_people_talk_on_through_all_of_it(site: Site) -> None:
     session = (await site.bank.open()).id
     one, other = await site.come(session), await site.come(session)
