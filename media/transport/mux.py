@@ -22,6 +22,11 @@ MAX_DRAINS = 4
 """Full batches taken per wake-up before other work of the loop gets its turn."""
 COALESCE_S = 0.001
 """Under load packets wait so long for each other: one wake-up, one flush and one report of arrivals serve them all."""
+BUSY_S = COALESCE_S / 2
+"""Load is when sockets are read more often than this, over the last ``READINGS`` or so. A timer costs as much as a wake-up: it pays only
+where it serves several."""
+READINGS = 10
+LONGEST_GAP_S = 0.01
 _BIND_TRIES = 20
 
 
@@ -35,8 +40,15 @@ class Endpoint:
         self.announced = announced
         self.tag = tag
         self.batch = batch
-        self.read_at = 0.0
         self.pause: asyncio.TimerHandle | None = None
+        self._read_at = 0.0
+        self._gap_s = LONGEST_GAP_S
+
+    def busy(self, now: float) -> bool:
+        """Note that there was something to read at ``now``; whether that is often."""
+        self._gap_s += (min(now - self._read_at, LONGEST_GAP_S) - self._gap_s) / READINGS
+        self._read_at = now
+        return self._gap_s < BUSY_S
 
     def send(self, data: bytes, to: Destination) -> None:
         self.batch.put(data, to)
@@ -143,24 +155,23 @@ class Mux:
             endpoint.batch.flush()
 
     def _readable(self, endpoint: Endpoint) -> None:
-        """Packets are here. When they come closer together than ``COALESCE_S``, the next are taken together on a timer."""
+        """Packets are here. Under load the next are taken together on a timer."""
         now = time.monotonic()
-        self._drain(endpoint)
-        if now - endpoint.read_at < COALESCE_S:
+        self._drain(endpoint, now)
+        if endpoint.busy(now):
             loop = asyncio.get_running_loop()
             loop.remove_reader(endpoint.sock.fileno())
             endpoint.pause = loop.call_later(COALESCE_S, self._after_pause, endpoint)
-        endpoint.read_at = now
 
     def _after_pause(self, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
-        if self._drain(endpoint):
+        if self._drain(endpoint, time.monotonic()):
             endpoint.pause = loop.call_later(COALESCE_S, self._after_pause, endpoint)
         else:
             endpoint.pause = None
             loop.add_reader(endpoint.sock.fileno(), self._readable, endpoint)
 
-    def _drain(self, endpoint: Endpoint) -> bool:
+    def _drain(self, endpoint: Endpoint, now: float) -> bool:
         """Whether there was anything."""
         batch = self._batch
         any_came = False
@@ -168,8 +179,9 @@ class Mux:
             got = batch.fill(endpoint.sock)
             if not got:
                 break
+            if any_came:
+                now = time.monotonic()
             any_came = True
-            now = time.monotonic()
             for i in range(got):
                 try:
                     self._one(endpoint, i, batch.lengths[i], now)

@@ -9,7 +9,7 @@ import pytest
 from media.relay.forward import Forwarder
 from media.transport import srtp
 from media.transport.ice_lite import IceLite
-from media.transport.mux import COALESCE_S, Mux
+from media.transport.mux import BUSY_S, Mux
 
 STRANGER = b"\x80" + bytes(40)  # looks like RTP, from nobody known: counted, and nothing else
 
@@ -54,10 +54,21 @@ async def test_a_lone_packet_waits_for_nobody(mux: Mux) -> None:
     endpoint = mux.endpoints[0]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.connect(endpoint.sock.getsockname())
-        endpoint.read_at -= COALESCE_S
-        sender.send(STRANGER)
-        await until_counted(mux, 1)
-        assert endpoint.pause is None
+        for sent in range(2):
+            sender.send(STRANGER)
+            await until_counted(mux, sent + 1)
+            assert endpoint.pause is None
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "busy"), [(BUSY_S * 1.2, False), (0.001, False), (0.02, False), (BUSY_S * 0.8, True), (0.0, True)]
+)
+def test_load_is_when_packets_keep_coming(mux: Mux, gap_s: float, busy: bool) -> None:
+    endpoint = mux.endpoints[0]
+    told = [endpoint.busy(1.0 + n * gap_s) for n in range(100)]
+    assert not any(told[:10])
+    assert all(told[60:]) if busy else not any(told)
+    assert not any(endpoint.busy(10.0 + n * 0.02) for n in range(10))
 
 
 async def test_closing_while_reading_is_paused(mux: Mux) -> None:
