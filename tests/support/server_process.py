@@ -65,8 +65,22 @@ class ServerProcess:
                 found.append(int(folder.name))
         return found
 
+    def kill(self) -> None:
+        """As a machine does that runs out of memory; nobody is told. ``start`` it again before the block ends."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(STOP_WITHIN_S)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
     def __enter__(self) -> Self:
-        log = self._log.open("w", encoding="utf-8")
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """In the same folder, perhaps on another port."""
+        self.url = ""
+        log = self._log.open("a", encoding="utf-8")
         with log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "server", "serve", "--demo"],
@@ -102,7 +116,6 @@ class ServerProcess:
             self._stop()
             raise
         self.agent = ("agent", json.loads((self._data / "demo-passwords.json").read_text(encoding="utf-8"))["agent"])
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         status = self._stop()
