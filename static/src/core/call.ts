@@ -67,6 +67,7 @@ export class LiveCall implements Call {
   readonly saver = signal<Saver>("full");
   readonly failure = signal<string | null>(null);
   readonly mediaState;
+  readonly pictures;
   readonly remote;
 
   private readonly media: Media;
@@ -110,6 +111,7 @@ export class LiveCall implements Call {
     });
     this.uploads = this.files.list;
     this.mediaState = this.media.state;
+    this.pictures = this.media.pictures;
     this.remote = this.media.remote;
     this.socket = new SignalSocket(signalUrl, place.token, {
       welcome: (welcome) => this.welcomed(welcome),

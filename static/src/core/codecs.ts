@@ -13,6 +13,12 @@ function forwarded({ mimeType, sdpFmtpLine = "" }: Codec): boolean {
   return name === "video/vp8";
 }
 
+/** Whether an answer refuses every section of this kind (port 0, RFC 8829 §5.3.1): this browser and the relay have no format in common. */
+export function refuses(answer: string, kind: "audio" | "video"): boolean {
+  const ports = [...answer.matchAll(/^m=(audio|video) (\d+) /gm)].filter(([, named]) => named === kind).map(([, , port]) => port);
+  return ports.length > 0 && ports.every((port) => port === "0");
+}
+
 export function preferred<C extends Codec>(kind: "audio" | "video", capabilities: readonly C[]): C[] {
   if (kind === "audio") {
     const named = (name: string): C[] => capabilities.filter(({ mimeType }) => mimeType.toLowerCase() === name);

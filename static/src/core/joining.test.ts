@@ -112,3 +112,15 @@ describe("a socket that was opened before there was a token", () => {
     expect(FakeSocket.last).not.toBe(early);
   });
 });
+
+describe("a browser that has none of the relay's video formats", () => {
+  it("is told apart from one that has, by the answer", async () => {
+    const call = begin();
+    await told();
+    const answer = (port: number) => ({ type: "media.answer" as const, sdp: `v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nm=video ${port} UDP/TLS/RTP/SAVPF 96\r\n` });
+    expect(call.pictures.value).toBe(true);
+    FakeSocket.last.frame({ t: "msg", seq: 1, ack: 0, body: answer(0) });
+    await settle();
+    expect(call.pictures.value).toBe(false);
+  });
+});

@@ -6,6 +6,7 @@
  *  gone, a new connection. One negotiation at a time. Knows no page and no protocol beyond offer and answer. */
 import { signal } from "@preact/signals";
 import type { IceServer, MediaLimits, QualityReport, SlotView, Source } from "../protocol.gen";
+import { refuses } from "./codecs";
 import { configuration, isUp, makeConnection, networkInformation, type Connection } from "./connection";
 import { Drawn } from "./drawn";
 import type { RemoteTrack, Saver } from "./model";
@@ -34,6 +35,8 @@ export interface MediaEvents {
 export class Media {
   readonly state = signal<"none" | "connecting" | "connected" | "failed">("none");
   readonly remote = signal<RemoteTrack[]>([]);
+  /** False when the relay forwards no video format that this browser has: voices go on. */
+  readonly pictures = signal(true);
 
   private limits: MediaLimits | null = null;
   private built: Connection | null = null;
@@ -94,7 +97,10 @@ export class Media {
     const built = this.built;
     if (this.outstanding > 0 || built === null || built.peer.signalingState !== "have-local-offer") return;
     built.peer.setRemoteDescription({ type: "answer", sdp: this.voices.take(built, sdp) }).then(
-      () => this.answered(built),
+      () => {
+        this.pictures.value = !refuses(sdp, "video");
+        this.answered(built);
+      },
       () => this.want("rebuild"),
     );
   }

@@ -128,6 +128,7 @@ export interface Call {
   readonly asked: ReadonlySignal<{ by: ParticipantId; source: Source } | null>;
   readonly queue: ReadonlySignal<{ position: number; estimatedWaitS: number | null } | null>;
   readonly mediaState: ReadonlySignal<"none" | "connecting" | "connected" | "failed">;
+  readonly pictures: ReadonlySignal<boolean>; // false: this browser has none of the relay's video formats; voices go on
   readonly screen: ReadonlySignal<"off" | "on" | "paused">;
   readonly soundBlocked: ReadonlySignal<boolean>; // a voice waits for the user to touch the page; the page plays no voice itself
   readonly screenPreview: ReadonlySignal<MediaStream | null>;

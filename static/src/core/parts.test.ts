@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { preferred } from "./codecs";
+import { preferred, refuses } from "./codecs";
 import { tokenExpiry } from "./desk";
 import { loudness } from "./devices";
 import { callPlace } from "./place";
@@ -150,6 +150,15 @@ describe("quality", () => {
 });
 
 describe("codecs", () => {
+  it("says whether an answer refuses every picture, or every voice", () => {
+    const answer = (...ports: number[]): string => `v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n${ports.map((port) => `m=video ${port} UDP/TLS/RTP/SAVPF 96\r\na=inactive\r\n`).join("")}`;
+    expect(refuses(answer(0, 0, 0), "video")).toBe(true);
+    expect(refuses(answer(0, 9, 0), "video")).toBe(false);
+    expect(refuses(answer(9), "video")).toBe(false);
+    expect(refuses(answer(0, 0), "audio")).toBe(false);
+    expect(refuses("v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", "video")).toBe(false); // nothing was asked for
+  });
+
   const video = [
     { mimeType: "video/H264", sdpFmtpLine: "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f" },
     { mimeType: "video/AV1", sdpFmtpLine: "level-idx=5;profile=0;tier=0" },

@@ -403,6 +403,8 @@ export const en = {
   "reconnect.text": "Your place is kept. You do not have to do anything.",
   "reconnect.now": "Now",
   "offline.title": "Your device has no internet connection",
+  "pictures.none.title": "This browser cannot show video here",
+  "pictures.none.text": "It has none of the video formats used here. You hear the others and they hear you. To see them too, update the browser or open the link in another one.",
   "media.failed.title": "Voice and video do not get through",
   "media.failed.text": "You can go on in the chat, or try again.",
   "sound.blocked": "Your browser holds the sound back.",

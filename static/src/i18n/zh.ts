@@ -405,6 +405,8 @@ export const zh: Words = {
   "reconnect.text": "您的位置已保留，无需任何操作。",
   "reconnect.now": "立即重连",
   "offline.title": "您的设备没有联网",
+  "pictures.none.title": "此浏览器无法在这里显示视频",
+  "pictures.none.text": "它不支持这里使用的视频格式。语音照常：您听得到对方，对方也听得到您。想看到画面，请更新浏览器，或用另一个浏览器打开链接。",
   "media.failed.title": "语音和视频无法接通",
   "media.failed.text": "您可以在聊天里继续，也可以重试。",
   "sound.blocked": "浏览器暂时没有播放声音。",

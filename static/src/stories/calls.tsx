@@ -121,6 +121,7 @@ export const callStories: Story[] = [
   view("end", () => ({}), { open: { kind: "end" } }),
   view("reconnecting", () => ({ phase: "reconnecting", mediaState: "connecting", quality: [["PA_me", "poor"]] })),
   view("media-failed", () => ({ mediaState: "failed", others: [person("PA_agent", "agent", NAMES.agent(), [])] })),
+  view("no-pictures", () => ({ pictures: false, others: [person("PA_agent", "agent", NAMES.agent(), ["microphone"])] })),
   view("device-lost", () => ({ devices: fakeDevices({ cameraProblem: "busy", microphoneProblem: "none", microphoneOn: false, cameraOn: false }) })),
   view("refused-message", () => ({ failure: "not_allowed" })),
   view("audio-only", () => ({ saver: "audio", others: [person("PA_agent", "agent", NAMES.agent(), ["microphone"])] })),

@@ -133,6 +133,7 @@ export interface CallSetting {
   asked?: { by: string; source: Source } | null;
   queue?: Call["queue"]["value"];
   mediaState?: Call["mediaState"]["value"];
+  pictures?: boolean;
   screen?: Call["screen"]["value"];
   saver?: Call["saver"]["value"];
   failure?: string | null;
@@ -193,6 +194,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     asked,
     queue: signal(setting.queue ?? null),
     mediaState: signal(setting.mediaState ?? "connected"),
+    pictures: signal(setting.pictures ?? true),
     screen,
     soundBlocked: signal(false),
     screenPreview: signal(screen.value === "off" ? null : screenStream()),

@@ -93,6 +93,12 @@ export function Banners() {
           </Notice>
         )
       )}
+      {!call.pictures.value && (
+        <Notice kind="quiet">
+          <strong>{t("pictures.none.title")}</strong>
+          <p>{t("pictures.none.text")}</p>
+        </Notice>
+      )}
       {call.soundBlocked.value && (
         <Notice
           action={
