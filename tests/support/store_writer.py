@@ -1,6 +1,6 @@
 """A process that is killed: for each line of its input it forks a writer, which writes to the store until somebody kills it.
 
-``python -m tests.support.store_writer DATABASE``. Input: ``ROUND INSTRUCTIONS`` a line; with INSTRUCTIONS > 0 the writer kills itself
+``python -m tests.support.store_writer``. Input: ``ROUND INSTRUCTIONS DATABASE`` a line; with INSTRUCTIONS > 0 the writer kills itself
 (SIGKILL) when SQLite has run that many virtual-machine instructions in writing, wherever that is. Output, a line each:
 ``writer PID``, then ``done ID`` for every transaction that was acknowledged, then ``over STATUS``
 (-9 when it was killed).
@@ -60,9 +60,9 @@ async def write(path: str, round: int, instructions: int) -> None:
 
 
 def main() -> None:
-    path = sys.argv[1]
     for line in sys.stdin:
-        round, instructions = (int(word) for word in line.split())
+        round, instructions = (int(word) for word in line.split()[:2])
+        path = line.rstrip("\n").split(" ", 2)[2]
         writer = os.fork()
         if writer == 0:
             say(f"writer {os.getpid()}")
