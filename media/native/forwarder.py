@@ -9,9 +9,9 @@ from media.native.library import Library
 from media.relay.downlink import Downlink
 from media.relay.forward import Forwarder
 from media.relay.publication import Publication
-from media.relay.uplink import Uplink
+from media.relay.uplink import RingEntry, Uplink
 from media.transport import srtp
-from media.wire.payload import NO_DESCRIPTOR, Descriptor
+from media.wire.payload import NO_DESCRIPTOR
 
 _PACKET = struct.Struct("@QdIHBBiiiiii")
 """``struct tp_packet`` of forward.h."""
@@ -118,19 +118,14 @@ class NativeForwarder(Forwarder):
         publication: Publication,
         downlinks: list[Downlink],
         uplink: Uplink,
-        payload: bytes,
-        header: Descriptor | None,
-        marker: int,
-        seq: int,
-        ts: int,
-        level: int,
+        packet: RingEntry,
         startable: bool,
         now: float,
-        primary: int = 0,
     ) -> None:
         plan = publication.plan
         if plan is None or plan.downlinks is not downlinks:
             plan = publication.plan = _Plan(self._library, downlinks, self)
+        seq, ts, marker, payload, header, level, primary = packet
         _, _, bits, pid_at, pid, tl0_at, tl0, *_ = header or NO_DESCRIPTOR
         _PACKET.pack_into(
             self._fields, 0, uplink.number, now, ts, seq, marker, startable, level, bits, pid_at, pid, tl0_at, tl0
@@ -141,5 +136,5 @@ class NativeForwarder(Forwarder):
         publication.forwarded += done
         self.forwards += done
         if asked[0]:
-            rest = [d for d in downlinks if d.uplink is not uplink or d.mirror.slow]  # type: ignore[union-attr]
-            super()._send(publication, rest, uplink, payload, header, marker, seq, ts, level, startable, now, primary)
+            rest = [d for d, leg in zip(downlinks, plan.legs, strict=True) if d.uplink is not uplink or leg.slow]
+            super()._send(publication, rest, uplink, packet, startable, now)

@@ -17,7 +17,7 @@ from media.relay.publication import Publication
 from media.relay.uplink import PACKET_OVERHEAD_BYTES, Arrived, RingEntry, Uplink
 from media.transport.sizes import PACKET_BYTES, SEND_BATCH, SRTP_TRAILER_BYTES
 from media.wire import red
-from media.wire.payload import READERS, Descriptor, height, is_key
+from media.wire.payload import READERS, height, is_key
 from media.wire.rtp import RtpReader, rtx_original_seq
 
 PACE_S = 0.005
@@ -162,7 +162,6 @@ class Forwarder:
             for downlink in publication.active:
                 downlink.restarted(uplink, before)
         payload = bytes(view[start:end])
-        marker = reader.marker
         header = None
         startable = True
         late = arrived is Arrived.LATE
@@ -186,57 +185,42 @@ class Forwarder:
                 uplink.keys += 1
                 uplink.key_at = now
                 uplink.height = height(uplink.codec, payload, 0, size) or uplink.height
-        primary = 0
+        primary = redundancy.primary if redundancy is not None else 0
+        packet = RingEntry(seq, ts, reader.marker, payload, header, reader.level, primary)
         if redundancy is not None:
-            primary = redundancy.primary
             uplink.red_at = now
             uplink.by_tid[1] += primary  # costs only those who are sent it: see ``layers.ladder``
-            self._restore(publication, uplink, redundancy, payload, seq, ts, reader.level, now)
-        uplink.keep(RingEntry(seq, ts, marker, payload, header, reader.level, primary))
+            self._restore(publication, uplink, redundancy, packet, now)
+        uplink.keep(packet)
         uplink.by_tid[tid] += size - primary + PACKET_OVERHEAD_BYTES
         if late:
-            self._late(publication, uplink, payload, header, marker, seq, ts, reader.level, now, primary)
+            self._late(publication, uplink, packet, now)
         else:
-            active = publication.active
-            self._send(publication, active, uplink, payload, header, marker, seq, ts, reader.level, startable, now, primary)
+            self._send(publication, publication.active, uplink, packet, startable, now)
 
     def _restore(
         self,
         publication: Publication,
         uplink: Uplink,
         redundancy: red.Red,
-        payload: bytes,
-        seq: int,
-        ts: int,
-        level: int,
+        packet: RingEntry,
         now: float,
     ) -> None:
         """Packets that are missing, from the redundancy of a later one. Its blocks are of the packets right before it."""
         for back, block in enumerate(reversed(redundancy.blocks), 1):
-            number = (seq - back) & 0xFFFF
-            then = (ts - block.offset) & 0xFFFFFFFF
+            number = (packet.seq - back) & 0xFFFF
+            then = (packet.ts - block.offset) & 0xFFFFFFFF
             before = uplink.kept((number - 1) & 0xFFFF)
             if block.start == block.end or (before is not None and not 0 < (then - before.ts) & 0xFFFFFFFF < 0x80000000):
                 return
             if uplink.restore(number, block.end - block.start):
-                body = payload[block.start : block.end]
-                uplink.keep(RingEntry(number, then, 0, body, None, level))
-                self._late(publication, uplink, body, None, 0, number, then, level, now)
+                missing = RingEntry(number, then, 0, packet.payload[block.start : block.end], None, packet.level)
+                uplink.keep(missing)
+                self._late(publication, uplink, missing, now)
 
-    def _late(
-        self,
-        publication: Publication,
-        uplink: Uplink,
-        payload: bytes,
-        header: Descriptor | None,
-        marker: int,
-        seq: int,
-        ts: int,
-        level: int,
-        now: float,
-        primary: int = 0,
-    ) -> None:
+    def _late(self, publication: Publication, uplink: Uplink, packet: RingEntry, now: float) -> None:
         """A packet that fills a gap: to everybody who has kept its number."""
+        seq, ts, marker, payload, header, level, primary = packet
         for d in publication.active:
             place = d.late(uplink, seq, ts)
             if place is None:
@@ -258,20 +242,7 @@ class Forwarder:
 
     def send_kept(self, publication: Publication, d: Downlink, uplink: Uplink, entry: RingEntry, now: float) -> None:
         """One packet out of the ring to one slot that shows its layer, as if it came now."""
-        Forwarder._send(
-            self,
-            publication,
-            [d],
-            uplink,
-            entry.payload,
-            entry.header,
-            entry.marker,
-            entry.seq,
-            entry.ts,
-            entry.level,
-            False,
-            now,
-        )
+        Forwarder._send(self, publication, [d], uplink, entry, False, now)
 
     def put(self, d: Downlink, kind: int, seq: int, ts: int, payload: bytes, level: int, now: float) -> bool:
         """The slow way: one packet with its final numbers and payload into the batch. ``kind``: second byte of the header."""
@@ -311,26 +282,17 @@ class Forwarder:
         self.forwards += 1
         return True
 
-    def _pace(
-        self,
-        d: Downlink,
-        pacer: Pacer[Paced],
-        marker: int,
-        seq: int,
-        ts: int,
-        payload: bytes,
-        header: Descriptor | None,
-        now: float,
-    ) -> None:
+    def _pace(self, d: Downlink, pacer: Pacer[Paced], packet: RingEntry, now: float) -> None:
         """A picture's packet for a narrow path: waits until its turn comes."""
+        seq, ts, marker, payload, header, _, _ = packet
         if header is not None and (d.pid_off or d.tl0_off):
             rewritten = bytearray(payload)
             rewrite(rewritten, 0, header, d.pid_off, d.tl0_off)
             payload = bytes(rewritten)
-        packet = Paced(
+        paced = Paced(
             d, d.generation, marker | d.payload_type, (seq + d.seq_off) & 0xFFFF, (ts + d.ts_off) & 0xFFFFFFFF, payload
         )
-        pacer.push(packet, len(payload) + PACKET_OVERHEAD_BYTES, Priority.VIDEO, now, d.mid)
+        pacer.push(paced, len(payload) + PACKET_OVERHEAD_BYTES, Priority.VIDEO, now, d.mid)
         self._release(pacer, now)
 
     def _release(self, pacer: Pacer[Paced], now: float) -> None:
@@ -353,17 +315,12 @@ class Forwarder:
         publication: Publication,
         downlinks: list[Downlink],
         uplink: Uplink,
-        payload: bytes,
-        header: Descriptor | None,
-        marker: int,
-        seq: int,
-        ts: int,
-        level: int,
+        packet: RingEntry,
         startable: bool,
         now: float,
-        primary: int = 0,
     ) -> None:
-        """``primary``: where the primary encoding of a voice with redundancy starts, 0 without."""
+        """The newest packet of ``uplink``. ``startable``: who waits for it goes over to it with this packet."""
+        seq, ts, marker, payload, header, level, primary = packet
         protect = self._protect
         length = self._length
         size = len(payload)
@@ -378,13 +335,13 @@ class Forwarder:
                     continue
                 d.switch(uplink, codec, seq, ts, header, now)
                 if d.pacer is not None:
-                    self._pace(d, d.pacer, marker, seq, ts, payload, header, now)
+                    self._pace(d, d.pacer, packet, now)
                     continue
             elif d.careful:
                 if not d.admit(header, seq, ts):
                     continue
                 if d.pacer is not None:
-                    self._pace(d, d.pacer, marker, seq, ts, payload, header, now)
+                    self._pace(d, d.pacer, packet, now)
                     continue
             batch = d.batch
             if batch is None:
