@@ -16,8 +16,9 @@ from media.recording.errors import RecordingError
 from media.recording.records import Gap, GapReason, Kind, Layer, SenderReport, pack_gap, pack_layer, pack_report
 from media.recording.wire import FRAME, KEPT, VERSION, Hello, Open, Own, TrackInfo, frame, own
 
-BUFFER_BYTES = 4 << 20
-"""About three seconds of twenty three-party recordings."""
+BUFFER_BYTES = 16 << 20
+"""Four seconds of twenty three-party recordings at 500 kbit/s: what is on its way (half a second), and a recorder's start."""
+SOCKET_BYTES = 1 << 20
 RESERVE_BYTES = 256 * 1024
 """Room that packets do not take: for opening and closing tracks, reports and gaps."""
 SEND_BYTES = 256 * 1024
@@ -156,6 +157,7 @@ class Feed:
     def _connect(self, now: float) -> None:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         try:
             made.connect(self._path)
         except OSError:  # not there yet, or its backlog is full: again at a later tick

@@ -1,5 +1,9 @@
 """Records, events, manifests, the feed's frames and the control messages: round trips, and what is refused."""
 
+import hmac
+import struct
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +11,7 @@ from hypothesis import strategies as st
 from media.errors import ControlError
 from media.recording import events, manifest, messages, records, wire
 from media.recording.errors import RecordingFormatError
+from media.recording.keys import derive
 from tests.support.recordings import DATA_KEY
 
 u32 = st.integers(0, 0xFFFFFFFF)
@@ -179,3 +184,11 @@ def test_control_messages() -> None:
 def test_configurations_that_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         messages.Configure(folder="f", socket="s", **change)  # type: ignore[arg-type]
+
+
+def test_a_manifest_with_the_right_seal_and_the_wrong_words() -> None:
+    for body in (b"{}", b"\xff", msgspec.json.encode(msgspec.structs.replace(MANIFEST, recording="RE_2"))):
+        opening = manifest.MAGIC + struct.pack("!I", len(body)) + body
+        raw = opening + hmac.digest(derive(DATA_KEY, "manifest", "RE_1"), opening, "sha256")
+        with pytest.raises(RecordingFormatError, match="manifest_changed"):
+            manifest.decode(raw, DATA_KEY, "RE_1")
