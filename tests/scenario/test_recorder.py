@@ -390,6 +390,47 @@ async def test_a_full_disk_fails_one_recorder_s_recordings_and_keeps_them_whole(
     assert packets(read(store, "RE_2", "TR_1")[0]) == [rtp(1, 1, b"well")]
 
 
+async def test_a_disk_that_stands_still_costs_packets_and_nobody_waits(tmp_path: Path, make_feed: MakeFeed) -> None:
+    fifo = tmp_path / "stuck"
+    command = (sys.executable, "-m", "tests.support.stuck_disk", str(fifo), "media.recording.process")
+    async with recorder(tmp_path, command=command, configure={"max_pending_bytes": 1 << 20}) as (client, _):
+        begun = await client.start_recording("RE_1")
+        feed = make_feed(client)
+        track = feed.open_track("RE_1", info(begun), time.monotonic())
+        track.packet(rtp(0, 0, bytes(1000)), time.monotonic())
+        await drained(feed)
+        while not has_segment(tmp_path / "recordings/RE_1/TR_1.0000.track"):
+            await client.stats()
+        os.mkfifo(fifo)
+        count = 1
+        while not feed.dropped:  # until the recorder's memory, the socket and the worker's buffer are full
+            now = time.monotonic()
+            for _ in range(200):
+                track.packet(rtp(count, 0, bytes(1000)), now)
+                count += 1
+            feed.tick(now)
+            await asyncio.sleep(0)
+        stats = await client.stats()  # it answers while the disk stands still
+        assert 1 << 20 < stats["pending_bytes"] < 3 << 20
+        fifo.rename(tmp_path / "opened")
+        with (tmp_path / "opened").open("wb"):
+            pass
+        track.close(time.monotonic())
+        await drained(feed)
+        async with asyncio.timeout(30):
+            while feed.unkept:
+                feed.tick(time.monotonic())
+                await asyncio.sleep(0)
+        ended = await client.end_recording("RE_1")
+    assert ended.ending == "complete"
+    store = store_at(tmp_path)
+    assert verify(store, "RE_1").complete
+    (records,) = read(store, "RE_1", "TR_1")
+    gaps = [unpack_gap(r.payload) for r in records if r.kind == Kind.GAP]
+    assert {gap.reason for gap in gaps} == {GapReason.OVERFLOW}
+    assert len(packets(records)) + sum(gap.packets for gap in gaps) == count
+
+
 async def test_a_worker_that_talks_nonsense_is_cut_off(tmp_path: Path, make_feed: MakeFeed) -> None:
     async with recorder(tmp_path) as (client, _):
         begun = await client.start_recording("RE_1")
