@@ -16,7 +16,7 @@ export function TopLine() {
   const line = me ? call.quality.value.get(me.id) : undefined;
   const network = call.network.value;
   const presenting = others.filter((person) => screenOf(ui, person) !== "none");
-  const camera = isOn(call, "camera") && me?.on_hold !== true && me?.listens !== true;
+  const camera = call.pictures.value && isOn(call, "camera") && me?.on_hold !== true && me?.listens !== true;
   const microphone = isOn(call, "microphone") && me?.on_hold !== true && me?.muted !== true && (me?.listens !== true || call.whispers.value?.by === me.id);
   const share = camera ? (microphone ? "both" : "camera") : microphone ? "microphone" : "nothing";
   return (
