@@ -14,64 +14,30 @@ import logging
 import os
 import signal
 import socket
-import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 from media.control import FrameReader as ControlFrames
 from media.errors import ControlError
 from media.recording import messages
+from media.recording.connection import EVENTS_TRACK, WorkerConnection
 from media.recording.disk import Disk
-from media.recording.errors import RecordingError, RecordingFormatError
+from media.recording.errors import RecordingError
 from media.recording.keyfile import VARIABLE, load_ring
-from media.recording.records import HEAD, MAX_TIME_US, Gap, GapReason, Kind, pack, pack_gap
-from media.recording.store import OpenRecording, RecordingStore
-from media.recording.wire import FIRST_OWN_KIND, KEPT, FrameReader, Own, TrackInfo, read_hello, read_open
-from media.recording.writer import TrackFile
+from media.recording.live import Live, LiveTrack
+from media.recording.records import Gap, GapReason, Kind, pack, pack_gap
+from media.recording.store import RecordingStore
+from media.recording.wire import TrackInfo
 
 log = logging.getLogger("media.recording.process")
 
-EVENTS_TRACK = "events"
 SEGMENT_BYTES = 256 * 1024
 TICK_S = 0.05
-MAX_TRACKS = 256
-"""Of one recording at once."""
 MAX_CONNECTIONS = 512
 CONFIGURE_DEADLINE_S = 10.0
 READ_BYTES = 1 << 16
 MAX_UNSENT_BYTES = 8 << 20
-MAX_UNREAD_BYTES = 4096
-"""Of words to a worker that does not read them: the next one says it too."""
-
-
-class _Live:
-    """A recording under way. ``tracks``: those that are open, by worker connection or of the recorder itself."""
-
-    def __init__(self, opened: OpenRecording, begun: messages.Begun) -> None:
-        self.opened = opened
-        self.begun = begun
-        self.paused = begun.paused
-        self.failed = False
-        self.tracks: set[_Track] = set()
-        self.events: _Track | None = None
-
-    def us(self, mono_us: int) -> int:
-        return min(max(0, mono_us - self.begun.zero_mono_us), MAX_TIME_US)
-
-
-class _Track:
-    """One open track: records that wait to become a segment. ``file`` belongs to the disk's thread."""
-
-    __slots__ = ("file", "info", "live", "pending", "since")
-
-    def __init__(self, live: _Live, info: TrackInfo) -> None:
-        self.live = live
-        self.info = info
-        self.pending = bytearray()
-        self.since = 0.0
-        self.file: TrackFile | None = None
 
 
 class Recorder:
@@ -83,8 +49,8 @@ class Recorder:
         self._config = messages.Configure(folder="", socket="")
         self._store: RecordingStore | None = None
         self._disk: Disk | None = None
-        self._live: dict[str, _Live] = {}
-        self._connections: set[_Connection] = set()
+        self._live: dict[str, Live] = {}
+        self._connections: set[WorkerConnection] = set()
         self._stopped = asyncio.Event()
         self._held_back = False
         self.records = 0
@@ -155,7 +121,7 @@ class Recorder:
         before = os.umask(0o177)
         try:
             server = await asyncio.get_running_loop().create_unix_server(
-                lambda: _Connection(self), self._config.socket, backlog=MAX_CONNECTIONS
+                lambda: WorkerConnection(self), self._config.socket, backlog=MAX_CONNECTIONS
             )
         finally:
             os.umask(before)
@@ -267,7 +233,7 @@ class Recorder:
             return
         self.emit(messages.Done(request))
 
-    def _find(self, recording: str) -> _Live:
+    def _find(self, recording: str) -> Live:
         live = self._live.get(recording)
         if live is None:
             raise RecordingError("no_recording", f"no recording {recording} is under way")
@@ -293,7 +259,7 @@ class Recorder:
         act = self._store.resume if resume else self._store.create
         opened = await asyncio.to_thread(act, begun.recording, begun.zero_wall_us)
         loop = asyncio.get_running_loop()
-        live = _Live(opened, begun)
+        live = Live(opened, begun)
         opened.on_failed = lambda reason: _tell(loop, functools.partial(self._failed, live, reason))
         self._live[begun.recording] = live
         self._disk.attach(opened)
@@ -312,11 +278,11 @@ class Recorder:
             now = live.us(int(time.monotonic() * 1e6))
             self.add(live.events, pack(Kind.GAP, now, pack_gap(Gap(0, now, now, GapReason.RECORDER_LOST))))
 
-    def _failed(self, live: _Live, reason: str) -> None:
+    def _failed(self, live: Live, reason: str) -> None:
         live.failed = True
         self.emit(messages.RecordingFailed(live.opened.recording, reason))
 
-    def _pause(self, live: _Live, paused: bool) -> None:
+    def _pause(self, live: Live, paused: bool) -> None:
         if paused == live.paused:
             return
         live.paused = paused
@@ -324,7 +290,7 @@ class Recorder:
         for track in live.tracks:
             self.add(track, pack(Kind.PAUSE if paused else Kind.RESUME, at))
 
-    def _end(self, live: _Live, request: int) -> None:
+    def _end(self, live: Live, request: int) -> None:
         recording = live.opened.recording
         del self._live[recording]
         for connection in self._connections:
@@ -351,12 +317,12 @@ class Recorder:
 
     # ---- tracks, from connections
 
-    def live(self, recording: str) -> _Live | None:
+    def live(self, recording: str) -> Live | None:
         return self._live.get(recording)
 
-    def open_track(self, live: _Live, info: TrackInfo) -> _Track:
+    def open_track(self, live: Live, info: TrackInfo) -> LiveTrack:
         """Its file is made in the disk's thread; a disk that refuses shows as ``RecordingFailed``."""
-        track = _Track(live, info)
+        track = LiveTrack(live, info)
         live.tracks.add(track)
 
         def make() -> None:
@@ -371,7 +337,7 @@ class Recorder:
             self.add(track, pack(Kind.PAUSE, live.us(int(time.monotonic() * 1e6))))
         return track
 
-    def add(self, track: _Track, record: bytes) -> None:
+    def add(self, track: LiveTrack, record: bytes) -> None:
         """A record as it comes; whole segments go to the disk."""
         pending = track.pending
         if not pending:
@@ -380,7 +346,7 @@ class Recorder:
         if len(pending) >= SEGMENT_BYTES:
             self.flush(track)
 
-    def flush(self, track: _Track) -> None:
+    def flush(self, track: LiveTrack) -> None:
         plain = bytes(track.pending)
         track.pending.clear()
 
@@ -395,7 +361,7 @@ class Recorder:
             for connection in self._connections:
                 connection.hold_back(True)
 
-    def close_track(self, track: _Track) -> None:
+    def close_track(self, track: LiveTrack) -> None:
         """With its final segment."""
         track.live.tracks.discard(track)
         plain = bytes(track.pending)
@@ -413,135 +379,21 @@ class Recorder:
         loop = asyncio.get_running_loop()
         self._disk.after(lambda: _tell(loop, done))
 
-    def _submit(self, live: _Live, cost: int, work: Callable[[], object]) -> None:
+    def _submit(self, live: Live, cost: int, work: Callable[[], object]) -> None:
         assert self._disk is not None
         self._disk.submit(live.opened.recording, cost, work)  # type: ignore[arg-type]
 
     # ---- connections
 
-    def connected(self, connection: "_Connection") -> bool:
+    def connected(self, connection: "WorkerConnection") -> bool:
         if len(self._connections) >= MAX_CONNECTIONS:
             return False
         self._connections.add(connection)
         connection.hold_back(self._held_back)
         return True
 
-    def disconnected(self, connection: "_Connection") -> None:
+    def disconnected(self, connection: "WorkerConnection") -> None:
         self._connections.discard(connection)
-
-
-class _Connection(asyncio.Protocol):
-    """One media worker. A worker that goes, however it goes, leaves its tracks closed, with a gap record that says so."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._frames = FrameReader()
-        self._tracks: dict[int, _Track | None] = {}
-        self._transport: asyncio.Transport | None = None
-        self._worker: str | None = None
-        self._flushed_at = float("-inf")
-        self._flushed = 0  # bytes of the stream
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's
-        peer = transport.get_extra_info("socket")
-        _, uid, _ = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        if uid not in (os.getuid(), 0) or not self._recorder.connected(self):
-            log.error("worker refused", extra={"uid": uid})
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            for number, kind, record in self._frames.feed(data):
-                self._frame(number, kind, record)
-        except RecordingFormatError as error:
-            log.error("worker broke the stream", extra={"worker": self._worker, "error": error.code})
-            self.close()
-
-    def _frame(self, number: int, kind: int, record: bytes) -> None:
-        recorder = self._recorder
-        if kind < FIRST_OWN_KIND:
-            track = self._tracks.get(number)
-            if track is None or (kind == Kind.RTP and track.live.paused) or track.live.failed:
-                recorder.discarded += 1
-                return
-            recorder.records += 1
-            recorder.add(track, record)
-        elif self._worker is None:
-            if kind != Own.HELLO:
-                raise RecordingFormatError("bad_frame", "no hello")
-            self._worker = read_hello(record[HEAD.size :]).worker
-        elif kind == Own.OPEN:
-            self._open(number, record[HEAD.size :])
-        elif kind == Own.CLOSE:
-            track = self._tracks.pop(number, None)
-            if track is not None:
-                recorder.close_track(track)
-
-    def _open(self, number: int, payload: bytes) -> None:
-        asked = read_open(payload)
-        if number in self._tracks:
-            raise RecordingFormatError("bad_frame", "a track number is used twice")
-        live = self._recorder.live(asked.recording)
-        code = ""
-        if live is None:
-            code = "no_recording"
-        elif live.failed:
-            code = "failed"
-        elif len(live.tracks) >= MAX_TRACKS:
-            code = "too_many_tracks"
-        elif asked.info.kind == "events" or asked.info.track == EVENTS_TRACK:
-            code = "bad_track"
-        if live is None or code:
-            self._tracks[number] = None
-            self._recorder.emit(messages.TrackRefused(asked.recording[:64], asked.info.track[:64], code))
-        else:
-            self._tracks[number] = self._recorder.open_track(live, asked.info)
-
-    def flush(self, now: float, flush_s: float) -> None:
-        """Every ``flush_s`` write what is there, all tracks at once, and tell the worker when it is in the files."""
-        mark = self._frames.consumed
-        if mark == self._flushed or now - self._flushed_at < flush_s:
-            return
-        self._flushed_at, self._flushed = now, mark
-        for track in self._tracks.values():
-            if track is not None and track.pending:
-                self._recorder.flush(track)
-        self._recorder.after_writes(lambda: self._tell_kept(mark))
-
-    def _tell_kept(self, mark: int) -> None:
-        transport = self._transport
-        if transport is not None and not transport.is_closing() and transport.get_write_buffer_size() < MAX_UNREAD_BYTES:
-            transport.write(KEPT.pack(mark))
-
-    def forget(self, live: _Live) -> None:
-        """The recording has ended; what still comes for it is thrown away."""
-        for number, track in self._tracks.items():
-            if track is not None and track.live is live:
-                self._tracks[number] = None
-
-    def hold_back(self, hold: bool) -> None:
-        """Read nothing for now: the worker's buffer fills, and then it drops."""
-        if self._transport is not None and not self._transport.is_closing():
-            if hold:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close its tracks and the connection."""
-        for track in self._tracks.values():
-            if track is not None:
-                at = min(max(0, int(time.monotonic() * 1e6) - track.info.zero_mono_us), MAX_TIME_US)
-                self._recorder.add(track, pack(Kind.GAP, at, pack_gap(Gap(0, at, at, GapReason.WORKER_LOST))))
-                self._recorder.close_track(track)
-        self._tracks.clear()
-        self._recorder.disconnected(self)
-        if self._transport is not None:
-            self._transport.abort()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
