@@ -36,7 +36,8 @@ TRIES = 3
 RATE = 48_000
 # Whether this page's own voice is sent with redundancy: RED stands before Opus in what it was answered.
 REDUNDANT = """(wanted) => {
-    const peer = window.__tp.peers.at(-1);
+    const peer = window.__tp.peers.findLast(({ connectionState }) => connectionState === "connected");
+    if (!peer) return false;
     const { mid } = peer.getTransceivers()[0];
     const section = peer.remoteDescription.sdp.split(/^(?=m=)/m).find((part) => new RegExp(`^a=mid:${mid}\\r?$`, "m").test(part));
     const red = /^a=rtpmap:(\\d+) red/m.exec(section)[1];

@@ -240,6 +240,7 @@ export class Media {
     this.busy = true;
     try {
       await this.voices.tell(built);
+      this.sending.tuneAll(); // figures that were being set meanwhile were refused
     } catch {
       this.want("rebuild"); // between two descriptions, and no way back
     } finally {
