@@ -1,5 +1,6 @@
-"""The forwarder's inner loop in C. ``forward.c`` is the code, ``forward.h`` what it shares with Python, the rest binds the two.
+"""The forwarder's inner loop and the reading of feedback in C: ``forward.c``, ``feedback.c``; the headers are what they share with Python.
 
 ``make run`` builds it where there is a C compiler; without one, or with ``media.native = false``, ``media.relay.forward.Forwarder``
-does the same work in Python. That class stays the reference: ``tests/unit/media/test_native.py`` compares them byte by byte.
+does the same work in Python, and so do ``SentPackets`` and ``Trend`` of ``media.congestion``. They stay the references:
+``tests/unit/media/test_native.py`` and ``test_native_feedback.py`` compare them byte by byte.
 """

@@ -20,10 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media import control
+from media.congestion.history import SentPackets
 from media.errors import ControlError, RtcpError, SdpError
+from media.native.history import NativeSentPackets, Scratch
+from media.native.library import load
 from media.transport.datachannel import BURST, MAX_MESSAGE_BYTES, PointerChannel, TokenBucket
 from media.transport.ice_lite import MAX_STUN_BYTES, IceLite, Verdict
-from media.transport.mmsg import Destination, pack_address, unpack_address
+from media.transport.mmsg import AVAILABLE, Destination, pack_address, unpack_address
 from media.wire import rtcp, twcc
 from media.wire.payload import is_key, vp8
 from media.wire.rtp import RtpReader, rtx_original_seq
@@ -185,6 +188,35 @@ class Twcc:
         return True
 
 
+class TwccInC(Twcc):
+    """The same read and joined by the compiled core; what Python says of it is the reference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        library = load() if AVAILABLE else None
+        if library is None:
+            pytest.skip("the compiled core is not built: there is no C compiler here")
+        self._sides = SentPackets(), NativeSentPackets(library, Scratch(library))
+        self._now = 1.0
+
+    def read(self, data: bytes) -> bool:
+        self._now += 0.01
+        told: list[Any] = []
+        for sent in self._sides:
+            for number in range(0, 300, 3):
+                sent.number[0] = number
+                sent.note(number, 1200, self._now)
+            try:
+                joined = sent.take(data, self._now)
+            except RtcpError as error:
+                told.append(error.code)
+            else:
+                told.append(joined._replace(results=list(joined.results)))
+        assert told[0] == told[1]
+        assert self._sides[0].size == self._sides[1].size
+        return not isinstance(told[0], str)
+
+
 class Pointer:
     """Messages of the data channel, text and bytes."""
 
@@ -249,7 +281,9 @@ def resident_bytes() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-@pytest.mark.parametrize("kind", [Sdp, Stun, Rtp, Rtcp, Twcc, Pointer, Control], ids=lambda kind: kind.__name__.lower())
+@pytest.mark.parametrize(
+    "kind", [Sdp, Stun, Rtp, Rtcp, Twcc, TwccInC, Pointer, Control], ids=lambda kind: kind.__name__.lower()
+)
 def test_a_reader(kind: type[Any]) -> None:
     source = random.Random(kind.__name__)
     reader = kind()
