@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from media import control
+from media.relay.catch_up import catch_up
+from media.relay.downlink import Downlink
 from media.relay.forward import Forwarder
 from media.relay.peer import Peer
+from media.relay.publication import Publication
 from media.relay.room import Room
 from media.transport import srtp
 from media.transport.dtls import Identity
@@ -51,6 +54,12 @@ class Host:
         task = asyncio.create_task(peer.close())
         self.retired.add(task)
         task.add_done_callback(self.retired.discard)
+
+    def catch_up(self, publication: Publication, downlink: Downlink, since: float, now: float) -> bool:
+        return catch_up(self.mux.forwarder, publication, downlink, since, now)
+
+    def flush(self) -> None:
+        self.mux.flush()
 
     async def until(self, participant: str, state: str) -> None:
         async with asyncio.timeout(DEADLINE_S):
