@@ -108,7 +108,7 @@ class Rest(NamedTuple):
     tasks: int
     descriptors: int
     series: int
-    kinds: Counter[str]
+    kinds: Counter[type]
     blocks: int
     mib: float
 
@@ -126,7 +126,7 @@ async def at_rest(here: Here) -> Rest:
     assert not here.media.gates
     gc.collect()
     kinds = (type(thing) for thing in gc.get_objects())
-    counted = Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds if str(kind.__module__).startswith(PROGRAM))
+    counted = Counter(kind for kind in kinds if str(kind.__module__).startswith(PROGRAM))
     return Rest(
         len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd")), series, counted, sys.getallocatedblocks(), resident_mib()
     )
