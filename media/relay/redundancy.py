@@ -104,8 +104,10 @@ class Redundancy:
             way = self._to[name] = to.get(name) or _Way(now)
             estimator = one.quality.estimator
             asked = way.rate.update(sum(d.packets for d in voices), sum(d.asked for d in voices))
-            full = one.quality.twcc_at is not None and not estimator.loss_bound.clear
-            # where a queue stands, it is the rate that loses
+            allocation = one.quality.allocation
+            narrow = allocation.total_bps < allocation.demand_bps
+            full = narrow and one.quality.twcc_at is not None and not estimator.loss_bound.clear
+            # where a queue stands on a narrow way, it is the rate that loses
             wanted = way.need.update(0.0 if full else max(asked, estimator.loss), estimator.rtt_s, now)
             for downlink in voices:
                 if downlink.redundant != wanted:

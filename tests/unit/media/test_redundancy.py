@@ -3,10 +3,11 @@
 import pytest
 
 from media import control
+from media.congestion.allocate import Allocation
 from media.relay.director import ALLOCATE_S, Director
 from media.relay.epoch import SlotCodec
 from media.relay.publication import Publication
-from media.relay.redundancy import AGAIN_S, MIN_PACKETS, OFF_AFTER_S, WITH, WITHOUT, Need
+from media.relay.redundancy import AGAIN_S, MIN_PACKETS, OFF_AFTER_S, WITH, WITHOUT, Need, Redundancy
 from media.relay.uplink import PublisherClock, Uplink
 from tests.support.room_parts import Person
 
@@ -142,14 +143,17 @@ def test_silence_says_nothing_of_a_line_and_a_sender_who_began_anew_is_no_loss()
 
 def test_what_a_full_line_loses_is_not_a_reason() -> None:
     room = Room()
-    listener = room.people["a"]
+    listener, slot = room.people["a"], room.slots["a"]
     listener.quality.twcc_at = 0.0
     listener.quality.estimator.loss_bound.clear = False
-    room.lost["a"] = 5
-    room.run(6)
-    assert room.told == []
-    listener.quality.estimator.loss_bound.clear = True
-    room.run(4)
+    redundancy = Redundancy(lambda voice, active: room.told.append(active))
+    for step in range(80):
+        slot.packets += 10
+        slot.asked += 2
+        listener.quality.allocation = Allocation({}, 1, 2 if step < 40 else 1, 0)
+        redundancy.tick(room.people, step * ALLOCATE_S)
+        if step < 40:
+            assert room.told == []
     assert room.told == [WITH]
 
 
