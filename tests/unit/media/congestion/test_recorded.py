@@ -31,3 +31,11 @@ def test_a_queue_that_what_was_lost_keeps_full_is_nobody_elses() -> None:
     assert max(trace.times) > 20
     found = [estimate for at, estimate in zip(trace.times, trace.estimate, strict=True) if 7.5 <= at < 16]
     assert max(found) <= 1.2 * 300_000
+
+
+def test_random_loss_starves_nobody() -> None:
+    """A tenth of everything is lost at random: enough is left for every picture that there is."""
+    trace = play(load("loss"))
+    assert max(trace.times) > 15
+    assert trace.least(trace.estimate, 2, 18) >= 600_000
+    assert trace.mean(trace.estimate, 8, 18) >= 900_000
