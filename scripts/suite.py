@@ -62,7 +62,7 @@ def beside(began: float) -> dict[str, int]:
             if second.poll() is None:
                 second.send_signal(signal.SIGINT)
                 second.wait(ENDS_WITHIN_S)
-    sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
+    print(log.read_text(encoding="utf-8", errors="replace"), end="", flush=True)
     print(f"== both lanes: {time.monotonic() - began:.0f} s", flush=True)
     return failed
 

@@ -14,7 +14,7 @@ from tests.support.bank import Bank
 from tests.support.large_camera import browser_with_camera, film
 from tests.support.server_process import ServerProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
 CAMERA = (960, 540)
 HALF = 270

@@ -23,7 +23,6 @@ ROUND_S = 60.0 if LONG else 2.0
 ROUNDS = 10 if LONG else 2
 WARM_UPS = 5
 MOST_LOST = 0.001
-TRIES = 3
 ADDED_P95_MS = 30.0
 HUNDRED = 3
 """Rounds in which about a hundred people come and leave."""
@@ -94,8 +93,9 @@ tasks_at_rest = 6
 
 
 @pytest.mark.quiet
+@pytest.mark.campaign(16)
 @pytest.mark.campaign(17)
-async def test_ten_rooms_of_three_leave_nothing_behind() -> None:
+async def test_ten_rooms_of_three_are_quick_and_leave_nothing_behind() -> None:
     async with synthetic_worker() as worker:
         system = Worker(worker)
         start = system.descriptors(), (await worker.stats(None))["tasks"]
@@ -113,16 +113,6 @@ async def test_ten_rooms_of_three_leave_nothing_behind() -> None:
         assert min(after_mib[-HUNDRED:]) <= max(after_mib[:HUNDRED]) + SETTLED_MIB, after_mib
         lost = [round_.lost for round_ in rounds]
         quick_or_skip(min(lost) <= MOST_LOST, lost)
+        p95_ms = [round_.p95_ms for round_ in rounds]  # the best of them: a busy machine adds its own
+        quick_or_skip(min(p95_ms) <= ADDED_P95_MS, p95_ms)
         print(f"descriptors and tasks {start}")
-
-
-@pytest.mark.quiet
-@pytest.mark.campaign(16)
-async def test_the_relay_adds_little_to_a_packets_way() -> None:
-    """The best of so many: a busy machine adds its own."""
-    p95_ms = []
-    async with synthetic_worker() as worker:
-        while len(p95_ms) < TRIES and min(p95_ms, default=ADDED_P95_MS + 1) > ADDED_P95_MS:
-            p95_ms.append((await one_round(worker)).p95_ms)
-    quick_or_skip(min(p95_ms) <= ADDED_P95_MS, p95_ms)
-    print(f"p95 {min(p95_ms):.2f} ms")
