@@ -6,15 +6,16 @@ from tests.support.netsim import SAMPLE_S, Trace
 from tests.support.traces import load, names, play
 
 OVER = 1.5
+FULL = 0.7
 OVER_FOR_S = 1.5
 """Beyond ``OVER`` times what the path carries for no longer than this."""
 
 
 def longest_over(trace: Trace, start: float, end: float) -> float:
-    """Seconds in a row in which the estimate was beyond ``OVER`` times the capacity."""
+    """Seconds in a row in which the estimate was beyond ``OVER`` times the capacity and the path was full: else nothing says so."""
     longest = now = 0
-    for at, estimate, capacity in zip(trace.times, trace.estimate, trace.capacity, strict=True):
-        now = now + 1 if start <= at < end and estimate > OVER * capacity else 0
+    for at, estimate, capacity, arrived in zip(trace.times, trace.estimate, trace.capacity, trace.arrived, strict=True):
+        now = now + 1 if start <= at < end and estimate > OVER * capacity and arrived > FULL * capacity else 0
         longest = max(longest, now)
     return longest * SAMPLE_S
 
@@ -39,3 +40,12 @@ def test_random_loss_starves_nobody() -> None:
     assert max(trace.times) > 15
     assert trace.least(trace.estimate, 2, 18) >= 600_000
     assert trace.mean(trace.estimate, 8, 18) >= 900_000
+
+
+def test_down_to_a_narrow_path_and_up_again() -> None:
+    """As far as what was sent that day allows."""
+    trace = play(load("step"))
+    assert trace.first_below(trace.estimate, 400_000, 10) <= 1.5
+    found = [estimate for at, estimate in zip(trace.times, trace.estimate, strict=True) if 11.5 <= at < 24]
+    assert max(found) <= 1.2 * 300_000
+    assert trace.first(trace.estimate, 1_000_000, 24) <= 10
