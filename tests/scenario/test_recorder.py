@@ -309,7 +309,7 @@ async def test_a_recorder_killed_again_and_again_loses_nothing(tmp_path: Path, m
     lost = [number for number in range(len(source.sent_at)) if number not in set(there)]
     assert len(lost) == feed.dropped  # what found no room while no recorder was there, and nothing else
     gaps = [unpack_gap(r.payload).reason for part in parts[1:] for r in part if r.kind == Kind.GAP]
-    assert gaps.count(GapReason.RECORDER_LOST) == len(parts) - 1
+    assert 1 <= gaps.count(GapReason.RECORDER_LOST) <= len(parts) - 1  # one that is killed at once has not written so yet
     assert 1 < len(parts) <= restarts + 1
 
 

@@ -5,6 +5,7 @@ real reader, so that a test gets the real refusals.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from media.errors import SdpError
 from media.wire.sdp import Fingerprint, Offer, parse_offer
@@ -96,13 +97,13 @@ class FakeMedia:
         self._called("disconnect", room, participant)
         self.offers.pop((room, participant), None)
         self.gates.pop((room, participant), None)
+        self.circles.pop((room, participant), None)
+        self.only.pop((room, participant), None)
         self.receive.pop((room, participant), None)
 
     async def close_room(self, room: str) -> None:
         self._called("close_room", room, "")
-        for kept in (self.offers, self.gates):
-            for key in [key for key in kept if key[0] == room]:
-                del kept[key]
+        self._forget(room)
 
     async def stats(self, room: str) -> Mapping[str, object]:
         self._called("stats", room, "")
@@ -139,10 +140,14 @@ class FakeMedia:
 
     def lose(self, *rooms: str) -> None:
         """The worker of these rooms died: their connections are gone, the gates are remembered by nobody."""
-        for kept in (self.offers, self.gates):
-            for key in [key for key in kept if key[0] in rooms]:
-                del kept[key]
+        self._forget(*rooms)
         self._tell(lambda events: events.on_rooms_lost(rooms))
+
+    def _forget(self, *rooms: str) -> None:
+        kept: tuple[dict[tuple[str, str], Any], ...] = (self.offers, self.gates, self.circles, self.only, self.receive)
+        for one in kept:
+            for key in [key for key in one if key[0] in rooms]:
+                del one[key]
 
     def _called(self, name: str, room: str, participant: str) -> None:
         self.calls.append((name, room, participant))
