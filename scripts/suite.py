@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "test-output"
-PYTEST = [sys.executable, "-m", "scripts.coverage_gate", "run"]
+PYTEST = [sys.executable, "-m", "scripts.coverage_gate", "run", "--durations=25", "--durations-min=2"]
 FIRST = [
     "tests/unit",
     "tests/contract",
@@ -22,7 +22,6 @@ FIRST = [
     "tests/browser/test_accessibility.py",
     "tests/browser/test_bundle.py",
     "tests/browser/test_keyboard.py",
-    "tests/browser/test_stories.py",
 ]
 LANES = {
     "npm": [sys.executable, "scripts/bootstrap.py", "npm", "test"],

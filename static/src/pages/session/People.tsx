@@ -103,7 +103,7 @@ function Tools({ person, name }: { person: ParticipantView; name: string }) {
             ui.open.value = { kind: "remove", person };
           }}
         >
-          {t("remove.yes")}
+          {t("remove.short")}
         </Button>
       )}
     </div>
