@@ -21,6 +21,8 @@ RELAPSE_S = 5.0
 MAX_UP_AFTER_S = 16.0
 SURE = 1.5
 """Where there is so many times what there was when it was raised in vain, that says nothing any more: it is raised as the first time."""
+COLLAPSED = 0.25
+"""Where no more than this part is left of what there was when it was raised, the path has changed: it was not raised in vain."""
 SOON_BEFORE_S = 1.5
 """So long before a layer is raised it is named, so that it comes when it is."""
 HOLD_AFTER_S = 2.5
@@ -206,7 +208,8 @@ class Allocator:
                     beyond += _cost(ladders[key], 0)
                     state.level = 0 if beyond <= GRACE_BPS else HELD
                 state.since = None
-                if now - state.raised_at <= RELAPSE_S and not state.relapsed:
+                changed = room <= COLLAPSED * state.raised_room
+                if now - state.raised_at <= RELAPSE_S and not state.relapsed and not changed:
                     state.relapsed = True
                     state.vain_room = state.raised_room
                     state.wait = min(2 * state.wait, MAX_UP_AFTER_S)

@@ -183,7 +183,7 @@ class TestOverTime:
         waits = []
         for _ in range(5):
             start = now
-            while given_to(allocator.allocate(wants, 3e6, now))["a"] != "h1":
+            while given_to(allocator.allocate(wants, 1.9e6, now))["a"] != "h1":
                 now += 0.1
             waits.append(now - start)
             now += 0.5
@@ -191,8 +191,22 @@ class TestOverTime:
         assert waits == [pytest.approx(wait, abs=0.3) for wait in (2, 4, 8, 16, MAX_UP_AFTER_S)]
         now += 100
         allocator.allocate(wants, 500_000, now)
-        allocator.allocate(wants, 3e6, now + 0.1)
-        assert given_to(allocator.allocate(wants, 3e6, now + 2.2))["a"] == "h1"
+        allocator.allocate(wants, 1.9e6, now + 0.1)
+        assert given_to(allocator.allocate(wants, 1.9e6, now + 2.2))["a"] == "h1"
+
+    def test_a_path_that_changed_was_not_tried_in_vain(self) -> None:
+        """What was raised on a wide path and lowered because the path became narrow is raised again as the first time."""
+        allocator = Allocator()
+        wants = [camera("a")]
+        allocator.allocate(wants, 500_000, 0.0)
+        now = 0.0
+        for _ in range(3):
+            start = now
+            while given_to(allocator.allocate(wants, 6e6, now))["a"] != "h1":
+                now += 0.1
+            assert now - start == pytest.approx(UP_AFTER_S, abs=0.3)
+            now += 0.5
+            allocator.allocate(wants, 300_000, now)
 
 
 wants_strategy = st.lists(
