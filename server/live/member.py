@@ -47,6 +47,7 @@ class Member:
     ice_version: int = 0  # of the relay that was told last
     on: set[Source] = field(default_factory=set)
     applied: Forwarded | None = NOTHING  # as the relay has it; None: it did not say
+    applying: asyncio.Lock = field(default_factory=asyncio.Lock)
     retry_at: float = 0.0
     peer: PeerState | None = None
     offer: Offer | None = None

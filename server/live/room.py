@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId, SessionId
 from server.domain.model import SessionStatus
 from server.errors import MediaPlaneUnavailable, NotAllowed
-from server.live.gates import PUBLISH
+from server.live.gates import PUBLISH, Forwarded
 from server.live.member import NOTHING, Member, Offer
 from server.live.ports import MediaPort, MediaRefused, MediaUnavailable
 from server.live.settings import LiveSettings
@@ -30,36 +31,68 @@ class _Undone:
     again_at: float | None = None
 
 
+class Inside(Protocol):
+    """``session.LiveSession``: who is here."""
+
+    members: dict[ParticipantId, Member]
+
+    @property
+    def status(self) -> SessionStatus: ...
+    def gates_changed(self, member: Member) -> None: ...
+
+
 class Room:
-    def __init__(self, id: SessionId, media: MediaPort, settings: LiveSettings) -> None:
+    def __init__(self, id: SessionId, media: MediaPort, settings: LiveSettings, inside: Inside) -> None:
         self.id = id
         self._media = media
         self._settings = settings
-        self._epoch = 0  # counts the workers this room has lost
+        self._inside = inside
+        self._epoch = 0  # grows whenever the relay forgets somebody: a worker lost, a connection taken down
+        self._lost = 0  # counts the workers this room has lost
         self._undone: dict[ParticipantId | None, _Undone] = {}  # taken down, and not confirmed; None: the whole room
         self._taking_down = asyncio.Lock()  # so that what has been given up on takes nobody down who came after it
 
-    async def apply(self, member: Member, status: SessionStatus) -> bool:
+    async def apply(self, member: Member) -> bool:
         """Make the relay forward exactly what may be forwarded; whether that changed what is known of it.
 
         Failing to shut a gate takes the person's whole media connection down; failing to open one is tried again.
         """
-        wanted = member.wanted(status)
-        if member.applied == wanted:
-            return False
-        before, epoch = member.applied, self._epoch
+        async with member.applying:
+            before, wanted = member.applied, member.wanted(self._inside.status)
+            if before == wanted:
+                return False
+            try:
+                await self._set_gates(member, wanted)
+            except MediaUnavailable:
+                log.warning("gates not set", extra={"session": self.id, "participant": member.id})
+                if before is None or wanted.tightens(before):
+                    await self.disconnect(member)
+            return True
+
+    async def _set_gates(self, member: Member, wanted: Forwarded) -> None:
+        """Raises MediaUnavailable. Where it was interrupted nobody knows what the relay has."""
+        known, epoch = None, self._epoch
+        sources = frozenset(source.value for source in wanted.sources)
         try:
             async with asyncio.timeout(self._settings.media_control_s):
-                sources = frozenset(source.value for source in wanted.sources)
                 await self._media.set_gates(self.id, member.id, sources, wanted.circle, wanted.only)
-        except (MediaUnavailable, TimeoutError):
-            log.warning("gates not set", extra={"session": self.id, "participant": member.id})
-            member.applied = None
-            if before is None or wanted.tightens(before):
-                await self.disconnect(member)
-            return True
-        member.applied = wanted if epoch == self._epoch else None
-        return True
+            known = wanted if epoch == self._epoch else None
+        except TimeoutError as error:
+            raise MediaUnavailable("the gates were not confirmed in time") from error
+        finally:
+            member.applied = known
+
+    async def _prepare(self, member: Member) -> None:
+        """Nobody connects before the relay has confirmed what is forwarded of them, and to whom. Raises MediaUnavailable."""
+        if not await self._finish(member.id):
+            raise MediaUnavailable("an older connection could not be taken down")
+        async with member.applying:
+            wanted = member.wanted(self._inside.status)
+            if member.applied != wanted:
+                await self._set_gates(member, wanted)
+                self._inside.gates_changed(member)
+            if member.applied is None:
+                raise MediaUnavailable("the relay has forgotten them meanwhile")
 
     async def receive(self, member: Member, video: int, sizes: Mapping[str, int]) -> None:
         """Send this person at most so many pictures, drawn so tall. Raises MediaPlaneUnavailable: it may not be so yet."""
@@ -72,6 +105,7 @@ class Room:
     def lost(self, members: list[Member]) -> None:
         """The worker is gone, and with it every connection: a new one starts with all gates shut."""
         self._epoch += 1
+        self._lost += 1
         self._undone.clear()
         for member in members:
             member.applied = NOTHING
@@ -95,10 +129,7 @@ class Room:
 
     async def _connect(self, member: Member, connection: Connection, re: int, sdp: str) -> None:
         try:
-            if not await self._finish(member.id):
-                raise MediaUnavailable("an older connection could not be taken down")
-            if member.circle and (member.applied is None or member.applied.circle != member.circle):
-                raise MediaUnavailable("the relay does not know yet that they are on hold")
+            await self._prepare(member)
             async with asyncio.timeout(self._settings.media_connect_s):
                 answer = await self._media.connect(self.id, member.id, sdp)
         except MediaRefused as refused:
@@ -165,7 +196,8 @@ class Room:
             await self._attempt(whose)
 
     async def _attempt(self, whose: ParticipantId | None) -> None:
-        epoch = self._epoch
+        lost = self._lost
+        self._forgotten(whose)  # from the moment it is asked to, confirmed or not
         try:
             async with asyncio.timeout(self._settings.media_control_s):
                 if whose is None:
@@ -173,13 +205,21 @@ class Room:
                 else:
                     await self._media.disconnect(self.id, whose)
         except (MediaUnavailable, TimeoutError):
-            if epoch == self._epoch:
+            if lost == self._lost:
                 self._failed(whose)
             return
+        self._forgotten(whose)
         if whose is None:
             self._undone.clear()
         else:
             self._undone.pop(whose, None)
+
+    def _forgotten(self, whose: ParticipantId | None) -> None:
+        """The relay may know nothing of them any more, their circle included: it is told again at once."""
+        self._epoch += 1
+        for member in self._inside.members.values():
+            if whose in (None, member.id):
+                member.applied, member.retry_at = None, 0.0
 
     def _failed(self, whose: ParticipantId | None) -> None:
         undone = self._undone.get(whose)

@@ -100,7 +100,7 @@ class LiveSession:
         self.id = id
         self.needs = needs
         self.actor = Actor(f"session-{id}")
-        self.room = Room(id, needs.media, needs.settings)
+        self.room = Room(id, needs.media, needs.settings, self)
         self.members: dict[ParticipantId, Member] = {}
         self.record: Session | None = None
         self.people: dict[ParticipantId, Participant] = {}  # everybody who has a place, here or not
@@ -228,7 +228,7 @@ class LiveSession:
             if other.seen > 0:
                 member.send(ChatSeen(participant=other.id, number=other.seen))
         supervision.greeted(self, member)
-        await self.room.apply(member, self.status)
+        await self.room.apply(member)
         self.tell_others(member, ParticipantChanged(participant=member.view()))
         self._note_people()
 
@@ -333,10 +333,13 @@ class LiveSession:
         member.gate.decided(consent)
 
     async def apply_gate(self, member: Member) -> None:
-        if await self.room.apply(member, self.status):
+        if await self.room.apply(member):
             if member.applied is None:
                 member.retry_at = self.needs.clock.monotonic() + self.needs.settings.retry_s
-            self.tell_view(member)
+            self.gates_changed(member)
+
+    def gates_changed(self, member: Member) -> None:
+        self.tell_view(member)
 
     # ------------------------------------------------------------ going
 
@@ -364,7 +367,7 @@ class LiveSession:
         member.gone = True
         self.members.pop(member.id, None)
         self._empty_since = self.needs.clock.monotonic()
-        await self.room.apply(member, self.status)
+        await self.room.apply(member)
         await self.room.disconnect(member)
         connection, member.connection = member.connection, None
         if connection is not None:

@@ -143,13 +143,14 @@ async def test_a_relay_that_does_not_answer_has_nobody_hear_what_they_must_not(h
     house.media.down = True
     assert await agent.error("participant.hold", participant=id, held=True) is None
     assert ("disconnect", session, id) in house.media.calls
-    house.media.down = False
     house.media.calls.clear()
     assert await customer.error("media.offer", sdp=OFFER) == "media_unavailable"
     assert ("connect", session, id) not in house.media.calls
+    house.media.down = False
     await house.advance(10, customer, agent)
     assert house.media.circles[session, id]
     assert await customer.error("media.offer", sdp=OFFER) is None
+    assert house.media.circles[session, id]
 
 
 async def test_who_speaks_is_told_to_those_who_can_hear_it(house: House) -> None:
