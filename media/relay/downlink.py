@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from media.congestion.history import SentPackets
 from media.congestion.pacer import Pacer
 from media.relay.epoch import EVERYTHING, Epoch, SlotCodec, rewrite
-from media.relay.uplink import RingEntry, Uplink
+from media.relay.uplink import RING, RingEntry, Uplink
 from media.wire.head import Head
 from media.wire.payload import Descriptor
 from media.wire.rtcp import ReportBlock
@@ -262,7 +262,8 @@ class Downlink:
         self.cut = self.max_tid = self.next_tid
         self.red = codec.red if self.redundant else 0
         first_out = (self.out_seq + 1) & 0xFFFF
-        epoch = Epoch(uplink, codec, seq, first_out, self.ts_off, self.pid_off, self.tl0_off, self.max_tid, self.red, ts)
+        offsets = self.ts_off, self.pid_off, self.tl0_off
+        epoch = Epoch(uplink, codec, seq, first_out, *offsets, self.max_tid, self.red, ts, opened=(seq, ts))
         self.seq_off = epoch.seq_off
         self._frame_ts, self._drop_ts = ts, -1
         self.epochs.append(epoch)
@@ -405,7 +406,7 @@ class Downlink:
             self.epochs.pop()
             since, least = last.since, last.least
         offsets = self.ts_off, self.pid_off, self.tl0_off
-        epoch = Epoch(last.uplink, last.codec, first_in, first_out, *offsets, self.cut, self.red, since, least)
+        epoch = Epoch(last.uplink, last.codec, first_in, first_out, *offsets, self.cut, self.red, since, least, last.opened)
         self.epochs.append(epoch)
         self.seq_off = epoch.seq_off
 
@@ -433,6 +434,8 @@ class Downlink:
         if not self.epochs:
             return
         epoch = self.epochs[-1]
+        if epoch.opened is not None and (epoch.uplink.max_seq - epoch.opened[0]) & 0xFFFF > RING:
+            epoch.opened = None  # nothing is there any more whose redundancy goes back so far
         if 0x4000 < (epoch.uplink.max_seq - epoch.first_in) & 0xFFFF < 0xC000:
             epoch.first_in = (epoch.uplink.max_seq - 0x2000) & 0xFFFF
             epoch.first_out = (epoch.first_in + epoch.seq_off) & 0xFFFF
@@ -530,7 +533,7 @@ class Downlink:
         if age > VOICE_AGE_S * source.rate:
             return None
         seq = (entry.seq + epoch.seq_off) & 0xFFFF
-        number, body = epoch.voice(entry.payload, entry.primary)
+        number, body = epoch.voice(entry)
         head, kind, ts = self.head, entry.marker | number, (entry.ts + epoch.ts_off) & 0xFFFFFFFF
         out = bytearray(head.size + len(body))
         pack = head.packer(len(body))

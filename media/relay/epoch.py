@@ -6,9 +6,9 @@ redundancy).
 
 from typing import NamedTuple
 
-from media.relay.uplink import Uplink
+from media.relay.uplink import RingEntry, Uplink
 from media.wire.payload import Descriptor
-from media.wire.red import renumbered
+from media.wire.red import reach, renumbered
 
 EVERYTHING = 3
 """As a highest temporal id: no layer is left out (VP8's field has two bits; of VP9's three, higher ids count as this)."""
@@ -30,6 +30,7 @@ class Epoch:
     A new one begins with a switch of sources, after packets that were left out, and when ``cut``, the highest temporal id that is
     sent, or ``red``, the payload type of a voice with redundancy (0: that is taken off), changes. ``since`` is the timestamp, as it came
     in, of the first frame of which that is so; ``least`` the lowest ``cut`` from then on, where several followed with nothing sent.
+    ``opened``: number and timestamp, as they came in, of the first packet that the slot showed of its source; None: long ago.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class Epoch:
         "first_in",
         "first_out",
         "least",
+        "opened",
         "pid_off",
         "red",
         "seq_off",
@@ -60,6 +62,7 @@ class Epoch:
         red: int = 0,
         since: int = 0,
         least: int = EVERYTHING,
+        opened: tuple[int, int] | None = None,
     ) -> None:
         self.uplink = uplink
         self.codec = codec
@@ -73,14 +76,27 @@ class Epoch:
         self.since = since
         self.least = min(least, cut)
         self.red = red
+        self.opened = opened
 
-    def voice(self, payload: bytes, primary: int) -> tuple[int, bytes]:
-        """Payload type and payload with which a voice leaves. ``primary``: where its primary encoding starts, 0 where it is alone."""
+    def voice(self, packet: RingEntry) -> tuple[int, bytes]:
+        """Payload type and payload with which a voice's packet leaves, whenever it does: the first time, late, or again.
+
+        Redundancy of what was said before the slot was let in (behind a shut gate, in another circle) is taken off.
+        """
+        payload, primary = packet.payload, packet.primary
         if not primary:
             return self.codec.payload_type, payload
-        if not self.red:
+        if not self.red or self._earlier(packet):
             return self.codec.payload_type, payload[primary:]
         return self.red, renumbered(payload, self.codec.payload_type)
+
+    def _earlier(self, packet: RingEntry) -> bool:
+        """Whether the redundancy of this packet goes back to before the slot showed its source, by numbers or by time."""
+        if self.opened is None:
+            return False
+        seq, ts = self.opened
+        blocks, offset = reach(packet.payload)
+        return (packet.seq - seq) & 0xFFFF < blocks or 0 < (ts + offset - packet.ts) & 0xFFFFFFFF < 0x80000000
 
 
 def rewrite(buf: bytearray | memoryview, at: int, header: Descriptor, pid_off: int, tl0_off: int) -> None:

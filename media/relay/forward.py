@@ -220,14 +220,14 @@ class Forwarder:
 
     def _late(self, publication: Publication, uplink: Uplink, packet: RingEntry, now: float) -> None:
         """A packet that fills a gap: to everybody who has kept its number."""
-        seq, ts, marker, payload, header, level, primary = packet
+        seq, ts, marker, payload, header, level, _ = packet
         for d in publication.active:
             place = d.late(uplink, seq, ts)
             if place is None:
                 continue
             epoch, cut = place
             out_seq = (seq + epoch.seq_off) & 0xFFFF
-            number, body = epoch.voice(payload, primary)
+            number, body = epoch.voice(packet)
             if header is not None and header[7] > cut:
                 d.fill(out_seq)
                 body = b""
@@ -324,7 +324,6 @@ class Forwarder:
         protect = self._protect
         length = self._length
         size = len(payload)
-        whole = payload
         done = 0
         for d in downlinks:
             if d.uplink is not uplink:
@@ -348,7 +347,7 @@ class Forwarder:
                 continue
             kind = marker | d.payload_type
             if primary:
-                number, payload = d.epochs[-1].voice(whole, primary)
+                number, payload = d.epochs[-1].voice(packet)
                 kind = marker | number
                 size = len(payload)
             i = batch.count

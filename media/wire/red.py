@@ -57,6 +57,14 @@ def read(payload: Buffer, payload_type: int) -> Red | None:
     return Red(at, tuple(blocks))
 
 
+def reach(payload: bytes) -> tuple[int, int]:
+    """How many redundant blocks there are in a payload that ``read`` understood, and how much earlier than its packet the oldest is."""
+    blocks = 0
+    while payload[blocks * HEADER_BYTES] & 0x80:
+        blocks += 1
+    return blocks, payload[1] << 6 | payload[2] >> 2 if blocks else 0
+
+
 def renumbered(payload: bytes, payload_type: int) -> bytes:
     """A payload that ``read`` understood, its blocks called ``payload_type``. The same object where they are called so already."""
     if payload[0] & 0x7F == payload_type:

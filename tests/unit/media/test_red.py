@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.wire.red import MAX_REDUNDANT, Block, Red, read, renumbered
+from media.wire.red import MAX_REDUNDANT, Block, Red, reach, read, renumbered
 
 OPUS = 111
 
@@ -29,6 +29,7 @@ def test_what_was_written_is_read(primary: bytes, offsets: list[int], data: st.D
     assert found is not None
     assert payload[found.primary :] == primary
     assert [(b.offset, payload[b.start : b.end]) for b in found.blocks] == redundant
+    assert reach(payload) == (len(offsets), max(offsets, default=0))
     assert renumbered(payload, OPUS) is payload
     other = renumbered(payload, number)
     assert other == built(primary, *redundant, payload_type=number)

@@ -146,6 +146,7 @@ def test_whatever_happens_one_number_is_one_packet(
     left: dict[int, bytes] = {}
     lost: list[int] = []
     again = blocks = 0
+    let_in, receiving = one.number, session_in()
     for what, n, level in steps:
         first: list[Packet] = []
         if what == "speak":
@@ -167,6 +168,8 @@ def test_whatever_happens_one_number_is_one_packet(
             for _ in range(n):
                 one.quality.sent.note(one.quality.sent.next(), 1000, one.now)
         elif what == "gate":
+            if n and not one.microphone.gate.open:
+                let_in = one.number
             (one.microphone.gate.release if n else one.microphone.gate.shut)("consent")
             one.microphone.refresh(one.now)
         elif what == "ask" and left:
@@ -178,12 +181,14 @@ def test_whatever_happens_one_number_is_one_packet(
         for seq, packet in first:
             assert seq not in left, "it left under a number that another packet had"
             left[seq] = packet
+            said = plain(packet, receiving)[1]
+            assert not any(opus(number) in said for number in range(let_in - 50, let_in)), "it was said behind a shut gate"
     assert one.slot.resent == again
 
 
-def plain(one: Listener, packet: bytes) -> tuple[int, bytes]:
-    """Payload type and payload of what left."""
-    data = session_in().unprotect(packet)
+def plain(packet: bytes, receiving: pylibsrtp.Session | None = None) -> tuple[int, bytes]:
+    """Payload type and payload of what left. ``receiving``: which takes all of a stream."""
+    data = (receiving or session_in()).unprotect(packet)
     reader = RtpReader(ExtensionIds())
     assert reader.parse(data, len(data))
     return reader.pt, data[reader.start : reader.end]
@@ -201,17 +206,17 @@ def test_redundancy_is_for_who_needs_it_and_what_is_missing_is_had_from_it_for_e
     one = Listener(sock, how, ExtensionIds(mid=4, twcc=3, audio_level=1))
     one.come(100, 30)
     ((_, without),) = one.come(101, 30, 1)
-    assert plain(one, without) == (109, opus(101))
+    assert plain(without) == (109, opus(101))
     one.slot.protect(True)
     ((seq, with_it),) = one.come(102, 30, 1)
-    number, payload = plain(one, with_it)
+    number, payload = plain(with_it)
     assert (number, payload) == (63, built(opus(102), (FRAME, opus(101)), payload_type=109))
     assert one.asks(seq) == [(seq, with_it)]
     one.slot.protect(False)
     assert one.asks(seq - 1) == [(seq - 1, without)]
     left = one.come(105, 30, 2)  # 103 and 104 are missing
     assert [number - seq for number, _ in left] == [2, 1, 3]
-    assert [plain(one, packet) for _, packet in left] == [(109, opus(104)), (109, opus(103)), (109, opus(105))]
+    assert [plain(packet) for _, packet in left] == [(109, opus(104)), (109, opus(103)), (109, opus(105))]
     assert one.uplink.missed == one.uplink.recovered == 2
     assert one.come(104, 30) == []  # it came after all
     assert one.uplink.nacks_due(one.now) == []
@@ -221,6 +226,73 @@ def test_redundancy_is_for_who_needs_it_and_what_is_missing_is_had_from_it_for_e
     assert one.slot.asked == 2, "it was lost before it came here"
     assert one.come(106, 30, 2)
     assert one.uplink.missed == 2
+
+
+@pytest.mark.parametrize("how", FORWARDERS)
+@pytest.mark.parametrize("gate", ["publication", "subscription"])
+def test_redundancy_of_what_was_said_behind_a_shut_gate_is_taken_off(sock: socket.socket, how: str, gate: str) -> None:
+    one = Listener(sock, how, ExtensionIds(mid=4, twcc=3, audio_level=1))
+    one.slot.protect(True)
+    one.come(100, 30, 2)
+    shut = one.microphone.gate if gate == "publication" else one.shown["7"][1].gate
+    shut.shut("hold")
+    one.microphone.refresh(one.now)
+    assert [one.come(number, 30, 4) for number in range(101, 110)] == [[]] * 9
+    shut.release("hold")
+    one.microphone.refresh(one.now)
+    left = [one.come(number, 30, 2)[0] for number in (110, 111, 112)]
+    left += one.come(115, 30, 4)  # 113 and 114 are had from its redundancy
+    whole = built(opus(112), (2 * FRAME, opus(110)), (FRAME, opus(111)), payload_type=109)
+    receiving = session_in()
+    assert [plain(packet, receiving) for _, packet in left] == [
+        *((109, opus(110)), (109, opus(111)), (63, whole)), *((109, opus(114)), (109, opus(113))),
+        (63, built(opus(115), *((FRAME * back, opus(115 - back)) for back in range(4, 0, -1)), payload_type=109)),
+    ]  # fmt: skip
+    one.slot.protect(False)
+    one.slot.age()
+    one.now += 0.2
+    assert sorted(one.asks(*(seq for seq, _ in left))) == sorted(left)
+
+
+@pytest.mark.parametrize("how", FORWARDERS)
+def test_a_late_packet_with_redundancy_from_before_leaves_without_and_so_it_does_again(sock: socket.socket, how: str) -> None:
+    one = Listener(sock, how, ExtensionIds(mid=4, twcc=3))
+    one.slot.protect(True)
+    one.come(100, -1)
+    one.come(103, -1)
+    (late,) = one.come(101, -1, 2)
+    (whole,) = one.come(102, -1, 2)
+    assert plain(late[1]) == (109, opus(101))
+    assert plain(whole[1])[0] == 63
+    assert one.asks(late[0], whole[0]) == [late, whole]
+
+
+def test_redundancy_is_measured_by_its_time_too(sock: socket.socket) -> None:
+    """The packets between were left out, not lost: silence. What is before them in numbers is not what is before them in time."""
+    one = Listener(sock, "python", ExtensionIds())
+    one.slot.protect(True)
+    one.come(100)
+    one.come(101)
+    reader: Any = SimpleNamespace(ts=102 * FRAME, level=-1, marker=0)
+    payload = memoryview(built(opus(102), (5 * FRAME, opus(97))))
+    one.batch.count = 0
+    one.forwarder.on_media(one.microphone, one.uplink, reader, payload, 102, 0, len(payload), one.now, read(payload, OPUS))
+    assert plain(bytes(one.batch.buffers[0][: one.batch.iov[1]])) == (109, opus(102))
+
+
+def test_long_after_it_was_let_in_a_slot_gets_all_redundancy_whatever_the_numbers(sock: socket.socket) -> None:
+    one = Listener(sock, "python", ExtensionIds())
+    one.slot.protect(True)
+    for number in range(1, 65_540):
+        if number % 1000 == 0:
+            one.slot.age()
+        if one.uplink.receive(number & 0xFFFF, number * FRAME & 0xFFFFFFFF, 40, one.now) and number > 1:
+            pytest.fail("a number was refused")
+        if number == 1:
+            one.uplink.max_seq = -1
+            one.come(number)
+    ((_, packet),) = one.come(65_540, -1, 4)
+    assert plain(packet)[0] == 63
 
 
 def test_a_block_that_cannot_be_of_the_packet_before_is_left_alone(sock: socket.socket) -> None:
