@@ -10,7 +10,7 @@ from server.domain.ids import ParticipantId
 from server.domain.model import ConsentDecision, LeaveReason
 from server.errors import Invalid, NotAllowed, NotFound, TooMany
 from server.live.gates import PUBLISH
-from server.live.member import Member
+from server.live.member import Member, keep
 from server.live.records import Standing
 from server.live.supervision import supervise
 from server.services.views import consent_view
@@ -150,8 +150,8 @@ async def _stand(session: "LiveSession", member: Member, standing: Standing, yes
         since = session.needs.clock.now()
         member.participant = msgspec.structs.replace(member.participant, **{standing.value: since})
         await session.apply_gate(member)
-    stored = await session.needs.records.stand(member.id, standing, yes, actor)
-    member.participant = session.people[member.id] = stored
+    stored = session.people[member.id] = await session.needs.records.stand(member.id, standing, yes, actor)
+    keep(member, stored, standing.value)
     await session.apply_gate(member)
     session.tell_view(member)
 

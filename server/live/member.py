@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId
 from server.domain.model import Participant, ParticipantState, SessionStatus, Source
@@ -103,3 +105,8 @@ class Member:
     def send(self, body: ServerBody) -> None:
         if self.connection is not None:
             self.connection.send(body)
+
+
+def keep(member: Member, stored: Participant, field: str) -> None:
+    """This one field as it was stored: another may be tighter in force than it could be written down."""
+    member.participant = msgspec.structs.replace(member.participant, **{field: getattr(stored, field)})

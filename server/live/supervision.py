@@ -7,7 +7,7 @@ import msgspec
 from server.domain.ids import ParticipantId
 from server.domain.model import Role, SupervisionMode
 from server.errors import Invalid, NotFound
-from server.live.member import Member
+from server.live.member import Member, keep
 from server.signalling.messages import Supervise, Whispers
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ async def supervise(session: "LiveSession", member: Member, body: Supervise) -> 
     await session.apply_gate(member)
     if before is not None and before != to:
         _tell(session, member, before, None)
-    member.participant = session.people[member.id] = await session.needs.records.supervise(member.id, body.mode, to)
+    stored = session.people[member.id] = await session.needs.records.supervise(member.id, body.mode, to)
+    keep(member, stored, "listens_at")
     member.whispers_to = to
     await session.apply_gate(member)
     session.tell_view(member)

@@ -161,3 +161,22 @@ async def test_who_speaks_is_told_to_those_who_can_hear_it(house: House) -> None
     house.media.speaking(session, me, id)
     assert customer.got("speaking")[-1]["participants"] == [id]
     assert agent.got("speaking")[-1]["participants"] == [me]
+
+
+async def test_a_mute_that_could_not_be_written_down_outlives_what_can_be(house: House) -> None:
+    session = await house.session()
+    id, customer = await house.enter(session)
+    _, agent = await house.enter(session, Role.AGENT)
+    await give(customer, "microphone", "camera")
+    with house.broken_store():
+        assert await agent.error("participant.mute", participant=id, muted=True) is not None
+    for held in (True, False):
+        assert await agent.error("participant.hold", participant=id, held=held) is None
+        assert house.media.gates[session, id] == {"camera"}
+        assert (view_of(agent, id)["muted"], view_of(agent, id)["on_hold"]) == (True, held)
+    assert await agent.error("participant.mute", participant=id, muted=False) is None
+    assert house.media.gates[session, id] == {"camera", "microphone"}
+    with house.broken_store():
+        assert await agent.error("participant.hold", participant=id, held=True) is not None
+    assert await agent.error("participant.mute", participant=id, muted=True) is None
+    assert house.media.circles[session, id]

@@ -151,3 +151,23 @@ async def test_a_customer_beside_somebody_who_listens_is_alone(house: House) -> 
     live = house.live._sessions[session]
     assert live.alone.since is not None
     assert live.alone.since <= house.clock.now() + timedelta(seconds=1)
+
+
+async def test_listening_that_could_not_be_written_down_outlives_what_can_be(house: House) -> None:
+    session = await house.session()
+    await house.enter(session)
+    _, agent = await house.enter(session, Role.AGENT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone", "camera")
+    assert await supervisor.error("supervise", mode="join") is None
+    with house.broken_store():
+        assert await supervisor.error("supervise", mode="listen") is not None
+    for muted in (True, False):
+        assert await agent.error("participant.mute", participant=id, muted=muted) is None
+        assert house.media.gates[session, id] == frozenset()
+    assert modes(agent, id)[-1] is True
+    with house.broken_store():
+        assert await agent.error("participant.hold", participant=id, held=True) is not None
+    assert await supervisor.error("supervise", mode="join") is None
+    assert house.media.circles[session, id]
+    assert house.media.gates[session, id] == {"microphone", "camera"}
