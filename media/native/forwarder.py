@@ -125,7 +125,7 @@ class NativeForwarder(Forwarder):
         plan = publication.plan
         if plan is None or plan.downlinks is not downlinks:
             plan = publication.plan = _Plan(self._library, downlinks, self)
-        seq, ts, marker, payload, header, level, primary = packet
+        seq, ts, marker, payload, header, level, primary, _ = packet
         _, _, bits, pid_at, pid, tl0_at, tl0, *_ = header or NO_DESCRIPTOR
         _PACKET.pack_into(
             self._fields, 0, uplink.number, now, ts, seq, marker, startable, level, bits, pid_at, pid, tl0_at, tl0

@@ -13,7 +13,7 @@ from media.relay.uplink import RingEntry, Uplink
 from media.wire.payload import is_key
 
 YOUNG_S = 1.0
-"""An older key frame is too long ago: what followed it takes longer to decode than a new one to come."""
+"""Older packets are too long ago: what followed takes longer to decode than a new key frame to come."""
 MAX_BYTES = 64_000
 """As much as a large key frame, which would come as one burst too."""
 MAX_PACKETS = 128
@@ -23,9 +23,11 @@ STEP_S = 0.001
 
 
 def newest_run(uplink: Uplink, since: float, now: float) -> list[RingEntry]:
-    """The packets from the newest key frame on, oldest first; empty when one is missing, or there is too much of it, or it is too old."""
-    if uplink.key_at < since or now - uplink.key_at > YOUNG_S:
-        return []
+    """The packets from the newest key frame on, oldest first; empty when one is missing, or there is too much of it, or it is too old.
+
+    So it is when any of them came before ``since``, even if the rest of its frame came after, sent again.
+    """
+    oldest = max(since, now - YOUNG_S)
     run: list[RingEntry] = []
     size = frames = 0
     at_key = False
@@ -36,7 +38,7 @@ def newest_run(uplink: Uplink, since: float, now: float) -> list[RingEntry]:
                 return run[::-1]
             frames += 1
         size += len(entry.payload)
-        if frames > MAX_FRAMES or size > MAX_BYTES:
+        if entry.at < oldest or frames > MAX_FRAMES or size > MAX_BYTES:
             return []
         run.append(entry)
         if entry.header is not None:

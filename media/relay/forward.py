@@ -183,10 +183,11 @@ class Forwarder:
                 startable = size > 0 and is_key(uplink.codec, payload, 0, size)
             if startable:
                 uplink.keys += 1
-                uplink.key_at = now
+                if not late and ts != before[1]:
+                    uplink.key_at = now
                 uplink.height = height(uplink.codec, payload, 0, size) or uplink.height
         primary = redundancy.primary if redundancy is not None else 0
-        packet = RingEntry(seq, ts, reader.marker, payload, header, reader.level, primary)
+        packet = RingEntry(seq, ts, reader.marker, payload, header, reader.level, primary, now)
         if redundancy is not None:
             uplink.red_at = now
             uplink.by_tid[1] += primary  # costs only those who are sent it: see ``layers.ladder``
@@ -214,13 +215,13 @@ class Forwarder:
             if block.start == block.end or (before is not None and not 0 < (then - before.ts) & 0xFFFFFFFF < 0x80000000):
                 return
             if uplink.restore(number, block.end - block.start):
-                missing = RingEntry(number, then, 0, packet.payload[block.start : block.end], None, packet.level)
+                missing = RingEntry(number, then, 0, packet.payload[block.start : block.end], None, packet.level, 0, now)
                 uplink.keep(missing)
                 self._late(publication, uplink, missing, now)
 
     def _late(self, publication: Publication, uplink: Uplink, packet: RingEntry, now: float) -> None:
         """A packet that fills a gap: to everybody who has kept its number."""
-        seq, ts, marker, payload, header, level, _ = packet
+        seq, ts, marker, payload, header, level, *_ = packet
         for d in publication.active:
             place = d.late(uplink, seq, ts)
             if place is None:
@@ -284,7 +285,7 @@ class Forwarder:
 
     def _pace(self, d: Downlink, pacer: Pacer[Paced], packet: RingEntry, now: float) -> None:
         """A picture's packet for a narrow path: waits until its turn comes."""
-        seq, ts, marker, payload, header, _, _ = packet
+        seq, ts, marker, payload, header, *_ = packet
         if header is not None and (d.pid_off or d.tl0_off):
             rewritten = bytearray(payload)
             rewrite(rewritten, 0, header, d.pid_off, d.tl0_off)
@@ -320,7 +321,7 @@ class Forwarder:
         now: float,
     ) -> None:
         """The newest packet of ``uplink``. ``startable``: who waits for it goes over to it with this packet."""
-        seq, ts, marker, payload, header, level, primary = packet
+        seq, ts, marker, payload, header, level, primary, _ = packet
         protect = self._protect
         length = self._length
         size = len(payload)

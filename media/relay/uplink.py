@@ -49,7 +49,7 @@ class Arrived(IntEnum):
 
 class RingEntry(NamedTuple):
     """A received media packet. ``header``: what ``payload.READERS`` said of its counters, or None. ``level``: of its voice (RFC 6464), -1 without one.
-    ``primary``: where in the payload of a voice with redundancy (RFC 2198) its primary encoding starts, 0 without."""
+    ``primary``: where in the payload of a voice with redundancy (RFC 2198) its primary encoding starts, 0 without. ``at``: when it came."""
 
     seq: int
     ts: int
@@ -58,6 +58,7 @@ class RingEntry(NamedTuple):
     header: Descriptor | None
     level: int = -1
     primary: int = 0
+    at: float = 0.0
 
 
 class PublisherClock:

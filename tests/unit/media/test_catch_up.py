@@ -119,6 +119,31 @@ def test_nothing_comes_from_before_one_was_let_in(stage: Stage) -> None:
     assert come_in(stage, newcomer(stage), since) == []
 
 
+def test_a_key_frame_from_before_that_is_whole_only_since_does_not_come(stage: Stage) -> None:
+    open_camera(stage)
+    stage.frame(100, key=True, pid=1)
+    stage.come(stage.packet(102, b"\x80\x80\x80\x01rest", ts=3000 * 100))
+    began = stage.video.key_at
+    since = stage.now + 0.001
+    stage.come(stage.packet(101, picture(key=True, pid=1), ts=3000 * 100))  # sent again, and looks like a key frame's first
+    assert stage.video.key_at == began
+    assert come_in(stage, newcomer(stage), since) == []
+    assert len(come_in(stage, newcomer(stage, "8"))) == 2, "who was there before may have it"
+    stage.frame(104, pid=2)
+    stage.frame(103, key=True, pid=2)
+    assert len(newest_run(stage.video, since, stage.now)) == 2, "all of that came since"
+
+
+def test_when_a_key_frame_began_is_not_when_its_last_packet_came(stage: Stage) -> None:
+    open_camera(stage)
+    stage.frame(100, key=True, ts=5)
+    began = stage.video.key_at
+    stage.frame(101, key=True, ts=5)
+    assert stage.video.key_at == began
+    stage.frame(102, key=True, ts=6)
+    assert stage.video.key_at > began
+
+
 def test_nothing_comes_of_what_was_sent_behind_a_shut_gate(stage: Stage) -> None:
     open_camera(stage)
     stage.frame(100, key=True)
@@ -171,19 +196,21 @@ def test_a_layer_without_a_key_frame_is_preceded_by_a_lower_one_that_has_one(sta
     assert downlink.pending is higher, "it goes over with that one's next key frame"
 
 
-def run_of(codec: str, *payloads: bytes, ts: list[int]) -> Any:
+def run_of(codec: str, *payloads: bytes, ts: list[int], old: int = 0) -> Any:
+    """``old``: so many of them came before the slot was let in."""
     uplink = Uplink(9, "video", codec, 90000, PublisherClock())
     for seq, (payload, at) in enumerate(zip(payloads, ts, strict=True), start=65534):
         uplink.receive(seq & 0xFFFF, at, len(payload), 1.0)
-        uplink.keep(RingEntry(seq & 0xFFFF, at, 0, payload, None))
-    uplink.key_at = 1.0
-    return newest_run(uplink, 0.0, 1.1)
+        uplink.keep(RingEntry(seq & 0xFFFF, at, 0, payload, None, at=1.0 if seq >= 65534 + old else 0.5))
+    return newest_run(uplink, 0.8, 1.1)
 
 
 def test_of_h264_a_run_begins_with_the_frame_of_the_key_not_with_its_last_part() -> None:
     delta, parameters, key = b"\x61x", b"\x67\x42\xe0\x1f", b"\x65x"
     run = run_of("h264", delta, parameters, key, delta, ts=[1, 2, 2, 3])
     assert [entry.payload for entry in run] == [parameters, key, delta]
+    assert run_of("h264", delta, parameters, key, delta, ts=[1, 2, 2, 3], old=1) == run
+    assert run_of("h264", delta, parameters, key, delta, ts=[1, 2, 2, 3], old=2) == []
     assert run_of("h264", key, delta, ts=[2, 3]) == [], "what came before the key's first packet is not known"
 
 
