@@ -12,7 +12,7 @@ from server.errors import Invalid, NotAllowed, NotFound, TooMany
 from server.live.gates import PUBLISH
 from server.live.member import Member, keep
 from server.live.records import Standing
-from server.live.supervision import supervise
+from server.live.supervision import hushed, supervise
 from server.services.views import consent_view
 from server.signalling.messages import (
     Ask,
@@ -150,6 +150,8 @@ async def _stand(session: "LiveSession", member: Member, standing: Standing, yes
         since = session.needs.clock.now()
         member.participant = msgspec.structs.replace(member.participant, **{standing.value: since})
         await session.apply_gate(member)
+        if standing is Standing.HELD:
+            await hushed(session, member)
     stored = session.people[member.id] = await session.needs.records.stand(member.id, standing, yes, actor)
     keep(member, stored, standing.value)
     await session.apply_gate(member)

@@ -87,7 +87,7 @@ class Member:
         if self.participant.muted_at is not None:
             sources -= {Source.MICROPHONE}
         if self.participant.listens_at is not None:
-            if self.whispers_to is None:
+            if self.whispers_to is None or self.participant.held_at is not None:
                 return Forwarded(circle=self.circle)
             return Forwarded(sources & {Source.MICROPHONE}, self.circle, frozenset({self.whispers_to}))
         return Forwarded(sources, self.circle)

@@ -372,7 +372,7 @@ class LiveSession:
         connection, member.connection = member.connection, None
         if connection is not None:
             connection.close(CloseCode.REMOVED if reason is LeaveReason.REMOVED else CloseCode.LEFT)
-        await supervision.gone(self, member)
+        await supervision.hushed(self, member)
         self.tell(ParticipantLeft(participant=member.id, reason=reason))
         if not self.members:
             await self.room.close()

@@ -6,7 +6,7 @@ import msgspec
 
 from server.domain.ids import ParticipantId
 from server.domain.model import Role, SupervisionMode
-from server.errors import Invalid, NotFound
+from server.errors import Conflict, Invalid, NotFound
 from server.live.member import Member, keep
 from server.signalling.messages import Supervise, Whispers
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def supervise(session: "LiveSession", member: Member, body: Supervise) -> None:
-    """What narrows is done before it is written down, what widens afterwards. Raises Invalid, NotFound, StoreUnavailable."""
+    """What narrows is done before it is written down, what widens afterwards. Raises Invalid, NotFound, Conflict, StoreUnavailable."""
     to = _ear(session, member, body)
     before = member.whispers_to
     member.whispers_to = None
@@ -44,6 +44,8 @@ def _ear(session: "LiveSession", member: Member, body: Supervise) -> Participant
         raise NotFound("There is no such participant here.")
     if other.participant.role is Role.CUSTOMER:
         raise Invalid("Nobody whispers to a customer.")
+    if member.participant.held_at is not None or other.participant.held_at is not None:
+        raise Conflict("Nobody whispers across a hold.")
     return other.id
 
 
@@ -54,13 +56,14 @@ def greeted(session: "LiveSession", member: Member) -> None:
             member.send(Whispers(by=other.id, to=other.whispers_to))
 
 
-async def gone(session: "LiveSession", member: Member) -> None:
-    """Nobody whispers to somebody who has left: they might come back with other people beside them."""
+async def hushed(session: "LiveSession", member: Member) -> None:
+    """Nobody whispers to somebody who has left (they might come back with other people beside them), or across a hold."""
     for other in list(session.members.values()):
-        if other.whispers_to == member.id:
+        to = other.whispers_to
+        if to is not None and member.id in (other.id, to):
             other.whispers_to = None
             await session.apply_gate(other)
-            _tell(session, other, member.id, None)
+            _tell(session, other, to, None)
 
 
 def _tell(session: "LiveSession", member: Member, ear: ParticipantId, to: ParticipantId | None) -> None:

@@ -171,3 +171,45 @@ async def test_listening_that_could_not_be_written_down_outlives_what_can_be(hou
     assert await supervisor.error("supervise", mode="join") is None
     assert house.media.circles[session, id]
     assert house.media.gates[session, id] == {"microphone", "camera"}
+
+
+@pytest.mark.parametrize("which", ["hearer", "whisperer"])
+@pytest.mark.parametrize("stored", [True, False])
+async def test_nobody_whispers_across_a_hold(house: House, which: str, stored: bool) -> None:
+    session = await house.session()
+    _, customer = await house.enter(session)
+    _, agent = await house.enter(session, Role.AGENT)
+    ear, expert = await house.enter(session, Role.EXPERT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone")
+    assert await supervisor.error("supervise", mode="whisper", to=ear) is None
+    assert house.media.gates[session, id] == {"microphone"}
+    who = ear if which == "hearer" else id
+    if stored:
+        assert await agent.error("participant.hold", participant=who, held=True) is None
+    else:
+        with house.broken_store():
+            assert await agent.error("participant.hold", participant=who, held=True) is not None
+    assert (house.media.gates[session, id], house.media.only[session, id]) == (frozenset(), None)
+    for page in (expert, supervisor):
+        assert page.got("whispers")[-1] == {"type": "whispers", "by": id, "to": None}
+    assert await supervisor.error("supervise", mode="whisper", to=ear) == "conflict"
+    assert house.media.gates[session, id] == frozenset()
+    assert await agent.error("participant.hold", participant=who, held=False) is None
+    assert house.media.gates[session, id] == frozenset()  # it does not begin again by itself
+    assert await supervisor.error("supervise", mode="whisper", to=ear) is None
+    assert house.media.only[session, id] == {ear}
+    assert customer.got("whispers") == agent.got("whispers") == []
+
+
+async def test_whoever_is_heard_by_nobody_on_hold_whispers_to_nobody(house: House) -> None:
+    """Whatever the order in which the two came to be so."""
+    session = await house.session()
+    ear, _ = await house.enter(session, Role.AGENT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone")
+    live = house.live._sessions[session]
+    member = live.members[id]
+    member.participant = replaced(member.participant, held_at=house.clock.now())
+    member.whispers_to = ear
+    assert (member.wanted(live.status).sources, member.wanted(live.status).only) == (frozenset(), None)
