@@ -155,7 +155,10 @@ class Forwarder:
         if size:
             publication.last_at = now
         if not publication.gate.open:
+            uplink.pass_over(unheard=True)
             return
+        if uplink.unheard:
+            uplink.pass_over(unheard=False)
         if reader.level >= 0 and uplink.kind == "audio":
             publication.on_level(publication.participant, reader.level, now)
         if arrived is Arrived.RESTARTED:

@@ -122,6 +122,7 @@ class Publication:
         if not self.gate.open:
             for layer in self.layers.values():
                 layer.clear_ring()
+                layer.pass_over(unheard=True)
 
     def steer(self, downlink: Downlink, now: float) -> bool:
         """Let the slot wait for what it is to show. False when its subscriber cannot receive it."""

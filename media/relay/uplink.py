@@ -91,6 +91,7 @@ class Uplink:
 
     ``height``: lines of the picture, 0 while unknown. ``top_tid``: the highest temporal id seen; ``by_tid``: bytes so far of each.
     ``key_at``: when the newest key frame began to come. ``number``: unlike any other's in this process. ``loss``: part of the packets lost before the last report, 0 … 1.
+    ``unheard``: what came last came behind a shut gate.
     ``missed``: packets that did not come of themselves, whether they were had later or not. ``red_at``: when redundancy came last.
     """
 
@@ -98,7 +99,7 @@ class Uplink:
         "_bad_seq", "_base", "_jitter", "_measured", "_missing", "_prior_expected", "_prior_received", "_rates", "_ring", "_sparse", "_transit",
         "by_tid", "clock", "codec", "cycles", "first_at", "height", "key_at", "keys", "kind", "last_at",
         "last_pid", "last_tl0", "last_ts", "late", "loss", "max_seq", "mid", "missed", "nack", "nacked", "number", "octets", "packets", "rate", "recovered",
-        "red_at", "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "wants_key",
+        "red_at", "rid", "sr_at", "sr_ntp", "sr_ntp_mid", "sr_rtp", "ssrc", "top_tid", "unheard", "wants_key",
     )  # fmt: skip
 
     def __init__(
@@ -141,7 +142,7 @@ class Uplink:
         self.sr_ntp: float | None = None
         self.sr_ntp_mid = self.sr_rtp = 0
         self.sr_at = 0.0
-        self.wants_key = False
+        self.wants_key = self.unheard = False
         self.height = 0
         self.top_tid = 0
         self.by_tid = [0, 0, 0, 0]
@@ -294,6 +295,12 @@ class Uplink:
     def clear_ring(self) -> None:
         """Forget every kept packet: nothing of a closed source is sent again."""
         self._ring[:] = [None] * len(self._ring)
+
+    def pass_over(self, *, unheard: bool) -> None:
+        """Wait no longer for what is missing. Call for each packet behind a shut gate, and for the first after it (no longer
+        ``unheard``): what comes late of before is refused, and nobody asks for it."""
+        self.unheard = unheard
+        self._missing.clear()
 
     def missing(self, seq: int) -> bool:
         return seq in self._missing

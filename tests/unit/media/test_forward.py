@@ -149,6 +149,53 @@ def test_nothing_passes_a_shut_gate_and_closing_takes_effect_on_the_next_packet(
     assert stage.forwarder.forwards == 2
 
 
+def test_what_was_lost_behind_a_shut_gate_is_not_asked_for_nor_kept_when_it_comes_after_all(stage: Stage) -> None:
+    stage.slot(stage.camera, "1")
+    stage.frame(100, key=True)
+    stage.frame(103)
+    assert not stage.video.missing(101)
+    assert stage.video.nacks_due(stage.now) == []
+    stage.camera.gate.release("consent")
+    stage.camera.refresh(stage.now)
+    assert stage.frame(102) == []
+    assert len(stage.frame(106, key=True)) == 1
+    stage.frame(108)
+    assert stage.video.nacks_due(stage.now) == [107]
+    assert (
+        stage.come(stage.packet(9, b"\x00\x69" + picture(key=True), ssrc=11)) == []
+    )  # 105, on the stream of what is sent again
+    assert stage.peer.counts["rtx_unneeded"] == 1
+    assert [stage.frame(seq, key=True) for seq in (101, 104, 105)] == [[], [], []]
+    assert [seq for seq in range(100, 110) if stage.video.kept(seq)] == [106, 108]
+    assert len(stage.frame(107)) == 1
+    stage.frame(110)
+    stage.camera.gate.shut("consent")
+    stage.camera.refresh(stage.now)
+    assert stage.video.nacks_due(stage.now) == [], "of what was said before it was shut, too"
+    stage.camera.gate.release("consent")
+    stage.camera.refresh(stage.now)
+    stage.frame(111, key=True)
+    assert stage.frame(109) == []
+    assert stage.video.kept(109) is None
+
+
+def test_redundancy_brings_nothing_back_from_behind_a_shut_gate(stage: Stage) -> None:
+    stage.slot(stage.microphone, "1")
+    for seq in (10, 12):
+        assert stage.come(stage.packet(seq, b"before", ssrc=20, pt=111, ts=960 * seq)) == []
+    stage.microphone.gate.release("consent")
+    stage.microphone.refresh(stage.now)
+    blocks = [(960 * back, b"before") for back in (4, 3, 2, 1)]
+    ((_, said),) = stage.come(stage.packet(15, built(b"after", *blocks), ssrc=20, pt=63, ts=960 * 15))
+    assert said == b"after"
+    assert [seq for seq in range(9, 16) if stage.audio.kept(seq)] == [15]
+    assert [body for _, body in stage.come(stage.packet(17, built(b"on", *blocks), ssrc=20, pt=63, ts=960 * 17))] == [
+        b"before",
+        b"on",
+    ]
+    assert [seq for seq in range(9, 18) if stage.audio.kept(seq)] == [15, 16, 17]
+
+
 def test_a_subscription_has_a_gate_of_its_own(stage: Stage) -> None:
     stage.camera.gate.release("consent")
     stage.slot(stage.camera, "1")
