@@ -20,6 +20,8 @@
 #define NORMAL 1.0
 #define OVERUSE 2.0
 
+_Static_assert(sizeof ((struct tp_scratch *)0)->status >= TP_STATUSES + 13, "a chunk of 14 one-bit statuses may begin with the last");
+
 static uint32_t get16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
 
 /* draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1: how many statuses, or -1. Fills scratch->arrival. */
@@ -39,7 +41,7 @@ static int read_feedback(const uint8_t *body, int length, int64_t reference_us, 
       if (run > count - known) run = count - known;
       memset(status + known, (int)(word >> 13), (size_t)run);
       known += run;
-    } else if (word & 0x4000) { /* at most 6 past the last: status is longer by that */
+    } else if (word & 0x4000) { /* up to 6 past the last, of the other kind 13: status is longer by that */
       for (int shift = 12; shift >= 0; shift -= 2) status[known++] = (uint8_t)(word >> shift & 3);
     } else {
       for (int shift = 13; shift >= 0; shift--) status[known++] = (uint8_t)(word >> shift & 1);
