@@ -15,6 +15,7 @@ from server.clock import Clock
 from server.domain.ids import CONNECTION, ConnectionId, LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import ParticipantState, Session, Source
 from server.errors import DependencyError, MediaPlaneUnavailable, TokenExpired, TongpingError, TooMany, Unauthenticated
+from server.live import telling
 from server.live.actor import Busy
 from server.live.desk import Desks
 from server.live.ice import IceIssuer, NoRelay
@@ -41,10 +42,8 @@ from server.signalling.messages import (
     Hello,
     Network,
     NetworkLimit,
-    ParticipantChanged,
     Slots,
     SlotView,
-    Speaking,
 )
 from server.signalling.protocol import State
 from server.store.ports import Store
@@ -308,19 +307,15 @@ class LiveSessions:
     def on_speaking(self, room: str, participants: Sequence[str]) -> None:
         live = self._sessions.get(SessionId(room))
         if live is not None:
-            speakers = [live.members[id] for one in participants if (id := ParticipantId(one)) in live.members]
-            for member in live.members.values():
-                heard = [one.id for one in speakers if one.wanted(live.status).reaches(member.id, member.circle)]
-                member.send(Speaking(participants=heard))
+            live.speakers = [ParticipantId(one) for one in participants]
+            telling.speaking(live)
 
     def on_peer(self, room: str, participant: str, state: PeerState) -> None:
         live = self._sessions.get(SessionId(room))
         member = live.members.get(ParticipantId(participant)) if live is not None else None
         if live is not None and member is not None and member.peer != state:
-            before = member.state
             member.peer = state
-            if member.state is not before:
-                live.tell(ParticipantChanged(participant=member.view()))
+            live.tell_view(member)
 
     def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None:
         live = self._sessions.get(SessionId(room))

@@ -56,6 +56,8 @@ class Member:
     negotiating: asyncio.Lock = field(default_factory=asyncio.Lock)
     seen: int = 0
     whispers_to: ParticipantId | None = None  # of a supervisor who listens; forgotten in a restart
+    shown: dict[ParticipantId, ParticipantView] = field(default_factory=dict)  # what this page was last told of each
+    speakers: list[ParticipantId] = field(default_factory=list)  # and of who speaks
     position: tuple[int, int | None] | None = None  # in the waiting list, as last told
 
     @property

@@ -29,7 +29,7 @@ from server.domain.model import (
 )
 from server.domain.views import ChatMessageView
 from server.errors import DependencyError, Gone, NotFound, TongpingError
-from server.live import ice, supervision
+from server.live import ice, supervision, telling
 from server.live.actions import carry_out
 from server.live.actor import Actor, Command
 from server.live.gates import ConsentGate
@@ -50,8 +50,6 @@ from server.signalling.messages import (
     Hello,
     MediaLost,
     MessageError,
-    ParticipantChanged,
-    ParticipantLeft,
     QueuePosition,
     ServerBody,
     SessionChanged,
@@ -109,6 +107,7 @@ class LiveSession:
         self._consents: dict[tuple[ParticipantId, ConsentScope], Consent] = {}
         self._numbers: dict[MessageId, int] = {}  # of the newest chat messages
         self._due: set[str] = set()  # housekeeping that is queued already
+        self.speakers: list[ParticipantId] = []  # as the relay last said, loudest first
         self.alone = Alone()
         self._empty_since = needs.clock.monotonic()
 
@@ -228,8 +227,9 @@ class LiveSession:
             if other.seen > 0:
                 member.send(ChatSeen(participant=other.id, number=other.seen))
         supervision.greeted(self, member)
+        telling.greeted(self, member, [snapshot.you, *snapshot.participants])
         await self.room.apply(member)
-        self.tell_others(member, ParticipantChanged(participant=member.view()))
+        self.tell_view(member)
         self._note_people()
 
     def _admitted(self, member: Member, claims: Claims) -> None:
@@ -308,7 +308,7 @@ class LiveSession:
                 other.send(body)
 
     def tell_view(self, member: Member) -> None:
-        self.tell(ParticipantChanged(participant=member.view()))
+        telling.view(self, member)
 
     def message_view(self, message: ChatMessage, files: dict[FileId, FileRecord]) -> ChatMessageView:
         return message_view(message, self.people, files)
@@ -340,6 +340,7 @@ class LiveSession:
 
     def gates_changed(self, member: Member) -> None:
         self.tell_view(member)
+        telling.speaking(self)
 
     # ------------------------------------------------------------ going
 
@@ -352,7 +353,7 @@ class LiveSession:
             member.away_since = self.needs.clock.monotonic()
         if connection.state is State.CLOSED:
             member.connection = None
-        self.tell_others(member, ParticipantChanged(participant=member.view()))
+        telling.view(self, member, but=member)
         self._note_people()
 
     async def depart(self, member: Member, reason: LeaveReason, actor: str) -> None:
@@ -373,7 +374,7 @@ class LiveSession:
         if connection is not None:
             connection.close(CloseCode.REMOVED if reason is LeaveReason.REMOVED else CloseCode.LEFT)
         await supervision.hushed(self, member)
-        self.tell(ParticipantLeft(participant=member.id, reason=reason))
+        telling.left(self, member, reason)
         if not self.members:
             await self.room.close()
         self._note_people()
@@ -446,6 +447,8 @@ class LiveSession:
     def media_lost(self) -> None:
         self.room.lost(list(self.members.values()))
         self.tell(MediaLost())
+        self.speakers.clear()
+        telling.speaking(self)
         for member in self.members.values():
             self.tell_view(member)
         self._queue("gates", self._reapply)

@@ -23,7 +23,8 @@ async def decide(page: Page, scope: str, decision: str) -> int:
 
 def open_of(page: Page, participant: str) -> set[str]:
     """What the newest view of somebody says is open."""
-    views = [body["participant"] for body in page.got("participant.changed") if body["participant"]["id"] == participant]
+    views = [view for view in (page.snapshot["you"], *page.snapshot["participants"]) if view["id"] == participant]
+    views += [body["participant"] for body in page.got("participant.changed") if body["participant"]["id"] == participant]
     return {track["source"] for track in views[-1]["tracks"] if track["open"]}
 
 

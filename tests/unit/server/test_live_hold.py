@@ -180,3 +180,39 @@ async def test_a_mute_that_could_not_be_written_down_outlives_what_can_be(house:
         assert await agent.error("participant.hold", participant=id, held=True) is not None
     assert await agent.error("participant.mute", participant=id, muted=True) is None
     assert house.media.circles[session, id]
+
+
+async def test_who_speaks_is_told_anew_when_the_circles_change_and_to_new_pages(house: House) -> None:
+    session = await house.session()
+    id, customer = await house.enter(session)
+    me, agent = await house.enter(session, Role.AGENT)
+    house.media.speaking(session, me, id)
+    assert customer.got("speaking")[-1]["participants"] == [me, id]
+    assert await agent.error("participant.hold", participant=id, held=True) is None
+    assert customer.got("speaking")[-1]["participants"] == [id]
+    assert agent.got("speaking")[-1]["participants"] == [me]
+    again = await house.connect(house.token(session, id, Role.CUSTOMER))
+    assert [body["participants"] for body in again.got("speaking")] == [[id]]
+    assert await agent.error("participant.hold", participant=id, held=False) is None
+    for page in (again, agent):
+        assert page.got("speaking")[-1]["participants"] == [me, id]
+    told = len(agent.got("speaking"))
+    house.media.speaking(session, me, id)
+    assert len(agent.got("speaking")) == told
+    house.media.lose(session)
+    assert agent.got("speaking")[-1]["participants"] == again.got("speaking")[-1]["participants"] == []
+
+
+async def test_whoever_comes_back_is_told_of_as_if_they_were_new(house: House) -> None:
+    session = await house.session()
+    id, token = await house.place(session)
+    customer = await house.connect(token)
+    _, agent = await house.enter(session, Role.AGENT)
+    assert await agent.error("participant.mute", participant=id, muted=True) is None
+    customer.cut()
+    await house.advance(house.live.settings.connection.keep_s + 2, agent)
+    assert agent.got("participant.left")[-1]["participant"] == id
+    told = len(agent.got("participant.changed"))
+    again = await house.connect(token)
+    assert [body["participant"]["id"] for body in agent.got("participant.changed")[told:]] == [id]
+    assert view_of(agent, id) == {**again.snapshot["you"], "muted": True}

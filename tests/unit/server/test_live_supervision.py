@@ -66,7 +66,7 @@ async def test_a_whisper_is_for_one_person_who_alone_is_told(house: House) -> No
         assert not any(track["open"] or track["on"] for view in views for track in view["tracks"])
     house.media.speaking(session, id)
     assert agent.got("speaking")[-1]["participants"] == [id]
-    assert customer.got("speaking")[-1]["participants"] == expert.got("speaking")[-1]["participants"] == []
+    assert customer.got("speaking") == expert.got("speaking") == []
     assert await supervisor.error("supervise", mode="listen") is None
     assert house.media.gates[session, id] == frozenset()
     assert agent.got("whispers")[-1]["to"] is None
@@ -213,3 +213,28 @@ async def test_whoever_is_heard_by_nobody_on_hold_whispers_to_nobody(house: Hous
     member.participant = replaced(member.participant, held_at=house.clock.now())
     member.whispers_to = ear
     assert (member.wanted(live.status).sources, member.wanted(live.status).only) == (frozenset(), None)
+
+
+async def test_nothing_at_all_tells_the_others_of_a_whisper(house: House) -> None:
+    """Not even that a message comes, or one that says again what they knew."""
+    session = await house.session()
+    _, customer = await house.enter(session)
+    ear, agent = await house.enter(session, Role.AGENT)
+    _, expert = await house.enter(session, Role.EXPERT)
+    id, supervisor = await listening(house, session)
+    await give(supervisor, "microphone")
+    await give(agent, "microphone")
+    house.media.speaking(session, ear)
+    before = [len(page.frames) for page in (customer, expert)]
+    assert await supervisor.error("supervise", mode="whisper", to=ear) is None
+    await supervisor.say("track.state", source="microphone", on=True)
+    house.media.track(session, id, "microphone", True)
+    house.media.speaking(session, id, ear)
+    assert agent.got("speaking")[-1]["participants"] == [id, ear]
+    house.media.speaking(session, ear, id)
+    house.media.speaking(session, ear)
+    await supervisor.say("track.state", source="microphone", on=False)
+    assert await supervisor.error("supervise", mode="listen") is None
+    assert [len(page.frames) for page in (customer, expert)] == before
+    house.media.speaking(session)
+    assert customer.got("speaking")[-1]["participants"] == expert.got("speaking")[-1]["participants"] == []
