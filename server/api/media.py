@@ -1,5 +1,6 @@
 """What the relay counted of a session: for support, and for proof that nothing passed without consent."""
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -7,8 +8,10 @@ import msgspec
 from server.api.bodies import MediaCounters, MediaLayer, MediaNetwork, MediaParticipant, MediaSlot, MediaSource
 from server.api.call import Call, Handler, Reply
 from server.domain.ids import ParticipantId
-from server.domain.model import Source
+from server.domain.model import Role, Source
+from server.services.principal import PrincipalKind
 
+_KNOWS_OF_WHISPERS = frozenset({Role.AGENT, Role.SUPERVISOR})
 ALL_TEMPORAL = 3
 """What a worker says where no temporal layer is left out."""
 
@@ -77,19 +80,28 @@ class _Room(msgspec.Struct, frozen=True):
 
 
 async def get_media(call: Call) -> Reply:
-    return Reply(counters(await call.context.live.media(call.where.id)))
+    live, who, session = call.context.live, call.who, call.where.id
+    listening = live.listening(session)
+    told = await live.media(session)
+    knows = who.kind is not PrincipalKind.PARTICIPANT or who.role in _KNOWS_OF_WHISPERS
+    return Reply(counters(told, frozenset() if knows else listening | live.listening(session)))
 
 
-def counters(told: Any) -> MediaCounters:
-    """What a worker told, in the words of the interface. Raises msgspec.ValidationError: the worker is of another version."""
+def counters(told: Any, unseen: Container[str] = frozenset()) -> MediaCounters:
+    """What a worker told, in the words of the interface. ``unseen``: participants of whose media nothing is shown.
+
+    Raises msgspec.ValidationError: the worker is of another version.
+    """
     room = msgspec.convert(told, _Room)
     return MediaCounters(
         participants=[
             MediaParticipant(
                 participant=ParticipantId(id),
                 state=peer.state,
-                sources=[_source(Source(name), layers) for name, layers in peer.published.items() if layers],
-                slots=[_slot(mid, slot) for mid, slot in peer.slots.items()],
+                sources=[
+                    _source(Source(name), layers) for name, layers in peer.published.items() if layers and id not in unseen
+                ],
+                slots=[_slot(mid, slot) for mid, slot in peer.slots.items() if slot.participant not in unseen],
                 network=None if peer.quality is None else _network(peer.quality, peer.key_requests),
                 steps_ms={step: round(1000 * at) for step, at in peer.steps.items()},
             )

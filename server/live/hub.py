@@ -199,6 +199,12 @@ class LiveSessions:
         live = self._sessions.get(session)
         return {id: member.state for id, member in live.members.items()} if live is not None else {}
 
+    def listening(self, session: SessionId) -> frozenset[ParticipantId]:
+        """Who is here and listens: whether they whisper is not everybody's to know."""
+        live = self._sessions.get(session)
+        members = live.members.values() if live is not None else ()
+        return frozenset(member.id for member in members if member.participant.listens_at is not None)
+
     async def media(self, session: SessionId) -> Mapping[str, object]:
         """The relay's counters; empty where nobody is connected. Raises MediaPlaneUnavailable."""
         try:

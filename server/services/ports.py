@@ -83,6 +83,10 @@ class Live(Protocol):
         """The live states of those who are here: finer than the stored ones."""
         ...
 
+    def listening(self, session: SessionId) -> frozenset[ParticipantId]:
+        """Who is here and listens: whether they whisper is not everybody's to know."""
+        ...
+
     async def media(self, session: SessionId) -> Mapping[str, object]:
         """The relay's counters of the session; empty where nobody is connected. Raises MediaPlaneUnavailable."""
         ...

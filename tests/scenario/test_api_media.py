@@ -49,6 +49,17 @@ class CountingPlane(FakePlane):
         return TOLD if await super().stats(room) else {}
 
 
+class WhisperingPlane(FakePlane):
+    """``ear`` has a slot that shows ``by``."""
+
+    by = ear = ""
+
+    async def stats(self, room: str) -> Mapping[str, object]:
+        one = TOLD["participants"]["PA_1"]
+        shown = {**one["slots"], "4": {**one["slots"]["4"], "participant": self.by}}
+        return {"participants": {self.by: one, self.ear: {**one, "slots": shown}}}
+
+
 async def test_the_counters_of_a_session(tmp_path: Path) -> None:
     media = CountingPlane()
     async with app(tmp_path, media=media) as here:
@@ -117,3 +128,33 @@ async def test_a_relay_that_does_not_answer_is_a_problem_and_nothing_more(tmp_pa
 def test_a_worker_of_another_version_is_not_misread() -> None:
     with pytest.raises(msgspec.ValidationError):
         counters({"participants": {"PA_1": {"published": {"camera": [{"rid": ""}]}}}})
+
+
+async def test_who_is_no_lead_sees_nothing_of_the_media_of_somebody_who_listens(tmp_path: Path) -> None:
+    """They might be whispering to somebody else."""
+    media = WhisperingPlane()
+    async with app(tmp_path, media=media) as here:
+        session = await here.session()
+        ear, expert = await here.place(session, "expert"), await here.place(session, "expert")
+        agent = (await here.post(f"/sessions/{session}/enter", token=here.agent)).json["token"]
+        place = (await here.post(f"/sessions/{session}/enter", token=here.supervisor)).json
+        media.by, media.ear = place["participant"], ear["participant"]
+        await media.connect(session, media.by, OFFER)
+        async with here.http.ws_connect(f"{here.url}/api/v1/signal") as socket:
+            await socket.send_json({"t": "hello", "version": 1, "token": place["token"], "resume": None})
+            assert (await socket.receive_json())["snapshot"]["you"]["listens"] is True
+            for token, seen in (
+                (expert["token"], False),
+                (ear["token"], False),
+                (agent, True),
+                (place["token"], True),
+                (here.agent, True),
+                (here.supervisor, True),
+                (here.key, True),
+            ):
+                by, to = (await here.get(f"/sessions/{session}/media", token=token)).json["participants"]
+                assert (by["participant"], to["participant"]) == (media.by, media.ear)
+                assert [source["source"] for source in by["sources"]] == (["camera"] if seen else [])
+                assert [source["source"] for source in to["sources"]] == ["camera"]
+                assert [slot["mid"] for slot in to["slots"]] == (["4", "5", "6"] if seen else ["5", "6"])
+                assert [slot["mid"] for slot in by["slots"]] == ["4", "5", "6"]
