@@ -7,6 +7,7 @@ while its own way needs it or a listener's does, and listeners whose way does no
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from media.relay.downlink import Downlink
 from media.relay.publication import Publication, Subscription
 from media.relay.quality import Quality
 from media.relay.uplink import Uplink
@@ -78,11 +79,23 @@ class _Rate:
 class _Way:
     """To one listener, or of one voice to the relay."""
 
-    __slots__ = ("need", "rate")
+    __slots__ = ("_asked", "_packets", "_seen", "need", "rate")
 
     def __init__(self, now: float) -> None:
         self.need = Need(now)
         self.rate = _Rate()
+        self._packets = self._asked = 0
+        self._seen: dict[Downlink, tuple[int, int]] = {}
+
+    def hears(self, voices: list[Downlink]) -> float:
+        """What part of these a listener asks for again. Of a slot that shows a voice anew only what is counted from now on."""
+        seen, self._seen = self._seen, {}
+        for d in voices:
+            packets, asked = seen.get(d, (d.packets, d.asked))
+            self._packets += d.packets - packets
+            self._asked += d.asked - asked
+            self._seen[d] = d.packets, d.asked
+        return self.rate.update(self._packets, self._asked)
 
 
 class Redundancy:
@@ -103,7 +116,7 @@ class Redundancy:
                 continue
             way = self._to[name] = to.get(name) or _Way(now)
             estimator = one.quality.estimator
-            asked = way.rate.update(sum(d.packets for d in voices), sum(d.asked for d in voices))
+            asked = way.hears(voices)
             allocation = one.quality.allocation
             narrow = allocation.total_bps < allocation.demand_bps
             full = narrow and one.quality.twcc_at is not None and not estimator.loss_bound.clear

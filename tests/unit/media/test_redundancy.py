@@ -131,6 +131,26 @@ def test_who_does_not_do_what_was_said_is_told_again_now_and_then_unless_silent(
     assert room.told == [WITH, WITH]
 
 
+def test_a_slot_that_shows_a_voice_again_says_nothing_of_what_it_lost_before() -> None:
+    room = Room()
+    listener = room.people["a"]
+    room.run(2)
+    other = Publication("q", "microphone", "audio", "0", "opus", 2)
+    other.red = True
+    other.layers[""] = Uplink(5, "audio", "opus", 48_000, PublisherClock(), nack=True)
+    slot = listener.sees(other, "8")
+    slot.codecs = {"opus": SlotCodec(111, None, True, 63)}
+    slot.packets, slot.asked = 10_000, 4_000
+    room.run(2)
+    assert room.told == []
+    del listener.shown["8"]
+    slot.packets, slot.asked = 11_000, 5_000
+    room.run(1)
+    listener.shown["8"] = other, other.subscriptions["a/8"]
+    room.run(4)
+    assert (room.told, room.protected()) == ([], [])
+
+
 def test_silence_says_nothing_of_a_line_and_a_sender_who_began_anew_is_no_loss() -> None:
     room = Room()
     room.run(2)
