@@ -100,3 +100,38 @@ it("costs nothing where it cannot be made", async () => {
   expect(FakePeer.last.closed).toBe(true);
   expect(made.take(LIMITS)).toBeNull();
 });
+
+it("is given up where nobody calls for minutes, and made anew when somebody does", async () => {
+  const made = new Spare();
+  made.prepare(SLOTS);
+  await vi.advanceTimersByTimeAsync(179_000);
+  expect(FakePeer.last.closed).toBe(false);
+  made.begin(SLOTS);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(FakePeer.all.map(({ closed }) => closed)).toEqual([false]);
+  expect(made.take(LIMITS)).not.toBeNull();
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(FakePeer.last.closed).toBe(false); // whoever took it closes it
+  made.prepare(SLOTS);
+  await vi.advanceTimersByTimeAsync(181_000);
+  expect(FakePeer.last.closed).toBe(true);
+  made.begin(SLOTS);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakePeer.all.map(({ closed }) => closed)).toEqual([false, true, false]);
+  expect(made.take(LIMITS)).not.toBeNull();
+});
+
+it("is not thrown away because an older one has failed", async () => {
+  const made = new Spare();
+  let fail = (): void => undefined;
+  vi.spyOn(FakePeer.prototype, "createOffer").mockImplementationOnce(
+    () => new Promise((_, reject) => (fail = () => reject(new DOMException("", "InvalidStateError")))),
+  );
+  made.prepare(SLOTS);
+  made.drop();
+  made.prepare(SLOTS);
+  fail();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(FakePeer.all.map(({ closed }) => closed)).toEqual([true, false]);
+  expect(made.take(LIMITS)).not.toBeNull();
+});

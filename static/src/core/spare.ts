@@ -6,8 +6,10 @@ import { encodingsOf } from "./encodings";
 import { describe } from "./nack";
 
 const FRESH_MS = 30_000; // addresses are those of the moment when it was described
+const KEPT_MS = 180_000; // unused: a page may be open for a day before its first call
 
 export class Spare {
+  private ends: ReturnType<typeof setTimeout> | undefined;
   private made: { connection: Connection; slots: SiteMedia; describedAtMs: number | null } | null = null;
 
   /** Make one, unless there is one. No socket is opened yet. */
@@ -17,8 +19,9 @@ export class Spare {
       const limits = { audio_slots: slots.audio_slots, video_slots: slots.video_slots, ice_servers: [] };
       const connection = makeConnection(limits, { microphone: null, camera: null, screen: null }, (source) => encodingsOf(source, null, "full", null, true));
       connection.offer = connection.peer.createOffer();
-      connection.offer.catch(() => this.drop());
+      connection.offer.catch(() => this.fail(connection));
       this.made = { connection, slots, describedAtMs: null };
+      this.keep();
     } catch {
       // a browser that cannot says so when it matters
     }
@@ -31,11 +34,12 @@ export class Spare {
     const made = this.made;
     if (made === null || slots.relay || made.describedAtMs !== null) return;
     made.describedAtMs = performance.now();
+    this.keep();
     const { connection } = made;
     connection.described = describe(connection.peer, connection.offer).then(() => {
       connection.described = true;
     });
-    connection.described.catch(() => this.drop());
+    connection.described.catch(() => this.fail(connection));
   }
 
   /** The spare one if it is what these limits ask for; whoever takes it closes it. */
@@ -50,6 +54,7 @@ export class Spare {
       if (fits && !late) {
         if (relayed) connection.peer.setConfiguration(configuration(limits));
         this.made = null;
+        clearTimeout(this.ends);
         return connection;
       }
     } catch {
@@ -60,8 +65,19 @@ export class Spare {
   }
 
   drop(): void {
+    clearTimeout(this.ends);
     this.made?.connection.peer.close();
     this.made = null;
+  }
+
+  /** This one is of no use: another that was made since may be. */
+  private fail(connection: Connection): void {
+    if (this.made?.connection === connection) this.drop();
+  }
+
+  private keep(): void {
+    clearTimeout(this.ends);
+    this.ends = setTimeout(() => this.drop(), KEPT_MS);
   }
 }
 
