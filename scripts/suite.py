@@ -22,6 +22,7 @@ FIRST = [
     "tests/browser/test_accessibility.py",
     "tests/browser/test_bundle.py",
     "tests/browser/test_keyboard.py",
+    "tests/browser/test_stories.py",
 ]
 LANES = {
     "npm": [sys.executable, "scripts/bootstrap.py", "npm", "test"],
