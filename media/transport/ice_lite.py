@@ -34,7 +34,9 @@ DISCONNECT_S = 8.0
 CONSENT_S = 30.0
 """RFC 7675 section 5.1: without a check for this long nothing more may be sent."""
 ASK_AGAIN_S = 0.04
-"""Nobody is asked back more often; browsers check each 50 ms at most."""
+"""Nobody is asked back more often; browsers check each 50 ms at most. Each time it takes twice as long until the same address may be asked
+once more, so that who cannot answer is asked ``log2(ASKS_S / ASK_AGAIN_S)`` times, ten, in ``ASKS_S``."""
+ASKS_S = 30.0
 ANSWER_S = 3.0
 """So long the answer to what was asked first counts; then another question is asked."""
 MAX_ADDRESSES = 8
@@ -89,10 +91,20 @@ class Remote(NamedTuple):
     secret: bytes
 
 
+class _Asked(NamedTuple):
+    """``first``, ``last``: when this question was asked. ``since``: when the first of the last ``times`` times was."""
+
+    transaction: bytes = b""
+    first: float = float("-inf")
+    last: float = float("-inf")
+    since: float = float("-inf")
+    times: int = 0
+
+
 class IceSession:
     """One peer's credentials, authenticated addresses and selected address. Times are in seconds of the caller's clock.
 
-    ``asked``: by address, what was asked back there, when first and when last. ``proven``: when an address answered.
+    ``asked``: by address, what was asked back there. ``proven``: when an address answered.
     """
 
     __slots__ = (
@@ -107,7 +119,7 @@ class IceSession:
         self.created = now
         self.remote = remote
         self.addresses: dict[bytes, float] = {}
-        self.asked: dict[bytes, tuple[bytes, float, float]] = {}
+        self.asked: dict[bytes, _Asked] = {}
         self.proven: dict[bytes, float] = {}
         self.questions = 0
         self.started = False
@@ -131,15 +143,17 @@ class IceSession:
             table.pop(address, None)
 
     def ask(self, address: bytes, now: float) -> bytes | None:
-        """A check of ours for this address; None when one has just left. Repeated for some time as it was (RFC 8489 section 6.2.1)."""
+        """A check of ours for this address; None when enough have just left. Repeated for some time as it was (RFC 8489 section 6.2.1)."""
         assert self.remote is not None
-        transaction, first, last = self.asked.get(address, (b"", float("-inf"), float("-inf")))
-        if now - last < ASK_AGAIN_S:
+        transaction, first, last, since, times = self.asked.get(address, _Asked())
+        if now - since >= ASKS_S:
+            since, times = now, 0
+        if now - last < ASK_AGAIN_S * 2 ** max(0, times - 1):
             return None
         if now - first > ANSWER_S:
             self.questions += 1
             transaction, first = hmac.digest(self.remote.secret, struct.pack("!Q", self.questions), hashlib.sha256)[:12], now
-        self.asked[address] = transaction, first, now
+        self.asked[address] = _Asked(transaction, first, now, since, times + 1)
         attributes = (
             (_USERNAME, f"{self.remote.ufrag}:{self.ufrag}".encode()),
             (_PRIORITY, _HOST_PRIORITY.to_bytes(4, "big")),
@@ -207,9 +221,10 @@ class IceLite:
             return self._answered(data, address, now)
         if kind != _REQUEST:
             return Outcome(Verdict.IGNORED)
-        ufrag, unknown = _look_through(data)
-        session = self.by_ufrag.get(ufrag)
-        if session is None:
+        username, unknown = _look_through(data)
+        ours, _, theirs = username.partition(b":")
+        session = self.by_ufrag.get(ours)
+        if session is None or not theirs or (session.remote is not None and theirs != session.remote.ufrag.encode()):
             return Outcome(Verdict.UNKNOWN_USER)
         if address not in session.addresses and not self._take_token(session, now):
             return Outcome(Verdict.THROTTLED)
@@ -237,7 +252,7 @@ class IceLite:
         """What was asked back there is answered: media may go there, and does."""
         session = self.by_address.get(address)
         asked = session.asked.get(address) if session is not None else None
-        if session is None or session.remote is None or asked is None or not hmac.compare_digest(asked[0], data[8:20]):
+        if session is None or session.remote is None or asked is None or not hmac.compare_digest(asked.transaction, data[8:20]):
             return Outcome(Verdict.IGNORED)
         message = _parse(data)
         if message is None:
@@ -245,7 +260,7 @@ class IceLite:
         if not message.check_message_integrity(session.remote.pwd.encode()):
             return Outcome(Verdict.BAD_INTEGRITY)
         del session.asked[address]
-        if now - asked[1] > ANSWER_S:
+        if now - asked.first > ANSWER_S:
             return Outcome(Verdict.IGNORED)
         session.proven[address] = now
         moved = session.selected != address
@@ -299,22 +314,22 @@ class IceLite:
 
 
 def _look_through(data: bytes) -> tuple[bytes, bytes]:
-    """The part of USERNAME before the colon, ``b""`` when there is none, and the types (16 bits each) that we would have to know.
+    """USERNAME (RFC 8445 section 7.2.2), ``b""`` when there is none, and the types (16 bits each) that we would have to know.
 
     Types under 0x8000 must be understood (RFC 8489 section 14); what follows MESSAGE-INTEGRITY is nobody's word (14.5).
     """
-    ufrag = unknown = b""
+    username = unknown = b""
     at = 20
     while at + 4 <= len(data):
         kind, size = _ATTRIBUTE.unpack_from(data, at)
         if kind == _MESSAGE_INTEGRITY:
             break
-        if kind == _USERNAME and not ufrag and at + 4 + size <= len(data):
-            ufrag = data[at + 4 : at + 4 + size].partition(b":")[0]
+        if kind == _USERNAME and not username and at + 4 + size <= len(data):
+            username = data[at + 4 : at + 4 + size]
         elif kind < 0x8000 and kind not in _UNDERSTOOD and len(unknown) < 2 * MAX_UNKNOWN_LISTED:
             unknown += data[at : at + 2]
         at += 4 + (size + 3 & ~3)
-    return ufrag, unknown
+    return username, unknown
 
 
 def _parse(data: bytes) -> stun.Message | None:

@@ -24,12 +24,12 @@ async def worker() -> AsyncIterator[LabWorker]:
             yield running
 
 
-def binding(answer: str, pwd: str | None = None) -> bytes:
+def binding(offer: str, answer: str, pwd: str | None = None) -> bytes:
     """A check with the credentials in an answer, or with a password of one's own."""
-    found = [re.search(rf"a=ice-{name}:(\S+)", answer) for name in ("ufrag", "pwd")]
-    ufrag, right = [match[1] for match in found if match is not None]
+    found = [re.search(rf"a=ice-{name}:(\S+)", text) for text, name in ((offer, "ufrag"), (answer, "ufrag"), (answer, "pwd"))]
+    theirs, ufrag, right = [match[1] for match in found if match is not None]
     message = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
-    message.attributes["USERNAME"] = f"{ufrag}:x"
+    message.attributes["USERNAME"] = f"{ufrag}:{theirs}"
     message.attributes["PRIORITY"] = 1
     message.attributes["ICE-CONTROLLING"] = 1
     message.add_message_integrity((pwd or right).encode())
@@ -58,7 +58,7 @@ async def test_handshakes_that_never_go_on_hold_nobody_up(worker: LabWorker) -> 
     try:
         with udp(worker, len(stalled)) as sockets:
             for client, sock in zip(stalled, sockets, strict=True):
-                sock.send(binding(await answer_to(worker, client)))
+                sock.send(binding(await client.offer(), await answer_to(worker, client)))
             await worker.until(lambda s: s["stun"].get("answered", 0) >= len(stalled), None)
             async with asyncio.timeout(10):
                 await worker.connect(good)
@@ -69,7 +69,7 @@ async def test_handshakes_that_never_go_on_hold_nobody_up(worker: LabWorker) -> 
 async def test_a_flood_of_checks_with_ones_own_name_keeps_nobody_out(worker: LabWorker) -> None:
     flooder, good = LabClient("flooder"), LabClient("good")
     try:
-        wrong = binding(await answer_to(worker, flooder), "wrong" * 8)
+        wrong = binding(await flooder.offer(), await answer_to(worker, flooder), "wrong" * 8)
         with udp(worker, 8) as sockets:
 
             async def flood() -> None:

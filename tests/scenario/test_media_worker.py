@@ -57,13 +57,13 @@ def every(n: int) -> Callable[[bytes], bool]:
     return lose
 
 
-def binding(answer: str, *, use: bool = False) -> bytes:
-    """An authentic check for the credentials in an answer."""
+def binding(answer: str, theirs: str = "x", *, use: bool = False) -> bytes:
+    """An authentic check for the credentials in an answer. ``theirs``: the name of who sends it."""
     message = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
     found = {name: re.search(rf"a=ice-{name}:(\S+)", answer) for name in ("ufrag", "pwd")}
     assert found["ufrag"] is not None
     assert found["pwd"] is not None
-    message.attributes["USERNAME"] = f"{found['ufrag'][1]}:x"
+    message.attributes["USERNAME"] = f"{found['ufrag'][1]}:{theirs}"
     message.attributes["PRIORITY"] = 1
     message.attributes["ICE-CONTROLLING"] = 1
     if use:
@@ -201,7 +201,7 @@ async def test_an_ice_restart_keeps_dtls_and_slots_and_drops_the_old_credentials
         assert not credentials(reply.answer) & credentials(two.answer)
         assert re.findall(r"a=ssrc:(\d+)", reply.answer) == re.findall(r"a=ssrc:(\d+)", two.answer)
         wire.watch_down = lambda data: data[0] < 4
-        old, new = binding(two.answer), binding(reply.answer, use=True)
+        old, new = binding(two.answer), binding(reply.answer, "restarted", use=True)
         wire.inject(old)
         wire.inject(new)
         answered = await asyncio.wait_for(wire.seen_down.get(), 20)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from media.transport.ice_lite import (
     ANSWER_S,
     ASK_AGAIN_S,
+    ASKS_S,
     CONSENT_S,
     DISCONNECT_S,
     MAX_ADDRESSES,
@@ -34,7 +35,7 @@ def check(
     ufrag: str = "user", pwd: str = PWD, *, use: bool = False, controlled: bool = False, method: Any = stun.Method.BINDING
 ) -> bytes:
     message = stun.Message(message_method=method, message_class=stun.Class.REQUEST)
-    message.attributes["USERNAME"] = f"{ufrag}:remote"
+    message.attributes["USERNAME"] = f"{ufrag}:theirs"
     message.attributes["PRIORITY"] = 1
     message.attributes["ICE-CONTROLLED" if controlled else "ICE-CONTROLLING"] = 7
     if use:
@@ -271,8 +272,34 @@ def test_a_check_that_is_sent_again_from_elsewhere_moves_nothing() -> None:
     for step in range(200):
         outcome = ice.handle(seen, b"victim", HOST, 2.0 + step / 10)
         assert not outcome.selected
-        assert ice.handle(answer(outcome.ask, "guess" * 5), b"victim", HOST, 2.0 + step / 10).verdict is Verdict.BAD_INTEGRITY
+        if outcome.ask is not None:
+            guess = answer(outcome.ask, "guess" * 5)
+            assert ice.handle(guess, b"victim", HOST, 2.0 + step / 10).verdict is Verdict.BAD_INTEGRITY
     assert session.selected == b"a"
+
+
+def test_who_does_not_answer_is_asked_ten_times_in_half_a_minute() -> None:
+    ice, session = asking()
+    seen = check(use=True)
+    asks = [2.0 + step / 100 for step in range(6000) if ice.handle(seen, b"victim", HOST, 2.0 + step / 100).ask]
+    assert len([at for at in asks if at < 2.0 + ASKS_S]) == 10
+    assert len(asks) == 20
+    assert len([at for at in asks if at < 3.0]) == 5, "who can answer is asked often at first"
+    session.last_check = session.last_media = 62.0
+    anew = ice.handle(seen, b"victim", HOST, 2.0 + 2 * ASKS_S).ask
+    assert ice.handle(answer(anew), b"victim", HOST, 2.1 + 2 * ASKS_S).selected
+
+
+@pytest.mark.parametrize("username", ["user", "user:", "user:other", "user:theirs:", ":theirs", "theirs:user", ":", ""])
+def test_a_check_names_both_sides(username: str) -> None:
+    """RFC 8445 section 7.2.2."""
+    ice = IceLite(0.0)
+    session = ice.add("user", PWD, "peer", 0.0, REMOTE)
+    message = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    message.attributes["USERNAME"] = username
+    message.add_message_integrity(PWD.encode())
+    assert ice.handle(bytes(message), b"a", HOST, 1.0) == Outcome(Verdict.UNKNOWN_USER)
+    assert session.selected is None
 
 
 def test_what_was_asked_is_repeated_as_it_was_then_asked_anew() -> None:
