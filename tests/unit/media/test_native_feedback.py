@@ -156,6 +156,19 @@ def test_the_largest_feedback_there_is() -> None:
     assert native.facts() == python.facts()
 
 
+@pytest.mark.parametrize("last", [0x8000, 0xA000, 0xC000, 0xD000])
+def test_a_chunk_that_begins_with_the_last_status(last: int) -> None:
+    """What else it says, up to 13 statuses more, is nobody's."""
+    python, native = pair(0xFFFF)
+    for side in (python, native):
+        side.step("send", 20_000, 1)
+    chunks = struct.pack("!4H", 0x3FFF, 0x3FFF, 0x2001, last | 0x0FFF)
+    body = struct.pack("!HHI", 0, twcc.MAX_STATUSES, 1 << 8) + chunks + bytes(20_000)
+    assert 2 * 0x1FFF + 1 == twcc.MAX_STATUSES - 1
+    assert native.take(body) == python.take(body)
+    assert native.facts() == python.facts()
+
+
 def test_one_too_many_is_refused_and_changes_nothing() -> None:
     python, native = pair(0xFFFF)
     for side in (python, native):
