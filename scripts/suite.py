@@ -19,7 +19,6 @@ FIRST = [
     "tests/unit",
     "tests/contract",
     "tests/fuzz",
-    "tests/browser/test_accessibility.py",
     "tests/browser/test_bundle.py",
     "tests/browser/test_keyboard.py",
     "tests/browser/test_stories.py",
