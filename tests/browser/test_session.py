@@ -115,10 +115,11 @@ async def test_a_shared_screen_arrives_is_paused_and_stops_with_one_touch_each(t
     before = (await bank.relayed(trio.session))["expert", "screen"]["forwarded"]
     await trio.agent.flow("customer", "camera", over_s=1)
     assert (await bank.relayed(trio.session))["expert", "screen"]["forwarded"] == before
+    frames = {page: (await page.receives("expert", "screen"))["frames"] for page in others}
     await trio.expert.press("screen.resume")
     for page in others:
         await page.sees(page.say("top.sees", name=trio.expert_name))
-        await page.receives("expert", "screen")
+        await page.goes_on("expert", "screen", frames[page])
     assert (await bank.relayed(trio.session))["expert", "screen"]["forwarded"] > before
     await trio.expert.press("screen.stop")
     for page in others:
