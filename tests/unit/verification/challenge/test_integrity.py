@@ -1,0 +1,246 @@
+"""Streams that no camera sends, and streams that one does."""
+
+import hashlib
+import itertools
+import math
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.performer import Person
+from verification.challenge.integrity import StreamWatch, distance
+from verification.challenge.observation import Observation
+from verification.challenge.policy import Limits
+from verification.challenge.verdict import Check, Outcome
+from verification.reasons import ReasonCode
+from verification.types import Box
+
+FPS = 12.5
+
+
+def live(seconds: float = 8.0, seed: int = 1) -> list[Observation]:
+    person = Person(seed=seed, fps=FPS)
+    return [person.frame(index, index / FPS) for index in range(int(seconds * FPS))]
+
+
+def check(frames: Iterable[Observation]) -> Check:
+    watch = StreamWatch(Limits())
+    for one in frames:
+        watch.feed(one)
+    return watch.check()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_live_stream_is_in_order(seed: int) -> None:
+    seen = check(live(seed=seed))
+    assert seen.outcome is Outcome.PASS, seen
+    assert seen.score == 1.0
+
+
+def refused(frames: Iterable[Observation], reason: ReasonCode) -> None:
+    seen = check(frames)
+    assert seen.outcome is Outcome.FAIL
+    assert reason in seen.reasons, seen
+    assert seen.score < 1.0
+
+
+def test_frozen() -> None:
+    frames = live()
+    held = [one if index < 40 else replace(one, sha256=frames[40].sha256) for index, one in enumerate(frames)]
+    refused(held, ReasonCode.STREAM_FROZEN)
+    short = [replace(one, sha256=frames[40].sha256) if 40 <= index < 50 else one for index, one in enumerate(frames)]
+    assert check(short).passed  # 0.7 s: a bad line
+
+
+def test_one_picture_sent_again_and_again_with_other_bits() -> None:
+    frames = live()
+    refused([replace(one, thumbnail=frames[0].thumbnail) for one in frames], ReasonCode.STREAM_FROZEN)
+
+
+def test_repeated_to_the_last_bit() -> None:
+    frames = live()
+    again = [
+        replace(one, sha256=frames[index - 30].sha256) if index in (50, 51, 52) else one for index, one in enumerate(frames)
+    ]
+    refused(again, ReasonCode.STREAM_REPEATED)
+    once = [replace(one, sha256=frames[20].sha256) if index == 50 else one for index, one in enumerate(frames)]
+    assert check(once).passed
+
+
+@pytest.mark.parametrize("period", [20, 31, 40])
+def test_looped_with_an_encoder_between(period: int) -> None:
+    frames = live(12.0)
+    chance = random.Random(period)
+
+    def noisy(thumbnail: bytes) -> bytes:
+        return bytes(max(0, min(255, cell + chance.choice((-1, 0, 0, 0, 1)))) for cell in thumbnail)
+
+    loop = [replace(one, thumbnail=noisy(frames[index % period].thumbnail)) for index, one in enumerate(frames)]
+    refused(loop, ReasonCode.STREAM_LOOPED)
+
+
+@pytest.mark.parametrize(("paler", "step"), [(0, 0), (0, 1), (0, 2), (3, 0), (2, 1)])
+def test_looped_with_another_brightness_and_contrast_each_time(paler: int, step: int) -> None:
+    """Two seconds again and again, each time a grey level brighter and a hundredth paler."""
+    frames = live(16.0, seed=9)
+
+    def toned(thumbnail: bytes, times: int) -> bytes:
+        return bytes(min(255, round(110 + (cell - 110) * (1 - paler * times / 100)) + step * times) for cell in thumbnail)
+
+    loop = [replace(one, thumbnail=toned(frames[index % 25].thumbnail, index // 25)) for index, one in enumerate(frames)]
+    refused(loop, ReasonCode.STREAM_LOOPED)
+
+
+def cut_every(seconds: float, **other: Any) -> list[Observation]:
+    """From one scene to another and back, as somebody who holds two clips shows them."""
+    return [replace(one, **other) if int(one.received_s / seconds) % 2 else one for one in live()]
+
+
+def test_a_face_that_is_elsewhere_in_the_next_frame() -> None:
+    refused(cut_every(1.5, face_box=Box(20, 140, 220, 380)), ReasonCode.STREAM_JUMPED)
+    refused(cut_every(1.5, face_box=Box(220, 140, 320, 260)), ReasonCode.STREAM_JUMPED)
+    assert check(cut_every(1.5, face_box=Box(240, 150, 440, 390))).passed
+    assert check(cut_every(5.0, face_box=Box(20, 20, 120, 140))).passed  # once: a detector may err
+
+
+def test_a_head_that_is_elsewhere_in_the_next_frame() -> None:
+    refused(cut_every(1.5, yaw=45.0), ReasonCode.STREAM_JUMPED)
+    refused(cut_every(1.5, pitch=-45.0), ReasonCode.STREAM_JUMPED)
+    assert check(cut_every(1.5, yaw=25.0)).passed
+
+
+def test_another_scene_in_the_next_frame() -> None:
+    other = bytes(random.Random(1).randbytes(64))
+    refused(cut_every(1.5, thumbnail=other), ReasonCode.STREAM_JUMPED)
+
+
+def test_brighter_or_paler_is_no_other_scene() -> None:
+    """What the screen's colours do to the whole picture, and a camera's exposure."""
+    lit = [
+        replace(one, thumbnail=bytes(20 + int(cell * 0.7) for cell in one.thumbnail)) if int(one.received_s) % 2 else one
+        for one in live()
+    ]
+    assert check(lit).passed
+
+
+def paused(frames: list[Observation], seconds: float, pause_s: float) -> list[Observation]:
+    """Every so many seconds the camera stops for ``pause_s``."""
+    return [one for one in frames if one.received_s % seconds >= pause_s]
+
+
+@pytest.mark.parametrize("pause_s", [0.3, 0.35, 0.6, 1.0])
+def test_a_pause_hides_no_cut(pause_s: float) -> None:
+    other = bytes(random.Random(1).randbytes(64))
+    refused(paused(cut_every(3.0, thumbnail=other), 3.0, pause_s), ReasonCode.STREAM_JUMPED)
+    refused(paused(cut_every(3.0, face_box=Box(220, 140, 320, 260)), 3.0, pause_s), ReasonCode.STREAM_JUMPED)
+    if pause_s < 0.5:
+        refused(paused(cut_every(3.0, face_box=Box(520, 140, 720, 380)), 3.0, pause_s), ReasonCode.STREAM_JUMPED)
+
+
+def test_a_frame_without_a_face_hides_no_cut() -> None:
+    """One at each jump: the face is compared with where it was seen last."""
+    frames = cut_every(1.5, face_box=Box(20, 140, 220, 380))
+    hidden = [
+        replace(one, faces=0, face_box=None, yaw=None, pitch=None, scale=None)
+        if int(one.received_s / 1.5) != int(before.received_s / 1.5)
+        else one
+        for before, one in itertools.pairwise(frames)
+    ]
+    assert sum(one.face_box is None for one in hidden) >= 4
+    refused(hidden, ReasonCode.STREAM_JUMPED)
+
+
+def test_a_senders_time_hides_no_cut() -> None:
+    """The camera's clock is theirs: at each jump it says that a third of a second went by, and less at other times."""
+    frames = cut_every(1.5, face_box=Box(20, 140, 220, 380))
+    told = [replace(one, at_s=one.at_s + 0.25 * int(one.received_s / 1.5)) for one in frames]
+    seen = check(told)
+    assert ReasonCode.STREAM_JUMPED in seen.reasons
+
+
+@pytest.mark.parametrize("pause_s", [0.35, 1.0])
+def test_a_line_that_stalls_is_no_cut(pause_s: float) -> None:
+    """They go on moving: nearer by half in all, to the side by as much as a head can."""
+    assert ReasonCode.STREAM_JUMPED not in check(paused(live(), 3.0, pause_s)).reasons
+    moved = cut_every(3.0, face_box=Box(220 + 150 * pause_s, 140, 420 + 250 * pause_s, 380 + 120 * pause_s), yaw=25.0)
+    assert ReasonCode.STREAM_JUMPED not in check(paused(moved, 3.0, pause_s)).reasons
+
+
+def test_what_lies_between_frames_far_apart_is_not_known_but_their_times_are() -> None:
+    frames = [one for one in live(40.0) if one.index % 20 == 0]
+    moved = [replace(one, face_box=Box(20, 140, 220, 380)) if index % 2 else one for index, one in enumerate(frames)]
+    assert ReasonCode.STREAM_JUMPED not in check(moved).reasons
+    assert ReasonCode.STREAM_TIMES in check(moved).reasons
+
+
+def test_who_sits_still_is_no_loop() -> None:
+    chance = random.Random(7)
+    cells = [100 + cell for cell in range(64)]
+    still = [replace(one, thumbnail=bytes(cell + chance.choice((-1, 0, 1)) for cell in cells)) for one in live(10.0)]
+    assert check(still).passed
+
+
+def test_a_nod_each_second_is_no_loop() -> None:
+    """A rhythm is not a repetition: nobody nods twice by the same path."""
+    chance = random.Random(3)
+    frames = []
+    for index, one in enumerate(live(10.0)):
+        now = index / FPS
+        wave = 12 * math.sin(2 * math.pi * now) + 5 * math.sin(now * 1.3)
+        frames.append(
+            replace(one, thumbnail=bytes(int(128 + wave * math.sin(cell) + chance.gauss(0, 1)) for cell in range(64)))
+        )
+    assert check(frames).passed
+
+
+def test_times_that_go_back_jump_or_run_too_fast() -> None:
+    frames = live()
+    refused(
+        (replace(one, at_s=frames[30].at_s) if index == 31 else one for index, one in enumerate(frames)),
+        ReasonCode.STREAM_TIMES,
+    )
+    refused((replace(one, at_s=one.at_s + 5 * (index > 50)) for index, one in enumerate(frames)), ReasonCode.STREAM_TIMES)
+    refused((replace(one, at_s=1.3 * one.at_s) for one in frames), ReasonCode.STREAM_TIMES)
+    refused((replace(one, at_s=0.8 * one.at_s) for one in frames), ReasonCode.STREAM_TIMES)
+    refused([*frames[:40], *frames[65:]], ReasonCode.STREAM_TIMES)  # two seconds without a frame
+    refused((replace(one, received_s=1.0) for one in frames), ReasonCode.STREAM_TIMES)
+    back = [replace(one, received_s=one.received_s - (index == 20)) for index, one in enumerate(frames)]
+    refused(back, ReasonCode.STREAM_TIMES)
+
+
+@pytest.mark.parametrize("fps", [3.0, 300.0])
+def test_rates_that_no_camera_has(fps: float) -> None:
+    person = Person(fps=fps)
+    refused((person.frame(index, index / fps) for index in range(60)), ReasonCode.STREAM_RATE)
+
+
+@pytest.mark.parametrize("size", [(160, 120), (8000, 4500), (640, 100), (1900, 600), (400, 1200)])
+def test_sizes_that_no_camera_has(size: tuple[int, int]) -> None:
+    refused((replace(one, width=size[0], height=size[1]) for one in live()), ReasonCode.STREAM_SIZE)
+
+
+def test_another_shape_in_the_middle() -> None:
+    def sized(width: int, height: int) -> list[Observation]:
+        return [replace(one, width=width, height=height) if index > 40 else one for index, one in enumerate(live())]
+
+    refused(sized(640, 360), ReasonCode.STREAM_SIZE)
+    assert check(sized(320, 240)).passed  # a sender that saves bandwidth
+    assert check(sized(480, 640)).passed  # a telephone turned round
+
+
+def test_too_little_to_tell() -> None:
+    for count in range(3):
+        seen = check(live()[:count])
+        assert (seen.outcome, seen.reasons) == (Outcome.REFER, (ReasonCode.STREAM_TOO_SHORT,))
+
+
+def test_distance() -> None:
+    assert distance(bytes(64), bytes([2] * 64)) == 2.0
+    assert distance(hashlib.sha256(b"a").digest(), hashlib.sha256(b"a").digest()) == 0.0
+
+
+def test_without_thumbnails_the_rest_is_looked_at() -> None:
+    assert check(replace(one, thumbnail=b"") for one in live()).passed
