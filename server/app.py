@@ -1,6 +1,6 @@
 """The composition root: makes every part, gives each what it needs, and takes all of it down again.
 
-The only file that knows the server and the media plane; it also turns the media package's errors into the server's.
+Together with ``server/media_plane.py`` the only file that knows the server and the media plane.
 """
 
 import asyncio
@@ -8,167 +8,80 @@ import errno
 import os
 import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
 from media import control
-from media import ports as media_ports
-from media.client import MediaClient
-from media.errors import MediaRefusedError, MediaUnavailableError
 from media.relay import totals
-from media.supervisor import SupervisorConfig, WorkerState
-from server import addresses, data_lock, demo, listener, relaying, tls
+from media.supervisor import WorkerState
+from server import addresses, data_lock, demo, evidence, faces, listener, relaying, risk, tls, transacting
 from server.api import health, middleware, pages, router
 from server.api.handlers import HANDLERS
 from server.api.idempotency import Idempotency
+from server.archive import DiskArchive
+from server.audit.keeper import AuditKeeper
+from server.audit.signed import CheckpointReader, CheckpointSigner
 from server.auth import keys as auth_keys
 from server.auth.attempts import Throttle
 from server.auth.passwords import Passwords
 from server.auth.throttle import policies
 from server.clock import Clock, SystemClock
-from server.config import Config
+from server.config import PREFIX, Config, read_checklist
 from server.context import CONTEXT, Context
 from server.domain import ids
-from server.errors import ConfigError, MediaPlaneUnavailable
+from server.errors import ConfigError
+from server.housekeeping import chores, keep
+from server.live.cases import CaseWatch
 from server.live.hub import LiveSessions
-from server.live.ports import MediaEvents, MediaPort, MediaRefused, MediaUnavailable, NetworkState, SlotAssignment
-from server.live.settings import LiveSettings
+from server.live.ports import (
+    RecorderPort,
+)
+from server.live.recording.no_recorder import NoRecorder
+from server.live.settings import LiveSettings, RecordingSettings
+from server.media_plane import MediaPlane, WorkerMedia
+from server.recorder import RecorderProcess
+from server.services.attempt_room import AttemptRoom
+from server.services.disclosure import Disclosed
 from server.services.entries import Entries
+from server.services.faces import Faces
 from server.services.files import ContentScanner, Files, FileScanner
 from server.services.history import History
 from server.services.ice_servers import Tried, TurnRelay
 from server.services.invitations import Invitations
 from server.services.keys import ApiKeys
 from server.services.network_tests import NetworkTests
+from server.services.recording_exports import Exports, Tool
+from server.services.recordings import Recordings
+from server.services.refusals import Refusals
+from server.services.risk import Risk
 from server.services.sessions import Sessions
 from server.services.staff import StaffAccounts
+from server.services.verification_live import LiveAttempts
 from server.signalling.endpoint import EndpointSettings, SignallingEndpoint
 from server.signalling.messages import FileLimits, MediaLimits
+from server.signalling.messages_recording import ChecklistItem
 from server.store.ports import Store
 from server.store.sql import open_store
 from server.telemetry import Metrics
+from server.webhooks.http import HttpPost
+from server.webhooks.service import Webhooks
+
+if TYPE_CHECKING:
+    from verification.ports import EnginePort
 
 log = structlog.get_logger("server.app")
-HOUSEKEEPING_S = 3600.0
 STOP_S = 1.0  # for each part, one after another; three of them wait for anything foreign
 BACKLOG = 512
 
-
-class MediaPlane(MediaPort, Protocol):
-    """A media port with a life."""
-
-    def ready(self) -> bool: ...
-    def workers(self) -> Sequence[WorkerState]: ...
-    async def start(self) -> None: ...
-    async def close(self) -> None: ...
-
-
-class _Told:
-    """What the media plane says, in the server's types."""
-
-    def __init__(self, events: MediaEvents) -> None:
-        self._events = events
-        self.on_speaking = events.on_speaking
-        self.on_peer = events.on_peer
-        self.on_track = events.on_track
-        self.on_encodings = events.on_encodings
-        self.on_rooms_lost = events.on_rooms_lost
-
-    def on_slots(self, room: str, participant: str, slots: Sequence[media_ports.SlotAssignment]) -> None:
-        self._events.on_slots(room, participant, [SlotAssignment(*slot) for slot in slots])
-
-    def on_network(self, room: str, participant: str, state: media_ports.NetworkState) -> None:
-        self._events.on_network(room, participant, NetworkState(*state))
-
-
-class WorkerMedia:
-    """``media.client.MediaClient`` as ``server/live/ports.py: MediaPort``, with the server's errors."""
-
-    def __init__(self, config: Config) -> None:
-        """Raises ConfigError."""
-        chosen = config.media
-        try:
-            settings = SupervisorConfig(
-                workers=chosen.workers or os.cpu_count() or 1,
-                worker=control.Configure(
-                    bind=addresses.media_addresses(chosen.bind_addresses, chosen.announced_addresses),
-                    port=chosen.udp_port_base,
-                    announced=tuple(chosen.announced_addresses),
-                    video_codecs=tuple(chosen.video_codecs),
-                    native=chosen.native,
-                ),
-                request_timeout_s=chosen.answer_timeout_s,
-                stop_timeout_s=STOP_S,
-            )
-        except ValueError as error:
-            raise ConfigError(f"media: {error}") from None
-        self._client = MediaClient(settings)
-
-    def ready(self) -> bool:
-        return bool(self._client.supervisor.ready())
-
-    def workers(self) -> Sequence[WorkerState]:
-        return self._client.supervisor.states()
-
-    async def start(self) -> None:
-        """Raises MediaPlaneUnavailable when no worker is ready in time."""
-        try:
-            await self._client.start()
-        except MediaUnavailableError as error:
-            raise MediaPlaneUnavailable("no media worker could be started; see the log") from error
-
-    async def close(self) -> None:
-        await self._client.close()
-
-    def listen(self, events: MediaEvents) -> None:
-        self._client.listen(_Told(events))
-
-    async def connect(self, room: str, participant: str, offer_sdp: str) -> str:
-        try:
-            return await self._client.connect(room, participant, offer_sdp)
-        except MediaRefusedError as error:
-            raise MediaRefused(error.code, error.detail) from error
-        except MediaUnavailableError as error:
-            raise MediaUnavailable(error.code) from error
-
-    async def set_gates(
-        self, room: str, participant: str, open_sources: frozenset[str], circle: str = "", only: frozenset[str] | None = None
-    ) -> None:
-        try:
-            await self._client.set_gates(room, participant, open_sources, circle, only)
-        except MediaUnavailableError as error:
-            raise MediaUnavailable(error.code) from error
-
-    async def set_receive(self, room: str, participant: str, video: int, sizes: Mapping[str, int]) -> None:
-        try:
-            await self._client.set_receive(room, participant, video, sizes)
-        except MediaUnavailableError as error:
-            raise MediaUnavailable(error.code) from error
-
-    async def disconnect(self, room: str, participant: str) -> None:
-        try:
-            await self._client.disconnect(room, participant)
-        except MediaUnavailableError as error:
-            raise MediaUnavailable(error.code) from error
-
-    async def close_room(self, room: str) -> None:
-        try:
-            await self._client.close_room(room)
-        except MediaUnavailableError as error:
-            raise MediaUnavailable(error.code) from error
-
-    async def stats(self, room: str) -> Mapping[str, object]:
-        try:
-            return await self._client.stats(room)
-        except MediaUnavailableError as error:
-            raise MediaUnavailable(error.code) from error
+__all__ = ["MediaPlane", "Server", "WorkerMedia", "running"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,17 +104,20 @@ async def running(
     clock: Clock | None = None,
     scanner: FileScanner | None = None,
     passwords: Passwords | None = None,
+    recorder: RecorderPort | None = None,
+    engine: "EnginePort | None" = None,
 ) -> AsyncIterator[Server]:
     """Everything, up and answering; taken down on leaving. Raises ConfigError, StoreUnavailable, MediaPlaneUnavailable.
 
-    Tests bring a store in memory, a fake media plane, a clock of their own, or cheap passwords; the rest is what serves.
+    Tests bring a store in memory, a fake media plane (and nothing is recorded unless they bring a recorder too), a clock of their own, or
+    cheap passwords, a verification ``engine`` that runs already; the rest is what serves.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(data_lock.make_folder, config.data_dir)
         stack.enter_context(data_lock.held(config.data_dir))
         if config.secret:
-            own = auth_keys.from_secret(config.secret)
+            own = auth_keys.from_secret(config.secret, config.secret_previous)
         else:
             own = await asyncio.to_thread(auth_keys.load_or_create, config.data_dir)
         ssl_context = await asyncio.to_thread(tls.server_context, config, clock.now())
@@ -212,13 +128,38 @@ async def running(
         if store is None:
             store = await open_store(database_url(config))
         stack.push_async_callback(store.close)
-        media = media or WorkerMedia(config)
+        if media is None:
+            media = workers = WorkerMedia(config)
+            if recorder is None and config.recording.enabled:
+                recorder = process = RecorderProcess(config, stop_s=STOP_S)
+                stack.push_async_callback(process.close)
+                await process.start()
+                workers.use_recorder(process.socket_path)
         passwords = passwords or Passwords()
         stack.push_async_callback(passwords.close)
-        context, live, endpoint = _compose(config, store, media, clock, own, passwords, scanner, public_url)
+        recorder = recorder or NoRecorder()
+        ring = await asyncio.to_thread(faces.template_keys, config)
+        checks = faces.FaceWorkers(config, engine)
+        stack.push_async_callback(checks.close)
+        templates = faces.RingSeal(ring)
+        vault = evidence.DiskEvidence(await asyncio.to_thread(evidence.open_vault, config))
+        stack.callback(vault.close)
+        assessed = await risk.opened(config, store, clock, make_id)
+        post = HttpPost(config.webhooks.timeout_s)
+        stack.push_async_callback(post.close)
+        context, live, endpoint = _compose(
+            config, store, media, recorder, clock, own, passwords, scanner, public_url, checks, templates, assessed, post, vault
+        )
         await asyncio.to_thread(context.files.prepare)
+        await asyncio.to_thread(context.recordings.exports.prepare)
+        stack.push_async_callback(context.recordings.close)
         await media.start()
         stack.push_async_callback(media.close)
+        await checks.start()
+        await context.audit.prepare()
+        await context.customers.replay()
+        stack.push_async_callback(context.refusals.flush)
+        await context.risk.rules.started(config.data_dir / "policies.json")
         first_passwords = await context.staff.create_first(agent_name=demo.AGENT_NAME if config.demo else "Agent")
         await live.recover()
         app = _application(context, endpoint)
@@ -236,10 +177,15 @@ async def running(
         tasks = [
             asyncio.create_task(live.run_ticks(), name="live-ticks"),
             asyncio.create_task(context.metrics.watch_loop(), name="loop-lag"),
-            asyncio.create_task(_keep_house(context), name="housekeeping"),
+            asyncio.create_task(context.risk.rules.run(), name="policies-reload"),
+            asyncio.create_task(context.webhooks.run(), name="webhooks"),
+            asyncio.create_task(context.audit.run(config.audit.checkpoint_every_s), name="audit-checkpoints"),
+            *(asyncio.create_task(keep(every_s, done), name=name) for name, every_s, done in chores(context)),
+            asyncio.create_task(CaseWatch(store, live, context.verifications.sessions).run(), name="case-sessions"),
             asyncio.create_task(context.turn.run(), name="turn-probe"),
             asyncio.create_task(context.network_tests.run(), name="network-tests"),
         ]
+        stack.push_async_callback(context.audit.finish, STOP_S)
         stack.push_async_callback(_stop, tasks)
         accepting = await listener.serve(runner, sock, ssl_context, listener.fitting(_bounds(config)), BACKLOG)
         stack.callback(accepting.close)
@@ -260,11 +206,17 @@ def _compose(
     config: Config,
     store: Store,
     media: MediaPlane,
+    recorder: RecorderPort,
     clock: Clock,
     own: auth_keys.Secrets,
     passwords: Passwords,
     scanner: FileScanner | None,
     public_url: str,
+    checks: faces.FaceWorkers,
+    templates: faces.RingSeal,
+    assessed: Risk,
+    post: HttpPost,
+    vault: evidence.DiskEvidence,
 ) -> tuple[Context, LiveSessions, SignallingEndpoint]:
     tokens = own.signer(session_lifetime_s=config.tokens.session_s, desk_lifetime_s=config.tokens.desk_s)
     verifier = own.verifier()
@@ -318,9 +270,21 @@ def _compose(
             media=MediaLimits(audio_slots=config.media.audio_slots, video_slots=config.media.video_slots),
             files=FileLimits(max_bytes=config.files.max_file_bytes, media_types=list(config.files.media_types)),
             members=limits.max_participants,
+            waiting=limits.max_waiting,
             abandoned_s=limits.abandoned_s,
+            recording=RecordingSettings(
+                enabled=config.recording.enabled,
+                checklist=tuple(
+                    ChecklistItem(item=id, zh=zh, en=en) for id, zh, en in read_checklist(config.recording.checklist)
+                ),
+                at_start=config.recording.at_start,
+                retention_days=config.recording.retention_days,
+            ),
+            agent_keep_s=config.live.agent_keep_s,
+            disclosed=Disclosed(config.supervision.disclosed),
         ),
         ice=turn,
+        recorder=recorder,
     )
     endpoint = SignallingEndpoint(
         live,
@@ -331,6 +295,13 @@ def _compose(
         ),
         lambda request: router.client_address(request, config.trusted_proxies),
     )
+    recordings = Recordings(
+        store,
+        clock,
+        DiskArchive(config),
+        Exports(config.data_dir / "exports", _export_tool(config), clock, make_id, keep_s=config.recording.exports_kept_s),
+        retention_days=config.recording.retention_days,
+    )
     metrics = Metrics()
     for name in ("sessions", "participants", "participants_active", "desks"):
         metrics.gauge(f"tongping_live_{name}", f"Live {name.replace('_', ' ')} now", partial(_live_number, live, name))
@@ -338,6 +309,39 @@ def _compose(
     metrics.gauge("tongping_media_ready", "Whether a media worker answers", lambda: float(media.ready()))
     _measure_workers(metrics, media)
     _measure_turn(metrics, turn)
+    _measure_recorder(metrics, recorder)
+    faces.measure(metrics, checks)
+    risk.measure(metrics, assessed)
+    audit = AuditKeeper(
+        store,
+        clock,
+        CheckpointSigner(own.audit.signing_key, own.audit.kid, issuer=public_url),
+        CheckpointReader(own.audit.verify_keys),
+        Path(config.audit.checkpoint_dir) if config.audit.checkpoint_dir else config.data_dir / "checkpoints",
+    )
+    metrics.gauge(
+        "tongping_audit_intact", "Whether the audit trail held when it was last looked at", lambda: float(audit.intact)
+    )
+    metrics.gauge(
+        "tongping_audit_signed_number", "The newest audit entry under a signed checkpoint", lambda: float(audit.number)
+    )
+    webhooks = Webhooks(
+        store,
+        clock,
+        make_id,
+        post,
+        own.webhooks.signing_key,
+        origins=config.webhooks.origins,
+        keep_days=config.webhooks.keep_days,
+        chance=secrets.SystemRandom().random,
+        describe=transacting.described,
+    )
+    verified = transacting.verifications(
+        config, store, clock, make_id, own, public_url, assessed.policies, assessed, checks, webhooks, templates, vault
+    )
+    customers, customer_exports = transacting.customers(
+        config, store, clock, make_id, own, public_url, verified, recordings, files, assessed
+    )
     context = Context(
         config=config,
         clock=clock,
@@ -353,14 +357,45 @@ def _compose(
         live=live,
         network_tests=NetworkTests(media, clock, make_id),
         throttle=throttle,
+        refusals=Refusals(store, clock),
         idempotency=Idempotency(store, clock, secret=own.code_key, keep_s=limits.idempotency_s),
         metrics=metrics,
         public_url=public_url,
         static_dir=Path(config.static_dir) if config.static_dir else STATIC,
         media_ready=media.ready,
         turn=turn,
+        recordings=recordings,
+        recorder_ready=None if isinstance(recorder, NoRecorder) else (lambda: recorder.ready),
+        risk=assessed,
+        verifications=verified,
+        customers=customers,
+        customer_exports=customer_exports,
+        faces=Faces(store, clock, make_id, checks, templates, config.verification),
+        audit=audit,
+        webhooks=webhooks,
+        webhook_keys=own.webhooks.verify_keys,
+        audit_keys=own.audit.verify_keys,
+        faces_ready=(lambda: checks.readiness.ready) if checks.enabled else None,
     )
+    metrics.gauge(
+        "tongping_evidence_stuck", "Cases whose evidence is due and was not erased", lambda: float(verified.evidence.stuck)
+    )
+    invitations.previews = live.briefs = context.verifications.sessions
+    sessions.ending = context.verifications.sessions.ending
+    room = AttemptRoom(config.verification.workers * config.verification.live_attempts_per_worker or None)
+    metrics.gauge("tongping_live_attempts", "Live attempts under way", lambda: float(room.taken))
+    metrics.gauge("tongping_live_attempts_refused", "Live attempts refused before they began", lambda: float(room.refused))
+    live.attempts = LiveAttempts(context.verifications.attempts, checks.challenges, live.taps, room)
     return context, live, endpoint
+
+
+def _export_tool(config: Config) -> Tool:
+    """``tongping recordings export`` of this configuration, whatever this process was started with."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) and name != "PORT"}
+    environment[f"{PREFIX}DATA_DIR"] = str(config.data_dir.absolute())
+    if config.recording.key:
+        environment[f"{PREFIX}RECORDING_KEY"] = config.recording.key
+    return Tool((sys.executable, "-m", "server", "recordings", "export", "--audited"), environment)
 
 
 def _measure_workers(metrics: Metrics, media: MediaPlane) -> None:
@@ -431,6 +466,30 @@ def _measure_turn(metrics: Metrics, turn: TurnRelay) -> None:
     table("probe_seconds", "How long that took", lambda one: one.took_s)
 
 
+def _measure_recorder(metrics: Metrics, recorder: RecorderPort) -> None:
+    """Nought where there is no recorder."""
+    process = recorder if isinstance(recorder, RecorderProcess) else None
+
+    def said(name: str) -> Callable[[], float]:
+        return lambda: float(getattr(process.heartbeat, name)) if process is not None and process.heartbeat is not None else 0.0
+
+    metrics.gauge("tongping_recorder_ready", "Whether the recorder takes what is recorded", lambda: float(recorder.ready))
+    metrics.gauge(
+        "tongping_recorder_restarts",
+        "How often the recorder was started again",
+        lambda: float(process.restarts if process else 0),
+    )
+    for name, about in {
+        "recordings": "Recordings under way",
+        "tracks": "Tracks that are being written",
+        "pending_bytes": "Bytes that wait for the disk",
+        "records": "Records it has taken since it started",
+        "discarded": "Records of no open track, since it started",
+        "cpu_s": "Processor time of its process, in seconds",
+    }.items():
+        metrics.gauge(f"tongping_recorder_{name}", about, said(name))
+
+
 def _live_number(live: LiveSessions, name: str) -> float:
     return float(live.stats()[name])
 
@@ -487,24 +546,7 @@ def database_url(config: Config) -> str:
     return config.database_url or f"sqlite:///{config.data_dir.absolute() / 'tongping.db'}"
 
 
-async def _keep_house(context: Context) -> None:
-    while True:
-        await asyncio.sleep(HOUSEKEEPING_S)
-        try:
-            await context.idempotency.forget_old()
-            await context.staff.forget_logins()
-        except Exception:
-            log.warning("housekeeping failed", exc_info=True)
-
-
 async def _stop(tasks: list["asyncio.Task[None]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def relay_bench(arguments: Sequence[str]) -> int:
-    """``tongping bench relay``; the exit status."""
-    from media.bench.relay import main
-
-    return main(list(arguments))

@@ -10,24 +10,43 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from server import cli_keys, cli_recordings, cli_turn
+from server import (
+    cli_audit,
+    cli_decisions,
+    cli_demo_bank,
+    cli_evaluate,
+    cli_evidence,
+    cli_faces,
+    cli_keys,
+    cli_loadtest,
+    cli_models,
+    cli_recordings,
+    cli_risk,
+    cli_templates,
+    cli_turn,
+)
 from server.errors import TongpingError
 
 T = TypeVar("T")
 EXIT_USAGE = 2
-EXIT_NOT_INTACT = 1
 STOP_S = 3.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Tongping, 同屏.")
 bench = typer.Typer(no_args_is_help=True, help="Measure, with figures as JSON.")
 db = typer.Typer(no_args_is_help=True, help="The database.")
-audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 app.add_typer(bench, name="bench")
 app.add_typer(db, name="db")
-app.add_typer(audit, name="audit")
+app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_turn.app, name="turn")
 app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_recordings.app, name="recordings")
+app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_templates.app, name="templates")
+app.add_typer(cli_evidence.app, name="evidence")
+app.add_typer(cli_evaluate.app, name="evaluate")
+app.add_typer(cli_faces.faces, name="face")
+app.add_typer(cli_faces.documents, name="document")
+app.add_typer(cli_risk.app, name="risk")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file; see docs/configuration.md.")]
 
@@ -59,7 +78,7 @@ def serve(
     config: ConfigFile = None,
     host: Annotated[str | None, typer.Option(help="Address to serve on.")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port to serve on; PORT is honoured too.")] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Make a demo session and print its links.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Make a demo session and a demo bank, and print their links.")] = False,
     tls_self_signed: Annotated[
         bool, typer.Option("--tls-self-signed", help="HTTPS with a certificate made here, to try it from a phone.")
     ] = False,
@@ -80,7 +99,7 @@ def serve(
 
 
 async def _serve(config: Any) -> None:
-    from server import demo, telemetry
+    from server import demo, demo_beside, heap, telemetry
     from server.app import running
 
     telemetry.configure(config.log_level)
@@ -89,17 +108,28 @@ async def _serve(config: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stack = AsyncExitStack()
-    server = await stack.enter_async_context(running(config))
+    place = demo_beside.place(config) if config.demo else None
+    if place is not None:
+        stack.callback(place.close)
+    server = await stack.enter_async_context(running(place.config if place else config))
+    heap.settled()
+    loop.add_signal_handler(signal.SIGHUP, server.context.risk.rules.asked.set)
     try:
         if config.demo:
             passwords = dict(server.first_passwords) or demo.kept_passwords(config.data_dir)
             if server.first_passwords:
                 demo.keep_passwords(config.data_dir, passwords)
+            passwords = await demo.with_colleague(server.context, passwords, config.data_dir)
             links = await demo.make_session(server.context, passwords)
+            assert place is not None
+            bank = await stack.enter_async_context(demo_beside.bank(place, server.context))
             password = links.agent_password or "(the password that was set)"
+            print(f"bank  {bank}")
             print(f"customer  {links.customer}")
             print(f"agent  {links.agent}  agent / {password}")
             print(f"expert  {links.expert}", flush=True)
+            if demo.COLLEAGUE in passwords:  # whoever vouches for a customer does not review it
+                print(f"colleague  {links.agent}  {demo.COLLEAGUE} / {passwords[demo.COLLEAGUE]}", flush=True)
         else:
             for username, password in server.first_passwords.items():
                 print(f"first account, shown once: {username} / {password}")
@@ -117,21 +147,32 @@ async def _serve(config: Any) -> None:
 def token(
     name: Annotated[str, typer.Argument(help="Which of the bank's systems it is for.")],
     config: ConfigFile = None,
+    recordings: Annotated[bool, typer.Option("--recordings", help="It may also play, export and erase recordings.")] = False,
+    faces: Annotated[bool, typer.Option("--faces", help="It may also check faces and keep templates of them.")] = False,
+    verifications: Annotated[
+        bool, typer.Option("--verifications", help="It may also have transactions verified, and redeem what was decided.")
+    ] = False,
+    audit: Annotated[bool, typer.Option("--audit", help="It may also read the audit trail, which is of everything.")] = False,
+    customers: Annotated[
+        bool, typer.Option("--customers", help="It may also take out and erase what is kept of a customer.")
+    ] = False,
 ) -> None:
     """Make an API key for one of the bank's systems and print it, this once."""
     if not 1 <= len(name) <= 80:
         _fail("the name has 1 to 80 characters")
-    print(_run(_token(config, name)))
+    rights = {"recordings": recordings, "faces": faces, "verifications": verifications, "audit": audit, "customers": customers}
+    print(_run(_token(config, name, rights)))
 
 
-async def _token(file: Path | None, name: str) -> str:
+async def _token(file: Path | None, name: str, rights: dict[str, bool]) -> str:
     from server.app import make_id
     from server.clock import SystemClock
     from server.services.keys import ApiKeys
 
     store = await _store(file, migrate=True)
     try:
-        return (await ApiKeys(store, SystemClock(), make_id).create(name, "command-line")).secret
+        made = await ApiKeys(store, SystemClock(), make_id).create(name, "command-line", **rights)
+        return made.secret
     finally:
         await store.close()
 
@@ -159,50 +200,6 @@ async def _upgrade(file: Path | None) -> None:
     await store.close()
 
 
-@audit.command("verify")
-def audit_verify(
-    source: Annotated[Path | None, typer.Argument(help="A SQLite database or an export; the configured one otherwise.")] = None,
-    checkpoint: Annotated[
-        list[str] | None, typer.Option(help="A head printed before (NUMBER:HASH), kept elsewhere; may be repeated.")
-    ] = None,
-    config: ConfigFile = None,
-) -> None:
-    """Check every link of the chain, offline. Exit status 1 when it is not intact.
-
-    Keep the head it prints somewhere else: without a checkpoint a chain that was cut short or rewritten whole cannot be told.
-    """
-    from server import config as configuration
-    from server.audit import verify
-
-    path = source or configuration.load(config).data_dir / "tongping.db"
-    if not path.is_file():
-        _fail(f"{path} is not there")
-    points = [verify.read_checkpoint(text) for text in checkpoint or []]
-    with path.open("rb") as file:
-        is_database = file.read(16) == b"SQLite format 3\x00"
-    check = verify.verify_database if is_database else verify.verify_export
-    report = check(path, checkpoints=points)
-    if report.ok:
-        print(f"intact: {report.entries} entries, head {verify.checkpoint_text(report.head)}")
-    else:
-        print(f"not intact: entry {report.broken}: {report.why}")
-    if not report.ok:
-        raise typer.Exit(EXIT_NOT_INTACT)
-
-
-@audit.command("export")
-def audit_export(
-    config: ConfigFile = None,
-    after: Annotated[int, typer.Option(help="Only entries with a greater number.", min=0)] = 0,
-) -> None:
-    """Write the audit trail to standard output as JSON lines."""
-    from server import config as configuration
-    from server.audit import verify
-
-    for line in verify.export_database(configuration.load(config).data_dir / "tongping.db", after=after):
-        sys.stdout.buffer.write(line)
-
-
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -210,6 +207,10 @@ def version() -> None:
 
     print(VERSION)
 
+
+app.command("loadtest")(cli_loadtest.loadtest)
+app.command("verify-decision")(cli_decisions.command)
+app.command("demo-bank")(cli_demo_bank.command)
 
 _BENCH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -225,6 +226,30 @@ def bench_join(context: typer.Context) -> None:
 @bench.command("relay", context_settings=_BENCH)
 def bench_relay(context: typer.Context) -> None:
     """CPU of a forwarded packet, ours and another relay's. `--help` lists its options."""
-    from server.app import relay_bench
+    from server import benches
 
-    raise typer.Exit(relay_bench(context.args))
+    raise typer.Exit(benches.relay(context.args))
+
+
+@bench.command("recording", context_settings=_BENCH)
+def bench_recording(context: typer.Context) -> None:
+    """Many recordings at a time, and what the calls notice of it. `--help` lists its options."""
+    from server import benches
+
+    raise typer.Exit(benches.recording(context.args))
+
+
+@bench.command("decisions", context_settings=_BENCH)
+def bench_decisions(context: typer.Context) -> None:
+    """From the last score to the signed decision on disk, and the risk in it. `--help` lists its options."""
+    from server import bench_decisions as decisions
+
+    raise typer.Exit(decisions.main(context.args))
+
+
+@bench.command("verify", context_settings=_BENCH)
+def bench_verify(context: typer.Context) -> None:
+    """Comparing two pictures, ours and others' in one run. `--help` lists its options."""
+    from server import benches
+
+    raise typer.Exit(benches.verify(context.args))

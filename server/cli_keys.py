@@ -1,4 +1,4 @@
-"""``tongping keys``: the key that tokens are signed with."""
+"""``tongping keys``: the keys that tokens, checkpoints, decisions and webhooks are signed with."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +8,9 @@ import typer
 
 from server.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="The key that tokens are signed with.")
+app = typer.Typer(
+    no_args_is_help=True, help="The keys that tokens, checkpoints of the audit trail, decisions and webhooks are signed with."
+)
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file; see docs/configuration.md.")]
 
 
@@ -17,6 +19,16 @@ def rotate(
     config: ConfigFile = None,
     end_tokens: Annotated[
         bool, typer.Option("--end-tokens", help="Forget the old keys too, when one may be in wrong hands: every token ends.")
+    ] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="The key of the audit trail's checkpoints instead; the old one stays known.")
+    ] = False,
+    decisions: Annotated[
+        bool,
+        typer.Option("--decisions", help="The key of decisions about transactions instead; the old one stays in the key set."),
+    ] = False,
+    webhooks: Annotated[
+        bool, typer.Option("--webhooks", help="The key of webhooks instead; the old one stays in the key set.")
     ] = False,
 ) -> None:
     """Sign with a new key from the next start on. The server must be stopped: a running one keeps the key it started with.
@@ -29,10 +41,23 @@ def rotate(
 
     loaded = configuration.load(config)
     if loaded.secret:
-        raise ConfigError("the token key comes from `secret`: change that one, and start every server of the group anew")
+        raise ConfigError(
+            "all keys come from `secret`: put the one that is there first into `secret_previous`, set another `secret`, and start every server of the group anew"
+        )
+    if audit + decisions + webhooks + end_tokens > 1:
+        raise ConfigError("--audit, --decisions, --webhooks and --end-tokens are of different keys: one at a time")
+    key = "audit" if audit else "decisions" if decisions else "webhooks" if webhooks else "tokens"
     data_lock.make_folder(loaded.data_dir)
     with data_lock.held(loaded.data_dir):
-        kid, kept = asyncio.run(_rotate(loaded, end_tokens))
+        kid, kept = asyncio.run(_rotate(loaded, end_tokens, key=key))
+    if audit:
+        print(
+            f"from the next start on checkpoints are signed with the key {kid}: `tongping audit keys` prints all, to be kept elsewhere"
+        )
+        return
+    if decisions or webhooks:
+        print(f"from the next start on {key} are signed with the key {kid}; older keys that stay in the set: {kept}")
+        return
     print(f"from the next start on tokens are signed with the key {kid}")
     if end_tokens:
         print("no token made before is read any more: everybody signs in or comes in again")
@@ -40,7 +65,7 @@ def rotate(
         print(f"tokens made before are read until they end; older keys kept for that: {kept}")
 
 
-async def _rotate(config: object, end_tokens: bool) -> tuple[str, int]:
+async def _rotate(config: object, end_tokens: bool, *, key: str = "tokens") -> tuple[str, int]:
     """The new key's name and how many older ones are kept.
 
     The key lies ready, then it is audited, then it takes effect: a crash may leave an entry too many, never a key without one. What can
@@ -56,7 +81,13 @@ async def _rotate(config: object, end_tokens: bool) -> tuple[str, int]:
     assert isinstance(config, Config)
     store = await open_store(database_url(config), migrate=True)
     try:
-        rotation = await asyncio.to_thread(keys.Rotation, config.data_dir, forget=end_tokens)
+        files = {
+            "audit": keys.AUDIT_KEYS,
+            "decisions": keys.DECISION_KEYS,
+            "webhooks": keys.WEBHOOK_KEYS,
+            "tokens": keys.TOKEN_KEYS,
+        }[key]
+        rotation = await asyncio.to_thread(keys.Rotation, config.data_dir, forget=end_tokens, files=files)
         try:
             async with store.begin() as tx:
                 await tx.append_audit(
@@ -65,7 +96,7 @@ async def _rotate(config: object, end_tokens: bool) -> tuple[str, int]:
                         at=SystemClock().now(),
                         actor="command-line",
                         subject=rotation.kid,
-                        details={"older_kept": str(rotation.older_kept)},
+                        details={"older_kept": str(rotation.older_kept), "key": key},
                     )
                 )
         except BaseException:

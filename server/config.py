@@ -16,19 +16,21 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from server.errors import ConfigError
+from server.config_audit import AuditConfig
+from server.config_base import Section as _Section
+from server.config_base import doc as _doc
+from server.config_evidence import EvidenceConfig
+from server.config_transactions import TransactionsConfig
+from server.config_verification import VerificationConfig
+from server.config_webhooks import WebhooksConfig
+from server.errors import ConfigError, Invalid
+from server.webhooks import targets
 
 PREFIX = "TONGPING_"
 FILE_VARIABLE = "TONGPING_CONFIG"
+NOT_CONFIGURATION = frozenset({FILE_VARIABLE, "TONGPING_VERIFICATION"})
+"""The second is of `make run`: whether it installs the packages of face checks."""
 SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105 - of a variable's name
-
-
-def _doc(text: str, **bounds: Any) -> msgspec.Meta:
-    return msgspec.Meta(description=text, **bounds)
-
-
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
 
 
 VideoCodec = Literal["VP8", "H264", "VP9", "AV1"]
@@ -65,7 +67,14 @@ class LimitsConfig(_Section, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, _doc("Largest REST body other than a file, in bytes.", ge=1024, le=16 << 20)] = 64 * 1024
     request_timeout_s: Annotated[float, _doc("Longest time for a REST request, in seconds.", gt=0, le=600)] = 30.0
     upload_timeout_s: Annotated[float, _doc("Longest time for a file upload, in seconds.", gt=0, le=3600)] = 300.0
-    max_participants: Annotated[int, _doc("People in one session.", ge=2, le=100)] = 12
+    max_participants: Annotated[
+        int,
+        _doc(
+            "People in one session; its customer and staff who enter it get in besides, and as many more may wait.",
+            ge=2,
+            le=100,
+        ),
+    ] = 12
     max_waiting: Annotated[int, _doc("Customers in the waiting list.", ge=1, le=100_000)] = 200
     max_connections: Annotated[int, _doc("Signalling connections in all.", ge=1, le=1_000_000)] = 5000
     max_connections_per_address: Annotated[int, _doc("Signalling connections from one address.", ge=1, le=100_000)] = 200
@@ -178,6 +187,57 @@ class RecordingConfig(_Section, frozen=True, kw_only=True):
             "Empty: one that is made once and kept in `data_dir` (`secrets/recording.key`)."
         ),
     ] = ""
+    enabled: Annotated[bool, _doc("Whether sessions can be recorded. Without it no recorder is started.")] = True
+    at_start: Annotated[
+        Literal["manual", "ask"],
+        _doc(
+            "`manual`: an agent or supervisor asks for the recording. `ask`: everybody is asked for consent as soon as a customer and "
+            "an agent are in the session. Either way nothing is recorded before it was given."
+        ),
+    ] = "manual"
+    checklist: Annotated[
+        tuple[str, ...],
+        _doc(
+            "What an agent ticks while recording, in this order: `id|中文|English` each. An id is 1 to 40 of `a-z`, `0-9`, `_`, `-`. "
+            "Empty: no checklist."
+        ),
+    ] = (
+        "identity|已核实客户身份|Identity checked",
+        "product|已说明产品和费用|Product and fees explained",
+        "risk|已揭示风险，客户已知悉|Risks explained and understood",
+        "confirmed|客户本人确认办理|Customer confirmed in person",
+    )
+    retention_days: Annotated[
+        int, _doc("A recording is erased so long after it ended, in days; 0 keeps it for ever.", ge=0, le=36_500)
+    ] = 1825
+    exports_kept_s: Annotated[
+        int, _doc("How long an exported file lies ready to be fetched, in seconds; then it is removed.", ge=60, le=86_400)
+    ] = 3600
+
+
+class LiveConfig(_Section, frozen=True, kw_only=True):
+    """Sessions that are going on."""
+
+    agent_keep_s: Annotated[
+        int,
+        _doc(
+            "How long the place of an agent whose connection is lost is kept, in seconds; then the customer waits again, at the front.",
+            ge=20,
+            le=600,
+        ),
+    ] = 60
+
+
+class SupervisionConfig(_Section, frozen=True, kw_only=True):
+    """Supervisors who listen."""
+
+    disclosed: Annotated[
+        Literal["everybody", "staff", "nobody"],
+        _doc(
+            "Who is shown that a supervisor listens: `everybody` in the session, `staff` (agents and supervisors), or `nobody` (other "
+            "supervisors still see it, and the audit has it). What your law and your customers were told decides."
+        ),
+    ] = "everybody"
 
 
 class BankConfig(_Section, frozen=True, kw_only=True):
@@ -196,13 +256,25 @@ class Config(_Section, frozen=True, kw_only=True):
         str, _doc("Where browsers reach this server, without a slash at the end. Empty: made from host and port.")
     ] = ""
     data_dir: Annotated[Path, _doc("Everything this server keeps on disk: database, keys, files.")] = Path("var")
+    models_dir: Annotated[
+        str, _doc("Where the model packs of face checks are (`docs/models.md`). Empty: `models` in `data_dir`.")
+    ] = ""
     database_url: Annotated[
         str, _doc("SQLAlchemy URL (`sqlite+aiosqlite:///…`, `postgresql+asyncpg://…`). Empty: SQLite in `data_dir`.")
     ] = ""
     secret: Annotated[
         str,
-        _doc("At least 32 characters that tokens and codes are signed with. Empty: made once and kept in `data_dir`."),
+        _doc(
+            "At least 32 characters that the keys of tokens, codes, decisions, webhooks and checkpoints come from: the same on all servers of a group. "
+            "Empty: keys are made once and kept in `data_dir`."
+        ),
     ] = ""
+    secret_previous: Annotated[
+        tuple[str, ...],
+        _doc(
+            "Values that `secret` had before, the newest first, 7 at most, without commas: what was signed with their keys is still read (`docs/transactions.md`)."
+        ),
+    ] = ()
     tls_cert_file: Annotated[str, _doc("Certificate chain (PEM) to serve HTTPS with; needs `tls_key_file`.")] = ""
     tls_key_file: Annotated[str, _doc("Private key (PEM) of the certificate.")] = ""
     tls_self_signed: Annotated[
@@ -210,6 +282,9 @@ class Config(_Section, frozen=True, kw_only=True):
     ] = False
     walk_in: Annotated[bool, _doc("Customers may join the waiting list without an appointment.")] = True
     demo: Annotated[bool, _doc("Make a demo session and accounts at start and print their links. Never in production.")] = False
+    demo_bank_port: Annotated[
+        int, _doc("TCP port of the demo's bank; 0 takes the next free one after `port`.", ge=0, le=65535)
+    ] = 0
     development: Annotated[bool, _doc("Serve `/dev/stories`. Never in production.")] = False
     insecure_http: Annotated[
         bool, _doc("Allow plain HTTP on an address other than loopback (behind a proxy that does TLS, or to try it).")
@@ -227,14 +302,21 @@ class Config(_Section, frozen=True, kw_only=True):
     tokens: TokenConfig = TokenConfig()
     turn: TurnConfig = TurnConfig()
     recording: RecordingConfig = RecordingConfig()
+    live: LiveConfig = LiveConfig()
+    supervision: SupervisionConfig = SupervisionConfig()
     bank: BankConfig = BankConfig()
+    verification: VerificationConfig = VerificationConfig()
+    audit: AuditConfig = AuditConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
+    transactions: TransactionsConfig = TransactionsConfig()
+    evidence: EvidenceConfig = EvidenceConfig()
 
     @property
     def tls(self) -> bool:
         return self.tls_self_signed or bool(self.tls_cert_file)
 
 
-SECRETS = frozenset({"secret", "database_url", "turn.secret", "recording.key"})
+SECRETS = frozenset({"secret", "secret_previous", "database_url", "turn.secret", "recording.key", "verification.key"})
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -317,7 +399,7 @@ def _from_environment(environment: Mapping[str, str], known: Mapping[str, Key]) 
     if environment.get("PORT"):
         values["port"] = _parse("PORT", environment["PORT"], known["port"])
     for variable, text in environment.items():
-        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in NOT_CONFIGURATION:
             continue
         key = by_variable.get(variable)
         if key is not None:
@@ -325,7 +407,7 @@ def _from_environment(environment: Mapping[str, str], known: Mapping[str, Key]) 
             continue
         secret = by_variable.get(variable.removesuffix(SECRET_FILE_SUFFIX))
         if variable.endswith(SECRET_FILE_SUFFIX) and secret is not None and secret.path in SECRETS:
-            values[secret.path] = _read_secret(variable, Path(text))
+            values[secret.path] = _parse(variable, _read_secret(variable, Path(text)), secret)
             continue
         raise ConfigError(_unknown(f"unknown variable {variable}", variable, by_variable))
     return values
@@ -397,8 +479,13 @@ def _check(config: Config) -> None:
             except OSError as error:
                 raise ConfigError(f"{name}: cannot read {path}: {error.strerror}") from None
     _check_turn(config.turn)
+    read_checklist(config.recording.checklist)
     if config.secret and len(config.secret) < 32:
         raise ConfigError("secret: at least 32 characters")
+    if config.secret_previous and not config.secret:
+        raise ConfigError("secret_previous: there is no `secret` that took its place")
+    if len(config.secret_previous) > 7 or any(len(one) < 32 for one in config.secret_previous):
+        raise ConfigError("secret_previous: 7 at most, of at least 32 characters each")
     if config.public_url:
         parts = urlsplit(config.public_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
@@ -408,6 +495,20 @@ def _check(config: Config) -> None:
             f"host {config.host} without TLS: cameras need https away from localhost. Set tls_cert_file and tls_key_file, "
             "tls_self_signed to try it, or insecure_http behind a proxy that does TLS"
         )
+    for text in config.webhooks.origins:
+        try:
+            right = targets.origin(text) == text
+        except Invalid:
+            right = False
+        if not right:
+            raise ConfigError(
+                "webhooks.origins: like https://core.bank.example, lower case, without a path or the standard port"
+            )
+    for text in config.transactions.return_origins:
+        if not targets.shown(text):
+            raise ConfigError(
+                "transactions.return_origins: like https://app.bank.example, lower case, without a path or the standard port; http on this machine alone"
+            )
     for origin in config.cors_origins:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
@@ -425,6 +526,27 @@ def _check_turn(turn: TurnConfig) -> None:
         raise ConfigError("turn.tls_port and turn.port must be different")
     if turn.relay_port_min > turn.relay_port_max:
         raise ConfigError("turn.relay_port_min is above turn.relay_port_max")
+
+
+MOST_ITEMS = 50
+_ITEM = re.compile(r"([a-z0-9_-]{1,40})\|([^|]{1,100})\|([^|]{1,100})")
+
+
+def read_checklist(lines: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    """(id, Chinese, English) of each item. Raises ConfigError."""
+    items: list[tuple[str, str, str]] = []
+    for number, line in enumerate(lines, 1):
+        found = _ITEM.fullmatch(line)
+        if found is None or not found[2].strip() or not found[3].strip() or not (found[2] + found[3]).isprintable():
+            raise ConfigError(
+                f"recording.checklist: item {number} is not `id|中文|English` (id: 1 to 40 of a-z, 0-9, _, -; texts: 1 to 100 characters)"
+            )
+        if found[1] in [id for id, _, _ in items]:
+            raise ConfigError(f"recording.checklist: the id {found[1]!r} is there twice")
+        items.append((found[1], found[2].strip(), found[3].strip()))
+    if len(items) > MOST_ITEMS:
+        raise ConfigError(f"recording.checklist: at most {MOST_ITEMS} items")
+    return tuple(items)
 
 
 def is_loopback(host: str) -> bool:

@@ -11,6 +11,10 @@ from server.errors import ConfigError
 NAME = "server.lock"
 
 
+class InUse(ConfigError):
+    """Another process has it."""
+
+
 @contextlib.contextmanager
 def held(data_dir: Path) -> Iterator[None]:
     """The folder is this process's own; the system lets go of it when the process ends, however it ends. Raises ConfigError."""
@@ -23,9 +27,7 @@ def held(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(
-                f"another server uses data_dir {data_dir}: stop it, or choose another TONGPING_DATA_DIR"
-            ) from None
+            raise InUse(f"another server uses data_dir {data_dir}: stop it, or choose another TONGPING_DATA_DIR") from None
         except OSError as error:
             raise ConfigError(f"cannot lock {path}: {error.strerror}") from None
         yield

@@ -2,19 +2,21 @@
 
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.api.bodies import CreateInvitation, CreateSession
+from server.api.bodies import CreateInvitation, CreateSession, CreateStaff
 from server.context import Context
 from server.domain.grants import desk_grants
 from server.domain.model import Language, Role, SessionKind, SessionStatus
-from server.errors import ConfigError
+from server.errors import ConfigError, Conflict
 from server.services.principal import Principal, PrincipalKind
 
 PASSWORDS = "demo-passwords.json"
 REFERENCE = "DEMO"
 AGENT_NAME = "李明"  # customers read "… invites you to talk"
+COLLEAGUE, COLLEAGUE_NAME = "colleague", "王芳"
 USES = 20
 LIFETIME_S = 24 * 3600
 CONTEXT_ZH = "演示会话：客户咨询银行卡挂失与补卡。"
@@ -49,6 +51,22 @@ def kept_passwords(data_dir: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {str(name): str(password) for name, password in kept.items()} if isinstance(kept, dict) else {}
+
+
+async def with_colleague(context: Context, passwords: dict[str, str], data_dir: Path) -> dict[str, str]:
+    """``passwords``, with a second agent's: who vouches for a customer does not review it, and some transactions take two who do. Raises ConfigError."""
+    if not passwords or COLLEAGUE in passwords:
+        return passwords
+    password = secrets.token_urlsafe(12)
+    try:
+        await context.staff.create(
+            CreateStaff(username=COLLEAGUE, name=COLLEAGUE_NAME, role=Role.AGENT, password=password), actor=""
+        )
+    except Conflict:  # somebody has made one
+        return passwords
+    passwords = {**passwords, COLLEAGUE: password}
+    keep_passwords(data_dir, passwords)
+    return passwords
 
 
 async def make_session(context: Context, passwords: dict[str, str]) -> Links:

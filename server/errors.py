@@ -52,6 +52,12 @@ class Gone(CallerError):
     code = "gone"
 
 
+class Locked(CallerError):
+    """Nobody new comes in."""
+
+    code = "locked"
+
+
 class TooLarge(CallerError):
     code = "too_large"
 
@@ -70,6 +76,19 @@ class TooMany(CallerError):
         self.retry_after_s = retry_after_s
 
 
+class PictureRefused(CallerError):
+    """A picture that nothing can be said of, or not what was asked. ``picture``: which of several, from 0. ``reasons``: what is wrong, as codes;
+    ``code`` is the first of them."""
+
+    code = "picture_refused"
+
+    def __init__(self, detail: str, reasons: tuple[str, ...], picture: int = 0) -> None:
+        super().__init__(detail)
+        self.reasons = reasons
+        self.code = reasons[0] if reasons else self.code
+        self.picture = picture
+
+
 class DependencyError(TongpingError):
     code = "unavailable"
 
@@ -82,6 +101,30 @@ class MediaPlaneUnavailable(DependencyError):
     code = "media_unavailable"
 
 
+class VerificationUnavailable(DependencyError):
+    """Face checks cannot be made: nothing was found out, which is never a yes. ``retry_after_s``: when it makes sense to try again."""
+
+    code = "verification_unavailable"
+
+    def __init__(self, detail: str = "", retry_after_s: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class VerificationBusy(VerificationUnavailable):
+    code = "verification_busy"
+
+
+class VerificationLost(VerificationUnavailable):
+    """It was begun and did not come to an end."""
+
+    code = "verification_lost"
+
+
+class VerificationTimeout(VerificationUnavailable):
+    code = "verification_timeout"
+
+
 HTTP_STATUS: dict[type[TongpingError], int] = {
     Invalid: 400,
     Unauthenticated: 401,
@@ -90,8 +133,10 @@ HTTP_STATUS: dict[type[TongpingError], int] = {
     NotFound: 404,
     Conflict: 409,
     Gone: 410,
+    Locked: 423,
     TooLarge: 413,
     UnsupportedMediaType: 415,
+    PictureRefused: 422,
     TooMany: 429,
     DependencyError: 503,
     StoreUnavailable: 503,

@@ -3,9 +3,10 @@
 Everything here touches the disk and blocks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from media.recording.errors import RecordingError
 from media.recording.keyfile import load_ring, make_key_file
@@ -34,15 +35,23 @@ def ring(config: Config, *, make: bool = False) -> KeyRing:
         raise ConfigError(f"recording.key: {error.detail}") from None
 
 
+class Refused(ConfigError):
+    """``why``: the code of a RecordingError."""
+
+    def __init__(self, detail: str, why: str) -> None:
+        super().__init__(detail)
+        self.why = why
+
+
 @contextmanager
-def _opened(config: Config, *, keys: bool = True) -> Iterator[RecordingStore]:
+def _opened(config: Config) -> Iterator[RecordingStore]:
     """Raises ConfigError for whatever goes wrong inside."""
     try:
         if not folder(config).is_dir():
             raise ConfigError(f"there are no recordings in {config.data_dir}")
-        yield RecordingStore(folder(config), ring(config) if keys else None)
+        yield RecordingStore(folder(config), ring(config))
     except RecordingError as error:
-        raise ConfigError(error.detail or error.code) from None
+        raise Refused(error.detail or error.code, error.code) from None
 
 
 def listed(config: Config) -> list[Summary]:
@@ -59,10 +68,10 @@ def verify(config: Config, recording: str) -> Report:
         return verify_recording(store, recording)
 
 
-def erase(config: Config, recording: str) -> None:
-    """Its key first; then the files."""
-    with _opened(config, keys=False) as store:
-        store.erase(recording)
+def check(config: Config, recording: str) -> None:
+    """Raises ConfigError where there is none of this name."""
+    with _opened(config) as store:
+        store.path(recording)
 
 
 def finish(config: Config, recording: str, now_wall_us: int) -> str:
@@ -76,3 +85,45 @@ def rewrap(config: Config) -> tuple[int, int]:
     with _opened(config) as store:
         names = [each.recording for each in store.list() if each.state != "erased"]
         return len(names), sum(store.rewrap(name) for name in names)
+
+
+def export(
+    config: Config,
+    recording: str,
+    target: Path,
+    *,
+    progress: Callable[[int, int], None],
+    layout: str,
+    size: tuple[int, int],
+    fps: int,
+    format: str,
+    font: Path | None,
+    despite_damage: bool,
+    language: str | None,
+) -> dict[str, Any]:
+    """One film of everybody, and what its manifest says. ``progress``: (µs done, µs in all). Takes minutes of processor time.
+
+    Raises ConfigError, of which Refused says why the recording cannot be exported.
+    """
+    from media.recording.export import export as export_recording  # libav and numpy: only who exports loads them
+    from media.recording.export.lettering import Lettering
+
+    with _opened(config) as store:
+        try:
+            lettering = Lettering(font) if font is not None else None
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        made = export_recording(
+            store,
+            recording,
+            target,
+            progress=progress,
+            layout=layout,  # type: ignore[arg-type]
+            size=size,
+            fps=fps,
+            format=format,  # type: ignore[arg-type]
+            lettering=lettering,
+            despite_damage=despite_damage,
+            language=language,  # type: ignore[arg-type]
+        )
+        return made.manifest | {"files": [str(path) for path in made.files]}

@@ -47,7 +47,7 @@ def shared_secret(config: Config, own: auth_keys.Secrets) -> str:
 
 def _own_secrets(config: Config) -> auth_keys.Secrets:
     if config.secret:
-        return auth_keys.from_secret(config.secret)
+        return auth_keys.from_secret(config.secret, config.secret_previous)
     data_lock.make_folder(config.data_dir)
     return auth_keys.load_or_create(config.data_dir)
 

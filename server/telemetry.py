@@ -155,10 +155,16 @@ class Metrics:
         self.registry.register(_Table(family, name, about, [label], lambda: [((value,), number) for value, number in read()]))
 
     def grid(
-        self, name: str, about: str, labels: Sequence[str], read: Callable[[], Iterable[tuple[Sequence[str], float]]]
+        self,
+        name: str,
+        about: str,
+        labels: Sequence[str],
+        read: Callable[[], Iterable[tuple[Sequence[str], float]]],
+        *,
+        counts: bool = False,
     ) -> None:
-        """Values by several labels that are read when the metrics are."""
-        self.registry.register(_Table(GaugeMetricFamily, name, about, labels, read))
+        """Values by several labels that are read when the metrics are; ``counts`` as of ``table``."""
+        self.registry.register(_Table(CounterMetricFamily if counts else GaugeMetricFamily, name, about, labels, read))
 
     def spread(
         self,

@@ -5,7 +5,7 @@ import { defineConfig } from "vite";
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** One page per kind of user; the server serves `stories.html` in development only. */
-const pages = ["index", "agent", "stories"].filter((name) => existsSync(here(`${name}.html`)));
+const pages = ["index", "agent", "review", "stories"].filter((name) => existsSync(here(`${name}.html`)));
 
 export default defineConfig({
   root: here("."),

@@ -4,9 +4,15 @@
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.extras import pytest_pycollect_makemodule, pytest_runtest_call, pytest_runtest_setup
+from tests.support.scheduling import is_real_time, make_ordinary
+
+__all__ = ["pytest_pycollect_makemodule", "pytest_runtest_call", "pytest_runtest_setup"]
 
 _SLOW = [HealthCheck.too_slow]
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=_SLOW)
@@ -25,3 +31,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = [item for item in items if any(number in mark.args for mark in item.iter_markers("campaign"))]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_scheduling() -> Iterator[None]:
+    """What one test does to the process, all later ones and their browsers would inherit."""
+    yield
+    if is_real_time():
+        make_ordinary()
+        pytest.fail("this test left the process with real-time scheduling: tests/support/scheduling.py")

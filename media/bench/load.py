@@ -260,8 +260,7 @@ class Load:
         for publisher in self._publishers:
             if now - publisher.report_at >= REPORT_S and publisher.camera.number:
                 publisher.report_at = now
-                ntp = (time.time_ns() + _NTP_EPOCH * 1_000_000_000 << 32) // 1_000_000_000
-                self._say(publisher.camera.report(ntp), publisher.tx, publisher.sock, publisher.to)
+                self._say(publisher.camera.report(ntp_now()), publisher.tx, publisher.sock, publisher.to)
 
     def _receive(self, timeout_s: float) -> None:
         headers = self._headers
@@ -300,7 +299,11 @@ class Load:
         viewer = receiver.viewer
         ssrc, seq, twcc, start = read_header(view, size, viewer.twcc_id)
         viewer.note(ssrc, seq, twcc, arrived_ns // 1000)
-        stamp = read_stamp(view, start, length[0])
+        self._arrived(receiver, view, start, length[0], ssrc, arrived_ns)
+
+    def _arrived(self, receiver: Receiver, view: memoryview, start: int, size: int, ssrc: int, arrived_ns: int) -> None:
+        """A media packet came, decrypted: its payload is ``view[start:size]``."""
+        stamp = read_stamp(view, start, size)
         if stamp is None or stamp.window != self._window:
             return
         self._packets += 1
@@ -312,6 +315,11 @@ class Load:
             receiver.viewer.on_rtcp(plain, time.monotonic())
         except RtcpError:
             receiver.refused += 1
+
+
+def ntp_now() -> int:
+    """The wall clock as a 64-bit NTP timestamp (RFC 3550 section 4)."""
+    return (time.time_ns() + _NTP_EPOCH * 1_000_000_000 << 32) // 1_000_000_000
 
 
 def own_sessions(transport: Any, profile: Any) -> tuple[pylibsrtp.Session, pylibsrtp.Session]:

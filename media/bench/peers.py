@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import aioice.ice
+import pylibsrtp
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
 from aiortc.rtcdtlstransport import (
     SRTP_AEAD_AES_128_GCM,
@@ -29,8 +30,8 @@ from media.wire.sdp import EXTENSION_NAMES
 PROFILES = {"cm": SRTP_AES128_CM_SHA1_80, "gcm": SRTP_AEAD_AES_128_GCM}
 """AES_CM_128_HMAC_SHA1_80 and AEAD_AES_128_GCM (RFC 5764, RFC 7714)."""
 CONNECT_TIMEOUT_S = 15.0
-VP8, RTX = 96, 97
-MID_EXTENSION = 4
+VP8, RTX, OPUS = 96, 97, 111
+MID_EXTENSION, LEVEL_EXTENSION = 4, 5
 
 _URIS = {name: uri for uri, name in EXTENSION_NAMES.items()}
 
@@ -48,7 +49,10 @@ def only_address(address: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One video section of a description we write. ``ssrc`` 0: it receives. ``mid_id``, ``twcc_id``: of the header extensions."""
+    """One section of a description we write. ``ssrc`` 0: it receives. ``mid_id``, ``twcc_id``: of the header extensions.
+
+    A voice's are ``voice(…)``: Opus, without RTX, with its level beside the packet.
+    """
 
     mid: str
     ssrc: int = 0
@@ -56,10 +60,61 @@ class Section:
     rtx_type: int = RTX
     mid_id: int = MID_EXTENSION
     twcc_id: int = TWCC_EXTENSION
+    kind: Literal["video", "audio"] = "video"
 
     @property
     def extensions(self) -> tuple[tuple[str, int], ...]:
-        return ("mid", self.mid_id), ("twcc", self.twcc_id)
+        level = (("audio_level", LEVEL_EXTENSION),) if self.kind == "audio" else ()
+        return ("mid", self.mid_id), ("twcc", self.twcc_id), *level
+
+    @property
+    def payload_types(self) -> tuple[int, ...]:
+        return (self.payload_type,) if self.kind == "audio" else (self.payload_type, self.rtx_type)
+
+    def codec_lines(self) -> list[str]:
+        """What is offered of codecs and feedback."""
+        pt, rtx = self.payload_type, self.rtx_type
+        if self.kind == "audio":
+            return [
+                f"a=rtpmap:{pt} opus/48000/2",
+                f"a=fmtp:{pt} minptime=10;useinbandfec=1",
+                *(f"a=rtcp-fb:{pt} {name}" for name in ("transport-cc", "nack")),
+            ]
+        return [
+            f"a=rtpmap:{pt} VP8/90000",
+            *(f"a=rtcp-fb:{pt} {name}" for name in ("transport-cc", "nack", "nack pli", "ccm fir")),
+            f"a=rtpmap:{rtx} rtx/90000",
+            f"a=fmtp:{rtx} apt={pt}",
+        ]
+
+    def source_lines(self) -> list[str]:
+        """Which streams it sends."""
+        if not self.ssrc:
+            return []
+        own = [f"a=ssrc:{self.ssrc} cname:bench"]
+        if self.kind == "audio":
+            return ["a=msid:bench voice", *own]
+        repair = self.ssrc + 1
+        return ["a=msid:bench bench", f"a=ssrc-group:FID {self.ssrc} {repair}", *own, f"a=ssrc:{repair} cname:bench"]
+
+
+def voice(mid: str, ssrc: int = 0) -> Section:
+    """A section of Opus."""
+    return Section(mid, ssrc, payload_type=OPUS, kind="audio")
+
+
+class Taken(NamedTuple):
+    """A connection's socket and keys, which nobody else uses from now on.
+
+    ``to``: the relay's address. ``other``: takes what is not SRTP, in the event loop's thread. ``twcc_id``: as in ``Remote``.
+    """
+
+    sock: socket.socket
+    to: tuple[str, int]
+    tx: pylibsrtp.Session
+    rx: pylibsrtp.Session
+    other: Callable[[bytes, tuple[str, int]], None]
+    twcc_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +187,8 @@ class Connection:
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0"]
         lines.append("a=group:BUNDLE " + " ".join(section.mid for section in sections))
         for section in sections:
-            pt, rtx = section.payload_type, section.rtx_type
             lines += [
-                f"m=video 9 UDP/TLS/RTP/SAVPF {pt} {rtx}",
+                f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, section.payload_types))}",
                 "c=IN IP4 0.0.0.0",
                 f"a=mid:{section.mid}",
                 f"a=ice-ufrag:{ice.usernameFragment}",
@@ -146,19 +200,10 @@ class Connection:
                 "a=rtcp-mux",
                 "a=rtcp-rsize",
                 "a=sendonly" if section.ssrc else "a=recvonly",
-                f"a=rtpmap:{pt} VP8/90000",
-                *(f"a=rtcp-fb:{pt} {name}" for name in ("transport-cc", "nack", "nack pli", "ccm fir")),
-                f"a=rtpmap:{rtx} rtx/90000",
-                f"a=fmtp:{rtx} apt={pt}",
+                *section.codec_lines(),
                 *(f"a=extmap:{number} {_URIS[name]}" for name, number in section.extensions if number),
+                *section.source_lines(),
             ]
-            if section.ssrc:
-                lines += [
-                    "a=msid:bench bench",
-                    f"a=ssrc-group:FID {section.ssrc} {section.ssrc + 1}",
-                    f"a=ssrc:{section.ssrc} cname:bench",
-                    f"a=ssrc:{section.ssrc + 1} cname:bench",
-                ]
         return "\r\n".join(lines) + "\r\n"
 
     async def connect(self, description: str) -> None:
@@ -178,8 +223,8 @@ class Connection:
         if self._dtls.state != "connected":
             raise BenchError(f"a load connection failed: ICE {self._ice.state}, DTLS {self._dtls.state}")
 
-    def hand_over(self, load: Load, ssrc: int = 0, payload_type: int = VP8) -> None:
-        """Give socket and keys to the load's thread; with an ``ssrc`` it publishes."""
+    def take_over(self) -> Taken:
+        """Socket and keys, for a thread of the load; once."""
         (pair,) = self._ice._connection._nominated.values()
         protocol = pair.protocol
         fd = protocol.transport.get_extra_info("socket").fileno()
@@ -189,12 +234,16 @@ class Connection:
         with socket.socket(fileno=fd) as borrowed:
             sock = borrowed.dup()
             borrowed.detach()
-        to = (pair.remote_addr[0], pair.remote_addr[1])
-        viewer = Viewer(ssrc or RECEIVE_ONLY_SSRC, self._twcc_id)
-        load.add_receiver(Receiver(sock, rx, tx, to, viewer, protocol.datagram_received))
+        return Taken(sock, (pair.remote_addr[0], pair.remote_addr[1]), tx, rx, protocol.datagram_received, self._twcc_id)
+
+    def hand_over(self, load: Load, ssrc: int = 0, payload_type: int = VP8) -> None:
+        """Give socket and keys to the load's thread; with an ``ssrc`` it publishes."""
+        taken = self.take_over()
+        viewer = Viewer(ssrc or RECEIVE_ONLY_SSRC, taken.twcc_id)
+        load.add_receiver(Receiver(taken.sock, taken.rx, taken.tx, taken.to, viewer, taken.other))
         if ssrc:
             camera = Camera(ssrc, payload_type, load.payload_bytes)
-            load.add_publisher(Publisher(len(load.publishers), sock, to, tx, camera))
+            load.add_publisher(Publisher(len(load.publishers), taken.sock, taken.to, taken.tx, camera))
 
     async def close(self) -> None:
         await self._dtls.stop()

@@ -86,20 +86,20 @@ class Settings:
 Shape = Callable[[Load, str], Any]
 
 
-def _process_cpu_s(pid: int) -> float:
+def process_cpu_s(pid: int) -> float:
     """The clock of all threads of another process (clock_getcpuclockid(3): MAKE_PROCESS_CPUCLOCK with CPUCLOCK_SCHED)."""
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def _core_busy_s() -> float:
-    """Time the server's core has worked since the machine started, for whomever (proc(5), /proc/stat)."""
+def busy_s(cpu: int | None = None) -> float:
+    """Time that this core, or all of them together, worked since the machine started, for whomever (proc(5), /proc/stat)."""
     with open("/proc/stat") as stat:
-        fields = next(line for line in stat if line.startswith(f"cpu{SERVER_CPU} ")).split()
+        fields = next(line for line in stat if line.startswith(f"cpu{'' if cpu is None else cpu} ")).split()
     user, nice, system, _idle, _iowait, irq, softirq = (int(word) for word in fields[1:8])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
-class _Quiet:
+class Quiet:
     """The load hears of nothing it needs to act on."""
 
     def on_slots(self, room: str, participant: str, slots: Sequence[SlotAssignment]) -> None: ...
@@ -144,7 +144,7 @@ class Ours:
                 command=(*prefix, sys.executable, "-m", "media.worker") if prefix else (),
             )
         )
-        client.listen(_Quiet())
+        client.listen(Quiet())
         await client.start()
         try:
             yield cls(client)
@@ -307,17 +307,17 @@ async def _attempt(server: Ours | Theirs, shape: str, profile: str, settings: Se
                 warm = await load.window(rate, settings.warm_up_s, WARM_UP_DRAIN_S, viewers, keys=True)
                 if warm.received == warm.sent * viewers:
                     break
-            busy_s, started, cpu_s = _core_busy_s(), time.monotonic(), _process_cpu_s(server.pid)
+            busy, started, cpu_s = busy_s(SERVER_CPU), time.monotonic(), process_cpu_s(server.pid)
             window = await load.window(rate, settings.seconds, settings.drain_s, viewers)
-            cpu_s = _process_cpu_s(server.pid) - cpu_s
-            elapsed, busy_s = time.monotonic() - started, _core_busy_s() - busy_s
+            cpu_s = process_cpu_s(server.pid) - cpu_s
+            elapsed, busy = time.monotonic() - started, busy_s(SERVER_CPU) - busy
             lag_p99_ms = server.lag_p99_ms if isinstance(server, Ours) else None
     finally:
         await asyncio.gather(*(connection.close() for connection in connections), return_exceptions=True)
     figures = _figures(window, window.sent * viewers, cpu_s, settings.seconds)
     if isinstance(server, Ours):
         figures |= {"loop_lag_p99_ms": lag_p99_ms, "compiled": server.compiled}
-    return figures | {"others_core_percent": round(max(0.0, 100 * (busy_s - cpu_s) / elapsed), 1)}
+    return figures | {"others_core_percent": round(max(0.0, 100 * (busy - cpu_s) / elapsed), 1)}
 
 
 async def _all(settings: Settings, address: str, namespace: Namespace | None, pinned: bool) -> dict[str, Any]:
@@ -443,7 +443,7 @@ def _settings(arguments: Sequence[str]) -> tuple[Settings, bool]:
     )
 
 
-def _terminated(number: int, frame: object) -> None:
+def terminated(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -452,7 +452,7 @@ def main(arguments: Sequence[str]) -> int:
     settings, as_json = _settings(arguments)
     logging.getLogger("aiortc").setLevel(logging.CRITICAL)
     logging.getLogger("aioice").setLevel(logging.CRITICAL)
-    before = signal.signal(signal.SIGTERM, _terminated)  # so that processes and the namespace are cleared away then, too
+    before = signal.signal(signal.SIGTERM, terminated)  # so that processes and the namespace are cleared away then, too
     try:
         figures = run(settings)
     except (BenchError, MediaError) as error:

@@ -57,6 +57,8 @@ FLAT_FOR_S = 1.0
 """What stands still within this through a decrease, without loss, is no queue: the path has become longer."""
 ALONE_S = 0.008
 """A shorter queue than this is nobody's."""
+CALM_S = 0.14
+"""While nothing is lost and no queue stands, feedback is gathered for so long before it moves the estimate: most of what a good path costs."""
 FEEDBACK_LATE_S = 1.0
 """No feedback for this long although packets leave: the estimate halves each ``HALVE_S``."""
 HALVE_S = 0.5
@@ -118,7 +120,7 @@ class Estimator:
     """
 
     __slots__ = (
-        "_acked", "_acked_lately", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_flat", "_flat_bps", "_grown_at",
+        "_acked", "_acked_lately", "_calm_bytes", "_calm_received", "_calm_since", "_capacity", "_changed_at", "_decreases", "_drain_until", "_feedback_at", "_flat", "_flat_bps", "_grown_at",
         "_halved_at", "_hold", "_newest_sent", "_outage_bps", "_rate", "_remb_at", "_remb_bps", "_report_at", "_run",
         "_run_from", "_run_to", "_sent",
         "_standing_bps", "_standing_since", "_unheard_since", "acked_bps", "config", "delay", "demand_bps", "floor_bps", "loss_bound", "prober",
@@ -135,6 +137,8 @@ class Estimator:
         self._acked = WindowRate(RATE_WINDOW_S)
         self._acked_lately = WindowRate(LATELY_S)
         self._sent = WindowRate(RATE_WINDOW_S)
+        self._calm_bytes = self._calm_received = 0
+        self._calm_since = now
         self._rate = float(self.config.start_bps)
         self.acked_bps: float | None = None
         self.sent_bps: float | None = None
@@ -193,11 +197,11 @@ class Estimator:
         """``newest``: the transport-wide number given last. Feedback that says nothing new changes nothing."""
         self.on_joined(sent.join(feedback, newest, now), now)
 
-    def on_joined(self, joined: Joined, now: float) -> None:
-        """The same, joined already."""
+    def on_joined(self, joined: Joined, now: float) -> bool:
+        """The same, joined already. False where the estimate is what it was: nothing new, or calm and only noted."""
         results = joined.results
         if not results:
-            return
+            return False
         silence = now - self._feedback_at if self._feedback_at is not None else 0.0
         self._feedback_at = now
         if joined.restarted or silence > 2 * FEEDBACK_LATE_S:
@@ -205,9 +209,17 @@ class Estimator:
             self._acked.clear()
             self._acked_lately.clear()
             self._sent.clear()
+            self._calm_bytes = self._calm_received = 0
         last_sent = joined.last_sent
         self._newest_sent = max(self._newest_sent, last_sent)
-        total = joined.received_bytes + joined.unreported_bytes
+        total = joined.received_bytes + joined.unreported_bytes + self._calm_bytes
+        received = joined.received + self._calm_received
+        heard = self.delay.update(results)
+        if now - self._calm_since < CALM_S and self._calm(joined, heard):
+            self._calm_bytes, self._calm_received = total, received
+            return False
+        self._calm_since = now
+        self._calm_bytes = self._calm_received = 0
         if joined.received:
             self._acked.add(joined.latest, total)
             self._acked_lately.add(joined.latest, total)
@@ -216,13 +228,13 @@ class Estimator:
         self.sent_bps = self._sent.bps()
         if joined.rtt_s is not None:
             self._note_rtt(joined.rtt_s, weight=0.1)
-        signal = self._judge(self.delay.update(results), last_sent)
+        signal = self._judge(heard, last_sent)
         counted = self._count(results) if joined.lost or self._run else 0
         if self._outage_bps is not None and joined.received:
             self._return(counted, joined.received, self.delay.queue_of(results), now)
         self.loss_bound.clear = self.delay.queue_s < STANDING_S
         asked = self.loss_bound.phase is Phase.ASK
-        self.loss_bound.update(joined.received, counted, joined.recovered, self.acked_bps or self._rate, now)
+        self.loss_bound.update(received, counted, joined.recovered, self.acked_bps or self._rate, now)
         if self.loss_bound.phase is Phase.ASK and not asked:
             self.prober.ask(ASK * max(self.sent_bps or 0.0, self.acked_bps or 0.0, float(self.config.min_bps)))
         if self.prober.busy:
@@ -233,6 +245,23 @@ class Estimator:
         self._read_probe(signal, now)
         if self.loss_bound.bound_bps > self._rate:
             self.loss_bound.free()
+        return True
+
+    def _calm(self, joined: Joined, heard: Signal) -> bool:
+        """Nothing in it that would do more than raise the estimate a little."""
+        return (
+            heard is Signal.NORMAL
+            and not joined.lost
+            and not joined.recovered
+            and not self._run
+            and not self._hold
+            and self._outage_bps is None
+            and self.acked_bps is not None
+            and not self.prober.busy
+            and self.loss_bound.phase is Phase.FREE
+            and self.delay.queue_s < NO_QUEUE_S
+            and self.delay.latest_s < NO_QUEUE_S
+        )
 
     def _count(self, results: Results) -> int:
         """How many were lost, those left out that were lost because the path was away. What is lost at the end is counted later."""

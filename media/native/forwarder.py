@@ -6,6 +6,7 @@ from typing import Any
 from media.native.batch import NativeBatch
 from media.native.history import NativeSentPackets, Scratch
 from media.native.library import Library
+from media.native.uplink import NativeUplink
 from media.relay.downlink import Downlink
 from media.relay.forward import Forwarder
 from media.relay.publication import Publication
@@ -96,8 +97,46 @@ class _Plan:
         self.array: Any = library.ffi.new("struct tp_leg *[]", [leg.struct for leg in self.legs])
 
 
+class Published:
+    """A ``Publication`` as C sees it; ``media.relay.publication.Mirror``."""
+
+    __slots__ = ("_forwarder", "_kept", "_library", "_plan", "struct")
+
+    def __init__(self, library: Library, publication: Publication, forwarder: Forwarder) -> None:
+        ffi = library.ffi
+        self._library = library
+        self._forwarder = forwarder
+        self.struct: Any = ffi.new("struct tp_published *")
+        last_at, forwarded = publication.shared
+        self._kept = [
+            ffi.from_buffer(kind, buffer, require_writable=True)
+            for kind, buffer in (("double[]", last_at), ("int64_t[]", forwarded), ("int32_t[]", publication.gate.flag))
+        ]
+        self.struct.last_at, self.struct.forwarded, self.struct.open = self._kept
+        self.update(publication)
+
+    def update(self, publication: Publication) -> None:
+        plan = self._plan = plan_of(self._library, publication, publication.active, self._forwarder)
+        self.struct.legs = plan.array
+        self.struct.count = plan.count
+        self.struct.sinks = len(publication.sinks)
+
+
+def plan_of(library: Library, publication: Publication, downlinks: list[Downlink], forwarder: Forwarder) -> _Plan:
+    """That of these, which is made anew where the one there is was of others."""
+    plan: _Plan | None = publication.plan
+    if plan is None or plan.downlinks is not downlinks:
+        plan = publication.plan = _Plan(library, downlinks, forwarder)
+    return plan
+
+
 class NativeForwarder(Forwarder):
-    """Takes the place of ``Forwarder``; its batches are ``NativeBatch``, others are served by Python."""
+    """Takes the place of ``Forwarder``; its batches are ``NativeBatch``, others are served by Python.
+
+    ``inlet``: ``struct tp_inlet`` of what C receives, which forwards by itself.
+    """
+
+    inlet: Any = None
 
     def __init__(self, library: Library) -> None:
         super().__init__(srtp.unprotect, srtp.protect, srtp.new_length())
@@ -110,8 +149,26 @@ class NativeForwarder(Forwarder):
         self._asked: Any = library.ffi.new("int32_t *")
         self._scratch = Scratch(library)
 
+    @property
+    def forwards(self) -> int:
+        return self._forwards if self.inlet is None else self._forwards + int(self.inlet.forwards)
+
+    @forwards.setter
+    def forwards(self, packets: int) -> None:
+        self._forwards = packets if self.inlet is None else packets - int(self.inlet.forwards)
+
     def history(self) -> NativeSentPackets:
         return NativeSentPackets(self._library, self._scratch)
+
+    def uplink(self, *args: Any, **more: Any) -> Uplink:
+        return NativeUplink(self._library, *args, **more)
+
+    def mirror(self, publication: Publication) -> Published:
+        """The publication for C, which is brought up to date from now on."""
+        mirror = publication.mirror
+        if not isinstance(mirror, Published):
+            mirror = publication.mirror = Published(self._library, publication, self)
+        return mirror
 
     def _send(
         self,
@@ -122,9 +179,7 @@ class NativeForwarder(Forwarder):
         startable: bool,
         now: float,
     ) -> None:
-        plan = publication.plan
-        if plan is None or plan.downlinks is not downlinks:
-            plan = publication.plan = _Plan(self._library, downlinks, self)
+        plan = plan_of(self._library, publication, downlinks, self)
         seq, ts, marker, payload, header, level, primary, _ = packet
         _, _, bits, pid_at, pid, tl0_at, tl0, *_ = header or NO_DESCRIPTOR
         _PACKET.pack_into(
@@ -136,5 +191,22 @@ class NativeForwarder(Forwarder):
         publication.forwarded += done
         self.forwards += done
         if asked[0]:
-            rest = [d for d, leg in zip(downlinks, plan.legs, strict=True) if d.uplink is not uplink or leg.slow]
-            super()._send(publication, rest, uplink, packet, startable, now)
+            self._send_rest(plan, publication, uplink, packet, startable, now)
+
+    def _send_rest(
+        self, plan: _Plan, publication: Publication, uplink: Uplink, packet: RingEntry, startable: bool, now: float
+    ) -> None:
+        """What C has left out."""
+        rest = [d for d, leg in zip(plan.downlinks, plan.legs, strict=True) if d.uplink is not uplink or leg.slow]
+        super()._send(publication, rest, uplink, packet, startable, now)
+
+    def after(self, publication: Publication, uplink: Uplink, seq: int, asked: bool, startable: bool, now: float) -> None:
+        """C has received the newest packet of ``uplink`` and sent it on where it could. ``asked``: not to everybody."""
+        packet = uplink.kept(seq)
+        if packet is None:
+            return
+        if asked:
+            plan = plan_of(self._library, publication, publication.active, self)
+            self._send_rest(plan, publication, uplink, packet, startable, now)
+        for sink in publication.sinks:
+            sink.packet(uplink, packet, startable, False, now)

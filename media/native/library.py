@@ -9,9 +9,9 @@ from typing import Any
 from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
-HEADERS = (HERE / "forward.h", HERE / "feedback.h")
+HEADERS = (HERE / "forward.h", HERE / "feedback.h", HERE / "inlet.h")
 """Read by cffi as well, in this order."""
-CODE = (HERE / "forward.c", HERE / "feedback.c")
+CODE = (HERE / "forward.c", HERE / "feedback.c", HERE / "inlet.c")
 FLAGS = ("-O2", "-std=gnu11", "-fPIC", "-shared", "-fvisibility=default", "-ffp-contract=off")
 """The last: what is computed is what Python computes, bit by bit, also where a processor multiplies and adds in one step."""
 BUILD_DEADLINE_S = 60

@@ -148,6 +148,19 @@ def walk(read: Read, size: int, cipher: TrackCipher) -> Iterator[Opened]:
         head = found.hash
 
 
+def salvage(read: Read, size: int, cipher: TrackCipher) -> Iterator[Opened]:
+    """Every segment that opens and stands after the ones before it, also past damage: for who wants what is left, and says so."""
+    steps = _Walk(read, size, cipher)
+    at, expected = len(cipher.opening), 0
+    while at < size and (found := steps.next(at)) is not None:
+        if found.header.number >= expected:
+            expected = found.header.number + 1
+            yield found
+            if found.header.final:
+                return
+        at = found.offset + found.header.size
+
+
 def check_track(
     read: Read, size: int, data_key: bytes, file: str, recording: str, track: str, part: int, others: Sequence[TrackCipher] = ()
 ) -> TrackCheck:

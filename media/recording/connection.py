@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol, cast
 
+import msgspec
+
+from media.control import Message
 from media.recording import messages
 from media.recording.errors import RecordingFormatError
 from media.recording.live import Live, LiveTrack
@@ -38,7 +41,7 @@ class Keeper(Protocol):
     def flush(self, track: LiveTrack) -> None: ...
     def close_track(self, track: LiveTrack) -> None: ...
     def after_writes(self, done: Callable[[], None]) -> None: ...
-    def emit(self, message: messages.Message) -> None: ...
+    def emit(self, message: Message) -> None: ...
 
 
 class WorkerConnection(asyncio.Protocol):
@@ -107,7 +110,7 @@ class WorkerConnection(asyncio.Protocol):
             self._tracks[number] = None
             self._recorder.emit(messages.TrackRefused(asked.recording[:64], asked.info.track[:64], code))
         else:
-            self._tracks[number] = self._recorder.open_track(live, asked.info)
+            self._tracks[number] = self._recorder.open_track(live, _timed(asked.info, live))
 
     def flush(self, now: float, flush_s: float) -> None:
         """Every ``flush_s`` write what is there, all tracks at once, and tell the worker when it is in the files."""
@@ -153,3 +156,8 @@ class WorkerConnection(asyncio.Protocol):
         self._recorder.disconnected(self)
         if self._transport is not None:
             self._transport.abort()
+
+
+def _timed(info: TrackInfo, live: Live) -> TrackInfo:
+    """With the recording's own wall clock, where a worker does not know it."""
+    return info if info.zero_wall_us else msgspec.structs.replace(info, zero_wall_us=live.begun.zero_wall_us)

@@ -48,11 +48,34 @@ class File(_Event, frozen=True, kw_only=True):
 
 
 class Checkpoint(_Event, frozen=True, kw_only=True):
-    """``key`` names the item of the checklist; ``label`` is what the agent saw."""
+    """``key`` names the item of the checklist; ``label``: its words in the session's language. ``zh``, ``en``: its words in each, for whoever
+    reads it later; "" in older recordings. ``done`` false: it is not after all.
+    """
 
     participant: str
     key: str
     label: str = ""
+    zh: str = ""
+    en: str = ""
+    done: bool = True
+    note: str = ""
+
+
+class Screen(_Event, frozen=True, kw_only=True):
+    """They show their screen from here on, or no longer."""
+
+    participant: str
+    on: bool
+
+
+class Paused(_Event, frozen=True, kw_only=True):
+    """``by``: who paused it, "" where a consent was taken back."""
+
+    by: str = ""
+
+
+class Resumed(_Event, frozen=True, kw_only=True):
+    by: str = ""
 
 
 class Consent(_Event, frozen=True, kw_only=True):
@@ -68,8 +91,10 @@ class Layout(_Event, frozen=True, kw_only=True):
     stage: tuple[str, str] = ("", "")
 
 
-Event = Joined | Left | Speaking | Chat | File | Checkpoint | Consent | Layout
-_TYPES = frozenset(kind.__name__.lower() for kind in (Joined, Left, Speaking, Chat, File, Checkpoint, Consent, Layout))
+Event = Joined | Left | Speaking | Chat | File | Checkpoint | Screen | Paused | Resumed | Consent | Layout
+_TYPES = frozenset(
+    kind.__name__.lower() for kind in (Joined, Left, Speaking, Chat, File, Checkpoint, Screen, Paused, Resumed, Consent, Layout)
+)
 
 
 class _Type(msgspec.Struct, frozen=True):

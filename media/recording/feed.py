@@ -27,6 +27,8 @@ MAX_TRACKS = 4096
 
 _pack_into = FRAME.pack_into
 _RTP = struct.Struct("!BBHII")
+_pack_media_into = struct.Struct(FRAME.format + "BBHII").pack_into
+_MEDIA_BYTES = FRAME.size + _RTP.size
 
 
 class Feed:
@@ -50,7 +52,7 @@ class Feed:
         self._socket: socket.socket | None = None
         self._tried = float("-inf")
         self._tracks: dict[int, FeedTrack] = {}
-        self._ended: deque[int] = deque()
+        self._ended: deque[tuple[int, int]] = deque()  # tracks that are closed, and where in the buffer that stands
         self._number = 0
         self.dropped = 0
         self.connections = 0
@@ -68,6 +70,16 @@ class Feed:
     def unkept(self) -> int:
         """Bytes that are not known to be in the recorder's files."""
         return len(self._prefix) + self.used - self._kept
+
+    def stats(self) -> dict[str, object]:
+        """For health pages. ``unkept``: bytes that are not known to be in the recorder's files."""
+        return {
+            "connected": self.connected,
+            "connections": self.connections,
+            "tracks": len(self._tracks),
+            "unkept": self.unkept,
+            "dropped": self.dropped,
+        }
 
     def open_track(self, recording: str, info: TrackInfo, now: float) -> "FeedTrack":
         """From here on its packets can be given. Raises RecordingError(``too_many_tracks``), RecordingFormatError."""
@@ -124,6 +136,7 @@ class Feed:
         self.buffer[:rest] = self.buffer[moved : self.used]
         self._start -= moved
         self._stream += moved
+        self._ended = deque((number, at - moved) for number, at in self._ended)
         self._kept, self.used = 0, rest
 
     def _forget(self, now: float) -> None:
@@ -132,8 +145,8 @@ class Feed:
             track = self._tracks.get(number)
             if kind == Kind.RTP and track is not None:
                 track.lose(now)
+        self._drop_ended(self.used)
         self._kept = self._start = self.used = 0
-        self._drop_ended()
         self._disconnect(now)
 
     def _frames(self) -> Iterator[tuple[int, int]]:
@@ -144,13 +157,14 @@ class Feed:
             yield number, kind
             at += FRAME.size + length
 
-    def _drop_ended(self) -> None:
-        while self._ended:
-            del self._tracks[self._ended.popleft()]
+    def _drop_ended(self, kept: int) -> None:
+        """Forget the tracks whose end the recorder has in its files."""
+        while self._ended and self._ended[0][1] <= kept:
+            del self._tracks[self._ended.popleft()[0]]
 
     def end(self, number: int) -> None:
         """The track is closed; its number is free once the recorder knows."""
-        self._ended.append(number)
+        self._ended.append((number, self.used))
 
     # ---- the socket
 
@@ -172,7 +186,7 @@ class Feed:
             if kind == Own.OPEN:
                 opened.add(number)
             mentioned.add(number)
-        ended = set(self._ended)
+        ended = {number for number, _ in self._ended}
         parts = [own(0, Own.HELLO, Hello(version=VERSION, worker=self._worker))]
         for number, track in self._tracks.items():
             if number not in opened and (number in mentioned or number not in ended):
@@ -202,10 +216,11 @@ class Feed:
             (kept,) = KEPT.unpack_from(self._told, whole - KEPT.size)
             self._told = self._told[whole:]
             self._kept = min(max(self._kept, kept - self._stream), self._start)
+        if self._ended and not self._prefix:
+            self._drop_ended(self._kept)
         if self._kept == self.used and not self._prefix:
             self._stream += self.used
             self._kept = self._start = self.used = 0
-            self._drop_ended()
 
     def _send(self, now: float) -> None:
         if self._socket is None:
@@ -264,7 +279,18 @@ class FeedTrack:
 
     def media(self, kind: int, seq: int, ts: int, ssrc: int, payload: bytes, now: float, layer: int = 0) -> None:
         """A packet from its parts (``kind``: marker and payload type, the header's second byte), without extensions."""
-        self.packet(_RTP.pack(0x80, kind, seq, ts, ssrc) + payload, now, layer)
+        feed = self._feed
+        at = feed.used
+        size = len(payload)
+        end = at + _MEDIA_BYTES + size
+        if end > feed.limit or self.lost or size > 2036 or now < self._from:
+            self._slow(_RTP.pack(0x80, kind, seq, ts, ssrc) + payload, now, layer)
+            return
+        _pack_media_into(
+            feed.buffer, at, self.number, 1, layer, size + 12, int(now * 1e6) - self._zero_us, 0x80, kind, seq, ts, ssrc
+        )
+        feed.view[at + _MEDIA_BYTES : end] = payload
+        feed.used = end
 
     def _slow(self, data: bytes | bytearray | memoryview, now: float, layer: int) -> None:
         """No room, or something is to be told before it."""

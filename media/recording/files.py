@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from media.recording.check import Opened, load_header, open_at, walk
 from media.recording.errors import RecordingFormatError, RecordingStoreError
-from media.recording.format import SEGMENT_HEAD_BYTES, TrackCipher, TrackHeader, read_segment, segment_hash
+from media.recording.format import SEGMENT_HEAD_BYTES, TrackCipher, TrackHeader, read_file_name, read_segment, segment_hash
 from media.recording.index import MAX_INDEX_BYTES, TrackIndex
 from media.recording.records import Kind, Record, unpack
 from media.recording.writer import INDEX_SUFFIX
@@ -100,6 +100,23 @@ class TrackReader:
                 return segment_hash(self.read(at, header.size))
             at += header.size
         return b""
+
+
+def part_of(path: Path) -> tuple[str, int]:
+    """Track and part of a track file."""
+    named = read_file_name(path.name)
+    assert named is not None
+    return named
+
+
+def by_track(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """The track files among these, by track, in the order given."""
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        named = read_file_name(path.name)
+        if named is not None:
+            found.setdefault(named[0], []).append(path)
+    return found
 
 
 def track_records(paths: Sequence[Path], data_key: bytes, from_us: int = 0) -> Iterator[Record]:

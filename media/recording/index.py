@@ -20,7 +20,6 @@ from media.wire.payload import is_key
 from media.wire.rtp import RtpReader
 from media.wire.sdp import ExtensionIds
 
-MAX_ENTRIES = 4_000_000
 MAX_INDEX_BYTES = 256 << 20
 KEY_MERGE_US = 100_000
 """Packets of one layer that begin a picture within this time are one place to begin at: H.264 sends parameter sets apart."""
@@ -146,17 +145,6 @@ class TrackIndex:
             return -1
         return max(0, bisect_right(self.entries, time_us, key=lambda entry: entry.first_us) - 1)
 
-    def key_frame_before(self, time_us: int, layer: int) -> KeyFrame | None:
-        """Where a player begins to show ``time_us``: the last beginning of a picture of the layer at or before it."""
-        for found in reversed(self.key_frames):
-            if found.layer == layer and found.time_us <= time_us:
-                return found
-        return None
-
-    @property
-    def last_us(self) -> int:
-        return max((entry.last_us for entry in self.entries), default=0)
-
     # ---- on disk: a copy to save reading the whole file, believed only where its tag fits
 
     def encode(self, key: bytes, head: bytes, nonce: bytes) -> bytes:
@@ -234,19 +222,3 @@ class RtpClock:
         report = self._reports[at].report
         ahead = (rtp - report.rtp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
         return report.ntp / 4294967296.0 + ahead / self._rate
-
-
-def sender_offset_us(reports: Iterable[Reported]) -> float | None:
-    """What to add to a participant's NTP time (in µs) to get the recording's time: by the report that travelled fastest.
-
-    Give it the reports of all tracks of the participant: one offset for all of them keeps lips with voices. A report that is more than
-    5 s off the one before it begins anew (the sender set its clock); then the later ones count. None without a report.
-    """
-    offset: float | None = None
-    for each in sorted(reports, key=lambda found: found.time_us):
-        seen = each.time_us - each.report.ntp / 4294967296.0 * 1e6
-        if offset is None or abs(seen - offset) > 5e6:
-            offset = seen
-        else:
-            offset = min(offset, seen)
-    return offset

@@ -10,8 +10,6 @@ from media.recording.errors import RecordingKeyError
 from media.recording.keys import KEY_BYTES, MAX_KEY_FILE_BYTES, KeyRing, read_master_keys
 from media.recording.writer import FOLDER_MODE, write_file
 
-VARIABLE = "TONGPING_RECORDING_KEY"
-
 
 def load_ring(path: str = "", text: str = "") -> KeyRing:
     """From ``text`` (keys in base64) or else the file, which nobody else may read. Raises RecordingKeyError."""

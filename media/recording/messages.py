@@ -1,24 +1,14 @@
-"""What the server and the recorder process say to each other: length-prefixed msgpack, as ``media.control`` does. S.
+"""What the server and the recorder process say to each other, in frames of ``media.control``. S.
 
 The recorder is started as ``python -m media.recording.process --control-fd N`` and exits when that socket closes. ``Configure``
 comes first, once, and is answered by ``Ready``; every other command carries a ``request`` number and is answered exactly once, by
 the reply named in its docstring or by ``Failed``.
 """
 
-import struct
-
 import msgspec
 
-from media.errors import ControlError
+from media.control import Message, decode
 from media.recording.manifest import Ending
-
-MAX_FRAME_BYTES = 1 << 20
-_LENGTH = struct.Struct("!I")
-
-
-class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """Base of all messages; the tag is the class name."""
-
 
 # ---- to the recorder
 
@@ -34,15 +24,17 @@ class Begun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Configure(Message, frozen=True):
     """``folder``: of all recordings. ``socket``: path of the Unix socket that media workers write to (made mode 0600; its folder keeps
-    others out). ``master_key_file``: where the variable TONGPING_RECORDING_KEY is empty. ``resume``: recordings under way.
+    others out). ``master_key``: keys in base64, which stand in no environment; where it is empty, ``master_key_file``. ``resume``: recordings under way.
 
-    ``max_pending_bytes``: records that wait for the disk; beyond it nothing is read from the workers, until half is written.
+    ``max_pending_bytes``: records that wait for the disk; beyond it nothing is read from the workers, until half is written. Beyond
+    twice as much events are refused (``recorder_busy``): whoever has them keeps them, and tries again.
     ``flush_s``: a segment is written when its first record is so old; ``sync_s``: how often what was written is made to last.
     """
 
     folder: str
     socket: str
     master_key_file: str = ""
+    master_key: str = ""
     resume: tuple[Begun, ...] = ()
     max_pending_bytes: int = 64 << 20
     max_recordings: int = 200
@@ -161,35 +153,21 @@ class TrackRefused(Message, frozen=True):
     code: str
 
 
-Command = Configure | StartRecording | AddEvent | PauseRecording | EndRecording | Stats
+Request = StartRecording | AddEvent | PauseRecording | EndRecording | Stats
+Command = Configure | Request
 Reply = Done | Ended | StatsReport | Failed
 Event = Ready | Heartbeat | RecordingFailed | TrackRefused
 FromRecorder = Done | Ended | StatsReport | Failed | Ready | Heartbeat | RecordingFailed | TrackRefused
 
-_encoder = msgspec.msgpack.Encoder()
 _command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 _recorder_decoder: msgspec.msgpack.Decoder[FromRecorder] = msgspec.msgpack.Decoder(FromRecorder)
 
 
-def encode(message: Message) -> bytes:
-    """One frame, length included. Raises ControlError(``frame_too_large``)."""
-    body = _encoder.encode(message)
-    if len(body) > MAX_FRAME_BYTES:
-        raise ControlError("frame_too_large", f"{len(body)} bytes")
-    return _LENGTH.pack(len(body)) + body
-
-
 def decode_command(frame: bytes) -> Command:
     """What the recorder reads. Raises ControlError(``bad_message``)."""
-    try:
-        return _command_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ControlError("bad_message", str(error)) from None
+    return decode(_command_decoder, frame)
 
 
 def decode_from_recorder(frame: bytes) -> FromRecorder:
     """What the server reads. Raises ControlError(``bad_message``)."""
-    try:
-        return _recorder_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ControlError("bad_message", str(error)) from None
+    return decode(_recorder_decoder, frame)

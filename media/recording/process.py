@@ -12,32 +12,40 @@ import contextlib
 import functools
 import logging
 import os
+import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from media.control import FrameReader as ControlFrames
+import msgspec
+
+from media import control
 from media.errors import ControlError
 from media.recording import messages
 from media.recording.connection import EVENTS_TRACK, WorkerConnection
 from media.recording.disk import Disk
 from media.recording.errors import RecordingError
-from media.recording.keyfile import VARIABLE, load_ring
+from media.recording.keyfile import load_ring
 from media.recording.live import Live, LiveTrack
 from media.recording.records import Gap, GapReason, Kind, pack, pack_gap
 from media.recording.store import RecordingStore
 from media.recording.wire import TrackInfo
 
 log = logging.getLogger("media.recording.process")
+_T = TypeVar("_T")
 
 SEGMENT_BYTES = 256 * 1024
 TICK_S = 0.05
 MAX_CONNECTIONS = 512
+MAX_BEGINNING = 8  # at once, a thread each: a disk that hangs holds up those alone; others wait
 CONFIGURE_DEADLINE_S = 10.0
 READ_BYTES = 1 << 16
 MAX_UNSENT_BYTES = 8 << 20
+MAX_FILES = 1 << 16
 
 
 class Recorder:
@@ -50,6 +58,9 @@ class Recorder:
         self._store: RecordingStore | None = None
         self._disk: Disk | None = None
         self._live: dict[str, Live] = {}
+        self._beginning: dict[str, asyncio.Task[None]] = {}
+        self._hands = asyncio.Semaphore(MAX_BEGINNING)
+        self._unwanted: dict[str, int] = {}  # ended before they have begun; by which request
         self._connections: set[WorkerConnection] = set()
         self._stopped = asyncio.Event()
         self._held_back = False
@@ -66,7 +77,7 @@ class Recorder:
         listening: asyncio.Server | None = None
         tasks: list[asyncio.Task[object]] = []
         try:
-            frames = ControlFrames()
+            frames = control.FrameReader()
             waiting = await self._configure(reader, frames)
             listening = await self._listen()
             tasks = [
@@ -81,6 +92,7 @@ class Recorder:
             with contextlib.suppress(ControlError):
                 self.emit(messages.Failed(0, getattr(error, "code", "cannot_begin"), getattr(error, "detail", "")))
         finally:
+            tasks += self._beginning.values()
             for task in tasks:
                 task.cancel()
             for result in await asyncio.gather(*tasks, return_exceptions=True):
@@ -90,7 +102,7 @@ class Recorder:
                 listening.close()
             await self._close()
 
-    async def _configure(self, reader: asyncio.StreamReader, frames: ControlFrames) -> list[bytes]:
+    async def _configure(self, reader: asyncio.StreamReader, frames: control.FrameReader) -> list[bytes]:
         async with asyncio.timeout(CONFIGURE_DEADLINE_S):
             waiting: list[bytes] = []
             while not waiting:
@@ -101,9 +113,9 @@ class Recorder:
         first = messages.decode_command(waiting[0])
         if not isinstance(first, messages.Configure):
             raise ControlError("not_configured")
-        self._config = first
+        self._config = msgspec.structs.replace(first, master_key="")  # it is in the store's ring from now on
         self._store = await asyncio.to_thread(
-            lambda: RecordingStore(Path(first.folder), load_ring(first.master_key_file, os.environ.get(VARIABLE, "")))
+            lambda: RecordingStore(Path(first.folder), load_ring(first.master_key_file, first.master_key))
         )
         self._disk = Disk(first.sync_s)
         return waiting[1:]
@@ -142,7 +154,7 @@ class Recorder:
             with contextlib.suppress(ConnectionError):
                 await self._writer.wait_closed()
 
-    def emit(self, message: messages.Message) -> None:
+    def emit(self, message: control.Message) -> None:
         writer = self._writer
         if writer is None or writer.is_closing():
             return
@@ -150,7 +162,7 @@ class Recorder:
             log.error("control stream stuck")
             self._stopped.set()
             return
-        writer.write(messages.encode(message))
+        writer.write(control.encode(message))
 
     # ---- clocks
 
@@ -191,11 +203,11 @@ class Recorder:
 
     # ---- commands
 
-    async def _commands(self, reader: asyncio.StreamReader, frames: ControlFrames, waiting: list[bytes]) -> None:
+    async def _commands(self, reader: asyncio.StreamReader, frames: control.FrameReader, waiting: list[bytes]) -> None:
         try:
             while True:
                 for frame in waiting:
-                    await self._command(messages.decode_command(frame))
+                    self._command(messages.decode_command(frame))
                 data = await reader.read(READ_BYTES)
                 if not data:
                     return
@@ -203,30 +215,34 @@ class Recorder:
         except (ControlError, ConnectionError) as error:
             log.error("control stream broken", extra={"error": str(error)})
 
-    async def _command(self, command: messages.Command) -> None:
+    def _command(self, command: messages.Command) -> None:
         if isinstance(command, messages.Configure):
             raise ControlError("configured_twice")
         try:
-            await self._do(command)
+            self._do(command)
         except RecordingError as error:
             self.emit(messages.Failed(command.request, error.code, error.detail))
 
-    async def _do(self, command: messages.Command) -> None:
+    def _do(self, command: messages.Command) -> None:
         assert not isinstance(command, messages.Configure)
         request = command.request
         if isinstance(command, messages.StartRecording):
-            if len(self._live) >= self._config.max_recordings:
-                raise RecordingError("recorder_full", f"{self._config.max_recordings} recordings")
-            await self._begin(messages.Begun(command.recording, command.zero_wall_us, command.zero_mono_us), resume=False)
-        elif isinstance(command, messages.AddEvent):
+            self._start(command)
+            return
+        if isinstance(command, messages.AddEvent):
             live = self._find(command.recording)
+            if self._disk is not None and self._disk.pending_bytes > 2 * self._config.max_pending_bytes:
+                raise RecordingError("recorder_busy", "the disk does not keep up")
             at = live.us(command.mono_us or int(time.monotonic() * 1e6))
             assert live.events is not None
             self.add(live.events, pack(Kind.EVENT, at, command.event))
         elif isinstance(command, messages.PauseRecording):
             self._pause(self._find(command.recording), command.paused)
         elif isinstance(command, messages.EndRecording):
-            self._end(self._find(command.recording), request)
+            if command.recording in self._beginning:
+                self._unwanted[command.recording] = request
+            else:
+                self._end(self._find(command.recording), request)
             return
         else:
             self.emit(messages.StatsReport(request, self._stats()))
@@ -251,13 +267,49 @@ class Recorder:
             "cpu_s": time.process_time(),
         }
 
+    def _start(self, command: messages.StartRecording) -> None:
+        """In a task of its own: no other recording's commands wait for the disk."""
+        recording = command.recording
+        if recording in self._live or recording in self._beginning:
+            raise RecordingError("recording_exists", f"the recording {recording} is under way")
+        if len(self._live) + len(self._beginning) >= self._config.max_recordings:
+            raise RecordingError("recorder_full", f"{self._config.max_recordings} recordings")
+        begun = messages.Begun(recording, command.zero_wall_us, command.zero_mono_us)
+        self._beginning[recording] = asyncio.get_running_loop().create_task(
+            self._started(begun, command.request), name="recorder.begin"
+        )
+
+    async def _started(self, begun: messages.Begun, request: int) -> None:
+        recording = begun.recording
+        reply: messages.Reply = messages.Done(request)
+        try:
+            async with self._hands:
+                if recording in self._unwanted:  # whoever asked for it has given up
+                    raise RecordingError("no_recording", f"the recording {recording} was ended before it began")
+                await self._begin(begun, resume=False)
+        except RecordingError as error:
+            reply = messages.Failed(request, error.code, error.detail)
+        except Exception:
+            log.exception("recording cannot begin")
+            reply = messages.Failed(request, "cannot_begin", "")
+        finally:
+            del self._beginning[recording]
+        self.emit(reply)
+        ended = self._unwanted.pop(recording, None)
+        if ended is None:
+            return
+        if recording in self._live:
+            self._end(self._live[recording], ended)
+        else:
+            self.emit(messages.Failed(ended, "no_recording", f"no recording {recording} is under way"))
+
     async def _begin(self, begun: messages.Begun, *, resume: bool) -> None:
         assert self._store is not None
         assert self._disk is not None
         if begun.recording in self._live:
             raise RecordingError("recording_exists", f"the recording {begun.recording} is under way")
         act = self._store.resume if resume else self._store.create
-        opened = await asyncio.to_thread(act, begun.recording, begun.zero_wall_us)
+        opened = await _in_thread(functools.partial(act, begun.recording, begun.zero_wall_us))
         loop = asyncio.get_running_loop()
         live = Live(opened, begun)
         opened.on_failed = lambda reason: _tell(loop, functools.partial(self._failed, live, reason))
@@ -302,6 +354,7 @@ class Recorder:
         assert disk is not None
 
         def finish() -> None:
+            disk.detach(recording)  # what is finished lasts; no sync of it may fail meanwhile
             try:
                 made = live.opened.finish(int(time.time() * 1e6))
                 size = sum(part.size for part in made.parts)
@@ -309,7 +362,6 @@ class Recorder:
             except RecordingError as error:
                 reply = messages.Failed(request, error.code, error.detail)
             finally:
-                disk.detach(recording)
                 live.opened.release()
             _tell(loop, functools.partial(self.emit, reply))
 
@@ -402,12 +454,46 @@ def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(what)
 
 
+async def _in_thread(work: Callable[[], _T]) -> _T:
+    """In a thread of its own that keeps nobody from ending, however long the disk hangs. Raises what the work raises."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def answer(result: _T | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:
+            _tell(loop, functools.partial(answer, None, error))
+        else:
+            _tell(loop, functools.partial(answer, result, None))
+
+    threading.Thread(target=run, name="recorder-begin", daemon=True).start()
+    return await done
+
+
+def _raise_files() -> None:
+    """Each recording has a file for each of its tracks open, and a folder: more than a process may have at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="media.recording.process")
     parser.add_argument("--control-fd", type=int, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     os.umask(0o077)
+    _raise_files()
     sock = socket.socket(fileno=arguments.control_fd)
     sock.setblocking(False)
 

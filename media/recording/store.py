@@ -16,16 +16,17 @@ import hashlib
 import logging
 import os
 import secrets
+import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from media.recording import manifest
-from media.recording.check import NOT_TAMPERING, check_track
+from media.recording.check import NOT_TAMPERING, TrackCheck, check_track
 from media.recording.errors import RecordingError, RecordingFormatError, RecordingStoreError
-from media.recording.files import TrackReader
-from media.recording.format import MAX_PARTS, TrackHeader, check_id, peek_header, read_file_name
+from media.recording.files import TrackReader, part_of
+from media.recording.format import MAX_PARTS, TrackCipher, TrackHeader, check_id, peek_header, read_file_name
 from media.recording.keys import KEY_BYTES, NONCE_BYTES, SALT_BYTES, WRAPPED_BYTES, KeyRing, data_key_id
 from media.recording.manifest import Ending, Manifest, PartEntry
 from media.recording.records import Gap, GapReason, Kind, pack, pack_gap
@@ -99,6 +100,7 @@ class RecordingStore:
         except FileExistsError:
             raise RecordingStoreError("recording_exists", f"there is a recording {recording} already") from None
         except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
             raise RecordingStoreError("cannot_write", f"{recording}: {error.strerror}") from None
         return OpenRecording(path, recording, data_key, started_wall_us)
 
@@ -110,6 +112,18 @@ class RecordingStore:
         return OpenRecording(path, recording, self.data_key(recording), started_wall_us)
 
     # ---- reading
+
+    def began(self, recording: str) -> bool:
+        """Whether there is anything of it: False also where a crash left its folder before there was a key."""
+        try:
+            path = self.path(recording)
+        except RecordingStoreError:
+            return False
+        return (path / KEY_FILE).exists() or bool(self.parts(recording))
+
+    def in_use(self, recording: str) -> bool:
+        """Whether somebody writes it now. Raises RecordingStoreError(``no_recording``)."""
+        return _held(self.path(recording))
 
     def data_key(self, recording: str) -> bytes:
         """Raises RecordingStoreError, RecordingKeyError."""
@@ -181,7 +195,8 @@ class RecordingStore:
             except RecordingStoreError:
                 if not force:
                     raise
-            _shred(path / KEY_FILE)
+            for key in (path / KEY_FILE, *path.glob(f"{KEY_FILE}.*.tmp")):  # also what a rewrapping left that was killed
+                _shred(key)
             sync_folder(path)
             for file in path.iterdir():
                 file.unlink()
@@ -225,11 +240,16 @@ class OpenRecording:
         self._open: dict[str, TrackFile] = {}
         self._entries: dict[str, PartEntry] = {}
         self._files = threading.Lock()
+        self._named = False  # files whose names do not last yet
         self.size = 0
-        for each in _listed(path):
-            found = read_file_name(each.name)
-            if found is not None:
-                self._next[found[0]] = max(self._next.get(found[0], 0), found[1] + 1)
+        try:
+            for each in _listed(path):
+                found = read_file_name(each.name)
+                if found is not None:
+                    self._next[found[0]] = max(self._next.get(found[0], 0), found[1] + 1)
+        except RecordingStoreError:
+            os.close(self._lock)
+            raise
 
     def open_track(self, info: TrackInfo) -> TrackFile:
         """A new part of a track. Raises RecordingStoreError (``failed``, ``too_many_tracks``, ``cannot_write``), RecordingFormatError."""
@@ -266,6 +286,7 @@ class OpenRecording:
             raise RecordingStoreError("cannot_write", f"{self.recording}: {error.strerror}") from None
         with self._files:
             self._open[header.name] = file
+            self._named = True
         return file
 
     def append(self, file: TrackFile, plain: bytes) -> bool:
@@ -295,11 +316,12 @@ class OpenRecording:
     def _closed_track(self, file: TrackFile) -> None:
         with self._files:
             self._open.pop(file.header.name, None)
-        self._entries[file.header.name] = file.entry()
+        if not file.torn:
+            self._entries[file.header.name] = file.entry()
 
     def fail(self, error: OSError) -> None:
         """The disk refused: nothing more is written but the ends of what is there, into the room that was kept for them."""
-        if self.failed:
+        if self.failed or self.closed:
             return
         self.failed = os.strerror(error.errno) if error.errno else str(error)
         log.error("recording failed", extra={"recording": self.recording, "error": error.errno})
@@ -318,6 +340,9 @@ class OpenRecording:
         """Everything appended before lasts. From any thread. Raises OSError: call ``fail`` in the recording's own thread then."""
         with self._files:
             files = list(self._open.values())
+            named, self._named = self._named, False
+        if named:
+            sync_folder(self.path)
         for file in files:
             file.sync()
 
@@ -357,30 +382,24 @@ class OpenRecording:
             os.close(lock)
 
     def _old(self, path: Path) -> PartEntry:
-        """Of a part that another process wrote: read it."""
+        """Of a part that another process wrote, or that the disk tore: read it, once it lasts as it is."""
+        try:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RecordingStoreError("cannot_write", f"{path.name}: {error.strerror}") from None
         return describe(path, self._data_key, self.recording)
 
 
 def describe(path: Path, data_key: bytes, recording: str) -> PartEntry:
     """A track file as it is now, for a manifest after a crash. Raises RecordingStoreError when it cannot be read."""
-    named = read_file_name(path.name)
-    assert named is not None
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            size = 0
-            while block := file.read(HASH_BYTES):
-                digest.update(block)
-                size += len(block)
-            fd = file.fileno()
-            checked = check_track(lambda at, length: os.pread(fd, length, at), size, data_key, path.name, recording, *named)
-    except OSError as error:
-        raise RecordingStoreError("cannot_read", f"{path.name}: {error.strerror}") from None
+    checked, size, sha256 = check_part(path, data_key, recording)
     header = checked.cipher.header if checked.cipher is not None else None
+    track, part = part_of(path)
     return PartEntry(
         file=path.name,
-        track=named[0],
-        part=named[1],
+        track=track,
+        part=part,
         participant=header.participant if header else "",
         source=header.source if header else "",
         kind=header.kind if header else "",
@@ -391,10 +410,32 @@ def describe(path: Path, data_key: bytes, recording: str) -> PartEntry:
         first_us=checked.first_us,
         last_us=checked.last_us,
         head=checked.head.hex(),
-        sha256=digest.hexdigest(),
+        sha256=sha256,
         closed=checked.closed,
         damaged=any(finding.what not in NOT_TAMPERING for finding in checked.findings),
     )
+
+
+def check_part(path: Path, data_key: bytes, recording: str, others: Sequence[TrackCipher] = ()) -> tuple[TrackCheck, int, str]:
+    """What is wrong with a track file, its size, and the SHA-256 of just that. Raises RecordingStoreError when it cannot be read."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            size = os.fstat(fd).st_size
+            digest = hashlib.sha256()
+            at = 0
+            while at < size and (block := os.pread(fd, min(HASH_BYTES, size - at), at)):
+                digest.update(block)
+                at += len(block)
+
+            def read(offset: int, length: int) -> bytes:
+                return os.pread(fd, min(length, max(0, size - offset)), offset)
+
+            return check_track(read, size, data_key, path.name, recording, *part_of(path), others), size, digest.hexdigest()
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise RecordingStoreError("cannot_read", f"{path.name}: {error.strerror}") from None
 
 
 def _listed(path: Path) -> list[Path]:

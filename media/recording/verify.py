@@ -4,18 +4,16 @@ What a crash can leave behind (``check.NOT_TAMPERING``) is told apart from what 
 ``docs/recording.md``, "What verify cannot find".
 """
 
-import hashlib
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from media.recording import manifest
-from media.recording.check import NOT_TAMPERING, Finding, TrackCheck, What, check_track
-from media.recording.errors import RecordingError, RecordingFormatError, RecordingKeyError, RecordingStoreError
-from media.recording.files import TrackReader
+from media.recording.check import NOT_TAMPERING, Finding, TrackCheck, What
+from media.recording.errors import RecordingError, RecordingFormatError, RecordingKeyError
+from media.recording.files import TrackReader, by_track, part_of
 from media.recording.format import TrackCipher, read_file_name
 from media.recording.manifest import Manifest, PartEntry
-from media.recording.store import HASH_BYTES, KEY_FILE, RESERVE_FILE, RecordingStore
+from media.recording.store import KEY_FILE, RESERVE_FILE, RecordingStore, check_part
 from media.recording.writer import INDEX_SUFFIX
 
 
@@ -67,7 +65,7 @@ def verify(store: RecordingStore, recording: str) -> Report:
     segments = records = total = 0
     for path in paths:
         entry = listed.pop(path.name, None)
-        checked, size, digest = _check(path, data_key, recording, ciphers)
+        checked, size, digest = check_part(path, data_key, recording, ciphers)
         found = list(checked.findings)
         if made is not None:
             found = _compare(path.name, entry, checked, size, digest, found)
@@ -102,29 +100,6 @@ def _ciphers(paths: tuple[Path, ...], data_key: bytes) -> list[TrackCipher]:
     return found
 
 
-def _check(path: Path, data_key: bytes, recording: str, ciphers: list[TrackCipher]) -> tuple[TrackCheck, int, str]:
-    named = read_file_name(path.name)
-    assert named is not None
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            size = os.fstat(fd).st_size
-            digest = hashlib.sha256()
-            at = 0
-            while at < size and (block := os.pread(fd, min(HASH_BYTES, size - at), at)):
-                digest.update(block)
-                at += len(block)
-
-            def read(offset: int, length: int) -> bytes:
-                return os.pread(fd, min(length, max(0, size - offset)), offset)
-
-            return check_track(read, size, data_key, path.name, recording, *named, others=ciphers), size, digest.hexdigest()
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise RecordingStoreError("cannot_read", f"{path.name}: {error.strerror}") from None
-
-
 def _compare(
     name: str, entry: PartEntry | None, checked: TrackCheck, size: int, digest: str, found: list[Finding]
 ) -> list[Finding]:
@@ -148,11 +123,7 @@ def _compare(
 
 def _holes(paths: tuple[Path, ...]) -> list[Finding]:
     """Parts of a track count from 0: one that is missing in between was removed."""
-    seen: dict[str, set[int]] = {}
-    for path in paths:
-        named = read_file_name(path.name)
-        assert named is not None
-        seen.setdefault(named[0], set()).add(named[1])
+    seen = {track: {part_of(path)[1] for path in own} for track, own in by_track(paths).items()}
     return [
         Finding(f"{track}.{part:04d}.track", -1, What.MISSING, f"there is a part {max(parts)}")
         for track, parts in seen.items()

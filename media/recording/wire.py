@@ -32,7 +32,8 @@ class Own(IntEnum):
 
 
 class TrackInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a track is. ``zero_wall_us``, ``zero_mono_us``: the zero of its records' times, Unix and monotonic, in microseconds.
+    """What a track is. ``zero_wall_us``, ``zero_mono_us``: the zero of its records' times, Unix and monotonic, in microseconds; a Unix time
+    of 0: as the recorder has it of the recording.
 
     ``track``: an id, unlike any other's in the recording. ``clock_rate`` in Hz, 0 for events.
     """

@@ -1,7 +1,7 @@
 """Writes one track file. SHELL: every call blocks on the disk; a file belongs to one thread, ``sync`` may come from another.
 
 A segment is written with one ``write`` to a file opened for appending. When the disk refuses, the file is cut back to its
-last whole segment, so that what is there stays readable, and the error goes up.
+last whole segment, so that what is there stays readable, and the error goes up. Where it refuses that too nothing is appended any more.
 """
 
 import contextlib
@@ -56,7 +56,8 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 class TrackFile:
-    """One part, from its header to its final segment. Raises OSError wherever the disk refuses."""
+    """One part, from its header to its final segment. Raises OSError wherever the disk refuses. ``torn``: something stands after its
+    last whole segment that is none."""
 
     def __init__(self, folder: Path, header: TrackHeader, data_key: bytes) -> None:
         self.path = folder / header.name
@@ -66,6 +67,8 @@ class TrackFile:
         self._hash = hashlib.sha256()
         self._size = 0
         self._dirty = False
+        self._indexed = True
+        self.torn = False
         self._lock = threading.Lock()  # between a sync and the close
         self._fd = os.open(self.path, FLAGS, FILE_MODE)
         try:
@@ -100,8 +103,12 @@ class TrackFile:
         try:
             write_all(self._fd, data)
         except OSError:
-            with contextlib.suppress(OSError):
+            self._indexed = False  # it has what was not written
+            try:
                 os.ftruncate(self._fd, self._size)
+            except OSError:
+                self.torn = True
+                self.abandon()
             raise
         self._size += len(data)
         self._hash.update(data)
@@ -119,6 +126,8 @@ class TrackFile:
         self.append(plain, final=True)
         self.sync()
         self.abandon()
+        if not self._indexed:
+            return
         with contextlib.suppress(OSError):  # it can be made again from the file
             sealed = self.index.encode(self._sealer.cipher.index_key, self._sealer.head, secrets.token_bytes(12))
             write_file(self.path.with_name(self.path.name + INDEX_SUFFIX), sealed)

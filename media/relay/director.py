@@ -106,7 +106,7 @@ class Director:
             _apply(publication, subscription, choice, now)
             if want.key in allocation.soon:
                 self._soon.setdefault(publication, set()).add(allocation.soon[want.key].rid)
-            if choice.held:
+            if choice.held and not publication.succeeds(subscription.downlink):
                 now_held.append(mid)
         held = frozenset(now_held)
         if held != subscriber.held:
@@ -139,13 +139,16 @@ def _kind(publication: Publication) -> Kind:
 
 def _apply(publication: Publication, subscription: Subscription, choice: Choice, now: float) -> None:
     gate = subscription.gate
+    if choice.held and publication.succeeds(subscription.downlink):
+        return  # what the path carries now goes on until its first key frame
     reason = None if choice.layer is not None else "held" if choice.held else "unseen"
     shut = gate.reasons & GATES
     downlink = subscription.downlink
     if choice.layer is not None and publication.kind == "video":
         _aim(publication, downlink, choice.layer.rid, choice.layer.temporal, bandwidth=choice.reason == "bandwidth")
     if shut != ({reason} if reason else set()):
-        gate.reasons.difference_update(GATES)
+        for other in shut:
+            gate.release(other)
         if reason:
             gate.shut(reason)
         publication.refresh(now)

@@ -220,6 +220,13 @@ class Downlink:
         self._forget()
         self.changed()
 
+    def release(self, now: float) -> None:
+        """Show no more of this source from the next packet on, but go on waiting for what is to follow it."""
+        pending = self.pending
+        self.detach(now)
+        self.pending = pending
+        self.changed()
+
     def _forget(self) -> None:
         self.epochs.clear()
         self._fillers.clear()

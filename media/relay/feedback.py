@@ -4,7 +4,7 @@ RFC 3550 section 6 (reports), RFC 4585 and 5104 (feedback), RFC 4588 (RTX). Prot
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from media.errors import RtcpError
@@ -19,6 +19,8 @@ from media.wire import rtcp
 from media.wire.twcc import ArrivalLog, lone_feedback
 
 TWCC_INTERVAL_S = 0.05
+LOOK_S = 0.055
+"""While no probe runs and nothing waits, a subscriber's path is looked at so often: every third tick."""
 REPORT_INTERVAL_S = 1.0
 MAX_NACKED_AT_ONCE = 128
 NACKED_PER_S = 1000.0
@@ -35,6 +37,11 @@ KEYS_AT_ONCE = 6.0
 """Key frames that one subscriber may ask for: they cost everybody who watches."""
 MAX_HEARD_LOSS = 0.3
 """What listeners' reports can make a publisher spend on protecting a voice."""
+
+
+def nothing() -> Sequence[tuple[int, float]]:
+    """Nobody else receives."""
+    return ()
 
 
 class Allowance:
@@ -72,19 +79,24 @@ class Leg(Protocol):
 
 
 class Feedback:
-    """``ntp``: our wall clock as a 64-bit NTP timestamp."""
+    """``ntp``: our wall clock as a 64-bit NTP timestamp.
+
+    ``pending``: takes from who receives for the peer what came with which transport-wide number, and when, in order, and was not yet noted.
+    """
 
     def __init__(self, leg: Leg, now: float, ntp: Callable[[], int]) -> None:
         self._leg = leg
         self._ntp = ntp
         self._arrivals = ArrivalLog()
         self._arrivals_new = False
+        self.pending: Callable[[], Sequence[tuple[int, float]]] = nothing
         self._twcc_at = self._report_at = now
         self.twcc_received = 0
         self.remb_bps = 0
         self.rtt_s: float | None = None
         self._total = 0
         self._numbered = -1
+        self._look_at = now
         self._counted: dict[str, int] = {}
         self._nacks = Allowance(NACKED_PER_S, NACKED_PER_S, now)
         self._keys = Allowance(KEYS_PER_S, KEYS_AT_ONCE, now)
@@ -92,8 +104,14 @@ class Feedback:
 
     def note_arrival(self, number: int, now: float) -> None:
         """A packet with this transport-wide number came in."""
+        self._note_pending()
         self._arrivals.add(number, int(now * 1_000_000))
         self._arrivals_new = True
+
+    def _note_pending(self) -> None:
+        for number, at in self.pending():
+            self._arrivals.add(number, int(at * 1_000_000))
+            self._arrivals_new = True
 
     def end(self) -> None:
         """Let go of the leg. Nothing else may be called afterwards."""
@@ -117,6 +135,8 @@ class Feedback:
                 route = self._leg.routes.get(packet.ssrc)
                 if route is not None and not route.rtx:
                     route.uplink.note_sender_report(packet.ntp, packet.rtp_timestamp, now)
+                    for sink in route.publication.sinks if route.publication.gate.open else ():
+                        sink.report(route.uplink, packet.ntp, packet.rtp_timestamp, now)
                 self._on_reports(packet.reports, now)
             elif isinstance(packet, rtcp.ReceiverReport):
                 self._on_reports(packet.reports, now)
@@ -241,13 +261,16 @@ class Feedback:
                 leg.send_rtcp(rtcp.build_nack(leg.ssrc, route.uplink.ssrc, due))
             if route.uplink.wants_key and route.publication.request_key(now):
                 route.uplink.wants_key = False
+        if leg.routes:  # else nothing of it can be pending
+            self._note_pending()
         if self._arrivals_new and now - self._twcc_at >= TWCC_INTERVAL_S - 0.001:
             self._arrivals_new = False
             self._twcc_at = now
             media = next((r.uplink.ssrc for r in leg.routes.values() if not r.rtx), 0)
             for packet in self._arrivals.build(leg.ssrc, media):
                 leg.send_rtcp(packet)
-        if leg.shown or leg.quality.busy:
+        if leg.quality.busy or leg.quality.urgent or (leg.shown and now >= self._look_at):
+            self._look_at = now + LOOK_S
             self._probe(now)
             self._pace(now)
         if now - self._report_at >= REPORT_INTERVAL_S:

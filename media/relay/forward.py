@@ -81,15 +81,22 @@ class Forwarder:
         """What a new subscriber will have been sent."""
         return SentPackets()
 
+    def uplink(self, *args: Any, **more: Any) -> Uplink:
+        """A new ``Uplink``."""
+        return Uplink(*args, **more)
+
     def on_srtp(self, peer: Sender, memory: Any, view: memoryview, size: int, now: float) -> None:
         """One SRTP datagram from a peer's proven address, in ``view[:size]``; decrypted in place."""
         length = self._length
         length[0] = size
-        counts = peer.counts
         if self._unprotect(peer.rx, memory, length):
-            counts["srtp_refused"] += 1
+            peer.counts["srtp_refused"] += 1
             return
-        size = length[0]
+        self.on_rtp(peer, view, length[0], now)
+
+    def on_rtp(self, peer: Sender, view: memoryview, size: int, now: float) -> None:
+        """The same, decrypted."""
+        counts = peer.counts
         reader = peer.reader
         if not reader.parse(view, size):
             counts["rtp_malformed"] += 1
@@ -201,6 +208,9 @@ class Forwarder:
             self._late(publication, uplink, packet, now)
         else:
             self._send(publication, publication.active, uplink, packet, startable, now)
+        if publication.sinks:
+            for sink in publication.sinks:
+                sink.packet(uplink, packet, startable, late, now)
 
     def _restore(
         self,
@@ -221,6 +231,8 @@ class Forwarder:
                 missing = RingEntry(number, then, 0, packet.payload[block.start : block.end], None, packet.level, 0, now)
                 uplink.keep(missing)
                 self._late(publication, uplink, missing, now)
+                for sink in publication.sinks:
+                    sink.packet(uplink, missing, False, True, now)
 
     def _late(self, publication: Publication, uplink: Uplink, packet: RingEntry, now: float) -> None:
         """A packet that fills a gap: to everybody who has kept its number."""

@@ -5,7 +5,7 @@ rid in the first packets of a stream only: what is learnt stays.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from media.relay.forward import Route
 from media.relay.publication import Publication
@@ -24,8 +24,10 @@ MAX_SSRCS_EVER = 128
 class Incoming:
     """``publications``, ``payload_types`` and ``red_types`` (of a voice with redundancy): by mid. ``routes``: what is known, by SSRC. ``flooded``: too many SSRCs came."""
 
-    def __init__(self, counts: Counter[str]) -> None:
+    def __init__(self, counts: Counter[str], make: Callable[..., Uplink] = Uplink) -> None:
+        """``make``: the forwarder's ``uplink``."""
         self._counts = counts
+        self._make = make
         self._clock = PublisherClock()
         self._sections: dict[str, NegotiatedSection] = {}
         self._rtx_types: set[int] = set()
@@ -109,7 +111,7 @@ class Incoming:
         if not section.rids:
             rid = ""
         codec = section.codecs[0]
-        uplink = Uplink(
+        uplink = self._make(
             reader.ssrc, section.kind, codec.name.lower(), codec.clock_rate, self._clock, mid=mid, rid=rid, nack=codec.nack
         )
         old = publication.layers.get(rid)
@@ -118,11 +120,12 @@ class Incoming:
             for ssrc, route in list(self.routes.items()):
                 if route.uplink is old:
                     del self.routes[ssrc]
-            for downlink in publication.active:
+            old.retire()
+            for downlink in publication.steered:
                 if old in (downlink.uplink, downlink.pending):
                     downlink.want(uplink, publication.codec_key, now)
         else:
-            for downlink in publication.active:
+            for downlink in publication.steered:
                 if downlink.uplink is None and downlink.pending is None:
                     downlink.want(uplink, publication.codec_key, now)
         return Route(publication, uplink, rtx=False)

@@ -89,7 +89,7 @@ def ladder(publication: Publication, costs: Costs | None = None, *, redundant: b
         more = 1.0 if costs is None else costs.factor(rid, uplink)
         total = more * uplink.rates[-1]
         if total <= 0:
-            total = guess_bps(height)
+            total = publication.guesses.get(height) or guess_bps(height)
         elif newest - uplink.last_at > PAUSE_S and total < PAUSED_STEP * below:
             total = PAUSED_STEP * below
         else:
@@ -119,7 +119,7 @@ class Needed:
         if len(rids) < 2:
             return None
         wanted = {rids[0], *soon, *self._unseen(publication, now)}
-        for downlink in publication.active:
+        for downlink in publication.takers:
             shown = downlink.uplink or downlink.pending
             if downlink.target is None:
                 wanted.update(rids)
@@ -141,7 +141,7 @@ class Needed:
         if not missing or now - self._since < UNSEEN_AFTER_S:
             return missing
         top = next((rid for rid in reversed(publication.rids) if rid in publication.layers), None)
-        return missing if any(downlink.target == top for downlink in publication.active) else []
+        return missing if any(each.target == top for each in publication.takers) else []
 
 
 def _flows(uplink: Uplink | None, now: float) -> bool:

@@ -71,6 +71,14 @@ def _ssrc(used: set[int]) -> int:
             return number
 
 
+class Inbox(Protocol):
+    """What somebody else keeps who receives for a peer."""
+
+    def close(self) -> None:
+        """Let go of the peer; nothing of it is received any more."""
+        ...
+
+
 class Peer:
     """Created with an offer; ``answer`` has what to say. ``close`` ends it. Everything else is called by mux and room."""
 
@@ -86,9 +94,10 @@ class Peer:
         video_codecs: tuple[str, ...],
         now: float,
         sent: SentPackets | None = None,
+        make_uplink: Callable[..., Uplink] = Uplink,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``sent``: the forwarder's ``history``."""
+        """``sent``, ``make_uplink``: the forwarder's ``history`` and ``uplink``."""
         self.host = host
         self.participant = participant
         self.offer = offer
@@ -119,10 +128,11 @@ class Peer:
         self.steps: dict[str, float] = {}
         self.feedback = Feedback(self, now, ntp_now)
         self.note_arrival = self.feedback.note_arrival
+        self.inbox: Inbox | None = None
         self._protector: Protector | None = None
         self._pointer: PointerChannel | None = None
         self._task: asyncio.Task[None] | None = None
-        self.incoming = Incoming(self.counts)
+        self.incoming = Incoming(self.counts, make_uplink)
         self.routes = self.incoming.routes
         self.publications = self.incoming.publications
         self.payload_types = self.incoming.payload_types
@@ -152,6 +162,7 @@ class Peer:
         if section.role == "publish" and section.source is not None and section.codecs:
             publication = Publication(self.participant, section.source, section.kind, section.mid, section.codecs[0].key, 0)
             publication.ask_key = self._ask_key
+            publication.codec = section.codecs[0]
             publication.rids = section.rids
             publication.red = section.codecs[0].red_payload_type is not None
             self.incoming.add(section, publication)
@@ -308,6 +319,10 @@ class Peer:
         if not size:
             self.counts["srtcp_refused"] += 1
             return
+        self.on_plain_rtcp(view, size, now)
+
+    def on_plain_rtcp(self, view: memoryview, size: int, now: float) -> None:
+        """The same, decrypted."""
         if self.feedback.receive(bytes(view[:size]), now):
             self.session.last_media = now
 
@@ -351,6 +366,9 @@ class Peer:
     def detach(self, now: float) -> None:
         """At once: nothing more in or out. ``close`` follows."""
         self._ice.remove(self.session)
+        if self.inbox is not None:
+            self.inbox.close()
+            self.inbox = None
         for downlink in self.downlinks.values():
             downlink.batch = None
             downlink.detach(now)

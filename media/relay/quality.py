@@ -56,9 +56,11 @@ class Quality:
 
     def on_feedback(self, body: bytes, now: float) -> None:
         """Transport-wide feedback. Raises RtcpError."""
-        self.estimator.on_joined(self.sent.take(body, now), now)
+        moved = self.estimator.on_joined(self.sent.take(body, now), now)
         self.twcc_at = now
-        self._settled()
+        self._heard = True
+        if moved:
+            self._settled()
 
     def on_remb(self, bps: int, now: float) -> None:
         self.estimator.on_remb(bps, now)

@@ -11,8 +11,11 @@ from media.relay.director import Director, Subscriber
 from media.relay.downlink import Downlink
 from media.relay.peer import Peer
 from media.relay.publication import Publication
+from media.relay.recording import Order, Recorder, RoomRecording
 from media.relay.slots import Candidate
 from media.relay.speaker import SpeakerDetector
+from media.relay.succession import SOURCES, Key, Succession
+from media.relay.tap import Outlet, Taps
 from media.relay.wishes import Wishes
 from media.wire.sdp import Offer, parse_offer
 
@@ -37,6 +40,11 @@ EVERYBODY = Audience()
 
 class RoomHost(Protocol):
     """What a room needs of its worker."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Where what is recorded goes; None where nothing is."""
+        ...
 
     def emit(self, event: control.Event) -> None: ...
     def new_peer(self, room: "Room", participant: str, offer: Offer, now: float) -> Peer: ...
@@ -69,6 +77,9 @@ class Room:
         self._order = 0
         self._speaker = SpeakerDetector()
         self._director = Director(name, host.emit, self._tell_slots)
+        self._succession = Succession()
+        self._recording = RoomRecording(host.recorder)
+        self.taps = Taps(lambda tap, reason: host.emit(control.TapEnded(name, tap, reason)))
         self._dirty = False
         self.pointer_dropped = 0
         self.pointer_relayed = 0
@@ -100,6 +111,10 @@ class Room:
             self._order += 1
             publication.order = self._order
             publication.on_level = self._speaker.level
+        if self._succession.came(participant):
+            self._restore(participant)
+        for old, heir in self._succession:
+            peer.slots.inherit(old, heir)
         self._apply_gates(peer, now)
         self._host.emit(control.PeerState(self.name, participant, "connecting"))
         self._coming[peer] = self._in_sight(peer)
@@ -119,6 +134,45 @@ class Room:
         if peer is not None:
             self._apply_gates(peer, now)
             self.reassign(now)
+
+    def replace(self, old: str, new: str) -> None:
+        """Hand over: see ``control.Replace``. Raises ExhaustedError."""
+        if old == new:
+            return
+        now = self._clock()
+        self._succession.replace(old, new, self._speaker.spoke_at(old), now)
+        for peer in self.peers.values():
+            for source in SOURCES:
+                peer.slots.inherit((old, source), (new, source))
+        successor = self.peers.get(new)
+        for publication in successor.publications.values() if successor is not None else ():
+            publication.key_asked_at = float("-inf")  # asked for at once, whoever asked lately
+        self.reassign(now)
+
+    def open_tap(self, command: control.OpenTap, connect: Callable[[], Outlet]) -> None:
+        """See ``control.OpenTap``. Raises TapRefused."""
+        peer = self.peers.get(command.participant)
+        found = [p for p in peer.publications.values() if p.source == command.source] if peer is not None else []
+        publication = next(iter(found), None)
+        self.taps.open(command.tap, publication, connect, command.height, command.max_seconds, self._clock())
+
+    def _drop_heirs(self, given_up: Iterable[Key]) -> None:
+        for peer in self.peers.values():
+            for key in given_up:
+                peer.slots.disinherit(key)
+                self._dirty = True
+
+    def _restore(self, old: str) -> None:
+        """Whoever was replaced is one like any other."""
+        for peer in self.peers.values():
+            for source in SOURCES:
+                peer.slots.forget((old, source))
+
+    def set_recording(self, order: Order) -> None:
+        """From the next packet on exactly this is recorded. Raises ExhaustedError(``no_recorder``)."""
+        if self._host.recorder is None and order.state != "off":
+            raise ExhaustedError("no_recorder", "this media worker has no recorder")
+        self._recording.set(order, self.peers, self._clock())
 
     def set_receive(self, participant: str, video: int, sizes: Mapping[str, int]) -> None:
         """Show this participant at most ``video`` pictures from now on, drawn so tall (device pixels by mid).
@@ -155,8 +209,10 @@ class Room:
                 if publication.source == "microphone":
                     self._speaker.remove(peer.participant)
             publication.refresh(now)
+            self.taps.refresh(publication)
             if publication.gate.open and not was:
                 publication.request_key(now)
+        self._recording.refresh(peer, now)
 
     def disconnect(self, participant: str) -> None:
         """Forget a participant's connection and gates."""
@@ -165,12 +221,18 @@ class Room:
         self.audiences.pop(participant, None)
         self.receive.pop(participant, None)
         self._wishes.forget(participant)
+        self._succession.left(participant)
+        self._drop_heirs([(participant, source) for source in SOURCES])
+        if participant not in [old for (old, _), _ in self._succession]:
+            self._restore(participant)
         peer = self.peers.get(participant)
         if peer is not None:
             self._remove(peer, self._clock(), tell=True)
 
     def close(self) -> None:
         now = self._clock()
+        self._recording.close(now)
+        self.taps.clear()
         self.gates.clear()
         self._let_in.clear()
         self._coming.clear()
@@ -178,13 +240,16 @@ class Room:
         self.audiences.clear()
         self.receive.clear()
         self._wishes.clear()
+        self._succession.clear()
         for peer in list(self.peers.values()):
             self._remove(peer, now, tell=True)
 
     def _remove(self, peer: Peer, now: float, *, tell: bool, state: PeerStateName = "closed") -> None:
         if self.peers.get(peer.participant) is peer:
             del self.peers[peer.participant]
+        self._recording.gone(peer, now)
         for publication in peer.publications.values():
+            self.taps.gone(publication)
             for name in list(publication.subscriptions):
                 publication.unsubscribe(name, now)
             if publication.flowing:
@@ -247,7 +312,7 @@ class Room:
                     (p.participant, p.source),
                     p.kind,
                     p.source == "screen",
-                    self._speaker.spoke_at(p.participant),
+                    max(self._speaker.spoke_at(p.participant), self._succession.spoke_at(p.participant)),
                     p.order,
                     p.participant,
                 )
@@ -258,7 +323,12 @@ class Room:
             for mid, key in changes:
                 old = peer.shown.pop(mid, None)
                 if old is not None:
-                    old[0].unsubscribe(_name(peer, mid), now)
+                    key_before = old[0].participant, old[0].source
+                    if key is not None and old[0].kind == "video" and peer.slots.taken.get(key_before) == key:
+                        by_key[key].guesses = {u.height: u.rates[-1] for u in old[0].layers.values() if u.rates[-1] > 0}
+                        old[0].leave(_name(peer, mid), now)
+                    else:
+                        old[0].unsubscribe(_name(peer, mid), now)
                 if key is not None:
                     publication = by_key[key]
                     subscription = publication.subscribe(_name(peer, mid), peer.downlinks[mid], now)
@@ -347,11 +417,14 @@ class Room:
         for peer in list(self.peers.values()):
             peer.tick(now)
         self._expect(now)
+        self._recording.tick(now)
+        self.taps.tick(now)
         self._blind -= {peer for peer in self._blind if self._sees(peer)}
         self._director.tick(self.peers, self._sizes, self._speaker.speaks, now)
         for peer in self.peers.values():
             for publication in peer.publications.values():
                 self._watch(publication, now)
+        self._drop_heirs(self._succession.due(self._flows, now))
         speakers = self._speaker.changed(now)
         if speakers is not None:
             self._host.emit(control.Speaking(self.name, speakers))
@@ -359,12 +432,17 @@ class Room:
         if self._dirty:
             self.reassign(now)
 
+    def _flows(self, key: Key) -> bool:
+        peer = self.peers.get(key[0])
+        return peer is not None and any(p.source == key[1] and p.flowing for p in peer.publications.values())
+
     def _watch(self, publication: Publication, now: float) -> None:
         flowing = publication.last_at > 0 and now - publication.last_at < FLOW_TIMEOUT_S
         if flowing != publication.flowing:
             publication.flowing = flowing
             self._host.emit(control.TrackFlow(self.name, publication.participant, publication.source, flowing))
             self._dirty = True
+        publication.settle(now)
         if publication.kind == "video" and publication.waits(now):
             publication.request_key(now)
 
@@ -373,6 +451,7 @@ class Room:
             "room": self.name,
             "pointer_relayed": self.pointer_relayed,
             "pointer_dropped": self.pointer_dropped,
+            "taps": self.taps.stats(),
             "participants": {name: peer.stats() for name, peer in self.peers.items()},
         }
 

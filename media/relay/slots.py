@@ -27,12 +27,19 @@ class Candidate(NamedTuple, Generic[Key]):
 
 
 class SlotTable(Generic[Key]):
-    """The slots of one subscriber, by the mid of their section, audio and video apart."""
+    """The slots of one subscriber, by the mid of their section, audio and video apart.
+
+    ``taken``: what was replaced here, by what; it is not shown any more.
+    """
 
     def __init__(self, audio: Sequence[str], video: Sequence[str]) -> None:
         self._mids = {"audio": tuple(audio), "video": tuple(video)}
         self._pairs = min(len(audio), len(video))
         self.shown: dict[str, Key | None] = dict.fromkeys((*audio, *video))
+        self.taken: dict[Key, Key] = {}
+        self._heirs: dict[Key, Key] = {}
+        self._kept: dict[str, Key] = {}
+        self._last: dict[str, Key] = {}
 
     def update(self, candidates: Iterable[Candidate[Key]], most_video: int | None = None) -> list[tuple[str, Key | None]]:
         """Take the new set of candidates; returns the slots that changed, those that became empty first.
@@ -41,17 +48,75 @@ class SlotTable(Generic[Key]):
         """
         everything = list(candidates)
         before = dict(self.shown)
+        if self._heirs or self.taken:
+            present = {c.key for c in everything}
+            self._succeed(present)
+            everything = [c for c in everything if c.key not in self.taken]
         known: dict[Key, Candidate[Key]] = {}
         newcomers: list[Candidate[Key]] = []
         for kind, mids in self._mids.items():
             most = len(mids) if kind == "audio" or most_video is None else min(most_video, len(mids))
+            most = max(0, most - sum(mid in self._kept for mid in mids))
             stay, come = self._choose(mids, [c for c in everything if c.kind == kind], most)
             known.update((c.key, c) for c in stay)
             newcomers += come
         self._place(known, newcomers)
+        self._last = {
+            mid: last for mid, key in self.shown.items() if key is None and (last := before[mid] or self._last.get(mid))
+        }
         changes = [(mid, key) for mid, key in self.shown.items() if key != before[mid]]
         changes.sort(key=lambda change: change[1] is not None)
         return changes
+
+    def inherit(self, old: Key, new: Key) -> None:
+        """Once ``new`` is a candidate it takes the slot of ``old``, which is not shown from then on.
+
+        Until then, or ``disinherit``, a slot in which ``old`` was last is kept free for it.
+        """
+        for heirs in (self._heirs, self.taken):
+            for then in [then for then, heir in heirs.items() if heir == old]:
+                heirs[then] = new
+        for mid, kept in list(self._kept.items()):
+            if kept == old:
+                self._kept[mid] = new
+        self.taken.pop(new, None)
+        self._heirs.pop(new, None)
+        if self.taken.get(old) == new:
+            return
+        self._heirs[old] = new
+        for mid, last in self._last.items():
+            if last == old:
+                self._kept[mid] = new
+
+    def disinherit(self, new: Key) -> None:
+        """Nothing is kept for ``new`` any more, and what it has replaced may be shown again."""
+        for heirs in (self._heirs, self.taken):
+            for old in [old for old, heir in heirs.items() if heir == new]:
+                del heirs[old]
+        for mid in [mid for mid, kept in self._kept.items() if kept == new]:
+            del self._kept[mid]
+
+    def forget(self, old: Key) -> None:
+        """That ``old`` was replaced."""
+        self.taken.pop(old, None)
+        self._heirs.pop(old, None)
+
+    def _succeed(self, present: set[Key]) -> None:
+        """Those who are there take the places that they inherit; the places of those who are gone are kept."""
+        for old, new in list(self._heirs.items()):
+            mid = next((m for m, key in self.shown.items() if key == old or (key is None and self._kept.get(m) == new)), None)
+            if new in present:
+                del self._heirs[old]
+                self.taken[old] = new
+                if mid is not None:
+                    for other, key in self.shown.items():
+                        if key == new:
+                            self.shown[other] = None
+                    self.shown[mid] = new
+                    self._kept.pop(mid, None)
+            elif mid is not None and old not in present:
+                self.shown[mid] = None
+                self._kept[mid] = new
 
     def _choose(
         self, mids: tuple[str, ...], candidates: list[Candidate[Key]], most: int
@@ -88,7 +153,8 @@ class SlotTable(Generic[Key]):
             put(candidate, self._least_in_the_way(candidate, known))
 
     def _empty(self, kind: str, index: int) -> bool:
-        return self.shown[self._mids[kind][index]] is None
+        mid = self._mids[kind][index]
+        return self.shown[mid] is None and mid not in self._kept
 
     def _beside_own(self, candidate: Candidate[Key], known: dict[Key, Candidate[Key]]) -> int | None:
         """The free slot whose pair shows this person's other half (a voice beside a camera, not beside a screen)."""

@@ -33,6 +33,7 @@ COUNTS: Mapping[str, str] = {
     "refused_out": "Packets that could not be encrypted, or sent again",
     "pacer_dropped": "Packets that waited too long for their turn on a narrow path",
     "probe_bytes_out": "Bytes of padding sent to find out what paths carry",
+    "recording_dropped": "Packets to be recorded that found no room, because the recorder did not keep up",
 }
 """Counters, each a sum over all connections. What they mean is theirs, as monitoring shows it."""
 
@@ -153,7 +154,8 @@ class Totals:
             self._add("room_sent_bps", 8 * sent_bytes / self._interval)
             current["room_legs"][_LIMITS[worst]] += 1
 
-    def told(self) -> control.Totals:
+    def told(self, recording_dropped: int = 0) -> control.Totals:
+        self._counts["recording_dropped"] = recording_dropped
         spreads = {name: control.Spread(tuple(counts), self._sums[name]) for name, counts in self._spreads.items()}
         return control.Totals(dict(self._counts), self._now, spreads)
 

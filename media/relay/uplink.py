@@ -5,6 +5,7 @@ RFC 4588 (retransmissions arrive on another SSRC and are handed in here under th
 Times are seconds of the caller's monotonic clock; sequence numbers are 16 bit unless called ``extended``.
 """
 
+from array import array
 from collections import deque
 from enum import IntEnum
 from itertools import count
@@ -145,7 +146,7 @@ class Uplink:
         self.wants_key = self.unheard = False
         self.height = 0
         self.top_tid = 0
-        self.by_tid = [0, 0, 0, 0]
+        self.by_tid = array("q", bytes(32))
         self._measured: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=RATE_SAMPLES)
         self._sparse = 0
         self._rates: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
@@ -282,6 +283,9 @@ class Uplink:
     def expected(self) -> int:
         """Packets sent so far, by their numbers."""
         return 0 if self.max_seq < 0 else (self.cycles << 16 | self.max_seq) - self._base + 1
+
+    def retire(self) -> None:
+        """It has lost its SSRC: nothing comes any more."""
 
     # ---- ring
 

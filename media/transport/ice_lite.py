@@ -24,6 +24,7 @@ import enum
 import hashlib
 import hmac
 import struct
+from array import array
 from typing import NamedTuple
 
 from aioice import stun
@@ -104,12 +105,13 @@ class _Asked(NamedTuple):
 class IceSession:
     """One peer's credentials, authenticated addresses and selected address. Times are in seconds of the caller's clock.
 
-    ``asked``: by address, what was asked back there. ``proven``: when an address answered.
+    ``asked``: by address, what was asked back there. ``proven``: when an address answered. ``heard``: ``last_media``, for who writes it
+    in memory. ``version``: another one whenever an address is lost or another one is selected.
     """
 
     __slots__ = (
-        "addresses", "asked", "created", "last_check", "last_media", "owner", "proven", "pwd", "questions", "remote", "restarting",
-        "selected", "started", "tokens", "tokens_at", "ufrag",
+        "_selected", "addresses", "asked", "created", "heard", "last_check", "owner", "proven", "pwd", "questions", "remote", "restarting",
+        "started", "tokens", "tokens_at", "ufrag", "version",
     )  # fmt: skip
 
     def __init__(self, ufrag: str, pwd: str, owner: object, now: float, remote: Remote | None) -> None:
@@ -123,12 +125,32 @@ class IceSession:
         self.proven: dict[bytes, float] = {}
         self.questions = 0
         self.started = False
-        self.selected: bytes | None = None
+        self._selected: bytes | None = None
         self.last_check = now
-        self.last_media = 0.0
+        self.heard = array("d", (0.0,))
+        self.version = array("Q", (0,))
         self.restarting = False
         self.tokens = 3 * UNKNOWN_PER_SESSION_PER_S
         self.tokens_at = now
+
+    @property
+    def selected(self) -> bytes | None:
+        """Where media goes."""
+        return self._selected
+
+    @selected.setter
+    def selected(self, address: bytes | None) -> None:
+        self._selected = address
+        self.version[0] += 1
+
+    @property
+    def last_media(self) -> float:
+        """When media last came from the selected address."""
+        return self.heard[0]
+
+    @last_media.setter
+    def last_media(self, now: float) -> None:
+        self.heard[0] = now
 
     def alive(self, now: float) -> bool:
         """Checked within ``DISCONNECT_S``; media within 3 s also counts, up to ``CONSENT_S``."""
@@ -139,6 +161,7 @@ class IceSession:
 
     def forget(self, address: bytes) -> None:
         """It is not this peer's any more."""
+        self.version[0] += 1
         for table in (self.addresses, self.asked, self.proven):
             table.pop(address, None)
 

@@ -133,6 +133,16 @@ class ReceiveBatch:
             words[word + 2] = 28
         return got
 
+    def headers(self) -> int:
+        """Where in memory the ``mmsghdr`` are, for C that fills them itself. ``look`` then at those that matter."""
+        return int(ffi.cast("uintptr_t", self._headers))
+
+    def look(self, i: int) -> None:
+        """Bring ``keys[i]`` and ``lengths[i]`` up to date."""
+        word = 16 * i
+        self.keys[i] = bytes(self._name_view[32 * i : 32 * i + self._words[word + 2]])
+        self.lengths[i] = 0 if self._words[word + 12] & _MSG_TRUNC else self._words[word + 14]
+
     def _fill_one_by_one(self, sock: socket.socket) -> int:
         for i in range(RECEIVE_BATCH):
             try:

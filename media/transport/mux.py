@@ -11,7 +11,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from media.relay.forward import Forwarder
 from media.transport.ice_lite import IceLite, Verdict
@@ -103,8 +103,16 @@ def open_sockets(hosts: Sequence[str], port: int) -> list[socket.socket]:
     raise last or OSError("nothing to bind")
 
 
+class Reading(Protocol):
+    """Another way to wait for the sockets and to take what comes."""
+
+    def start(self) -> None: ...
+    def settle(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class Mux:
-    """Owns the sockets of one worker. ``start`` and ``close`` from the running loop."""
+    """Owns the sockets of one worker. ``start`` and ``close`` from the running loop. ``batch``: what came in last."""
 
     def __init__(
         self,
@@ -115,8 +123,12 @@ class Mux:
         announced: Sequence[str] = (),
         on_error: Callable[[], None] = lambda: None,
         make_batch: Callable[[socket.socket], SendBatch] = SendBatch,
+        reading: "Callable[[Mux], Reading] | None" = None,
     ) -> None:
-        """``on_error`` is called inside the handler of an unexpected exception: the place for a rate-limited log."""
+        """``on_error`` is called inside the handler of an unexpected exception: the place for a rate-limited log.
+
+        ``reading``: makes who reads the sockets instead, and leaves to this what is not plain.
+        """
         self.forwarder = forwarder
         self.ice = ice
         self.on_error = on_error
@@ -126,7 +138,8 @@ class Mux:
             host = sock.getsockname()[0]
             self.endpoints.append(Endpoint(sock, host, host, bytes((index,)), make_batch(sock)))
         self._announced = tuple(announced)
-        self._batch = ReceiveBatch()
+        self.batch = ReceiveBatch()
+        self._reading = reading(self) if reading is not None else None
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -137,11 +150,21 @@ class Mux:
         return tuple((e.announced, e.port) for e in self.endpoints)
 
     def start(self) -> None:
+        if self._reading is not None:
+            self._reading.start()
+            return
         loop = asyncio.get_running_loop()
         for endpoint in self.endpoints:
             loop.add_reader(endpoint.sock.fileno(), self._readable, endpoint)
 
+    def settle(self) -> None:
+        """Before a tick: take what was put by, because it is read more cheaply together."""
+        if self._reading is not None:
+            self._reading.settle()
+
     def close(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
         loop = asyncio.get_running_loop()
         for endpoint in self.endpoints:
             if endpoint.pause is not None:
@@ -173,7 +196,7 @@ class Mux:
 
     def _drain(self, endpoint: Endpoint, now: float) -> bool:
         """Whether there was anything."""
-        batch = self._batch
+        batch = self.batch
         any_came = False
         for _ in range(MAX_DRAINS):
             got = batch.fill(endpoint.sock)
@@ -183,21 +206,29 @@ class Mux:
                 now = time.monotonic()
             any_came = True
             for i in range(got):
-                try:
-                    self._one(endpoint, i, batch.lengths[i], now)
-                except Exception:  # a worker never dies of input: counted, and the peer goes on
-                    self.counts["packet_error"] += 1
-                    self.on_error()
+                self.take(endpoint, i, now)
             self.flush()
             if got < len(batch.lengths):
                 break
         return any_came
 
+    def take(self, endpoint: Endpoint, i: int, now: float) -> None:
+        """Packet ``i`` of the batch, as it came."""
+        try:
+            self._one(endpoint, i, self.batch.lengths[i], now)
+        except Exception:
+            self.failed()
+
+    def failed(self) -> None:
+        """Call while an unexpected exception is handled: a worker never dies of input. Counted, and the peer goes on."""
+        self.counts["packet_error"] += 1
+        self.on_error()
+
     def _one(self, endpoint: Endpoint, i: int, size: int, now: float) -> None:
         if not size:
             self.counts["too_long_or_empty"] += 1
             return
-        batch = self._batch
+        batch = self.batch
         view = batch.views[i]
         first = view[0]
         key = batch.keys[i] + endpoint.tag

@@ -32,7 +32,16 @@ def address(ctx: Any) -> int:
 
 def protect_address() -> int:
     """Where ``srtp_protect`` is in memory."""
-    return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, "srtp_protect")))
+    return _function("srtp_protect")
+
+
+def unprotect_addresses() -> tuple[int, int]:
+    """Where ``srtp_unprotect`` and ``srtp_unprotect_rtcp`` are in memory."""
+    return _function("srtp_unprotect"), _function("srtp_unprotect_rtcp")
+
+
+def _function(name: str) -> int:
+    return int(_ffi.cast("uintptr_t", _ffi.addressof(_lib, name)))
 
 
 def new_length() -> Any:

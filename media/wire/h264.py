@@ -6,6 +6,7 @@ for any bytes and looks at a bounded number of them: what is cut short or nonsen
 
 from collections.abc import Iterator
 
+from media.wire.bits import Bits, CutError
 from media.wire.rtp import Buffer
 
 MAX_SPS_BYTES = 256
@@ -14,41 +15,6 @@ MAX_LINES = 0x4000
 _SLICE, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
 _WITH_CHROMA = frozenset((44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244))
 """Profiles whose set says how colour is sampled."""
-
-
-class _Cut(Exception):
-    """The set ends, or has a number that none may have."""
-
-
-class _Bits:
-    """Bits of a raw byte sequence payload, the most significant first."""
-
-    __slots__ = ("_left", "_value")
-
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
-
-    def read(self, count: int) -> int:
-        """u(n)."""
-        self._left -= count
-        if self._left < 0:
-            raise _Cut
-        return self._value >> self._left & (1 << count) - 1
-
-    def unsigned(self) -> int:
-        """ue(v), section 9.1: at most 32 bits of value."""
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-            if zeros > 31:
-                raise _Cut
-        return (1 << zeros) - 1 + self.read(zeros)
-
-    def signed(self) -> int:
-        """se(v), section 9.1.1."""
-        code = self.unsigned()
-        return (code + 1) // 2 if code & 1 else -(code // 2)
 
 
 def _units(buf: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -87,15 +53,20 @@ def h264_height(buf: Buffer, start: int, end: int) -> int:
 
 def sps_height(data: bytes) -> int:
     """Lines after cropping of what a parameter set (without its NAL header) describes; 0 for what cannot be."""
-    bits = _Bits(data.replace(b"\x00\x00\x03", b"\x00\x00"))  # emulation_prevention_three_byte, section 7.4.1
+    return sps_size(data)[1]
+
+
+def sps_size(data: bytes) -> tuple[int, int]:
+    """Width and height after cropping, each in the same way."""
+    bits = Bits(data.replace(b"\x00\x00\x03", b"\x00\x00"))  # emulation_prevention_three_byte, section 7.4.1
     try:
-        lines = _lines(bits)
-    except _Cut:
-        return 0
-    return lines if 0 < lines <= MAX_LINES else 0
+        width, lines = _size(bits)
+    except CutError:
+        return 0, 0
+    return width if 0 < width <= MAX_LINES else 0, lines if 0 < lines <= MAX_LINES else 0
 
 
-def _lines(bits: _Bits) -> int:
+def _size(bits: Bits) -> tuple[int, int]:
     profile = bits.read(8)
     bits.read(16)  # constraint flags, level
     bits.unsigned()  # seq_parameter_set_id
@@ -104,7 +75,7 @@ def _lines(bits: _Bits) -> int:
     if profile in _WITH_CHROMA:
         chroma = bits.unsigned()
         if chroma > 3:
-            raise _Cut
+            raise CutError
         apart = chroma == 3 and bool(bits.read(1))
         bits.unsigned()  # bit depths
         bits.unsigned()
@@ -123,27 +94,27 @@ def _lines(bits: _Bits) -> int:
         bits.unsigned()
         frames = bits.unsigned()
         if frames > 255:
-            raise _Cut
+            raise CutError
         for _ in range(frames):
             bits.unsigned()
     bits.unsigned()  # max_num_ref_frames
     bits.read(1)
-    bits.unsigned()  # pic_width_in_mbs_minus1
+    wide = bits.unsigned() + 1
     units = bits.unsigned() + 1
     fields = 2 - bits.read(1)  # frame_mbs_only_flag
     if fields == 2:
         bits.read(1)
     bits.read(1)
-    cropped = 0
+    narrower = cropped = 0
     if bits.read(1):
-        bits.unsigned()
-        bits.unsigned()
+        narrower = bits.unsigned() + bits.unsigned()
         cropped = bits.unsigned() + bits.unsigned()
     each = fields * (2 if chroma == 1 and not apart else 1)
-    return 16 * fields * units - each * cropped
+    across = 2 if chroma in (1, 2) and not apart else 1
+    return 16 * wide - across * narrower, 16 * fields * units - each * cropped
 
 
-def _skip_scaling_list(bits: _Bits, size: int) -> None:
+def _skip_scaling_list(bits: Bits, size: int) -> None:
     """Section 7.3.2.1.1.1."""
     last = following = 8
     for _ in range(size):

@@ -43,6 +43,11 @@ class RtpReader:
         self.twcc = self.level = -1
         self.mid = self.rid = self.rrid = b""
 
+    @property
+    def roles(self) -> bytes:
+        """What an extension means, by its id: 4 a transport-wide number, 5 an audio level."""
+        return bytes(self._role)
+
     def parse(self, buf: Buffer, length: int) -> bool:
         """Read ``buf[:length]``. False when it is not well-formed RTP version 2; the fields are then meaningless."""
         if length < 12 or length > len(buf):

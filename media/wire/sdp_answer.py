@@ -7,7 +7,7 @@ extensions and SSRCs each section uses: nothing is renegotiated later.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from media.errors import SdpError
 from media.wire.sdp import EXTENSION_NAMES, Codec, ExtensionIds, Fingerprint, Kind, MediaSection, Offer, Role, Source
@@ -62,7 +62,10 @@ class LocalTransport:
 
 @dataclass(frozen=True, slots=True)
 class NegotiatedCodec:
-    """``key`` and ``red_payload_type``: as in ``sdp.Codec``; a publication fits a slot that has a codec of the same key."""
+    """``key`` and ``red_payload_type``: as in ``sdp.Codec``; a publication fits a slot that has a codec of the same key.
+
+    ``fmtp``: as offered, what matters to who decodes it.
+    """
 
     key: str
     name: str
@@ -75,6 +78,7 @@ class NegotiatedCodec:
     transport_cc: bool = False
     remb: bool = False
     red_payload_type: int | None = None
+    fmtp: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def _negotiated_codec(codec: Codec, key: str, role: Role, twcc: bool) -> Negotia
         clock_rate=codec.clock_rate,
         rtx_payload_type=codec.rtx_payload_type if nack and codec.name != "opus" else None,
         nack=nack,
+        fmtp=_kept_parameters(codec),
         pli="nack pli" in codec.feedback,
         fir="ccm fir" in codec.feedback,
         transport_cc=transport_cc,
@@ -208,7 +213,11 @@ def _format_parameters(codec: NegotiatedCodec, offered: Codec, role: Role) -> st
     """
     if codec.name == "opus" and role == "publish":
         return _ASKED_OF_VOICES
-    kept = ((name, offered.parameters.get(name, "")) for name in _ECHOED.get(codec.name, ()))
+    return _kept_parameters(offered)
+
+
+def _kept_parameters(codec: Codec) -> str:
+    kept = ((name, codec.parameters.get(name, "")) for name in _ECHOED.get(codec.name, ()))
     return ";".join(f"{name}={value}" for name, value in kept if _VALUE.fullmatch(value))
 
 

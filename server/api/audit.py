@@ -1,13 +1,28 @@
-"""The audit trail, readable; ``tongping audit verify`` checks its chain."""
+"""The audit trail, readable, and its signed head; ``tongping audit verify`` checks its chain."""
 
-from server.api.bodies import AuditPage
+import msgspec
+
+from server.api.bodies import AuditCheckpoint, AuditPage, KeySet
 from server.api.call import Call, Handler, Reply
-from server.api.operations import AuditQuery
+from server.auth.jwks import key_set
 
 
 async def list_audit(call: Call) -> Reply:
-    query: AuditQuery = call.query
+    query = call.query
     return Reply(AuditPage(entries=await call.context.history.audit(after=query.after, limit=query.limit)))
 
 
-HANDLERS: dict[str, Handler] = {"list_audit": list_audit}
+async def get_audit_checkpoint(call: Call) -> Reply:
+    made = await call.context.audit.checkpoint()
+    return Reply(AuditCheckpoint(number=made.point.number, hash=made.point.hash.hex(), at=made.at, signed=made.text))
+
+
+async def get_audit_keys(call: Call) -> Reply:
+    return Reply(msgspec.convert(key_set(call.context.audit_keys), KeySet))
+
+
+HANDLERS: dict[str, Handler] = {
+    "list_audit": list_audit,
+    "get_audit_checkpoint": get_audit_checkpoint,
+    "get_audit_keys": get_audit_keys,
+}

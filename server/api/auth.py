@@ -5,15 +5,17 @@ from aiohttp import web
 from server.api.operations import Access, Operation
 from server.auth.tokens import Audience
 from server.context import Context
-from server.domain.grants import Grant, desk_grants
+from server.domain import ids
+from server.domain.grants import KEY_RIGHTS, Grant, desk_grants
 from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId
-from server.domain.model import LeaveReason, Role, Session, staff_of
+from server.domain.model import LeaveReason, Role, Session, replaced, staff_of
 from server.errors import NotAllowed, Unauthenticated
 from server.services.keys import looks_like_key
 from server.services.principal import Principal, PrincipalKind
 from server.services.sessions import grants_in
 
-GIVEN_UP = frozenset({LeaveReason.REMOVED, LeaveReason.LEFT})
+KEEPS = frozenset({None, LeaveReason.LOST, LeaveReason.ENDED})
+WAITING = frozenset({"start_network_test"})  # all that who waits to be let in may call
 
 
 async def authenticate(context: Context, request: web.Request) -> Principal | None:
@@ -30,7 +32,8 @@ async def authenticate(context: Context, request: web.Request) -> Principal | No
         raise Unauthenticated("Authorization: send one bearer token.")
     if looks_like_key(credential):
         key = await context.keys.authenticate(credential)
-        return Principal(PrincipalKind.SERVICE, key.id, Role.SERVICE, desk_grants(Role.SERVICE))
+        more = [grants for right, grants in KEY_RIGHTS.items() if getattr(key, right)]
+        return Principal(PrincipalKind.SERVICE, key.id, Role.SERVICE, desk_grants(Role.SERVICE).union(*more))
     claims = context.verifier.verify(credential, now=context.clock.now())
     if claims.audience is Audience.DESK:
         staff, login = await context.staff.signed_in(StaffId(claims.subject), LoginId(claims.login))
@@ -38,11 +41,22 @@ async def authenticate(context: Context, request: web.Request) -> Principal | No
     id, session = ParticipantId(claims.subject), SessionId(claims.session)
     async with context.store.read() as tx:
         participant = await tx.get_participant(id)
-    if participant is None or participant.session_id != session or participant.leave_reason in GIVEN_UP:
+        came_by = participant.login_id if participant is not None else None
+        entered_by = await tx.get_login(came_by) if came_by is not None else None
+        record = await tx.get_session(session) if participant is not None else None
+    if participant is None or participant.session_id != session or participant.leave_reason not in KEEPS:
         raise Unauthenticated("This place was taken away or given up.")
+    if record is not None and replaced(record, participant):
+        raise Unauthenticated("Somebody else has taken this customer.")
+    if participant.role is not claims.role:
+        raise Unauthenticated("This place has another role now: use the newer token.")
     if (staff_id := staff_of(participant)) is not None:
         await context.staff.active(staff_id)
-    return Principal(PrincipalKind.PARTICIPANT, id, claims.role, claims.grants, session, id)
+        if came_by is not None and (entered_by is None or entered_by.ended_at is not None):
+            raise Unauthenticated("Please sign in again.")
+    waits = participant.waits_at is not None
+    grants = frozenset() if waits else claims.grants
+    return Principal(PrincipalKind.PARTICIPANT, id, claims.role, grants, session, id, waits=waits)
 
 
 async def authorise(
@@ -56,6 +70,8 @@ async def authorise(
         return frozenset(), None
     if principal is None:
         raise Unauthenticated("Sign in first.")
+    if principal.waits and operation.id not in WAITING:
+        raise NotAllowed("You are in the waiting room.")
     if session_id is not None and principal.kind is PrincipalKind.PARTICIPANT and principal.session != session_id:
         raise NotAllowed("This token is for another session.")
     if operation.needs is Access.DESK and principal.kind is not PrincipalKind.DESK:
@@ -77,6 +93,15 @@ def _require(operation: Operation, grants: frozenset[Grant]) -> None:
     needed = Grant.SESSION_READ if operation.needs is Access.PLACE else operation.needs
     if isinstance(needed, Grant) and needed not in grants:
         raise NotAllowed(f"This needs the grant {needed.value}.")
+
+
+def presented_key(request: web.Request) -> str | None:
+    """The id that an API key was shown with, "" where that is none; None where nothing like a key was shown."""
+    credential = request.headers.get("Authorization", "").partition(" ")[2]
+    if not looks_like_key(credential):
+        return None
+    id = credential.partition(".")[0]
+    return id if ids.is_id(id, ids.API_KEY) else ""
 
 
 def session_in_path(request: web.Request) -> SessionId | None:

@@ -30,7 +30,60 @@
 | GET    /sessions/{session}/files/{file}             | participant or session.read  | → the bytes, as an attachment           |
 | GET, POST * /keys, DELETE /keys/{key}               | keys.manage                  | CreateKey → KeyCreated (201)            |
 | GET, POST * /staff, DELETE /staff/{staff}           | staff.manage                 | CreateStaff → StaffView (201)           |
+| GET    /staff/available                             | handover                     | → StaffAvailable                        |
+| GET    /recordings?session&limit&cursor             | recording.review             | → RecordingsPage                        |
+| GET    /recordings/{recording}                      | recording.review             | → RecordingDetail                       |
+| GET    /recordings/{recording}/tracks/{track}/media?from_ms | recording.review     | → WebM, or fragmented MP4 of H.264      |
+| POST   /recordings/{recording}/verify               | recording.review             | → RecordingVerified                     |
+| DELETE /recordings/{recording}                      | recording.review             | EraseRecording → 204                    |
+| POST   /recordings/{recording}/exports              | recording.review             | StartExport → RecordingExport (202)     |
+| GET    /recordings/{recording}/exports/{export}     | recording.review             | → RecordingExport                       |
+| DELETE /recordings/{recording}/exports/{export}     | recording.review             | → 204                                   |
+| GET    /recordings/{recording}/exports/{export}/file | recording.review            | → the film, as an attachment            |
+| POST   /face/compare                                | face.check (template: face.templates) | CompareFaces → FaceComparison  |
+| POST   /face/compare/batch                          | face.check                   | CompareBatch → ComparedBatch            |
+| POST   /face/quality                                | face.check                   | ExamineFace → FaceExamined              |
+| POST   /face/liveness                               | face.check                   | CheckLiveness → LivenessChecked         |
+| POST   /face/templates                              | face.templates *             | EnrolTemplate → TemplateEnrolled (201)  |
+| GET    /face/templates/{template}                   | face.templates               | → TemplateView                          |
+| PUT    /face/templates/{template}                   | face.templates               | ReplaceTemplate → TemplateEnrolled      |
+| DELETE /face/templates/{template}                   | face.templates               | → 204                                   |
+| POST   /documents/read                              | document.read                | ReadDocument → DocumentRead             |
+| POST   /documents/compare                           | face.check                   | CompareDocument → DocumentCompared      |
+| POST   /verifications                               | verification.create *        | CreateVerification → VerificationView (201) |
+| GET    /verifications/keys                          | anybody                      | → KeySet                                |
+| GET    /verifications/{verification}                | verification.create          | → VerificationView                      |
+| POST   /verifications/{verification}/cancel         | verification.create          | → VerificationView                      |
+| PUT    /verifications/{verification}/portrait       | verification.create          | SetPortrait → VerificationView          |
+| POST   /verifications/{verification}/attempts       | verification.create *        | UploadAttempt → AttemptDone (201)       |
+| POST   /verifications/{verification}/redeem         | verification.create          | RedeemDecision → Redeemed               |
+| POST   /verifications/{verification}/identification | verification.run, staff      | IdentifyCustomer → VerificationView     |
+| POST   /verifications/{verification}/review         | verification.review          | ReviewVerification → VerificationView   |
+| POST   /verifications/unlock                        | verification.unlock          | UnlockCustomer → 204                    |
+| GET    /reviews                                     | verification.review          | → ReviewQueue                           |
+| GET    /reviews/{verification}/attempts/{attempt}/pictures/{name} | verification.review | → a picture                          |
+| GET    /reviews/{verification}/reference            | verification.review          | → a picture                             |
+| GET    /reviews/{verification}                      | verification.review          | → ReviewDetail                          |
+| POST   /customers/export                            | customer.data                | ExportCustomer → a ZIP                  |
+| POST   /customers/erase                             | customer.data                | EraseCustomer → CustomerErased          |
+| GET    /risk/lists?limit&cursor                     | risk.manage                  | → RiskEntries                           |
+| POST   /risk/lists                                  | risk.manage *                | AddRiskEntry → RiskEntryView (201)      |
+| POST   /risk/lists/find                             | risk.manage                  | FindRiskEntries → RiskEntries           |
+| DELETE /risk/lists/{entry}                          | risk.manage                  | → 204                                   |
+| GET    /risk/rules                                  | risk.manage                  | → RiskRulesList                         |
+| PUT    /risk/rules/{rules}                          | risk.manage                  | PutRiskRules → RiskRulesView            |
+| DELETE /risk/rules/{rules}                          | risk.manage                  | → 204                                   |
+| POST   /risk/check                                  | risk.manage                  | CheckRisk → RiskView                    |
+| POST   /risk/reload                                 | risk.manage                  | → RiskRulesList                         |
 | GET    /audit?after&limit                           | audit.read                   | → AuditPage                             |
+| GET    /audit/checkpoint                            | audit.read                   | → AuditCheckpoint                       |
+| GET    /audit/keys                                  | anybody                      | → KeySet                                |
+| POST   /webhooks                                    | keys.manage *                | CreateWebhook → WebhookView (201)       |
+| GET    /webhooks                                    | keys.manage                  | → WebhookList                           |
+| DELETE /webhooks/{webhook}                          | keys.manage                  | → 204                                   |
+| GET    /webhooks/deliveries?state&limit&cursor      | keys.manage                  | → DeliveriesPage                        |
+| POST   /webhooks/deliveries/{delivery}/replay       | keys.manage                  | → DeliveryView                          |
+| GET    /webhooks/keys                               | anybody                      | → KeySet                                |
 | GET    /signal                                      | WebSocket, see docs/protocol.md |                                      |
 
 ``*`` takes an ``Idempotency-Key`` header: the same key and body get the same answer, another body is refused (409).
@@ -44,7 +97,8 @@ import msgspec
 
 from server.domain.ids import ApiKeyId, InvitationId, ParticipantId, StaffId
 from server.domain.model import Language, Role, SessionKind, Source
-from server.domain.views import ChatMessageView, ConsentView, ParticipantView, SessionView, WaitingEntry
+from server.domain.views import AvailableStaff, ChatMessageView, ConsentView, ParticipantView, SessionView, WaitingEntry
+from server.transactions.brief import CaseBrief
 
 Name = Annotated[str, msgspec.Meta(max_length=80)]
 Reference = Annotated[str, msgspec.Meta(max_length=120)]
@@ -138,7 +192,8 @@ class InvitationSecret(Request, frozen=True, kw_only=True):
 
 
 class InvitationPreview(Answer, frozen=True, kw_only=True):
-    """Shown before joining; looking does not use the invitation up. ``context`` only for experts."""
+    """Shown before joining; looking does not use the invitation up. ``context`` only for experts. ``verification``: what a customer comes for who is
+    verified by themselves."""
 
     role: Role
     name: str
@@ -147,6 +202,7 @@ class InvitationPreview(Answer, frozen=True, kw_only=True):
     language: Language
     context: str
     expires_at: datetime
+    verification: CaseBrief | None = None
 
 
 class RedeemInvitation(Request, frozen=True, kw_only=True):
@@ -338,7 +394,16 @@ class Messages(Answer, frozen=True, kw_only=True):
 
 
 class CreateKey(Request, frozen=True, kw_only=True):
+    """``recordings``: it may also review recordings: play, verify, export and erase them. ``faces``: check faces and keep templates of them.
+    ``verifications``: have transactions verified, and redeem what was decided. ``audit``: read the audit trail, which is of everything. ``customers``:
+    take out and erase what is kept of a customer."""
+
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    recordings: bool = False
+    faces: bool = False
+    verifications: bool = False
+    audit: bool = False
+    customers: bool = False
 
 
 class KeyView(Answer, frozen=True, kw_only=True):
@@ -346,6 +411,11 @@ class KeyView(Answer, frozen=True, kw_only=True):
     name: str
     created_at: datetime
     revoked: bool
+    recordings: bool
+    faces: bool
+    verifications: bool
+    audit: bool
+    customers: bool
 
 
 class KeyCreated(Answer, frozen=True, kw_only=True):
@@ -370,6 +440,12 @@ class StaffList(Answer, frozen=True, kw_only=True):
     staff: list[StaffView]
 
 
+class StaffAvailable(Answer, frozen=True, kw_only=True):
+    """Agents and supervisors with a desk connected; those who are free first."""
+
+    staff: list[AvailableStaff]
+
+
 class AuditEntryView(Answer, frozen=True, kw_only=True):
     number: int
     at: datetime
@@ -383,3 +459,29 @@ class AuditEntryView(Answer, frozen=True, kw_only=True):
 
 class AuditPage(Answer, frozen=True, kw_only=True):
     entries: list[AuditEntryView]
+
+
+class AuditCheckpoint(Answer, frozen=True, kw_only=True):
+    """``number`` and ``hash`` (64 hex digits) of the newest entry. ``signed``: a JWS that says so; keep it where nobody can change it."""
+
+    number: int
+    hash: str
+    at: datetime
+    signed: str
+
+
+class PublicKey(Answer, frozen=True, kw_only=True):
+    """A JWK (RFC 7517, RFC 8037)."""
+
+    kty: str
+    crv: str
+    use: str
+    alg: str
+    kid: str
+    x: str
+
+
+class KeySet(Answer, frozen=True, kw_only=True):
+    """A JWKS (RFC 7517)."""
+
+    keys: list[PublicKey]

@@ -11,7 +11,7 @@ from server.domain import ids
 from server.domain.grants import Grant
 from server.domain.model import Session
 from server.errors import NotFound, Unauthenticated
-from server.services.principal import Principal
+from server.services.principal import Principal, PrincipalKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class Call:
         if not ids.is_id(text, prefix):
             raise NotFound(f"There is no such {name}.")
         return text
+
+    @property
+    def knows_who_waits(self) -> bool:
+        """Whether the caller may know of those in the session's waiting room."""
+        return self.who.kind is not PrincipalKind.PARTICIPANT or Grant.PARTICIPANT_ADMIT in self.grants
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The raw body as it comes."""

@@ -83,7 +83,10 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
 
 def _content(content: dict[str, Any]) -> str:
     return ", ".join(
-        _schema(kind["schema"]) if "schema" in kind else f"<code>{escape(name)}</code>" for name, kind in content.items()
+        f"<code>{escape(name)}</code>"
+        if kind.get("schema", {"type": "object"}).get("type") == "object"  # a file, or a form of the same fields
+        else _schema(kind["schema"])
+        for name, kind in content.items()
     )
 
 

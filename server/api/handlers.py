@@ -1,6 +1,26 @@
 """All handlers by operation id: one file per resource, put together here."""
 
-from server.api import audit, files, invitations, keys, login, media, messages, network, sessions, site, staff, waiting
+from server.api import (
+    audit,
+    customers,
+    documents,
+    faces,
+    files,
+    invitations,
+    keys,
+    login,
+    media,
+    messages,
+    network,
+    recordings,
+    risk,
+    sessions,
+    site,
+    staff,
+    verifications,
+    waiting,
+    webhooks,
+)
 from server.api.call import Handlers
 
 HANDLERS: Handlers = (
@@ -16,4 +36,11 @@ HANDLERS: Handlers = (
     | keys.HANDLERS
     | staff.HANDLERS
     | audit.HANDLERS
+    | webhooks.HANDLERS
+    | recordings.HANDLERS
+    | risk.HANDLERS
+    | faces.HANDLERS
+    | documents.HANDLERS
+    | verifications.HANDLERS
+    | customers.HANDLERS
 )

@@ -24,6 +24,13 @@ async def readyz(request: web.Request) -> web.Response:
         "pages": await asyncio.to_thread((context.static_dir / "index.html").is_file),
     }
     ready = all(checks.values())
+    checks["risk"] = context.risk.ready  # without it every transaction goes to a person
+    if context.recorder_ready is not None:
+        checks["recorder"] = context.recorder_ready()  # calls go on without it
+    if context.faces_ready is not None:
+        checks["verification"] = context.faces_ready()  # so they do without this
+        if checks["verification"]:
+            checks["verification_confined"] = context.faces.engine.confined
     if context.turn.configured:
         checks["turn"] = context.turn.ready
         ready = ready and (context.turn.ready or not context.config.turn.required)

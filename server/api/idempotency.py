@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from server.clock import Clock
-from server.errors import Conflict
+from server.errors import Conflict, Gone
+from server.store.codec import GONE
 from server.store.ports import IdempotencyRecord, Store
 
 MIN_ANONYMOUS_CHARS = 16  # anybody could guess a short one, and get the other's answer
@@ -44,6 +45,8 @@ class Idempotency:
     ) -> StoredReply:
         """``execute`` once for this scope and key. Raises Conflict for another request; a failure is not remembered."""
         name = hashlib.sha256(f"{scope}\0{key}".encode()).hexdigest()
+        # Under a key: a body may be little more than a telephone number, which a plain hash would tell.
+        request_hash = hmac.digest(self._secret, b"request\0" + request_hash, "sha256")
         lock, users = self._running.get((scope, name), (asyncio.Lock(), 0))
         self._running[scope, name] = lock, users + 1
         try:
@@ -75,7 +78,9 @@ class Idempotency:
             record = await tx.get_idempotency(scope, name)
         if record is not None:
             if not hmac.compare_digest(record.request_hash, request_hash):
-                raise Conflict("This Idempotency-Key was used for another request.")
+                raise Conflict("This Idempotency-Key was used for another request, or before the server's secret was changed.")
+            if record.status == GONE:
+                raise Gone("What this request made was erased.")
             if record.status == BEGUN:
                 raise Conflict("The first request with this key was cut off: look whether it was done, then use another key.")
             try:
@@ -97,5 +102,6 @@ class Idempotency:
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = nonce + cipher.encrypt(nonce, msgspec.msgpack.encode(reply), name.encode())
         async with self._store.begin() as tx:
-            await tx.save_idempotency(msgspec.structs.replace(begun, status=status, body=sealed))
+            about = reply.location.rpartition("/")[2]
+            await tx.save_idempotency(msgspec.structs.replace(begun, status=status, body=sealed, about=about))
         return reply

@@ -25,8 +25,10 @@ async def list_invitations(call: Call) -> Reply:
 
 
 async def revoke_invitation(call: Call) -> Reply:
+    """Also who came in by it leaves. Again does that again: a first try may have been cut short."""
     id = InvitationId(call.id("invitation", ids.INVITATION))
     await call.context.invitations.revoke(call.where.id, id, call.who.actor)
+    await call.context.live.invitation_revoked(call.where.id, id, call.who.actor)
     return Reply()
 
 

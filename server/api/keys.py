@@ -4,6 +4,7 @@ from server.api.bodies import Keys
 from server.api.call import Call, Handler, Reply
 from server.api.operations import BASE
 from server.domain import ids
+from server.domain.grants import KEY_RIGHTS
 from server.domain.ids import ApiKeyId
 from server.services.keys import key_view
 
@@ -13,7 +14,8 @@ async def list_keys(call: Call) -> Reply:
 
 
 async def create_key(call: Call) -> Reply:
-    return Reply(await call.context.keys.create(call.body.name, call.who.actor), f"{BASE}/keys")
+    rights = {right: getattr(call.body, right) for right in KEY_RIGHTS}
+    return Reply(await call.context.keys.create(call.body.name, call.who.actor, **rights), f"{BASE}/keys")
 
 
 async def revoke_key(call: Call) -> Reply:

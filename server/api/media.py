@@ -84,12 +84,32 @@ async def get_media(call: Call) -> Reply:
     listening = live.listening(session)
     told = await live.media(session)
     knows = who.kind is not PrincipalKind.PARTICIPANT or who.role in _KNOWS_OF_WHISPERS
-    return Reply(counters(told, frozenset() if knows else listening | live.listening(session)))
+    listening |= live.listening(session)
+    hides = live.hides(who.role)
+    hidden = listening if hides else frozenset()
+    if not call.knows_who_waits:
+        people = await call.context.history.participants(session, {})
+        hidden |= {person.id for person in people if person.waits}
+    answer = counters(told, listening if hides or not knows else frozenset(), hidden)
+    return Reply(_without_sums(answer) if hides else answer)
 
 
-def counters(told: Any, unseen: Container[str] = frozenset()) -> MediaCounters:
+def _without_sums(answer: MediaCounters) -> MediaCounters:
+    """What counts every subscriber together would count one who is hidden: always left out where somebody may be."""
+    replace = msgspec.structs.replace
+    return replace(
+        answer,
+        participants=[
+            replace(one, sources=[replace(source, forwarded=0, plis=0) for source in one.sources])
+            for one in answer.participants
+        ],
+    )
+
+
+def counters(told: Any, unseen: Container[str] = frozenset(), hidden: Container[str] = frozenset()) -> MediaCounters:
     """What a worker told, in the words of the interface. ``unseen``: participants of whose media nothing is shown.
 
+    ``hidden``: participants who are not shown at all.
     Raises msgspec.ValidationError: the worker is of another version.
     """
     room = msgspec.convert(told, _Room)
@@ -106,6 +126,7 @@ def counters(told: Any, unseen: Container[str] = frozenset()) -> MediaCounters:
                 steps_ms={step: round(1000 * at) for step, at in peer.steps.items()},
             )
             for id, peer in room.participants.items()
+            if id not in hidden
         ]
     )
 

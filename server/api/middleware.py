@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from server.api import pages, problems
 from server.context import CONTEXT
-from server.errors import DependencyError, TongpingError, http_status
+from server.errors import DependencyError, PictureRefused, TongpingError, http_status
 
 log = structlog.get_logger("server.api")
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -36,7 +36,7 @@ SECURITY_HEADERS = {
     ),
 }
 HSTS = "max-age=31536000"
-CORS_METHODS = "GET, POST, PATCH, DELETE"
+CORS_METHODS = "GET, POST, PUT, PATCH, DELETE"
 CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-File-Name"
 
 
@@ -76,6 +76,8 @@ async def explain(request: web.Request, handler: Next) -> web.StreamResponse:
     """
     try:
         return await handler(request)
+    except PictureRefused as error:
+        return problems.from_picture(error, request.app[CONTEXT].faces.engine.reasons(error.reasons))
     except TongpingError as error:
         if isinstance(error, DependencyError):
             log.warning("dependency failed", code=error.code)

@@ -90,13 +90,15 @@ async def _file(path: Path, cache: str) -> web.StreamResponse:
 
 
 def add_routes(app: web.Application) -> None:
-    customer, agent = _page("index.html"), _page("agent.html")
+    customer, agent, review = _page("index.html"), _page("agent.html"), _page("review.html")
     app.router.add_get("/", customer)
     for path, page in (
         ("/join", customer),
         ("/j", customer),
         (r"/j/{secret:[A-Za-z0-9_-]{1,100}}", customer),
         ("/agent", agent),
+        ("/review", review),
+        (r"/review/{recording:[A-Za-z0-9_-]{1,100}}", review),
     ):
         app.router.add_get(path, page)
         app.router.add_get(path + "/", page)

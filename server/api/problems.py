@@ -7,7 +7,8 @@ import msgspec
 from aiohttp import web
 
 from server.api.bodies import Problem
-from server.errors import Invalid, TongpingError, TooMany, Unauthenticated, http_status
+from server.api.bodies_faces import FaceProblem, FaceReason
+from server.errors import Invalid, PictureRefused, TongpingError, TooMany, Unauthenticated, VerificationUnavailable, http_status
 
 MEDIA_TYPE = "application/problem+json"
 _PATH = re.compile(r"(.*) - at `(?:key in )?\$\.?([^`]*)`")
@@ -62,12 +63,27 @@ def from_error(error: TongpingError) -> web.Response:
     """The answer to one of our own errors. A failure on our side says nothing but its code."""
     status = http_status(error)
     headers: dict[str, str] = {}
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | VerificationUnavailable):
         headers["Retry-After"] = str(max(1, error.retry_after_s))
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     detail = error.detail if status != HTTPStatus.INTERNAL_SERVER_ERROR else ""
     return response(status, error.code, detail, getattr(error, "field", ""), headers)
+
+
+def from_picture(error: PictureRefused, reasons: list[FaceReason]) -> web.Response:
+    """A picture that was refused: which, and what the person can do about it."""
+    status = http_status(error)
+    problem = FaceProblem(
+        type=f"urn:tongping:problem:{error.code}",
+        title="Unprocessable Content",
+        status=status,
+        code=error.code,
+        detail=error.detail,
+        picture=error.picture,
+        reasons=reasons,
+    )
+    return web.Response(body=msgspec.json.encode(problem), status=status, content_type=MEDIA_TYPE)
 
 
 def from_http(error: web.HTTPException) -> web.Response:

@@ -4,18 +4,20 @@ import asyncio
 import hashlib
 import ipaddress
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from server.api.auth import authenticate, authorise, session_in_path
+from server.api import pictures
+from server.api.auth import authenticate, authorise, presented_key, session_in_path
 from server.api.call import Call, Handler, Handlers, Reply
 from server.api.idempotency import MIN_ANONYMOUS_CHARS, StoredReply
-from server.api.operations import BASE, OPERATIONS, Operation
+from server.api.operations import BASE, OPERATIONS, Access, Operation
 from server.api.problems import InvalidField, invalid_field
 from server.context import CONTEXT
-from server.errors import NotAllowed, UnsupportedMediaType
+from server.errors import NotAllowed, Unauthenticated, UnsupportedMediaType
 from server.services.principal import Principal, PrincipalKind
 
 JSON = "application/json"
@@ -34,40 +36,68 @@ def _handler(operation: Operation, handle: Handler) -> Any:
     decoder = msgspec.json.Decoder(operation.body) if operation.body not in (None, bytes) else None
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        who: list[Principal | None] = []
+        try:
+            return await answered(request, who)
+        except (NotAllowed, Unauthenticated) as error:
+            await _refused(request, operation, who[0] if who else None, error.code)
+            raise
+
+    async def answered(request: web.Request, who: list[Principal | None]) -> web.StreamResponse:
+        """``who``: filled as soon as it is known who asks."""
         context = request.app[CONTEXT]
         limits = context.config.limits
         timeout_s = limits.upload_timeout_s if operation.body is bytes else limits.request_timeout_s
-        async with asyncio.timeout(timeout_s):
+        if operation.takes_s is not None:
+            timeout_s = max(timeout_s, operation.takes_s)
+        async with asyncio.timeout(timeout_s if operation.takes_s != 0 else None):
             principal = await authenticate(context, request)
+            who.append(principal)
             grants, session = await authorise(context, operation, principal, session_in_path(request))
-            raw = b"" if operation.body is bytes else await request.read()
-            call = Call(
-                context=context,
-                request=request,
-                address=client_address(request, context.config.trusted_proxies),
-                principal=principal,
-                grants=grants,
-                session=session,
-                body=_decode(request, decoder, raw) if decoder else None,
-                query=_query(request, operation),
-                key=_idempotency_key(request, operation, principal),
-            )
-            if not call.key or operation.body is bytes:
-                reply = await handle(call)
-                return reply if isinstance(reply, web.StreamResponse) else encode(operation, reply)
-            return await _once(operation, handle, call, raw)
+            held = operation.pictures and principal is not None
+            place = context.faces.admitted(principal, operation.consents) if held and principal else nullcontext()
+            async with place:
+                raw = b"" if operation.body is bytes or operation.pictures else await request.read()
+                if operation.pictures:
+                    body = await pictures.received(request, operation.body, context.config.verification.max_body_bytes)
+                else:
+                    body = _decode(request, decoder, raw) if decoder else None
+                call = Call(
+                    context=context,
+                    request=request,
+                    address=client_address(request, context.config.trusted_proxies),
+                    principal=principal,
+                    grants=grants,
+                    session=session,
+                    body=body,
+                    query=_query(request, operation),
+                    key=_idempotency_key(request, operation, principal),
+                )
+                if not call.key or operation.body is bytes:
+                    reply = await handle(call)
+                    return reply if isinstance(reply, web.StreamResponse) else encode(operation, reply)
+                content = await pictures.hashed(body) if operation.pictures else hashlib.sha256(raw).digest()
+                return await _once(operation, handle, call, content)
 
     return answer
 
 
-async def _once(operation: Operation, handle: Handler, call: Call, raw: bytes) -> web.Response:
+async def _refused(request: web.Request, operation: Operation, who: Principal | None, code: str) -> None:
+    """In the audit: whoever is known, and who shows an API key that does not hold. What is refused without either is nobody's doing."""
+    key = presented_key(request) if who is None else ""
+    if operation.needs is not Access.PUBLIC and (who is not None or key is not None):
+        actor = who.actor if who is not None else ""
+        await request.app[CONTEXT].refusals.note(operation.id, code, actor=actor, subject=key or "")
+
+
+async def _once(operation: Operation, handle: Handler, call: Call, content: bytes) -> web.Response:
     async def execute() -> StoredReply:
         reply = await handle(call)
         if isinstance(reply, web.StreamResponse):
             raise TypeError(f"{operation.id} streams and cannot be idempotent")
         return stored(reply)
 
-    return from_stored(operation, await run_once(operation, call, hashlib.sha256(raw).digest(), execute))
+    return from_stored(operation, await run_once(operation, call, content, execute))
 
 
 async def run_once(operation: Operation, call: Call, content_hash: bytes, execute: Any) -> StoredReply:

@@ -7,7 +7,8 @@ from server.domain import ids
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId, StaffId
 from server.domain.model import Role, SessionStatus
-from server.domain.views import SessionView
+from server.domain.views import ParticipantView, SessionView
+from server.errors import Unauthenticated
 from server.services.sessions import grants_in
 from server.services.views import consent_view, session_view
 
@@ -62,29 +63,39 @@ async def enter_session(call: Call) -> Reply:
     """Entering a waiting session, or one that nobody has, takes it: those who see it are told."""
     context = call.context
     before = await context.sessions.get(ids.SessionId(call.id("session", ids.SESSION)))
-    entry = await context.entries.enter(before.id, StaffId(call.who.actor))
+    if call.who.login is None:
+        raise Unauthenticated("Sign in first.")
+    entry = await context.entries.enter(before.id, StaffId(call.who.actor), call.who.login)
     after = await context.sessions.get(before.id)
     if after != before:
         context.live.session_changed(after)
     if before.status is SessionStatus.WAITING:
-        await context.live.waiting_changed()
+        context.live.waiting_changed()
     return Reply(entry)
 
 
 async def list_participants(call: Call) -> Reply:
+    return Reply(Participants(participants=await _known_people(call)))
+
+
+async def _known_people(call: Call) -> list[ParticipantView]:
+    """Without those whom the caller must not know of: who listens, where that is hidden from them, and who waits to be let in."""
     states = call.context.live.states(call.where.id)
-    return Reply(Participants(participants=await call.context.history.participants(call.where.id, states)))
+    people = await call.context.history.participants(call.where.id, states)
+    hides, knows = call.context.live.hides(call.who.role), call.knows_who_waits
+    return [person for person in people if not (hides and person.listens) and (knows or not person.waits)]
 
 
 async def remove_participant(call: Call) -> Reply:
     id = ParticipantId(call.id("participant", ids.PARTICIPANT))
-    await call.context.live.remove_participant(call.where.id, id, call.who.actor, "")
+    await call.context.live.remove_participant(call.where.id, id, call.who.actor)
     return Reply()
 
 
 async def list_consents(call: Call) -> Reply:
     consents = await call.context.history.consents(call.where.id)
-    return Reply(Consents(consents=[consent_view(consent) for consent in consents]))
+    known = {person.id for person in await _known_people(call)}
+    return Reply(Consents(consents=[consent_view(consent) for consent in consents if consent.participant_id in known]))
 
 
 HANDLERS: dict[str, Handler] = {

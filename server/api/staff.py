@@ -1,6 +1,6 @@
 """Staff accounts."""
 
-from server.api.bodies import StaffList
+from server.api.bodies import StaffAvailable, StaffList
 from server.api.call import Call, Handler, Reply
 from server.api.operations import BASE
 from server.domain import ids
@@ -24,4 +24,13 @@ async def disable_staff(call: Call) -> Reply:
     return Reply()
 
 
-HANDLERS: dict[str, Handler] = {"list_staff": list_staff, "create_staff": create_staff, "disable_staff": disable_staff}
+async def list_available(call: Call) -> Reply:
+    return Reply(StaffAvailable(staff=call.context.live.staff_available()))
+
+
+HANDLERS: dict[str, Handler] = {
+    "list_staff": list_staff,
+    "list_available": list_available,
+    "create_staff": create_staff,
+    "disable_staff": disable_staff,
+}

@@ -11,7 +11,7 @@ async def join_waiting(call: Call) -> Reply:
     """Every join counts for its address, also good ones: the list is for people, not for scripts."""
     call.context.throttle.check(THROTTLE, call.address)
     entry = await call.context.entries.join_waiting(call.body)
-    await call.context.live.waiting_changed()
+    call.context.live.waiting_changed()
     return Reply(entry)
 
 

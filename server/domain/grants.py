@@ -17,6 +17,11 @@ class Grant(StrEnum):
     PARTICIPANT_REMOVE = "participant.remove"
     PARTICIPANT_HOLD = "participant.hold"
     PARTICIPANT_MUTE = "participant.mute"
+    PARTICIPANT_ADMIT = "participant.admit"  # from the waiting room
+    PARTICIPANT_ROLE = "participant.role"
+    SESSION_LOCK = "session.lock"  # and the waiting room
+    HANDOVER = "handover"  # give the customer to a colleague, and be given one
+    RECORDING_CONTROL = "recording.control"  # begin, pause and end a recording, tick its checklist
     SUPERVISE = "supervise"  # listen, whisper, join in
     SESSION_READ = "session.read"  # customer reference, reason, context, history
     SESSION_END = "session.end"
@@ -28,6 +33,18 @@ class Grant(StrEnum):
     KEYS_MANAGE = "keys.manage"
     STAFF_MANAGE = "staff.manage"
     AUDIT_READ = "audit.read"
+    RECORDING_REVIEW = "recording.review"  # play, verify, export and erase what was recorded
+    RISK_MANAGE = "risk.manage"  # lists, rules and the files of policies
+    FACE_CHECK = (
+        "face.check"  # compare two pictures, their quality, passive liveness; in a session only with the consent `face`
+    )
+    DOCUMENT_READ = "document.read"  # have an identity document read; in a session only with the consent `document`
+    FACE_TEMPLATES = "face.templates"  # enrol, replace and erase templates, and compare with one
+    VERIFICATION_RUN = "verification.run"  # have a customer of the session shown to the camera; a customer: themselves
+    VERIFICATION_CREATE = "verification.create"  # have transactions verified, and redeem what was decided
+    VERIFICATION_REVIEW = "verification.review"  # decide what was referred to a person
+    CUSTOMER_DATA = "customer.data"  # take out and erase what is kept of a customer
+    VERIFICATION_UNLOCK = "verification.unlock"  # let a customer try again whom failures have locked
 
 
 _TALK = frozenset(
@@ -44,13 +61,21 @@ _LEAD = _TALK | {
     Grant.PARTICIPANT_REMOVE,
     Grant.PARTICIPANT_HOLD,
     Grant.PARTICIPANT_MUTE,
+    Grant.PARTICIPANT_ADMIT,
+    Grant.PARTICIPANT_ROLE,
+    Grant.SESSION_LOCK,
+    Grant.HANDOVER,
+    Grant.RECORDING_CONTROL,
     Grant.SESSION_READ,
     Grant.SESSION_END,
     Grant.INVITE,
+    Grant.FACE_CHECK,
+    Grant.DOCUMENT_READ,
+    Grant.VERIFICATION_RUN,
 }
 
 _IN_SESSION: dict[Role, frozenset[Grant]] = {
-    Role.CUSTOMER: _TALK | {Grant.SESSION_END},
+    Role.CUSTOMER: _TALK | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN},
     Role.AGENT: _LEAD,
     Role.EXPERT: _TALK | {Grant.SESSION_READ},
     Role.SUPERVISOR: _LEAD | {Grant.SUPERVISE},
@@ -59,16 +84,24 @@ _IN_SESSION: dict[Role, frozenset[Grant]] = {
 
 _AT_DESK: dict[Role, frozenset[Grant]] = {
     Role.CUSTOMER: frozenset(),
-    Role.AGENT: frozenset({Grant.SESSION_CREATE, Grant.SESSION_LIST, Grant.WAITING_TAKE}),
+    Role.AGENT: frozenset(
+        {Grant.SESSION_CREATE, Grant.SESSION_LIST, Grant.WAITING_TAKE, Grant.HANDOVER, Grant.VERIFICATION_REVIEW}
+    ),
     Role.EXPERT: frozenset(),
     Role.SUPERVISOR: frozenset(
         {
             Grant.SESSION_CREATE,
             Grant.SESSION_LIST,
             Grant.WAITING_TAKE,
+            Grant.HANDOVER,
             Grant.KEYS_MANAGE,
             Grant.STAFF_MANAGE,
             Grant.AUDIT_READ,
+            Grant.RECORDING_REVIEW,
+            Grant.RISK_MANAGE,
+            Grant.VERIFICATION_REVIEW,
+            Grant.VERIFICATION_UNLOCK,
+            Grant.CUSTOMER_DATA,
         }
     ),
     Role.SERVICE: frozenset(
@@ -79,10 +112,18 @@ _AT_DESK: dict[Role, frozenset[Grant]] = {
             Grant.SESSION_END,
             Grant.INVITE,
             Grant.PARTICIPANT_REMOVE,
-            Grant.AUDIT_READ,
         }
     ),
 }
+
+KEY_RIGHTS: dict[str, frozenset[Grant]] = {
+    "recordings": frozenset({Grant.RECORDING_REVIEW}),
+    "faces": frozenset({Grant.FACE_CHECK, Grant.FACE_TEMPLATES, Grant.DOCUMENT_READ}),
+    "verifications": frozenset({Grant.VERIFICATION_CREATE}),
+    "audit": frozenset({Grant.AUDIT_READ}),
+    "customers": frozenset({Grant.CUSTOMER_DATA}),
+}
+"""What an API key may beyond its role, where it was made with that right: fields of ``model.ApiKey``."""
 
 
 def session_grants(role: Role, kind: SessionKind) -> frozenset[Grant]:

@@ -14,9 +14,22 @@ ApiKeyId = NewType("ApiKeyId", str)
 StaffId = NewType("StaffId", str)
 LoginId = NewType("LoginId", str)
 ConnectionId = NewType("ConnectionId", str)
+RecordingId = NewType("RecordingId", str)
+TemplateId = NewType("TemplateId", str)
+CaseId = NewType("CaseId", str)
+AttemptId = NewType("AttemptId", str)
+RiskEntryId = NewType("RiskEntryId", str)
+WebhookId = NewType("WebhookId", str)
+DeliveryId = NewType("DeliveryId", str)
 
 SESSION, PARTICIPANT, INVITATION, CONSENT = "SE", "PA", "IN", "CO"
 MESSAGE, FILE, API_KEY, STAFF, LOGIN, CONNECTION = "ME", "FI", "AK", "ST", "LO", "CN"
+RECORDING, EXPORT = "RE", "EX"
+TEMPLATE = "FT"
+CASE, ATTEMPT, DECISION = "VE", "AT", "DE"
+RISK_ENTRY = "RL"
+WEBHOOK, DELIVERY = "WH", "WD"
+ERASURE = "ER"
 
 ID_BYTES = 16
 _PATTERN = re.compile(r"[A-Z]{2}_[A-Z2-7]{26}")

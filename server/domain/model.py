@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from server.domain.ids import (
+    STAFF,
     ApiKeyId,
     ConsentId,
     FileId,
@@ -16,8 +17,10 @@ from server.domain.ids import (
     LoginId,
     MessageId,
     ParticipantId,
+    RecordingId,
     SessionId,
     StaffId,
+    TemplateId,
 )
 
 
@@ -63,6 +66,10 @@ class LeaveReason(StrEnum):
     REMOVED = "removed"
     LOST = "lost"
     ENDED = "ended"
+    REFUSED = "refused"  # not let in from the waiting room
+    REVOKED = "revoked"  # the invitation was withdrawn, or the login was ended
+    HANDED_OVER = "handed_over"  # a colleague leads
+    TAKEN_OVER = "taken_over"  # a supervisor leads
 
 
 class Source(StrEnum):
@@ -83,6 +90,7 @@ class ConsentScope(StrEnum):
     PAGE_VIEW = "page_view"
     PAGE_CONTROL = "page_control"
     FACE = "face"
+    DOCUMENT = "document"
 
 
 class ConsentDecision(StrEnum):
@@ -114,14 +122,32 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     taken_at: datetime | None = None  # when an agent took it from the waiting list
     ended_at: datetime | None = None
     end_reason: str = ""
+    locked_at: datetime | None = None  # nobody new comes in by an invitation since
+    waiting_room_at: datetime | None = None  # who newly comes by an invitation waits to be admitted since
+    handover_from: ParticipantId | None = None  # a colleague has accepted, and does not lead yet
+    handover_to: ParticipantId | None = None
+    consults_at: datetime | None = None  # the two talk first: everybody else is on hold since
+
+
+def by_themselves(session: Session) -> bool:
+    """Whether a customer is, or was, in it to be verified with nobody there: one of the bank's systems made it, no agent has taken it, and nobody was asked
+    for."""
+    made = not session.created_by.startswith(f"{STAFF}_")
+    return (
+        session.kind is SessionKind.VERIFICATION
+        and made
+        and session.taken_by is None
+        and session.status is not SessionStatus.WAITING
+    )
 
 
 class SupervisionMode(StrEnum):
-    """How a supervisor is in a session: heard and seen by nobody, heard by one person, or like everybody."""
+    """How a supervisor is in a session: heard and seen by nobody, heard by one person, like everybody, or in the lead."""
 
     LISTEN = "listen"
     WHISPER = "whisper"
     JOIN = "join"
+    TAKE_OVER = "take_over"
 
 
 class Participant(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,9 +166,12 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
     held_at: datetime | None = None  # on hold since: hears and sees nobody, and nobody them
     muted_at: datetime | None = None  # their microphone was muted by somebody else
     listens_at: datetime | None = None  # a supervisor who hears everybody and is heard by nobody, or by one while whispering
+    waits_at: datetime | None = None  # in the waiting room since: hears, sees and learns nothing
+    login_id: LoginId | None = None  # of staff: the signing in that they came by
 
 
 STAFF_IDENTITY = "staff:"
+INVITED_IDENTITY = "invitation:"  # then the invitation, "#", and which use of it
 
 
 def staff_of(participant: Participant) -> StaffId | None:
@@ -150,6 +179,13 @@ def staff_of(participant: Participant) -> StaffId | None:
     if not participant.identity.startswith(STAFF_IDENTITY):
         return None
     return StaffId(participant.identity.removeprefix(STAFF_IDENTITY))
+
+
+def replaced(session: Session, place: Participant) -> bool:
+    """Whether an agent was lost, and somebody else has the customer now: the place is good for nothing any more."""
+    staff = staff_of(place)
+    was_lost = place.leave_reason is LeaveReason.LOST and place.role is Role.AGENT and staff is not None
+    return was_lost and session.taken_by not in (None, staff) and session.handover_to != place.id
 
 
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +255,40 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class RecordingEnding(StrEnum):
+    """``interrupted``: the server or the machine went down; ``failed``: recorder or disk."""
+
+    COMPLETE = "complete"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of the checklist that was done. What was noted beside it is in the recording alone."""
+
+    item: str
+    at: datetime
+    by: ParticipantId
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording of a session: what of it may be kept in a database. Voices and pictures are in files under a key of their own."""
+
+    id: RecordingId
+    session_id: SessionId
+    started_at: datetime
+    started_by: str
+    paused_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: RecordingEnding | None = None  # with ended_at
+    erased_at: datetime | None = None  # the key is destroyed, the files are gone
+    erase_reason: str = ""  # as the reviewer wrote it, or "retention"
+    bytes: int = 0
+    duration_ms: int = 0
+    participants: tuple[ParticipantId, ...] = ()  # whoever was recorded at some time
+    checkpoints: tuple[Checkpoint, ...] = ()
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key of one of the bank's systems (role ``service``). Only the SHA-256 of its secret is kept."""
 
@@ -228,6 +298,30 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     created_by: str
     revoked_at: datetime | None = None
+    recordings: bool = False  # may review recordings
+    faces: bool = False  # may check faces and keep templates
+    verifications: bool = False  # may have transactions verified
+    audit: bool = False  # may read the audit trail, which is of everything
+    customers: bool = False  # may take out and erase what is kept of a customer
+
+
+class FaceTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """A face that pictures are compared with, sealed, apart from whoever it is: the bank's own pseudonym alone says that.
+
+    Once it is erased nothing is left but that it was there.
+    """
+
+    id: TemplateId
+    subject: str | None  # the bank's pseudonym, one template each; None once erased
+    consent: str  # where the bank has this person's separate consent; "" once erased
+    pack_hash: str  # of the model pack that made it; hexadecimal SHA-256 of its manifest
+    recogniser: str = ""  # what of that pack decides its numbers, hexadecimal; "": from before it was kept, the pack tells
+    key: bytes  # its own key, wrapped under the master key; b"" once erased
+    sealed: bytes  # AES-256-GCM; b"" once erased
+    created_at: datetime
+    created_by: str  # an ApiKeyId
+    replaced_at: datetime | None = None
+    erased_at: datetime | None = None
 
 
 class Staff(msgspec.Struct, frozen=True, kw_only=True):

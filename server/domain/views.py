@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from server.domain.ids import FileId, MessageId, ParticipantId, SessionId
+from server.domain.ids import FileId, MessageId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     ConsentDecision,
     ConsentScope,
@@ -18,7 +18,10 @@ from server.domain.model import (
 
 
 class SessionView(msgspec.Struct, frozen=True, kw_only=True):
-    """``customer_reference``, ``reason`` and ``context`` are empty for those without the grant ``session.read``."""
+    """``customer_reference``, ``reason`` and ``context`` are empty for those without the grant ``session.read``.
+
+    ``locked``: nobody new comes in by an invitation. ``waiting_room``: who newly comes by one waits to be admitted.
+    """
 
     id: SessionId
     kind: SessionKind
@@ -32,6 +35,8 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     waiting_since: datetime | None
     ended_at: datetime | None
     end_reason: str
+    locked: bool = False
+    waiting_room: bool = False
 
 
 class TrackView(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +49,8 @@ class TrackView(msgspec.Struct, frozen=True, kw_only=True):
 
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     """``on_hold``: hears and sees nobody. ``muted``: by somebody else; only they can lift it. ``listens``:
-    a supervisor who hears and sees everybody and is heard and seen by nobody, or heard by one person they whisper to."""
+    a supervisor who hears and sees everybody and is heard and seen by nobody, or heard by one person they whisper to.
+    ``waits``: in the waiting room, hears, sees and learns nothing."""
 
     id: ParticipantId
     role: Role
@@ -54,6 +60,7 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     on_hold: bool = False
     muted: bool = False
     listens: bool = False
+    waits: bool = False
 
 
 class ConsentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +89,15 @@ class ChatMessageView(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     file: FileView | None
     sent_at: datetime
+
+
+class AvailableStaff(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody at a desk who may be given a customer. ``busy``: in a session already."""
+
+    id: StaffId
+    name: str
+    role: Role
+    busy: bool
 
 
 class WaitingEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,12 +7,16 @@ import msgspec
 
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId
-from server.domain.model import ConsentDecision, LeaveReason
-from server.errors import Invalid, NotAllowed, NotFound, TooMany
+from server.domain.model import ConsentDecision, LeaveReason, Role, SessionStatus, SupervisionMode
+from server.errors import DependencyError, Invalid, NotAllowed, NotFound, TooMany
+from server.live import telling
 from server.live.gates import PUBLISH
 from server.live.member import Member, keep
+from server.live.narrowing import take_back
+from server.live.people import asking, handover, rights, unstored, waiting_room
+from server.live.people.supervision import hushed, supervise
+from server.live.people.take_over import take_over
 from server.live.records import Standing
-from server.live.supervision import hushed, supervise
 from server.services.views import consent_view
 from server.signalling.messages import (
     Ask,
@@ -22,7 +26,6 @@ from server.signalling.messages import (
     ChatSeen,
     ChatSend,
     ClientBody,
-    ConsentChanged,
     ConsentSet,
     EndSession,
     Hold,
@@ -37,6 +40,18 @@ from server.signalling.messages import (
     TakeWaiting,
     TrackState,
 )
+from server.signalling.messages_people import (
+    Admit,
+    HandoverAnswer,
+    HandoverCancel,
+    HandoverComplete,
+    HandoverOffer,
+    Lock,
+    RoleSet,
+    WaitingRoomSet,
+)
+from server.signalling.messages_recording import CheckpointMark, RecordingSet
+from server.signalling.messages_verification import VerificationAgent, VerificationBegin, VerificationCannot, VerificationStop
 
 if TYPE_CHECKING:
     from server.live.session import LiveSession
@@ -56,6 +71,12 @@ def _store_one(session: "LiveSession", member: Member) -> None:
     """Each is a transaction on disk, and told to everybody. Raises TooMany."""
     if not member.stored.take(session.needs.clock.monotonic()):
         raise TooMany("Too much in a short time. Please wait a moment.")
+
+
+def _shown(session: "LiveSession", member: Member) -> None:
+    """Who listens and is hidden from somebody does nothing that they would see. Raises NotAllowed."""
+    if telling.hidden(session, member):
+        raise NotAllowed("Not everybody is told that you are here: join in first.")
 
 
 async def _offer(session: "LiveSession", member: Member, seq: int, body: MediaOffer) -> None:
@@ -84,18 +105,20 @@ async def _consent(session: "LiveSession", member: Member, seq: int, body: Conse
     """Taking back: the relay first, then the record; and shut it stays if recording fails or is refused. Giving: the record first."""
     withdrawn = body.decision is not ConsentDecision.GIVEN
     if withdrawn:
-        member.gate.hold(body.scope)
+        take_back(session, member, body.scope)
         await session.apply_gate(member)
     if not (withdrawn and session.agreed(member, body.scope)):  # taking back a stored yes is always stored
         _store_one(session, member)
     consent = await session.needs.records.decide(session.id, member.id, body)
+    session.needs.taps.decided(member.id, body.scope)
     session.keep_consent(member, consent)
-    session.tell(ConsentChanged(consent=consent_view(consent)))
+    telling.consent(session, consent_view(consent))
     await session.apply_gate(member)
 
 
 async def _say(session: "LiveSession", member: Member, seq: int, body: ChatSend) -> None:
     _need(member, Grant.CHAT)
+    _shown(session, member)
     if body.file is None and not body.text.strip():
         raise Invalid("A message has a text or a file.")
     _store_one(session, member)
@@ -103,6 +126,7 @@ async def _say(session: "LiveSession", member: Member, seq: int, body: ChatSend)
     files = {posted.file.id: posted.file} if posted.file is not None else {}
     view = ChatPosted(message=session.message_view(posted.message, files))
     session.remember(posted.message)
+    session.recording.said(posted)
     if posted.repeated:
         member.send(view)
     else:
@@ -121,6 +145,7 @@ async def _read(session: "LiveSession", member: Member, seq: int, body: ChatRead
 
 async def _ask(session: "LiveSession", member: Member, seq: int, body: Ask) -> None:
     _need(member, Grant.ASK)
+    _shown(session, member)
     other = _other(session, member, body.participant)
     if PUBLISH[body.source] not in other.grants:
         raise NotAllowed("They may not turn this on.")
@@ -152,7 +177,13 @@ async def _stand(session: "LiveSession", member: Member, standing: Standing, yes
         await session.apply_gate(member)
         if standing is Standing.HELD:
             await hushed(session, member)
-    stored = session.people[member.id] = await session.needs.records.stand(member.id, standing, yes, actor)
+    try:
+        stored = session.people[member.id] = await session.needs.records.stand(member.id, standing, yes, actor)
+    except DependencyError:
+        if yes:
+            unstored.keep(session, member, standing.value, actor)
+        raise
+    unstored.stored(session, member.id, standing.value)
     keep(member, stored, standing.value)
     await session.apply_gate(member)
     session.tell_view(member)
@@ -169,7 +200,83 @@ def _other(session: "LiveSession", member: Member, participant: ParticipantId) -
 async def _supervise(session: "LiveSession", member: Member, seq: int, body: Supervise) -> None:
     _need(member, Grant.SUPERVISE)
     _store_one(session, member)
-    await supervise(session, member, body)
+    if body.mode is SupervisionMode.TAKE_OVER:
+        await take_over(session, member)
+    else:
+        await supervise(session, member, body)
+
+
+async def _record(session: "LiveSession", member: Member, seq: int, body: RecordingSet) -> None:
+    _need(member, Grant.RECORDING_CONTROL)
+    _store_one(session, member)
+    await session.recording.want(member, body.state)
+
+
+async def _check(session: "LiveSession", member: Member, seq: int, body: CheckpointMark) -> None:
+    _need(member, Grant.RECORDING_CONTROL)
+    _store_one(session, member)
+    await session.recording.mark(member, body)
+
+
+async def _verify(session: "LiveSession", member: Member, seq: int, body: VerificationBegin) -> None:
+    _need(member, Grant.VERIFICATION_RUN)
+    _store_one(session, member)
+    session.verifying.begin(member, body)
+
+
+async def _cannot(session: "LiveSession", member: Member, seq: int, body: VerificationCannot) -> None:
+    _need(member, Grant.VERIFICATION_RUN)
+    session.verifying.cannot(member, light=body.light)
+
+
+async def _stop_verifying(session: "LiveSession", member: Member, seq: int, body: VerificationStop) -> None:
+    _need(member, Grant.VERIFICATION_RUN)
+    session.verifying.stop(member)
+
+
+async def _ask_for_staff(session: "LiveSession", member: Member, seq: int, body: VerificationAgent) -> None:
+    _need(member, Grant.VERIFICATION_RUN)
+    _store_one(session, member)
+    await asking.ask(session, member, body)
+
+
+async def _lock(session: "LiveSession", member: Member, seq: int, body: Lock) -> None:
+    _need(member, Grant.SESSION_LOCK)
+    _store_one(session, member)
+    await rights.lock(session, member, body.locked)
+
+
+async def _waiting_room(session: "LiveSession", member: Member, seq: int, body: WaitingRoomSet) -> None:
+    _need(member, Grant.SESSION_LOCK)
+    _store_one(session, member)
+    await waiting_room.set(session, member, body.on)
+
+
+async def _admit(session: "LiveSession", member: Member, seq: int, body: Admit) -> None:
+    _need(member, Grant.PARTICIPANT_ADMIT)
+    await waiting_room.admit(session, member, body.participant, body.admitted)
+
+
+async def _role(session: "LiveSession", member: Member, seq: int, body: RoleSet) -> None:
+    _need(member, Grant.PARTICIPANT_ROLE)
+    _store_one(session, member)
+    await rights.set_role(session, member, _other(session, member, body.participant), body.role)
+
+
+async def _hand_over(session: "LiveSession", member: Member, seq: int, body: HandoverOffer) -> None:
+    _need(member, Grant.HANDOVER)
+    _store_one(session, member)
+    await handover.offer(session, member, body)
+
+
+async def _cancel_handover(session: "LiveSession", member: Member, seq: int, body: HandoverCancel) -> None:
+    _need(member, Grant.HANDOVER)
+    await handover.cancel(session, member)
+
+
+async def _complete_handover(session: "LiveSession", member: Member, seq: int, body: HandoverComplete) -> None:
+    _need(member, Grant.HANDOVER)
+    await handover.complete(session, member)
 
 
 async def _end(session: "LiveSession", member: Member, seq: int, body: EndSession) -> None:
@@ -179,8 +286,9 @@ async def _end(session: "LiveSession", member: Member, seq: int, body: EndSessio
 
 async def _leave(session: "LiveSession", member: Member, seq: int, body: Leave) -> None:
     await session.depart(member, LeaveReason.LEFT, member.id)
-    if session.walked_out(member):
-        await session.end("left", member.id)
+    gave_up = session.status is SessionStatus.WAITING and member.participant.role is Role.CUSTOMER
+    if gave_up and not await asking.given_up(session, member.id):
+        await session.end("left", member.id)  # nobody is left to be served
 
 
 async def _quality(session: "LiveSession", member: Member, seq: int, body: QualityReport) -> None:
@@ -196,6 +304,10 @@ async def _take(session: "LiveSession", member: Member, seq: int, body: TakeWait
     raise NotAllowed("Customers are taken at the desk.")
 
 
+async def _answer(session: "LiveSession", member: Member, seq: int, body: HandoverAnswer) -> None:
+    raise NotAllowed("Customers are accepted at the desk.")
+
+
 Action = Callable[["LiveSession", Member, int, Any], Awaitable[None]]
 ACTIONS: Final[dict[type, Action]] = {
     MediaOffer: _offer,
@@ -209,8 +321,22 @@ ACTIONS: Final[dict[type, Action]] = {
     Hold: _hold,
     Mute: _mute,
     Supervise: _supervise,
+    RecordingSet: _record,
+    CheckpointMark: _check,
+    VerificationBegin: _verify,
+    VerificationCannot: _cannot,
+    VerificationStop: _stop_verifying,
+    VerificationAgent: _ask_for_staff,
+    Lock: _lock,
+    WaitingRoomSet: _waiting_room,
+    Admit: _admit,
+    RoleSet: _role,
+    HandoverOffer: _hand_over,
+    HandoverCancel: _cancel_handover,
+    HandoverComplete: _complete_handover,
     EndSession: _end,
     Leave: _leave,
     QualityReport: _quality,
     TakeWaiting: _take,
+    HandoverAnswer: _answer,
 }

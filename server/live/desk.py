@@ -1,7 +1,8 @@
 """Desk connections: staff who see the waiting list and who is in their sessions, never what is said or shown there."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,12 +12,16 @@ from server.domain.grants import Grant, desk_grants, session_grants
 from server.domain.ids import LoginId, SessionId, StaffId
 from server.domain.model import Role, Session
 from server.domain.views import OccupiedSession, WaitingEntry
-from server.errors import DependencyError, NotAllowed, TongpingError
-from server.live.actor import Actor
+from server.errors import Conflict, DependencyError, NotAllowed, TongpingError
+from server.live import telling
+from server.live.actor import Actor, Busy
+from server.live.needs import Needs
+from server.live.people import handover
 from server.live.ports import DeskTokens
 from server.live.presence import TOLD_EVERY_S, look
 from server.live.refusals import message_error
-from server.live.session import LiveSession, Needs
+from server.live.session import LiveSession
+from server.services.disclosure import tells
 from server.services.views import session_view, waiting_entry
 from server.signalling.connection import Connection
 from server.signalling.messages import (
@@ -30,6 +35,7 @@ from server.signalling.messages import (
     WaitingList,
     WaitingTaken,
 )
+from server.signalling.messages_people import HandoverAnswer, HandoverTaken
 from server.signalling.protocol import Incoming, Refused, State
 
 log = logging.getLogger(__name__)
@@ -43,6 +49,7 @@ class Desk:
     login: LoginId
     until: datetime  # then one has to sign in again
     role: Role
+    name: str
     grants: frozenset[Grant]
     connection: Connection
     expires_at: datetime
@@ -66,6 +73,18 @@ class DeskSeat:
             self._desks.forget(self._desk)
 
 
+@contextmanager
+def _told(desk: Desk, seq: int) -> Iterator[None]:
+    """What goes wrong with the message number ``seq`` is told to the desk."""
+    try:
+        yield
+    except TongpingError as error:
+        desk.connection.send(message_error(seq, error))
+    except Exception:
+        log.exception("message failed", extra={"staff": desk.staff})
+        desk.connection.send(MessageError(re=seq, code=ErrorCode.INTERNAL, detail="It could not be done."))
+
+
 class Desks:
     """``watch``: the live session of an id, made where needed. ``session_changed``: tell those in it of its new record.
 
@@ -79,6 +98,7 @@ class Desks:
         watch: Callable[[SessionId], LiveSession | None],
         session_changed: Callable[[Session], None],
         sessions: Callable[[], Iterable[LiveSession]],
+        session: Callable[[SessionId], LiveSession | None],
     ) -> None:
         self.needs = needs
         self.actor = Actor("desks")
@@ -86,12 +106,17 @@ class Desks:
         self._watch = watch
         self._session_changed = session_changed
         self._sessions = sessions
+        self._session = session
         self._desks: list[Desk] = []  # oldest first
         self._people_changed = False
         self._inside_told_at = float("-inf")
         self._refresh_queued = False
         self._refreshed_at = needs.clock.monotonic()
         self._somebody_waits = False
+
+    @property
+    def connected(self) -> list[Desk]:
+        return self._desks
 
     def __len__(self) -> int:
         return len(self._desks)
@@ -101,7 +126,8 @@ class Desks:
         staff, login_id = StaffId(claims.subject), LoginId(claims.login)
         try:
             login = await self.needs.records.login(staff, login_id)
-            if login is None:
+            account = await self.needs.people.account(staff)
+            if login is None or account is None:
                 raise NotAllowed("Please sign in again.")
         except TongpingError as error:
             store_failed = isinstance(error, DependencyError)
@@ -125,6 +151,7 @@ class Desks:
             login=login.id,
             until=login.ends_at,
             role=claims.role,
+            name=account.name,
             grants=claims.grants,
             connection=connection,
             expires_at=claims.expires_at,
@@ -136,6 +163,8 @@ class Desks:
             self._desks.append(desk)
             self.refresh()
             self._tell_inside([desk])
+            for session in self._sessions():
+                handover.desk_came(session, staff, connection)
         return connection
 
     def forget(self, desk: Desk) -> None:
@@ -158,20 +187,16 @@ class Desks:
         connection = desk.connection
         if connection.state is State.CLOSED:
             return
-        try:
+        with _told(desk, event.seq):
             if isinstance(event, Refused):
                 connection.send(MessageError(re=event.seq, code=ErrorCode.INVALID, detail=event.detail))
             elif isinstance(event.body, TakeWaiting):
                 await self._take(desk, event.body.session)
+            elif isinstance(event.body, HandoverAnswer):
+                self._answer(desk, event.seq, event.body)
             else:
                 raise NotAllowed("This is said inside a session, not at the desk.")
-        except TongpingError as error:
-            connection.send(message_error(event.seq, error))
-        except Exception:
-            log.exception("message failed", extra={"staff": desk.staff})
-            connection.send(MessageError(re=event.seq, code=ErrorCode.INTERNAL, detail="It could not be done."))
-        finally:
-            connection.handled(event.seq)
+        connection.handled(event.seq)
 
     async def _take(self, desk: Desk, id: SessionId) -> None:
         if Grant.WAITING_TAKE not in desk.grants:
@@ -179,9 +204,29 @@ class Desks:
         session = await self.needs.sessions.take(id, desk.staff)
         self._session_changed(session)
         self.refresh()
-        entry = await self.needs.entries.enter(id, desk.staff)
+        entry = await self.needs.entries.enter(id, desk.staff, desk.login)
         view = session_view(session, session_grants(desk.role, session.kind))
         desk.connection.send(WaitingTaken(session=view, token=entry.token))
+
+    def _answer(self, desk: Desk, seq: int, body: HandoverAnswer) -> None:
+        """Done by the session, which may be slow: no desk waits for it. Raises NotAllowed, Conflict, Busy."""
+        if Grant.HANDOVER not in desk.grants:
+            raise NotAllowed(f"This needs the grant {Grant.HANDOVER.value}.")
+        session = self._session(body.session)
+        if session is None:
+            raise Conflict("This offer is over.")
+
+        async def run() -> None:
+            if desk.connection.state is State.CLOSED:
+                return  # signed out meanwhile, perhaps
+            with _told(desk, seq):
+                answered = await handover.answer(session, desk.staff, desk.login, desk.connection, body.accepted)
+                if answered is not None:
+                    view, token = answered
+                    desk.connection.send(HandoverTaken(session=view, token=token))
+
+        if not session.actor.post(run):
+            raise Busy("The server is busy. Please try again.")
 
     # ------------------------------------------------------------ the waiting list
 
@@ -205,7 +250,7 @@ class Desks:
             live = self._watch(session.id)
             entries.append(waiting_entry(session, connected=live is not None and live.customer_connected))
             if live is not None and session.id in positions:
-                live.tell_position(positions[session.id])
+                telling.position(live, positions[session.id])
         for desk in self._desks:
             if Grant.WAITING_TAKE in desk.grants and desk.told != entries:
                 desk.told = entries
@@ -222,7 +267,11 @@ class Desks:
         for desk in desks:
             if Grant.SESSION_LIST not in desk.grants:
                 continue
-            entries = inside.seen_by(desk.staff, all_sessions=desk.role is Role.SUPERVISOR)
+            entries = inside.seen_by(
+                desk.staff,
+                all_sessions=desk.role is Role.SUPERVISOR,
+                told=tells(self.needs.settings.disclosed, desk.role),
+            )
             if desk.told_inside != entries:
                 desk.told_inside = entries
                 desk.connection.send(SessionsInside(entries=entries))

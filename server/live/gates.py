@@ -39,6 +39,29 @@ class Forwarded(NamedTuple):
         return circle == self.circle if self.only is None else subscriber in self.only
 
 
+class Narrowed(NamedTuple):
+    """What was said that narrows and is not carried out yet. It is in force from when it was said: see ``narrowing.py``.
+
+    ``sources``: not forwarded. ``unrecorded``, ``unseen``: consent taken back about the recording, about a check of the face.
+    """
+
+    sources: frozenset[Source] = frozenset()
+    held: bool = False
+    out: bool = False  # on the way out: nothing is forwarded of them or to them
+    unrecorded: bool = False
+    unseen: bool = False
+
+    def and_(self, other: "Narrowed") -> "Narrowed":
+        """Both."""
+        return Narrowed(
+            self.sources | other.sources,
+            self.held or other.held,
+            self.out or other.out,
+            self.unrecorded or other.unrecorded,
+            self.unseen or other.unseen,
+        )
+
+
 class ConsentGate:
     """The gate of one participant. It starts shut; ``decided`` is told what the store holds, oldest first."""
 

@@ -6,35 +6,48 @@ second), and ``close`` at the end.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from server.auth.tokens import Audience
 from server.clock import Clock
-from server.domain.ids import CONNECTION, ConnectionId, LoginId, ParticipantId, SessionId, StaffId
-from server.domain.model import ParticipantState, Session, Source
+from server.domain.ids import CONNECTION, ConnectionId, InvitationId, LoginId, ParticipantId, SessionId, StaffId
+from server.domain.model import ParticipantState, Role, Session, Source, staff_of
+from server.domain.views import AvailableStaff
 from server.errors import DependencyError, MediaPlaneUnavailable, TokenExpired, TongpingError, TooMany, Unauthenticated
 from server.live import telling
 from server.live.actor import Busy
 from server.live.desk import Desks
 from server.live.ice import IceIssuer, NoRelay
 from server.live.member import Member
+from server.live.needs import Needs
+from server.live.people import handover, rights
+from server.live.people.desk_offers import DeskOffers
+from server.live.people.records import PeopleRecords, came_by
 from server.live.ports import (
+    CaseBriefs,
     DeskTokens,
     EntryRecords,
     MediaPort,
     MediaUnavailable,
     NetworkState,
     PeerState,
+    RecorderPort,
     SessionRecords,
     SlotAssignment,
     Verifier,
 )
+from server.live.recording.endings import RESTART, Endings
+from server.live.recording.no_recorder import NoRecorder
+from server.live.recording.records import RecordingRecords
 from server.live.records import Records
-from server.live.session import LiveSession, Needs
+from server.live.session import LiveSession
 from server.live.settings import LiveSettings
 from server.live.sweep import Sweep
+from server.live.taps import Taps
+from server.services.disclosure import tells
 from server.signalling.connection import Connection
 from server.signalling.messages import (
     CloseCode,
@@ -47,6 +60,9 @@ from server.signalling.messages import (
 )
 from server.signalling.protocol import State
 from server.store.ports import Store
+
+if TYPE_CHECKING:
+    from server.services.verification_live import LiveAttempts
 
 log = logging.getLogger(__name__)
 TICK_S = 0.2
@@ -67,6 +83,7 @@ class LiveSessions:
         new_key: Callable[[], str],
         settings: LiveSettings | None = None,
         ice: IceIssuer | None = None,
+        recorder: RecorderPort | None = None,
     ) -> None:
         """``new_key`` makes resume keys: at least 128 random bits as text of at most 64 characters."""
         self.settings = settings or LiveSettings()
@@ -74,25 +91,40 @@ class LiveSessions:
         self._make_id = make_id
         self._verifier = verifier
         self._records = Records(store, clock, make_id, self.settings.store_s)
+        recorder = recorder or NoRecorder()
+        self._recordings = RecordingRecords(store, clock, make_id, self.settings.store_s)
+        self._endings = Endings(recorder, self._recordings, clock)
+        self.taps = Taps(store, media, clock, self.settings.store_s, self._shown)
+        self.attempts: LiveAttempts | None = None  # bound by whoever has them
+        self.briefs: CaseBriefs | None = None  # likewise
         self._needs = Needs(
             records=self._records,
             sessions=sessions,
             entries=entries,
+            people=PeopleRecords(store, clock, make_id, self.settings.store_s),
+            desks=DeskOffers(lambda: self._desks.connected, self._sessions_now),
             media=media,
+            recorder=recorder,
+            recordings=self._recordings,
+            endings=self._endings,
+            taps=self.taps,
+            attempts=lambda: self.attempts,
+            briefs=lambda: self.briefs,
             ice=ice or NoRelay(),
             clock=clock,
             settings=self.settings,
             new_key=new_key,
-            waiting_changed=self._waiting_changed,
-            people_changed=self._people_changed,
+            waiting_changed=self.waiting_changed,
+            people_changed=lambda: self._desks.people_changed(),
         )
         self._sessions: dict[SessionId, LiveSession] = {}
-        self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed, self._sessions.values)
+        self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed, self._sessions_now, self._sessions.get)
         self._sweep = Sweep(sessions, clock, self.settings, self._end_abandoned)
         self._greeting: set[Connection] = set()  # sockets that have not said hello
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = False
         media.listen(self)
+        recorder.listen(self)
 
     # ------------------------------------------------------------ connections
 
@@ -128,6 +160,15 @@ class LiveSessions:
             connection.close(CloseCode.INTERNAL, "The connection could not be made.")
         return None
 
+    def _shown(self, session: SessionId, participant: ParticipantId) -> bool:
+        """Whether somebody is inside, and not on hold, nor on the way out."""
+        live = self._sessions.get(session)
+        member = live.members.get(participant) if live is not None else None
+        return member is not None and member.shown_to_others and not member.narrowed.unseen
+
+    def _sessions_now(self) -> Iterable[LiveSession]:
+        return self._sessions.values()
+
     def _session(self, id: SessionId) -> LiveSession:
         """The live session, made where needed: whoever asks puts a command into its actor at once. Raises TooMany."""
         session = self._sessions.get(id)
@@ -151,37 +192,70 @@ class LiveSessions:
     async def end_session(self, session: SessionId, reason: str, actor: str) -> Session:
         """Recorded by ``Sessions.end``, then everybody is told and disconnected. Raises NotFound, DependencyError."""
         live = self._session(session)
-        return await live.actor.call(lambda: live.end(reason, actor))
+        return await live.narrowing.call([one.id for one in live.everybody], lambda: live.end(reason, actor))
 
     async def _end_abandoned(self, session: SessionId, before: datetime) -> None:
         live = self._session(session)
         await live.actor.call(lambda: live.end_abandoned(before))
 
-    async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str, reason: str = "") -> None:
-        """Recorded, audited, told, disconnected. Raises NotFound, Gone (left already), DependencyError."""
-        del reason  # free text: neither records nor audit keep it
+    async def end_over(self, session: SessionId, before: datetime) -> None:
+        """Unless it is not over: see ``Sessions.end_over``. Raises NotFound, TooMany, DependencyError."""
         live = self._session(session)
-        await live.actor.call(lambda: live.remove(participant, actor))
+        await live.actor.call(lambda: live.end_over(before))
+
+    def cases_changed(self, session: SessionId) -> None:
+        """A case of this session has changed: those in it are told."""
+        live = self._sessions.get(session)
+        if live is not None:
+            live.verifying.briefing.changed()
+
+    async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str) -> None:
+        """Recorded, audited, told, disconnected. Raises NotFound, Gone (left already), DependencyError."""
+        live = self._session(session)
+        await live.narrowing.call([participant], lambda: live.remove(participant, actor))
 
     async def staff_disabled(self, staff: StaffId, actor: str) -> None:
         """The account's desks and places end now, those that are being taken included. Raises DependencyError: call it again."""
         await self._desks.actor.call(lambda: self._desks.dismiss(staff))
-        for live in list(self._sessions.values()):
-            await live.actor.call(partial(live.remove_staff, staff, actor))
+        await self._in_all(
+            lambda live: rights.remove_staff(live, staff, actor), lambda member: staff_of(member.participant) == staff
+        )
 
     async def login_ended(self, login: LoginId) -> None:
-        """Its desks are told and disconnected, those that are just connecting included. Raises DependencyError."""
+        """Its desks and the places that were entered by it end now, those that are just being taken included. Raises DependencyError."""
         await self._desks.actor.call(lambda: self._desks.sign_out(login))
+        await self._in_all(lambda live: rights.remove_login(live, login), lambda member: member.participant.login_id == login)
 
-    async def waiting_changed(self) -> None:
+    async def invitation_revoked(self, session: SessionId, invitation: InvitationId, actor: str) -> None:
+        """Who came in by it leaves. Raises DependencyError: call it again."""
+        live = self._session(session)
+        whom = [one.id for one in live.everybody if came_by(one.participant, invitation)]
+        await live.narrowing.call(whom, lambda: rights.remove_invited(live, invitation, actor))
+
+    async def _in_all(self, what: Callable[[LiveSession], Awaitable[None]], whom: Callable[[Member], bool]) -> None:
+        """All at once: one whose store or relay is slow holds up nobody else. Raises what one of them raised."""
+        results = await asyncio.gather(
+            *(
+                live.narrowing.call([one.id for one in live.everybody if whom(one)], partial(what, live))
+                for live in list(self._sessions.values())
+            ),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def staff_available(self) -> list[AvailableStaff]:
+        """Who is at a desk and may be given a customer."""
+        return self._needs.desks.available()
+
+    def hides(self, role: Role) -> bool:
+        """Whether somebody of this role must not know of supervisors who listen."""
+        return not tells(self.settings.disclosed, role)
+
+    def waiting_changed(self) -> None:
         """Desks and waiting customers are told what has changed."""
         self._desks.refresh()
-
-    def _waiting_changed(self) -> None:
-        self._desks.refresh()
-
-    def _people_changed(self) -> None:
-        self._desks.people_changed()
 
     def session_changed(self, session: Session) -> None:
         """The record changed: those in it are told, and the gates follow."""
@@ -192,12 +266,12 @@ class LiveSessions:
     def connected(self, session: SessionId) -> frozenset[ParticipantId]:
         """Who is here (places that are being kept count)."""
         live = self._sessions.get(session)
-        return frozenset(live.members) if live is not None else frozenset()
+        return frozenset(member.id for member in live.everybody) if live is not None else frozenset()
 
     def states(self, session: SessionId) -> dict[ParticipantId, ParticipantState]:
         """The live states of those who are here: finer than the stored ones."""
         live = self._sessions.get(session)
-        return {id: member.state for id, member in live.members.items()} if live is not None else {}
+        return {member.id: member.state for member in live.everybody} if live is not None else {}
 
     def listening(self, session: SessionId) -> frozenset[ParticipantId]:
         """Who is here and listens: whether they whisper is not everybody's to know."""
@@ -215,7 +289,7 @@ class LiveSessions:
 
     def stats(self) -> Mapping[str, int]:
         """For the metrics."""
-        members = [member for session in self._sessions.values() for member in session.members.values()]
+        members = [member for session in self._sessions.values() for member in session.everybody]
         return {
             "sessions": len(self._sessions),
             "participants": len(members),
@@ -227,12 +301,18 @@ class LiveSessions:
 
     async def recover(self) -> None:
         """After a start: those who were in a session have some seconds to come back before they count as lost."""
+        under_way = await self._recordings.under_way()
+        interrupted = {recording.session_id: recording for recording in under_way}
         for id in await self._records.unfinished():
-            live = self._session(id)
             try:
-                await live.actor.call(live.revive)
+                live = self._session(id)
+                await live.actor.call(partial(live.revive, interrupted.get(id)))
             except TongpingError as error:
                 log.warning("session not recovered", extra={"session": id, "code": error.code})
+            else:
+                self._dispose(live)  # where nobody was: appointments take no room from those who were in a session
+        for recording in under_way:
+            self._endings.end(recording.id, None, RESTART)
 
     # ------------------------------------------------------------ time
 
@@ -244,13 +324,18 @@ class LiveSessions:
                 self._greeting.discard(connection)
         self._desks.tick()
         self._sweep.tick()
-        for id, session in list(self._sessions.items()):
+        self._endings.tick()
+        for session in list(self._sessions.values()):
             session.tick()
-            if session.disposable:
-                del self._sessions[id]
-                task = asyncio.create_task(session.close(1.0), name="session-close")
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+            self._dispose(session)
+
+    def _dispose(self, session: LiveSession) -> None:
+        """Forget it, if nothing is left to be done there."""
+        if session.disposable:
+            del self._sessions[session.id]
+            task = asyncio.create_task(session.close(1.0), name="session-close")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def run_ticks(self) -> None:
         """Until cancelled."""
@@ -268,7 +353,7 @@ class LiveSessions:
             offers = [
                 member.offer.task
                 for session in self._sessions.values()
-                for member in session.members.values()
+                for member in session.everybody
                 if member.offer is not None and not member.offer.task.done()
             ]
             if offers:
@@ -276,7 +361,13 @@ class LiveSessions:
             if self._sweep.task is not None:
                 offers.append(self._sweep.task)
                 await asyncio.wait([self._sweep.task])
-            busy = bool(offers) or any(not actor.idle for actor in actors) or bool(self._closing)
+            for session in list(self._sessions.values()):
+                await session.narrowing.settle()
+                await session.recording.settle()
+            offers.extend(self._endings.tasks)
+            await self._endings.settle()
+            asking = any(session.recording.asking for session in self._sessions.values())
+            busy = bool(offers) or asking or any(not actor.idle for actor in actors) or bool(self._closing)
             if self._closing:
                 await asyncio.wait(list(self._closing))
 
@@ -289,13 +380,14 @@ class LiveSessions:
         await self._sweep.close()
         closing = [session.close(deadline_s) for session in self._sessions.values()]
         await asyncio.gather(*closing, self._desks.close(deadline_s), *self._closing)
+        await self._endings.close(deadline_s)
         self._sessions.clear()
 
     # ------------------------------------------------------------ what the media plane says
 
     def on_slots(self, room: str, participant: str, slots: Sequence[SlotAssignment]) -> None:
         member = self._member(room, participant)
-        if member is not None:
+        if member is not None and not member.waits:
             member.send(
                 Slots(
                     slots=[
@@ -315,18 +407,20 @@ class LiveSessions:
         if live is not None:
             live.speakers = [ParticipantId(one) for one in participants]
             telling.speaking(live)
+            live.recording.heard()
 
     def on_peer(self, room: str, participant: str, state: PeerState) -> None:
         live = self._sessions.get(SessionId(room))
-        member = live.members.get(ParticipantId(participant)) if live is not None else None
+        member = live.find(ParticipantId(participant)) if live is not None else None
         if live is not None and member is not None and member.peer != state:
             member.peer = state
             live.tell_view(member)
+            handover.poke(live)
 
     def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None:
         live = self._sessions.get(SessionId(room))
-        if live is not None and flowing:
-            live.media_flows(ParticipantId(participant), Source(source))
+        if live is not None:
+            live.media_flows(ParticipantId(participant), Source(source), flowing)
 
     def on_encodings(self, room: str, participant: str, source: str, active: Sequence[str]) -> None:
         member = self._member(room, participant)
@@ -348,7 +442,15 @@ class LiveSessions:
 
     def _member(self, room: str, participant: str) -> Member | None:
         live = self._sessions.get(SessionId(room))
-        return live.members.get(ParticipantId(participant)) if live is not None else None
+        return live.find(ParticipantId(participant)) if live is not None else None
+
+    def on_recorder(self, ready: bool) -> None:
+        for live in list(self._sessions.values()):
+            live.recording.recorder_changed(ready)
+
+    def on_recording_failed(self, recording: str) -> None:
+        for live in list(self._sessions.values()):
+            live.recording.failed(recording)
 
     def on_rooms_lost(self, rooms: Sequence[str]) -> None:
         for room in rooms:

@@ -10,7 +10,7 @@ from server.services.ice_servers import Issued
 from server.signalling.messages import IceServers, MediaLimits
 
 if TYPE_CHECKING:
-    from server.live.session import Needs
+    from server.live.needs import Needs
 
 
 class IceIssuer(Protocol):

@@ -3,7 +3,8 @@
 Every event callback is synchronous, quick and never raises; the live session queues what needs awaiting.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -12,7 +13,8 @@ from server.api.bodies import Entry
 from server.auth.tokens import Claims
 from server.domain.grants import Grant
 from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId
-from server.domain.model import Role, Session
+from server.domain.model import RecordingEnding, Role, Session
+from server.transactions.brief import CaseBrief
 
 
 class MediaRefused(Exception):
@@ -53,6 +55,7 @@ class NetworkState:
 
 
 PeerState = Literal["connecting", "connected", "disconnected", "failed", "closed"]
+RecordingState = Literal["on", "paused", "off"]
 
 
 class MediaEvents(Protocol):
@@ -74,6 +77,60 @@ class MediaEvents(Protocol):
     def on_rooms_lost(self, rooms: Sequence[str]) -> None:
         """Their worker died; connect again and say the gates again."""
         ...
+
+
+class TapRefused(Exception):
+    """Pictures cannot be had. ``code``: ``no_such_source``, ``gate_shut``, ``busy``, ``bad_codec``."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+
+
+class TapEnded(Exception):
+    """There are no more pictures before as many came as were asked for. ``code``: ``gate``, ``gone``, ``withdrawn``, ``held``, ``tap_lost``, …"""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class TapPicture(Protocol):
+    """A decoded picture. ``received_at``: seconds of the machine's monotonic clock. ``pixels``: rows of red, green, blue; ``sha256`` of them.
+
+    ``lost``: frames that never came whole since the one before.
+    """
+
+    @property
+    def rtp_time(self) -> int: ...
+    @property
+    def received_at(self) -> float: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def pixels(self) -> memoryview: ...
+    @property
+    def sha256(self) -> bytes: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def nonce(self) -> bytes: ...
+    @property
+    def lost(self) -> int: ...
+
+
+class OpenTap(Protocol):
+    """Iterate over it; raises TapEnded. ``frames``: how many came so far."""
+
+    @property
+    def frames(self) -> int: ...
+    def end(self, reason: str) -> None:
+        """At once: not one more picture; ``reason`` is the code of the TapEnded that follows."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[TapPicture]: ...
 
 
 class MediaPort(Protocol):
@@ -104,10 +161,98 @@ class MediaPort(Protocol):
         """
         ...
 
+    async def set_recording(
+        self, room: str, recording: str, zero_mono_us: int, whom: Mapping[str, frozenset[str]], state: RecordingState
+    ) -> None:
+        """From the next packet on exactly these sources (by participant) are recorded, as far as their gates are open.
+
+        The whole of it each time. ``recording`` has begun at the recorder, ``zero_mono_us`` is the zero of its times there. Kept for who
+        is not connected yet; forgotten when the room is closed or its worker lost: say it again before the gates. Returns when the
+        worker has applied it. Raises MediaUnavailable, also where there is no recorder.
+        """
+        ...
+
+    async def replace(self, room: str, old: str, new: str) -> None:
+        """Hand over: in everybody's view ``new``'s microphone and camera take the slots of ``old``, who is not shown again.
+
+        A picture of ``old`` stays until the first one of ``new`` is there; where ``old`` is gone its slots are kept for ``new``. Of what
+        ``new`` does not send for ten seconds this is forgotten. Say it before ``old`` is disconnected, or after. Raises MediaUnavailable.
+        """
+        ...
+
+    def open_tap(
+        self,
+        room: str,
+        participant: str,
+        source: str,
+        *,
+        nonce: bytes,
+        fps: float,
+        frames: int,
+        seconds: float,
+        height: int | None = None,
+    ) -> AbstractAsyncContextManager[OpenTap]:
+        """Pictures of a camera or screen, decoded in a process of their own, behind its gate. ``live/taps.py`` says when this may be asked.
+
+        Raises TapRefused, MediaUnavailable, ValueError (bounds).
+        """
+        ...
+
     async def disconnect(self, room: str, participant: str) -> None: ...
     async def close_room(self, room: str) -> None: ...
     async def stats(self, room: str) -> Mapping[str, object]:
         """The relay's counters of a room, as ``server/api/media.py`` reads them; empty where there is none."""
+        ...
+
+
+class RecorderUnavailable(Exception):
+    """The dependency's failure. ``disk``: it is full, or refused; else there is no recorder, or it did not answer in time."""
+
+    def __init__(self, detail: str, *, disk: bool = False) -> None:
+        super().__init__(detail)
+        self.disk = disk
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnd:
+    """``size``: bytes of its files."""
+
+    ending: RecordingEnding
+    size: int
+    duration_ms: int
+
+
+class RecorderEvents(Protocol):
+    def on_recorder(self, ready: bool) -> None:
+        """It is lost, and is started again by itself; or it is there again, with every recording that had begun."""
+        ...
+
+    def on_recording_failed(self, recording: str) -> None:
+        """The disk refused: what was kept is whole, nothing more is kept. End it."""
+        ...
+
+
+class RecorderPort(Protocol):
+    """Seals and keeps what the media workers hand it. All raise RecorderUnavailable, and have a deadline."""
+
+    @property
+    def ready(self) -> bool: ...
+    def listen(self, events: RecorderEvents) -> None: ...
+
+    async def begin(self, recording: str) -> int:
+        """A new one, with a key of its own; the zero of its times, in microseconds of the machine's monotonic clock."""
+        ...
+
+    async def tell(self, recording: str, event: Mapping[str, object], mono_us: int) -> None:
+        """Something that happened, as ``recording_events`` says it; ``mono_us``: when."""
+        ...
+
+    async def pause(self, recording: str, paused: bool) -> None:
+        """What media workers hand over while it is paused is thrown away. Kept also when this raises: a recorder that is lost does so later."""
+        ...
+
+    async def end(self, recording: str) -> RecordingEnd:
+        """With all that its files need to be verified. Also of one that a server before this one began."""
         ...
 
 
@@ -117,15 +262,24 @@ class SessionRecords(Protocol):
     async def end(self, id: SessionId, reason: str, actor: str) -> Session: ...
     async def abandoned(self, *, before: datetime) -> list[SessionId]: ...
     async def end_abandoned(self, id: SessionId, *, before: datetime) -> Session | None: ...
+    async def end_over(self, id: SessionId, *, before: datetime) -> Session | None: ...
     async def take(self, id: SessionId, staff: StaffId) -> Session: ...
     async def waiting(self) -> list[Session]: ...
     async def queue_positions(self) -> dict[SessionId, tuple[int, int | None]]: ...
 
 
+class CaseBriefs(Protocol):
+    """``server.services.verification_sessions.CaseSessions``."""
+
+    async def of_session(self, session: SessionId) -> list[CaseBrief]:
+        """The newest first. Raises StoreUnavailable."""
+        ...
+
+
 class EntryRecords(Protocol):
     """``server.services.entries.Entries``."""
 
-    async def enter(self, session_id: SessionId, staff_id: StaffId) -> Entry: ...
+    async def enter(self, session_id: SessionId, staff_id: StaffId, login: LoginId) -> Entry: ...
     async def renew(self, session_id: SessionId, participant_id: ParticipantId) -> tuple[str, datetime]: ...
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from server.domain import ids
 from server.domain.ids import ParticipantId, StaffId
-from server.domain.model import Role, Session, SessionStatus
+from server.domain.model import Role, Session, SessionStatus, by_themselves
 from server.domain.views import OccupiedSession, PersonInside
 from server.live.member import Member
 
@@ -54,26 +54,29 @@ class Occupied(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """The open sessions that somebody is in, by the accounts they belong to; ``nobodys``: nobody has taken them yet."""
+    """The open sessions that somebody is in, by the accounts they belong to; ``nobodys``: nobody has taken them yet. Those of customers who are verified by
+    themselves are among ``others``: nobody has asked for anybody."""
 
     own: Mapping[StaffId, list[Occupied]] = field(default_factory=dict)
     nobodys: list[Occupied] = field(default_factory=list)
     others: list[Occupied] = field(default_factory=list)
 
-    def seen_by(self, staff: StaffId, *, all_sessions: bool) -> list[OccupiedSession]:
+    def seen_by(self, staff: StaffId, *, all_sessions: bool, told: bool = True) -> list[OccupiedSession]:
         """Customers alone first, the longest wait on top, then the newest; at most ``MOST``.
 
         One's own, and those nobody has, without the reference. ``all_sessions`` (a supervisor): everybody's, whose being
-        alone is their agents' affair.
+        alone is their agents' affair. ``told``: of supervisors who listen, too.
         """
-        views = {session.record.id: _view(session, reads=True) for session in self.own.get(staff, []) if session.record}
+        views = {
+            session.record.id: _view(session, reads=True, told=told) for session in self.own.get(staff, []) if session.record
+        }
         for session in self.nobodys:
             if session.record is not None:
-                views.setdefault(session.record.id, _view(session, reads=all_sessions))
+                views.setdefault(session.record.id, _view(session, reads=all_sessions, told=told))
         if all_sessions:
             for session in self.others:
                 if session.record is not None:
-                    views.setdefault(session.record.id, _view(session, reads=True, told_alone=False))
+                    views.setdefault(session.record.id, _view(session, reads=True, told=told, told_alone=False))
         newest_first = sorted(views.values(), key=lambda view: view.created_at, reverse=True)
         return sorted(newest_first, key=lambda view: (view.alone_since is None, view.alone_since or view.created_at))[:MOST]
 
@@ -86,19 +89,20 @@ def look(sessions: Iterable[Occupied]) -> Inside:
         record = session.record
         if record is None or record.status is not SessionStatus.OPEN or not session.members:
             continue
-        owners = {id for id in (record.created_by, record.taken_by) if id is not None and ids.is_id(id, ids.STAFF)}
+        owners = {id for id in (record.taken_by or record.created_by,) if ids.is_id(id, ids.STAFF)}
         for owner in owners:
             own.setdefault(StaffId(owner), []).append(session)
-        (inside.others if owners else inside.nobodys).append(session)
+        (inside.others if owners or by_themselves(record) else inside.nobodys).append(session)
     return inside
 
 
-def _view(session: Occupied, *, reads: bool, told_alone: bool = True) -> OccupiedSession:
+def _view(session: Occupied, *, reads: bool, told: bool, told_alone: bool = True) -> OccupiedSession:
     record = session.record
     assert record is not None  # looked at
     people = [
         PersonInside(role=member.participant.role, name=member.participant.name, connected=member.away_since is None)
         for member in session.members.values()
+        if told or not member.listens
     ]
     return OccupiedSession(
         session=record.id,

@@ -1,15 +1,11 @@
 """What live sessions write down: each method is one transaction, with its audit entry, and has a deadline."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
 from server.audit.events import AuditAction, AuditEvent
-from server.clock import Clock
 from server.domain import ids
 from server.domain.ids import ConsentId, FileId, LoginId, MessageId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
@@ -25,9 +21,10 @@ from server.domain.model import (
     SupervisionMode,
     login_stands,
 )
-from server.errors import Gone, NotFound, StoreUnavailable
+from server.errors import Gone, NotFound
+from server.live.transactions import Transactions
 from server.signalling.messages import ChatSend, ConsentSet
-from server.store.ports import Store, Transaction
+from server.store.ports import Transaction
 
 SESSIONS_A_PAGE = 100
 
@@ -63,29 +60,7 @@ _STOOD = {
 }
 
 
-class Records:
-    def __init__(self, store: Store, clock: Clock, make_id: Callable[[str], str], deadline_s: float) -> None:
-        self._store = store
-        self._clock = clock
-        self._make_id = make_id
-        self._deadline_s = deadline_s
-
-    @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[Transaction]:
-        try:
-            async with asyncio.timeout(self._deadline_s), self._store.begin() as tx:
-                yield tx
-        except TimeoutError as error:
-            raise StoreUnavailable("It could not be stored in time.") from error
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Transaction]:
-        try:
-            async with asyncio.timeout(self._deadline_s), self._store.read() as tx:
-                yield tx
-        except TimeoutError as error:
-            raise StoreUnavailable("It could not be read in time.") from error
-
+class Records(Transactions):
     async def load(self, session: SessionId) -> Loaded:
         """Raises NotFound, StoreUnavailable."""
         async with self._reading() as tx:
@@ -97,11 +72,6 @@ class Records:
     async def participant(self, id: ParticipantId) -> Participant | None:
         async with self._reading() as tx:
             return await tx.get_participant(id)
-
-    async def staff_active(self, id: StaffId) -> bool:
-        async with self._reading() as tx:
-            staff = await tx.get_staff(id)
-        return staff is not None and staff.disabled_at is None
 
     async def login(self, staff: StaffId, id: LoginId) -> StaffLogin | None:
         """None when it is over, or the account was disabled."""
@@ -191,11 +161,7 @@ class Records:
         """On hold or muted from now on, or no longer. Saying it again changes nothing. Raises NotFound, Gone (they left)."""
         now = self._clock.now()
         async with self._writing() as tx:
-            current = await tx.get_participant(participant)
-            if current is None:
-                raise NotFound("There is no such participant.")
-            if not may_join(current):
-                raise Gone("They have left already.")
+            current = await here(tx, participant)
             if (getattr(current, standing.value) is not None) is yes:
                 return current
             changed = msgspec.structs.replace(current, **{standing.value: now if yes else None})
@@ -209,11 +175,7 @@ class Records:
         """A supervisor listens, whispers or joins in from now on. Raises NotFound, Gone (they left)."""
         now = self._clock.now()
         async with self._writing() as tx:
-            current = await tx.get_participant(participant)
-            if current is None:
-                raise NotFound("There is no such participant.")
-            if not may_join(current):
-                raise Gone("They have left already.")
+            current = await here(tx, participant)
             since = None if mode is SupervisionMode.JOIN else current.listens_at or now
             changed = msgspec.structs.replace(current, listens_at=since)
             await tx.save_participant(changed)
@@ -282,3 +244,13 @@ class Records:
 def may_join(participant: Participant) -> bool:
     """A place that was lost can be taken again with the same token; one that was given up or taken away cannot."""
     return participant.state is not ParticipantState.LEFT or participant.leave_reason is LeaveReason.LOST
+
+
+async def here(tx: Transaction, participant: ParticipantId) -> Participant:
+    """Raises NotFound, Gone (they left for good)."""
+    current = await tx.get_participant(participant)
+    if current is None:
+        raise NotFound("There is no such participant.")
+    if not may_join(current):
+        raise Gone("They have left already.")
+    return current

@@ -1,5 +1,6 @@
 """From errors to what a page is told of them."""
 
+from server.domain.model import LeaveReason
 from server.errors import Gone, NotFound, TongpingError
 from server.signalling.messages import CloseCode, ErrorCode, MessageError
 
@@ -11,6 +12,20 @@ def close_code(error: TongpingError) -> CloseCode:
     return CloseCode.UNAUTHORISED if isinstance(error, NotFound) else CloseCode.INTERNAL
 
 
+_LEFT = {
+    LeaveReason.REMOVED: CloseCode.REMOVED,
+    LeaveReason.REFUSED: CloseCode.REFUSED,
+    LeaveReason.REVOKED: CloseCode.REVOKED,
+    LeaveReason.HANDED_OVER: CloseCode.HANDED_OVER,
+    LeaveReason.TAKEN_OVER: CloseCode.TAKEN_OVER,
+}
+
+
+def left_code(reason: LeaveReason) -> CloseCode:
+    """What somebody is told who has left."""
+    return _LEFT.get(reason, CloseCode.LEFT)
+
+
 _ERROR_CODES = {
     "invalid": ErrorCode.INVALID,
     "not_allowed": ErrorCode.NOT_ALLOWED,
@@ -19,6 +34,7 @@ _ERROR_CODES = {
     "gone": ErrorCode.CONFLICT,
     "too_many": ErrorCode.TOO_MANY,
     "media_unavailable": ErrorCode.MEDIA_UNAVAILABLE,
+    "no_staff": ErrorCode.NO_STAFF,
 }
 
 

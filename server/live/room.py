@@ -34,11 +34,12 @@ class _Undone:
 class Inside(Protocol):
     """``session.LiveSession``: who is here."""
 
-    members: dict[ParticipantId, Member]
-
+    @property
+    def everybody(self) -> list[Member]: ...
     @property
     def status(self) -> SessionStatus: ...
     def gates_changed(self, member: Member) -> None: ...
+    async def before_gates(self) -> None: ...
 
 
 class Room:
@@ -71,6 +72,7 @@ class Room:
 
     async def _set_gates(self, member: Member, wanted: Forwarded) -> None:
         """Raises MediaUnavailable. Where it was interrupted nobody knows what the relay has."""
+        await self._inside.before_gates()
         known, epoch = None, self._epoch
         sources = frozenset(source.value for source in wanted.sources)
         try:
@@ -93,6 +95,14 @@ class Room:
                 self._inside.gates_changed(member)
             if member.applied is None:
                 raise MediaUnavailable("the relay has forgotten them meanwhile")
+
+    async def replace(self, old: ParticipantId, new: ParticipantId) -> None:
+        """In every page ``new`` takes the slots of ``old``. Where the relay does not answer they get others, as if they had just come."""
+        try:
+            async with asyncio.timeout(self._settings.media_control_s):
+                await self._media.replace(self.id, old, new)
+        except (MediaUnavailable, TimeoutError):
+            log.warning("not replaced", extra={"session": self.id, "participant": new})
 
     async def receive(self, member: Member, video: int, sizes: Mapping[str, int]) -> None:
         """Send this person at most so many pictures, drawn so tall. Raises MediaPlaneUnavailable: it may not be so yet."""
@@ -217,13 +227,15 @@ class Room:
     def _forgotten(self, whose: ParticipantId | None) -> None:
         """The relay may know nothing of them any more, their circle included: it is told again at once."""
         self._epoch += 1
-        for member in self._inside.members.values():
+        for member in self._inside.everybody:
             if whose in (None, member.id):
                 member.applied, member.retry_at = None, 0.0
 
     def _failed(self, whose: ParticipantId | None) -> None:
         undone = self._undone.get(whose)
-        tries = undone.tries + 1 if undone is not None else 1
+        tries = 1
+        if undone is not None:  # what is tried more than once before it is known when to try again counts as one
+            tries = undone.tries + (undone.again_at is not None)
         who = {"session": self.id, "participant": whose or "", "tries": tries}
         if tries >= MOST_TRIES:
             self._undone.pop(whose, None)

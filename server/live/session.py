@@ -1,16 +1,12 @@
 """One live session: who is here, and what they are told. Everything that awaits runs in its actor, one thing at a time."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 
 import msgspec
 
 from server.auth.tokens import Claims
-from server.clock import Clock
-from server.domain.grants import Grant
+from server.domain.grants import Grant, session_grants
 from server.domain.ids import FileId, MessageId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     ChatMessage,
@@ -21,26 +17,29 @@ from server.domain.model import (
     LeaveReason,
     Participant,
     ParticipantState,
+    Recording,
     Role,
     Session,
     SessionStatus,
     Source,
-    staff_of,
+    replaced,
 )
 from server.domain.views import ChatMessageView
-from server.errors import DependencyError, Gone, NotFound, TongpingError
-from server.live import ice, supervision, telling
+from server.errors import DependencyError, Gone, NotAllowed, NotFound, TongpingError
+from server.live import ice, telling, upkeep
 from server.live.actions import carry_out
 from server.live.actor import Actor, Command
 from server.live.gates import ConsentGate
-from server.live.member import Member
-from server.live.ports import EntryRecords, MediaPort, SessionRecords
+from server.live.member import Member, keep
+from server.live.narrowing import Narrowing, heard, takes_back
+from server.live.needs import Needs
+from server.live.people import handover, lost, places, rights, supervision, unstored, waiting_room
 from server.live.presence import Alone
-from server.live.records import Records, may_join
-from server.live.refusals import close_code, message_error
+from server.live.recording.capture import SessionRecording
+from server.live.records import may_join
+from server.live.refusals import close_code, left_code, message_error
 from server.live.room import Room
-from server.live.settings import LiveSettings
-from server.services.sessions import ABANDONED
+from server.live.verifying import Verifying
 from server.services.views import consent_view, message_view, session_view
 from server.signalling.connection import Connection
 from server.signalling.messages import (
@@ -50,32 +49,15 @@ from server.signalling.messages import (
     Hello,
     MediaLost,
     MessageError,
-    QueuePosition,
     ServerBody,
     SessionChanged,
     Snapshot,
-    TokenRenewed,
 )
 from server.signalling.protocol import Incoming, Refused, State
 from server.signalling.rates import TokenBucket
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What live sessions are made with."""
-
-    records: Records
-    sessions: SessionRecords
-    entries: EntryRecords
-    media: MediaPort
-    ice: ice.IceIssuer
-    clock: Clock
-    settings: LiveSettings
-    new_key: Callable[[], str]  # resume keys: unguessable
-    waiting_changed: Callable[[], None]
-    people_changed: Callable[[], None]  # somebody came, went or was cut off, in any session
+SENT_AWAY = frozenset({LeaveReason.REMOVED, LeaveReason.REVOKED, LeaveReason.REFUSED})
 
 
 class Seat:
@@ -86,7 +68,7 @@ class Seat:
         self._member = member
 
     def deliver(self, connection: Connection, event: Incoming | Refused) -> None:
-        if not self._session.actor.post(partial(self._session.handle, self._member, connection, event)):
+        if not self._session.narrowing.post(self._member, connection, event):
             connection.close(CloseCode.INTERNAL, "The server is busy.")
 
     def connection_changed(self, connection: Connection) -> None:
@@ -100,6 +82,7 @@ class LiveSession:
         self.actor = Actor(f"session-{id}")
         self.room = Room(id, needs.media, needs.settings, self)
         self.members: dict[ParticipantId, Member] = {}
+        self.waiting: dict[ParticipantId, Member] = {}  # in the waiting room: no members yet
         self.record: Session | None = None
         self.people: dict[ParticipantId, Participant] = {}  # everybody who has a place, here or not
         self._gates: dict[ParticipantId, ConsentGate] = {}  # kept after somebody left: a held gate stays held
@@ -109,7 +92,28 @@ class LiveSession:
         self._due: set[str] = set()  # housekeeping that is queued already
         self.speakers: list[ParticipantId] = []  # as the relay last said, loudest first
         self.alone = Alone()
-        self._empty_since = needs.clock.monotonic()
+        self.recording = SessionRecording(self)
+        self.verifying = Verifying(self)
+        self.narrowing = Narrowing(self)
+        self.handing: handover.Handing | None = None
+        self.leaving: tuple[Member, float, LeaveReason] | None = None  # somebody else leads; until then (monotonic seconds)
+        self.lost: lost.Lost | None = None  # whoever leads
+        self.unstored: unstored.Unstored = {}
+        self.empty_since = needs.clock.monotonic()
+
+    @property
+    def everybody(self) -> list[Member]:
+        """Those who are inside, and those who wait to be let in."""
+        return [*self.members.values(), *self.waiting.values()]
+
+    def find(self, id: ParticipantId) -> Member | None:
+        """Inside, or waiting."""
+        return self.members.get(id) or self.waiting.get(id)
+
+    @property
+    def on_the_way(self) -> StaffId | None:
+        """Who has accepted this customer, and does not lead yet."""
+        return self.handing.staff if self.handing is not None else None
 
     # ------------------------------------------------------------ coming
 
@@ -124,7 +128,7 @@ class LiveSession:
         if not self._hello_rate(participant.id).take(self.needs.clock.monotonic()):
             connection.close(CloseCode.TOO_MANY, "Too many connections in a short time.")
             return None
-        member = self.members.get(participant.id)
+        member = self.find(participant.id)
         if hello.resume is not None:
             resumed = member.connection if member is not None else None
             if resumed is None or not resumed.resume_over(connection, hello.resume, self.needs.new_key()):
@@ -134,16 +138,18 @@ class LiveSession:
             self._admitted(member, claims)
             return resumed
         if member is None:
-            if len(self.members) >= self.needs.settings.members:
+            if not places.room_for(self, participant):
                 connection.close(CloseCode.TOO_MANY, "This session is full.")
                 return None
             try:
+                await lost.retaken(self, participant)
                 participant = await self.needs.records.join(participant.id)
             except TongpingError as error:
                 connection.close(close_code(error), error.detail)
                 return None
             self.people[participant.id] = participant
-            member = self._seat(participant, claims.grants)
+            member = self._seat(participant, frozenset())
+        keep(member, participant, "login_id")  # perhaps by another signing in
         try:
             await self._welcome(member, connection, claims)
         except DependencyError as error:
@@ -159,6 +165,8 @@ class LiveSession:
             self.people = {participant.id: participant for participant in loaded.participants}
             for consent in loaded.consents:
                 self._consents[consent.participant_id, consent.scope] = consent
+            self.recording.loaded(loaded.consents)
+            handover.restored(self)
         if self.record.status is SessionStatus.ENDED:
             raise Gone("This session has ended.")
         return self.record
@@ -166,12 +174,13 @@ class LiveSession:
     async def _admissible(self, session: Session, claims: Claims) -> Participant:
         """The place that a token is for. Raises NotFound: there is none, or no longer."""
         participant = await self.needs.records.participant(ParticipantId(claims.subject))
-        if participant is None or participant.session_id != session.id or participant.role is not claims.role:
+        if participant is None or participant.session_id != session.id:
             raise NotFound("There is no such place in this session.")
-        staff = staff_of(participant)
-        if staff is not None and not await self.needs.records.staff_active(staff):
-            raise NotFound("This account is not active.")
-        if not may_join(participant):
+        if participant.role is not claims.role and not {participant.role, claims.role} <= rights.GIVEN:
+            raise NotFound("There is no such place in this session.")
+        if not await self.needs.people.stands(participant):
+            raise NotFound("This account is not active, or was signed out.")
+        if not may_join(participant) or replaced(session, participant):
             raise NotFound("This place was given up.")
         return participant
 
@@ -194,26 +203,26 @@ class LiveSession:
         now = self.needs.clock.monotonic()
         settings = self.needs.settings
         member = Member(
-            participant,
+            unstored.seated(self, participant),
             gate,
             TokenBucket(settings.quality_per_s, settings.quality_burst, now),
             TokenBucket(settings.offers_per_s, settings.offers_burst, now),
             TokenBucket(settings.stored_per_s, settings.stored_burst, now),
         )
-        self.members[participant.id] = member
+        member.aside = handover.aside(self, member.id)
+        member.narrowed = self.narrowing.of(member.id)
+        (self.waiting if member.waits else self.members)[participant.id] = member
         return member
 
     async def _welcome(self, member: Member, connection: Connection, claims: Claims) -> None:
         """A full snapshot: a first join, or a page that was loaded again."""
-        older, member.connection = member.connection, None
-        if older is not None:
-            older.close(CloseCode.MOVED, "Connected elsewhere.")
+        member.hang_up(CloseCode.MOVED, "Connected elsewhere.")
         await self.room.stop_offer(member)
         if member.away_since is None:
             member.away_since = self.needs.clock.monotonic()
         member.on.clear()
         self._admitted(member, claims)
-        snapshot = await self._snapshot(member)
+        snapshot = await self.snapshot(member)
         member.position = None
         member.peer = None
         connection.accept(self.needs.new_key(), snapshot)
@@ -223,21 +232,36 @@ class LiveSession:
             member.away_since = None
         else:
             member.connection = None  # its socket went before it was greeted: the place is kept
-        for other in self.members.values():
-            if other.seen > 0:
-                member.send(ChatSeen(participant=other.id, number=other.seen))
-        supervision.greeted(self, member)
-        telling.greeted(self, member, [snapshot.you, *snapshot.participants])
-        await self.room.apply(member)
+        self.greeted(member, snapshot)
+        await self.apply_gate(member)
         self.tell_view(member)
-        self._note_people()
+        self.note_people()
+
+    def greeted(self, member: Member, snapshot: Snapshot) -> None:
+        """What a new page is told besides its snapshot."""
+        for other in self.members.values():
+            if other.seen > 0 and telling.sees(self, member, other):
+                member.send(ChatSeen(participant=other.id, number=other.seen))
+        telling.greeted(self, member, [snapshot.you, *snapshot.participants])
+        if not member.waits:
+            supervision.greeted(self, member)
+            handover.greeted(self, member)
+            lost.greeted(self, member)
+            self.verifying.briefing.greeted(member)
 
     def _admitted(self, member: Member, claims: Claims) -> None:
+        """A token from before one's role changed is good for what both roles may; the server sends another at once."""
         member.gate.grants = claims.grants
         member.expires_at = claims.expires_at
-        member.renew_at = self._renew_at(claims.expires_at)
+        member.renew_at = upkeep.renew_at(self, claims.expires_at)
+        if claims.role is not member.participant.role and self.record is not None:
+            member.gate.grants &= session_grants(member.participant.role, self.record.kind)
+            member.renew_at = self.needs.clock.now()
 
-    async def _snapshot(self, member: Member) -> Snapshot:
+    async def snapshot(self, member: Member) -> Snapshot:
+        """Everything this person's page needs to draw itself. Raises StoreUnavailable."""
+        if member.waits:
+            return waiting_room.snapshot(self, member)
         messages, files = await self.needs.records.history(self.id, self.needs.settings.history)
         self._numbers = {message.id: message.number for message in messages}
         characters, shown = 0, len(messages)
@@ -252,22 +276,30 @@ class LiveSession:
             session=session_view(session, member.grants),
             you=msgspec.structs.replace(member.view(), state=ParticipantState.JOINED),
             grants=sorted(grant.value for grant in member.grants),
-            participants=[other.view() for other in self.members.values() if other is not member],
-            consents=[consent_view(consent) for consent in self._consents.values()],
+            participants=[
+                other.view() for other in self.everybody if other is not member and telling.sees(self, member, other)
+            ],
+            consents=[consent_view(one) for one in self._consents.values() if telling.knows(self, member, one.participant_id)],
             chat=[self.message_view(message, files) for message in messages if message.participant_id in self.people],
             media=ice.limits(self.needs, member),
             files=settings.files,
+            recording=self.recording.view(member),
         )
 
-    async def revive(self) -> None:
-        """After a restart: those who were here have ``keep_s`` to come back. Raises NotFound, Gone, StoreUnavailable."""
+    async def revive(self, recording: Recording | None = None) -> None:
+        """After a restart: those who were here have ``keep_s`` to come back. ``recording``: the one that was under way.
+
+        Raises NotFound, Gone, StoreUnavailable.
+        """
         await self._load()
+        if recording is not None:
+            self.recording.revive(recording)
         here = (ParticipantState.JOINED, ParticipantState.ACTIVE, ParticipantState.DISCONNECTED)
         for participant in list(self.people.values()):
-            if participant.state in here and participant.id not in self.members:
+            if participant.state in here and self.find(participant.id) is None:
                 member = self._seat(participant, frozenset())
                 member.away_since = self.needs.clock.monotonic()
-        self._note_people()
+        self.note_people()
 
     async def watch(self) -> None:
         """Keep an eye on a waiting customer whose page has not connected yet: see ``abandoned``."""
@@ -279,11 +311,15 @@ class LiveSession:
     # ------------------------------------------------------------ messages
 
     async def handle(self, member: Member, connection: Connection, event: Incoming | Refused) -> None:
-        if connection is not member.connection or member.gone or connection.state is State.CLOSED:
+        if not heard(member, connection, event):
             return
         try:
             if isinstance(event, Refused):
                 connection.send(MessageError(re=event.seq, code=ErrorCode.INVALID, detail=event.detail))
+            elif (member.leaving or member.cut) and not takes_back(event):
+                raise NotAllowed("You are on the way out.")
+            elif member.waits and type(event.body) not in waiting_room.ALLOWED:
+                raise NotAllowed("You are in the waiting room.")
             else:
                 await carry_out(self, member, event.seq, event.body)
         except TongpingError as error:
@@ -303,12 +339,14 @@ class LiveSession:
             member.send(body)
 
     def tell_others(self, member: Member, body: ServerBody) -> None:
+        """Something of this person: to those who know that they are here."""
         for other in self.members.values():
-            if other is not member:
+            if other is not member and telling.sees(self, other, member):
                 other.send(body)
 
     def tell_view(self, member: Member) -> None:
         telling.view(self, member)
+        self.recording.seen(member)
 
     def message_view(self, message: ChatMessage, files: dict[FileId, FileRecord]) -> ChatMessageView:
         return message_view(message, self.people, files)
@@ -327,12 +365,28 @@ class LiveSession:
         newest = self._consents.get((member.id, scope))
         return newest is not None and newest.decision is ConsentDecision.GIVEN
 
+    def consents(self, scope: ConsentScope) -> list[Consent]:
+        """The newest stored decisions about it."""
+        return [consent for (_, about), consent in self._consents.items() if about is scope]
+
     def keep_consent(self, member: Member, consent: Consent) -> None:
         """A decision that is stored."""
         self._consents[consent.participant_id, consent.scope] = consent
         member.gate.decided(consent)
+        self.recording.decided(consent)
+
+    async def before_gates(self) -> None:
+        """What is recorded is said first: nobody is recorded behind a gate that opens for another reason."""
+        await self.recording.say()
 
     async def apply_gate(self, member: Member) -> None:
+        if not member.shown_to_others:
+            self.needs.taps.shut(member.id, "sent_away" if member.sent_away else "held" if member.on_hold else "gone")
+        await self.relay_gate(member)
+        await self.recording.follow()
+
+    async def relay_gate(self, member: Member) -> None:
+        """Waits for the relay alone. From any task."""
         if await self.room.apply(member):
             if member.applied is None:
                 member.retry_at = self.needs.clock.monotonic() + self.needs.settings.retry_s
@@ -354,10 +408,17 @@ class LiveSession:
         if connection.state is State.CLOSED:
             member.connection = None
         telling.view(self, member, but=member)
-        self._note_people()
+        self.note_people()
 
     async def depart(self, member: Member, reason: LeaveReason, actor: str) -> None:
-        """Stored, then the media is taken down, then everybody is told. Raises StoreUnavailable: nothing has changed."""
+        """Stored, then the media is taken down, then everybody is told. Raises StoreUnavailable: they are still here.
+
+        Of and to somebody who is sent away nothing is forwarded any more before that is written down, nor if it cannot be.
+        """
+        if reason in SENT_AWAY:
+            member.sent_away = reason, actor  # tried again until it is stored
+            member.retry_at = self.needs.clock.monotonic() + self.needs.settings.retry_s
+            await self.apply_gate(member)
         try:
             self.people[member.id] = await self.needs.records.leave(member.id, reason, actor)
         except Gone:
@@ -366,23 +427,27 @@ class LiveSession:
 
     async def _gone(self, member: Member, reason: LeaveReason) -> None:
         member.gone = True
+        self.needs.taps.shut(member.id, "gone")
         self.members.pop(member.id, None)
-        self._empty_since = self.needs.clock.monotonic()
+        self.waiting.pop(member.id, None)
+        self.empty_since = self.needs.clock.monotonic()
+        self.recording.left(member)
         await self.room.apply(member)
         await self.room.disconnect(member)
-        connection, member.connection = member.connection, None
-        if connection is not None:
-            connection.close(CloseCode.REMOVED if reason is LeaveReason.REMOVED else CloseCode.LEFT)
+        member.hang_up(left_code(reason))
         await supervision.hushed(self, member)
         telling.left(self, member, reason)
-        if not self.members:
+        unstored.left(self, member, reason)
+        await self.recording.follow()
+        if not self.everybody:
+            await self.narrowing.settle()
             await self.room.close()
-        self._note_people()
+        self.note_people()
 
     async def remove(self, participant: ParticipantId, actor: str) -> None:
         """Raises NotFound (not of this session), Gone (left already), StoreUnavailable."""
         await self._load()
-        member = self.members.get(participant)
+        member = self.find(participant)
         if member is not None:
             await self.depart(member, LeaveReason.REMOVED, actor)
             return
@@ -390,12 +455,6 @@ class LiveSession:
         if stored is None or stored.session_id != self.id:
             raise NotFound("There is no such participant in this session.")
         self.people[participant] = await self.needs.records.leave(participant, LeaveReason.REMOVED, actor)
-
-    async def remove_staff(self, staff: StaffId, actor: str) -> None:
-        """An account was disabled: its place here is taken away. Raises StoreUnavailable."""
-        for member in list(self.members.values()):
-            if staff_of(member.participant) == staff:
-                await self.depart(member, LeaveReason.REMOVED, actor)
 
     async def end(self, reason: str, actor: str) -> Session:
         """Stored, then everybody is told and disconnected. Ending again changes nothing. Raises NotFound, StoreUnavailable."""
@@ -408,19 +467,28 @@ class LiveSession:
 
     async def end_abandoned(self, before: datetime) -> None:
         """Unless somebody is here or on the way: see ``Sessions.abandoned``. Raises NotFound, StoreUnavailable."""
-        if not self.members and (ended := await self.needs.sessions.end_abandoned(self.id, before=before)) is not None:
+        if not self.everybody and (ended := await self.needs.sessions.end_abandoned(self.id, before=before)) is not None:
+            await self._ended(ended)
+
+    async def end_over(self, before: datetime) -> None:
+        """Unless it is not over: see ``Sessions.end_over``. Raises NotFound, StoreUnavailable."""
+        if (ended := await self.needs.sessions.end_over(self.id, before=before)) is not None:
             await self._ended(ended)
 
     async def _ended(self, record: Session) -> None:
         self.record = record
-        members, self.members = list(self.members.values()), {}
+        members, self.members, self.waiting = self.everybody, {}, {}
+        handover.over(self)
+        self.unstored.clear()
+        self.needs.taps.over(self.people)
         for member in members:
             member.gone = True
-            member.send(SessionChanged(session=session_view(record, member.grants)))
-            connection, member.connection = member.connection, None
-            if connection is not None:
-                connection.close(CloseCode.SESSION_ENDED)
-        self._note_people()
+            if not member.waits:
+                member.send(SessionChanged(session=session_view(record, member.grants)))
+            member.hang_up(CloseCode.SESSION_ENDED)
+        self.note_people()
+        await self.recording.follow()
+        await self.narrowing.settle()
         for member in members:
             await self.room.stop_offer(member)
         if members:
@@ -436,7 +504,7 @@ class LiveSession:
         if record.taken_by != self.record.taken_by:
             self.alone.taken(self.needs.clock.monotonic())
         self.record = record
-        self._note_people()
+        self.note_people()
         for member in list(self.members.values()):
             member.send(SessionChanged(session=session_view(record, member.grants)))
         for member in list(self.members.values()):
@@ -445,22 +513,28 @@ class LiveSession:
     # ------------------------------------------------------------ media
 
     def media_lost(self) -> None:
-        self.room.lost(list(self.members.values()))
-        self.tell(MediaLost())
+        self.room.lost(self.everybody)
+        self.recording.media_lost()
+        for member in self.everybody:
+            member.flowing.clear()
+            member.send(MediaLost())
         self.speakers.clear()
         telling.speaking(self)
         for member in self.members.values():
             self.tell_view(member)
-        self._queue("gates", self._reapply)
+        self.queue("gates", self.reapply)
 
-    async def _reapply(self) -> None:
-        for member in list(self.members.values()):
+    async def reapply(self) -> None:
+        for member in self.everybody:
             await self.apply_gate(member)
 
-    def media_flows(self, participant: ParticipantId, source: Source) -> None:
-        """Packets came in from somebody whose page has not said so."""
+    def media_flows(self, participant: ParticipantId, source: Source, flowing: bool) -> None:
+        """Packets came in, perhaps from somebody whose page has not said so, or none any more."""
         member = self.members.get(participant)
-        if member is not None and source not in member.on and source in member.passing:
+        if member is not None:
+            (member.flowing.add if flowing else member.flowing.discard)(source)
+            handover.poke(self)
+        if flowing and member is not None and source not in member.on and source in member.passing:
             member.on.add(source)
             self.tell_view(member)
 
@@ -468,76 +542,11 @@ class LiveSession:
 
     def tick(self) -> None:
         """Deadlines; what must await is queued."""
-        now, wall = self.needs.clock.monotonic(), self.needs.clock.now()
-        keep_s = self.needs.settings.connection.keep_s
-        for member in list(self.members.values()):
-            if member.connection is not None:
-                member.connection.tick()
-            if member.away_since is not None and now - member.away_since >= keep_s:
-                self._queue("lost", self._drop_lost)
-            if member.applied is None and now >= member.retry_at:
-                self._queue("gates", self._reapply)
-            self._check_token(member, wall)
-            ice.renew(self.needs, member, wall)
-        if self.alone.due(now):
-            self._note_people()
-        if self.abandoned(now):
-            self._queue("abandoned", self._abandon)
-        if self.room.due(now):
-            self._queue("media", lambda: self.room.retry(now))
+        upkeep.tick(self)
+        lost.watch(self)
+        handover.poke(self)
 
-    def _check_token(self, member: Member, wall: datetime) -> None:
-        connection = member.connection
-        if connection is None or connection.state is not State.OPEN or member.expires_at is None:
-            return
-        if wall >= member.expires_at:
-            connection.close(CloseCode.TOKEN_EXPIRED, "The token has ended and could not be renewed.")
-        elif member.renew_at is not None and wall >= member.renew_at and not member.renewing:
-            member.renewing = self.actor.post(partial(self._renew, member))
-
-    def _renew_at(self, expires_at: datetime) -> datetime:
-        now = self.needs.clock.now()
-        life_s = (expires_at - now).total_seconds()
-        return now + timedelta(seconds=max(life_s - self.needs.settings.renew_before_s, life_s / 2))
-
-    async def _renew(self, member: Member) -> None:
-        try:
-            token, expires_at = await self.needs.entries.renew(self.id, member.id)
-        except TongpingError as error:
-            log.warning("token not renewed", extra={"session": self.id, "participant": member.id, "code": error.code})
-            member.renew_at = self.needs.clock.now() + timedelta(seconds=5)
-            return
-        finally:
-            member.renewing = False
-        member.expires_at = expires_at
-        member.renew_at = self._renew_at(expires_at)
-        member.send(TokenRenewed(token=token, expires_at=expires_at))
-
-    async def _drop_lost(self) -> None:
-        now = self.needs.clock.monotonic()
-        for member in list(self.members.values()):
-            if member.away_since is not None and now - member.away_since >= self.needs.settings.connection.keep_s:
-                try:
-                    await self.depart(member, LeaveReason.LOST, member.id)
-                except DependencyError:
-                    log.warning("leaving not stored, tried again", extra={"session": self.id})
-
-    def abandoned(self, now: float) -> bool:
-        """Whether this waiting customer has been gone for too long, or never came."""
-        if self.record is None or self.record.status is not SessionStatus.WAITING or self.members:
-            return False
-        came = any(participant.joined_at is not None for participant in self.people.values())
-        settings = self.needs.settings
-        return now - self._empty_since >= (settings.wait_keep_s if came else settings.wait_connect_s)
-
-    async def _abandon(self) -> None:
-        if self.abandoned(self.needs.clock.monotonic()):
-            try:
-                await self.end(ABANDONED, "")
-            except DependencyError:
-                self._empty_since = self.needs.clock.monotonic()
-
-    def _queue(self, name: str, command: Command) -> None:
+    def queue(self, name: str, command: Command) -> None:
         """Housekeeping, at most one of a kind at a time."""
         if name in self._due:
             return
@@ -554,26 +563,20 @@ class LiveSession:
         """Nobody is here, and nothing is left to be done."""
         waiting = self.record is not None and self.record.status is SessionStatus.WAITING
         held = self.status is not SessionStatus.ENDED and any(gate.held for gate in self._gates.values())
-        return not self.members and self.actor.idle and not waiting and not held and not self.room.undone
+        undone = self.room.undone or self.recording.undone or self.handing is not None
+        undone = undone or bool(self.unstored) or self.verifying.under_way
+        return not self.everybody and self.actor.idle and not (waiting or held or undone)
 
     # ------------------------------------------------------------ the waiting list
 
-    def _note_people(self) -> None:
+    def note_people(self) -> None:
         """Somebody came, went or was cut off."""
+        lost.watch(self)
+        handover.poke(self)
         if self.status is SessionStatus.WAITING:
             self.needs.waiting_changed()
         self.alone.note(self.members.values(), self.status, self.needs.clock.monotonic(), self.needs.clock.now())
         self.needs.people_changed()
-
-    def walked_out(self, member: Member) -> bool:
-        """Whether a customer gave up waiting: nobody is left to be served."""
-        return self.status is SessionStatus.WAITING and member.participant.role is Role.CUSTOMER
-
-    def tell_position(self, position: tuple[int, int | None]) -> None:
-        for member in self.members.values():
-            if member.participant.role is Role.CUSTOMER and member.position != position:
-                member.position = position
-                member.send(QueuePosition(position=position[0], estimated_wait_s=position[1]))
 
     @property
     def customer_connected(self) -> bool:
@@ -581,9 +584,12 @@ class LiveSession:
 
     async def close(self, deadline_s: float) -> None:
         """The server stops: places are kept, connections are told to come back."""
-        for member in self.members.values():
+        for member in self.everybody:
             if member.connection is not None:
                 member.connection.close(CloseCode.GOING_AWAY)
         await self.actor.close(deadline_s)
-        for member in self.members.values():
+        await self.narrowing.close(deadline_s)
+        await self.recording.close(deadline_s)
+        await self.verifying.close()
+        for member in self.everybody:
             await self.room.stop_offer(member)

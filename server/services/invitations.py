@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 
@@ -12,11 +13,21 @@ from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain import ids
 from server.domain.ids import InvitationId, ParticipantId, SessionId, StaffId
-from server.domain.model import Invitation, Role, Session, SessionStatus, dead_because, staff_of
-from server.errors import DependencyError, Gone, Invalid, NotFound
+from server.domain.model import (
+    INVITED_IDENTITY,
+    Invitation,
+    Role,
+    Session,
+    SessionStatus,
+    by_themselves,
+    dead_because,
+    staff_of,
+)
+from server.errors import Conflict, DependencyError, Gone, Invalid, Locked, NotFound
 from server.services.ports import MakeId
 from server.services.sessions import existing
 from server.store.ports import Store, Transaction
+from server.transactions.brief import CaseBrief
 
 INVITABLE = frozenset({Role.CUSTOMER, Role.AGENT, Role.EXPERT})
 SECRET_BYTES = 16
@@ -24,11 +35,17 @@ CODE_DIGITS = 6
 CODE_ATTEMPTS = 20  # with half of all codes taken, all of them fail once in a million
 
 
+class Previews(Protocol):
+    """``server.services.verification_sessions.CaseSessions``."""
+
+    async def preview(self, tx: Transaction, session: Session) -> CaseBrief | None: ...
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why an invitation does not open the door. ``why`` goes into the audit, ``error`` to the caller."""
 
     why: str
-    error: NotFound | Gone
+    error: NotFound | Gone | Locked | Conflict
     session: str = ""
     invitation: str = ""
 
@@ -46,6 +63,7 @@ class Invitations:
         self._make_id = make_id
         self._code_key = code_key
         self.public_url = public_url
+        self.previews: Previews | None = None  # bound by whoever has them
 
     async def create(self, session_id: SessionId, request: CreateInvitation, actor: str) -> InvitationCreated:
         """The one time that link and code can be read. Raises NotFound, Gone, Invalid (a role nobody is invited as)."""
@@ -54,45 +72,72 @@ class Invitations:
         if request.with_code and request.expires_in_s > CODE_MAX_S:
             raise Invalid("with_code: a 6-digit code lives a day at most; send the link alone, or let it expire sooner.")
         now = self._clock.now()
-        secret = secrets.token_urlsafe(SECRET_BYTES)
         async with self._store.begin() as tx:
             session = await existing(tx, session_id)
             if session.status is SessionStatus.ENDED:
                 raise Gone("This session has ended.")
+            if by_themselves(session) and await tx.session_cases(session.id):
+                raise Conflict("A customer is verified in it by themselves, by the link of their own.")
             code = await self._free_code(tx, now) if request.with_code else None
-            invitation = Invitation(
-                id=InvitationId(self._make_id(ids.INVITATION)),
-                session_id=session_id,
+            invitation, link = await self.issue(
+                tx,
+                session,
+                actor,
                 role=request.role,
                 name=request.name,
-                secret_hash=secret_hash(secret),
-                code_hash=self.code_hash(code) if code else b"",
                 uses_allowed=request.uses_allowed,
-                uses=0,
-                created_at=now,
-                created_by=actor,
                 expires_at=now + timedelta(seconds=request.expires_in_s),
-            )
-            await tx.add_invitation(invitation)
-            await tx.append_audit(
-                AuditEvent(
-                    action=AuditAction.INVITATION_CREATED,
-                    at=now,
-                    actor=actor,
-                    session=session_id,
-                    subject=invitation.id,
-                    details={"role": request.role.value, "uses_allowed": str(request.uses_allowed)},
-                )
+                code=code,
             )
         return InvitationCreated(
             id=invitation.id,
             role=invitation.role,
             name=invitation.name,
-            link=f"{self.public_url}/j/{secret}",
+            link=link,
             code=code,
             uses_allowed=invitation.uses_allowed,
             expires_at=invitation.expires_at,
         )
+
+    async def issue(
+        self,
+        tx: Transaction,
+        session: Session,
+        actor: str,
+        *,
+        role: Role,
+        uses_allowed: int,
+        expires_at: datetime,
+        name: str = "",
+        code: str | None = None,
+    ) -> tuple[Invitation, str]:
+        """With its link, which is kept nowhere."""
+        secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock.now()
+        invitation = Invitation(
+            id=InvitationId(self._make_id(ids.INVITATION)),
+            session_id=session.id,
+            role=role,
+            name=name,
+            secret_hash=secret_hash(secret),
+            code_hash=self.code_hash(code) if code else b"",
+            uses_allowed=uses_allowed,
+            uses=0,
+            created_at=now,
+            created_by=actor,
+            expires_at=expires_at,
+        )
+        await tx.add_invitation(invitation)
+        await tx.append_audit(
+            AuditEvent(
+                action=AuditAction.INVITATION_CREATED,
+                at=now,
+                actor=actor,
+                session=session.id,
+                subject=invitation.id,
+                details={"role": role.value, "uses_allowed": str(uses_allowed)},
+            )
+        )
+        return invitation, f"{self.public_url}/j/{secret}"
 
     async def of_session(self, session_id: SessionId) -> list[Invitation]:
         async with self._store.read() as tx:
@@ -100,7 +145,7 @@ class Invitations:
             return await tx.list_invitations(session_id)
 
     async def revoke(self, session_id: SessionId, id: InvitationId, actor: str) -> None:
-        """From now on it opens nothing; who came in by it stays. Revoking again changes nothing. Raises NotFound."""
+        """From now on it opens nothing. Revoking again changes nothing. Then call ``LiveSessions.invitation_revoked``. Raises NotFound."""
         now = self._clock.now()
         async with self._store.begin() as tx:
             invitation = await tx.get_invitation(id)
@@ -124,6 +169,9 @@ class Invitations:
             else:
                 invitation, session = found
                 invited_by = await self._inviter(tx, invitation)
+                verification: CaseBrief | None = None
+                if self.previews is not None and invitation.role is Role.CUSTOMER:
+                    verification = await self.previews.preview(tx, session)
         if refusal is not None:
             raise refusal.error
         return InvitationPreview(
@@ -132,8 +180,9 @@ class Invitations:
             invited_by=invited_by,
             kind=session.kind,
             language=session.language,
-            context=session.context if invitation.role is not Role.CUSTOMER else "",
+            context=session.context if invitation.role is not Role.CUSTOMER and session.waiting_room_at is None else "",
             expires_at=invitation.expires_at,
+            verification=verification,
         )
 
     async def find(self, tx: Transaction, secret: str, code: str) -> tuple[Invitation, Session] | Refusal:
@@ -152,6 +201,13 @@ class Invitations:
         session = await existing(tx, invitation.session_id)
         if why is None and session.status is SessionStatus.ENDED:
             why = "session_ended"
+        if why is None and session.locked_at is not None:
+            return Refusal(
+                "locked",
+                Locked("This session is locked: nobody new can come in. Ask whoever invited you."),
+                session.id,
+                invitation.id,
+            )
         if why is None and invitation.role is not Role.CUSTOMER and await self._inviter_disabled(tx, invitation):
             why = "revoked"  # else a back door could be made beforehand
         if why is not None:
@@ -190,7 +246,9 @@ class Invitations:
             participant = await tx.get_participant(ParticipantId(who)) if ids.is_id(who, ids.PARTICIPANT) else None
             if participant is None:
                 return False
-            earlier = await tx.get_invitation(InvitationId(participant.identity.removeprefix("invitation:").partition("#")[0]))
+            earlier = await tx.get_invitation(
+                InvitationId(participant.identity.removeprefix(INVITED_IDENTITY).partition("#")[0])
+            )
             who = staff_of(participant) or (earlier.created_by if earlier is not None else "")
         return True
 

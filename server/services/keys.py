@@ -10,6 +10,7 @@ from server.api.bodies import KeyCreated, KeyView
 from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain import ids
+from server.domain.grants import KEY_RIGHTS
 from server.domain.ids import ApiKeyId
 from server.domain.model import ApiKey
 from server.errors import NotFound, Unauthenticated
@@ -26,15 +27,23 @@ class ApiKeys:
         self._clock = clock
         self._make_id = make_id
 
-    async def create(self, name: str, actor: str) -> KeyCreated:
-        """The one time that the secret can be read."""
+    async def create(self, name: str, actor: str, **rights: bool) -> KeyCreated:
+        """The one time that the secret can be read. ``rights``: of ``KEY_RIGHTS``."""
         now = self._clock.now()
         id = ApiKeyId(self._make_id(ids.API_KEY))
         secret = f"{id}.{secrets.token_urlsafe(SECRET_BYTES)}"
-        key = ApiKey(id=id, name=name, secret_hash=_hash(secret), created_at=now, created_by=actor)
+        key = ApiKey(
+            id=id,
+            name=name,
+            secret_hash=_hash(secret),
+            created_at=now,
+            created_by=actor,
+        )
+        key = msgspec.structs.replace(key, **rights)
         async with self._store.begin() as tx:
             await tx.add_api_key(key)
-            await tx.append_audit(AuditEvent(action=AuditAction.KEY_CREATED, at=now, actor=actor, subject=id))
+            details = {right: "yes" for right, given in rights.items() if given}
+            await tx.append_audit(AuditEvent(action=AuditAction.KEY_CREATED, at=now, actor=actor, subject=id, details=details))
         return KeyCreated(key=key_view(key), secret=secret)
 
     async def all(self) -> list[ApiKey]:
@@ -70,7 +79,13 @@ def looks_like_key(credential: str) -> bool:
 
 
 def key_view(key: ApiKey) -> KeyView:
-    return KeyView(id=key.id, name=key.name, created_at=key.created_at, revoked=key.revoked_at is not None)
+    return KeyView(
+        id=key.id,
+        name=key.name,
+        created_at=key.created_at,
+        revoked=key.revoked_at is not None,
+        **{right: getattr(key, right) for right in KEY_RIGHTS},
+    )
 
 
 def _hash(secret: str) -> bytes:

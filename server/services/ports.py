@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Protocol
 
 from server.domain.grants import Grant
-from server.domain.ids import LoginId, ParticipantId, SessionId, StaffId
+from server.domain.ids import InvitationId, LoginId, ParticipantId, SessionId, StaffId
 from server.domain.model import ParticipantState, Role, Session
+from server.domain.views import AvailableStaff
 
 MakeId = Callable[[str], str]  # prefix → a fresh identifier
 
@@ -55,7 +56,7 @@ class Live(Protocol):
         """``Sessions.end`` and then everybody is told and disconnected. Raises NotFound."""
         ...
 
-    async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str, reason: str) -> None:
+    async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str) -> None:
         """Recorded, audited, told, disconnected. Raises NotFound, Gone when they have left already."""
         ...
 
@@ -64,10 +65,22 @@ class Live(Protocol):
         ...
 
     async def login_ended(self, login: LoginId) -> None:
-        """Somebody signed out: the desks of that login end."""
+        """Somebody signed out: the desks of that login and the places that were entered by it end."""
         ...
 
-    async def waiting_changed(self) -> None:
+    async def invitation_revoked(self, session: SessionId, invitation: InvitationId, actor: str) -> None:
+        """An invitation was withdrawn: who came in by it leaves."""
+        ...
+
+    def staff_available(self) -> list[AvailableStaff]:
+        """Who is at a desk and may be given a customer."""
+        ...
+
+    def hides(self, role: Role) -> bool:
+        """Whether somebody of this role must not know of supervisors who listen."""
+        ...
+
+    def waiting_changed(self) -> None:
         """Somebody came to, left or was taken from the waiting list: desks and waiting customers are told."""
         ...
 

@@ -25,3 +25,4 @@ class Principal:
     session: SessionId | None = None
     participant: ParticipantId | None = None
     login: LoginId | None = None  # of staff at the desk
+    waits: bool = False  # a participant in the waiting room: may learn nothing of the session

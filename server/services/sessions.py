@@ -5,6 +5,7 @@ After ``take`` call ``LiveSessions.session_changed`` and ``waiting_changed``.
 """
 
 import statistics
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import msgspec
@@ -15,15 +16,20 @@ from server.clock import Clock
 from server.domain import ids
 from server.domain.grants import Grant, session_grants
 from server.domain.ids import SessionId, StaffId
-from server.domain.model import LeaveReason, ParticipantState, Role, Session, SessionStatus, dead_because
+from server.domain.model import LeaveReason, ParticipantState, Role, Session, SessionKind, SessionStatus, dead_because
 from server.errors import Conflict, Gone, NotFound
 from server.services.ports import MakeId
 from server.services.principal import Principal, PrincipalKind
 from server.store.codec import encode_cursor
 from server.store.ports import Page, Store, Transaction
+from server.transactions.case import IN_REVIEW
+
+Ending = Callable[[Transaction, Session, str], Awaitable[None]]
+"""In the transaction that ends a session, before it is ended; with who ends it, "" for the server."""
 
 SESSIONS_A_PAGE = 100
 ABANDONED = "abandoned"
+OVER = "over"
 INSIDE = frozenset({ParticipantState.JOINED, ParticipantState.ACTIVE, ParticipantState.DISCONNECTED})
 RECENT_WAITS = 20  # how many past waits an estimate looks at
 
@@ -33,6 +39,7 @@ class Sessions:
         self._store = store
         self._clock = clock
         self._make_id = make_id
+        self.ending: Ending | None = None  # what else ends with a session; bound by whoever has it
 
     async def create(self, request: CreateSession, by: Principal) -> Session:
         """A session with an appointment, open at once."""
@@ -122,7 +129,12 @@ class Sessions:
             session = await existing(tx, id)
             if session.status is SessionStatus.ENDED:
                 return session
-            return await _end(tx, session, reason, actor, now)
+            return await self._end(tx, session, reason, actor, now)
+
+    async def _end(self, tx: Transaction, session: Session, reason: str, actor: str, now: datetime) -> Session:
+        if self.ending is not None:
+            await self.ending(tx, session, actor)
+        return await _end(tx, session, reason, actor, now)
 
     async def abandoned(self, *, before: datetime) -> list[SessionId]:
         """Open sessions that nobody has been in since ``before`` and that no live invitation leads to."""
@@ -145,7 +157,17 @@ class Sessions:
             session = await existing(tx, id)
             if not await _abandoned(tx, session, before, now):
                 return None
-            return await _end(tx, session, ABANDONED, "", now)
+            return await self._end(tx, session, ABANDONED, "", now)
+
+    async def end_over(self, id: SessionId, *, before: datetime) -> Session | None:
+        """End one in which a customer is verified by themselves: its cases ended before then, or wait for a review and since then nobody was there; no agent
+        is there, and nobody waits for one. None: it is not over. Raises NotFound."""
+        now = self._clock.now()
+        async with self._store.begin() as tx:
+            session = await existing(tx, id)
+            if not await _over(tx, session, before):
+                return None
+            return await self._end(tx, session, OVER, "", now)
 
     async def waiting(self) -> list[Session]:
         """Oldest first."""
@@ -169,6 +191,23 @@ class Sessions:
             left_s = None if usual_s is None or waited_s > usual_s else round(usual_s - waited_s)
             positions[session.id] = (position, left_s)
         return positions
+
+
+async def _over(tx: Transaction, session: Session, before: datetime) -> bool:
+    cases = await tx.session_cases(session.id)
+    made = session.kind is SessionKind.VERIFICATION and ids.is_id(session.created_by, ids.API_KEY)
+    if not cases or not made or session.status is not SessionStatus.OPEN:
+        return False
+    people = await tx.list_participants(session.id)
+    inside = [
+        one for one in people if one.state in INSIDE or (one.state is ParticipantState.JOINING and one.created_at > before)
+    ]
+    if any(one.role is not Role.CUSTOMER for one in inside):
+        return False
+    ended = all(case.ended_at is not None and case.ended_at <= before for case in cases)
+    reviewed = all(case.state in IN_REVIEW or (case.ended_at is not None and case.ended_at <= before) for case in cases)
+    lately = any(one.left_at is not None and one.left_at > before for one in people)
+    return ended or (reviewed and not inside and not lately)
 
 
 async def _abandoned(tx: Transaction, session: Session, before: datetime, now: datetime) -> bool:
@@ -218,6 +257,12 @@ async def _end(tx: Transaction, session: Session, reason: str, actor: str, now: 
     return ended
 
 
+def leader(session: Session) -> StaffId | None:
+    """The account whose session it is: who took the customer, or was handed it; else who made it. None: nobody's yet."""
+    owner = session.taken_by or session.created_by
+    return StaffId(owner) if ids.is_id(owner, ids.STAFF) else None
+
+
 async def existing(tx: Transaction, id: SessionId) -> Session:
     """The session. Raises NotFound."""
     session = await tx.get_session(id) if ids.is_id(id, ids.SESSION) else None
@@ -252,12 +297,12 @@ def grants_in(session: Session, principal: Principal) -> frozenset[Grant]:
     """What ``principal`` may do with this session. Empty: it is none of their business.
 
     A participant: what the token says, in their own session. An API key: its grants, in every session. Staff at the
-    desk: their role's grants in the sessions they created or took, a supervisor in all; elsewhere nothing.
+    desk: their role's grants in the sessions they lead (``leader``), a supervisor in all; elsewhere nothing.
     """
     if principal.kind is PrincipalKind.PARTICIPANT:
         return principal.grants if principal.session == session.id else frozenset()
     if principal.kind is PrincipalKind.SERVICE:
         return principal.grants
-    if principal.role is Role.SUPERVISOR or principal.actor in {session.created_by, session.taken_by}:
+    if principal.role is Role.SUPERVISOR or principal.actor == leader(session):
         return principal.grants | session_grants(principal.role, session.kind)
     return frozenset()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from server.domain.grants import Grant
 from server.domain.ids import FileId, ParticipantId
 from server.domain.model import (
@@ -41,7 +43,14 @@ def session_view(session: Session, grants: Iterable[Grant]) -> SessionView:
         waiting_since=session.waiting_since,
         ended_at=session.ended_at,
         end_reason=session.end_reason,
+        locked=session.locked_at is not None,
+        waiting_room=session.waiting_room_at is not None,
     )
+
+
+def veiled(view: SessionView) -> SessionView:
+    """Without anything of what or whom it is about: for who waits to be let in."""
+    return msgspec.structs.replace(view, customer_name="", customer_reference="", reason="", context="")
 
 
 def participant_view(
@@ -62,6 +71,7 @@ def participant_view(
         on_hold=participant.held_at is not None,
         muted=participant.muted_at is not None,
         listens=participant.listens_at is not None,
+        waits=participant.waits_at is not None,
     )
 
 

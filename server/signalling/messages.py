@@ -21,6 +21,34 @@ from server.domain.views import (
     SessionView,
     WaitingEntry,
 )
+from server.signalling.base import Body, ShortText
+from server.signalling.messages_people import (
+    Admit,
+    AgentBack,
+    AgentLost,
+    GrantsChanged,
+    Handover,
+    HandoverAnswer,
+    HandoverCancel,
+    HandoverComplete,
+    HandoverOffer,
+    HandoverOffered,
+    HandoverTaken,
+    HandoverWithdrawn,
+    Lock,
+    RoleSet,
+    WaitingRoomSet,
+)
+from server.signalling.messages_recording import CheckpointMark, RecordingChanged, RecordingSet
+from server.signalling.messages_verification import (
+    VerificationAgent,
+    VerificationBegin,
+    VerificationCannot,
+    VerificationCases,
+    VerificationChanged,
+    VerificationCue,
+    VerificationStop,
+)
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 256 * 1024  # an offer with 6 audio and 24 video slots is 39 KB
@@ -29,8 +57,6 @@ MAX_CHAT_CHARS = 4000
 
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Acknowledged = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-ShortText = Annotated[str, msgspec.Meta(max_length=200)]
-AnyId = Annotated[str, msgspec.Meta(max_length=40)]
 Sdp = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SDP_BYTES)]
 ClientKey = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -40,6 +66,10 @@ class CloseCode(StrEnum):
 
     LEFT = "left"
     REMOVED = "removed"
+    REFUSED = "refused"  # not let in from the waiting room
+    HANDED_OVER = "handed_over"  # a colleague leads
+    TAKEN_OVER = "taken_over"  # a supervisor leads
+    REVOKED = "revoked"  # the invitation was withdrawn, or the login was ended
     SESSION_ENDED = "session_ended"
     MOVED = "moved"  # the same participant connected elsewhere
     UNAUTHORISED = "unauthorised"
@@ -64,9 +94,13 @@ CLOSE_NUMBERS: dict[CloseCode, int] = {
     CloseCode.TOKEN_EXPIRED: 4402,
     CloseCode.REMOVED: 4403,
     CloseCode.RESUME_UNKNOWN: 4404,
+    CloseCode.REFUSED: 4405,
+    CloseCode.HANDED_OVER: 4406,
     CloseCode.TIMEOUT: 4408,
     CloseCode.MOVED: 4409,
     CloseCode.SESSION_ENDED: 4410,
+    CloseCode.TAKEN_OVER: 4411,
+    CloseCode.REVOKED: 4412,
     CloseCode.TOO_SLOW: 4413,
     CloseCode.TOO_MANY: 4429,
 }
@@ -86,6 +120,7 @@ class ErrorCode(StrEnum):
     SDP_REFUSED = "sdp_refused"
     TOO_MANY = "too_many"
     INTERNAL = "internal"
+    NO_STAFF = "no_staff"
 
 
 class QualityLevel(StrEnum):
@@ -95,10 +130,6 @@ class QualityLevel(StrEnum):
 
 
 # ---------------------------------------------------------------- client → server: bodies
-
-
-class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    pass
 
 
 class MediaOffer(Body, frozen=True, kw_only=True, tag="media.offer"):
@@ -128,7 +159,7 @@ class ReceiveSet(Body, frozen=True, kw_only=True, tag="receive.set"):
     """
 
     video: Annotated[int, msgspec.Meta(ge=0, le=64)]
-    sizes: Annotated[list[SlotSize], msgspec.Meta(max_length=64)] = []
+    sizes: Annotated[list[SlotSize], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=list)
 
 
 class ConsentSet(Body, frozen=True, kw_only=True, tag="consent.set"):
@@ -182,7 +213,8 @@ class Mute(Body, frozen=True, kw_only=True, tag="participant.mute"):
 
 class Supervise(Body, frozen=True, kw_only=True, tag="supervise"):
     """``listen``: hear and see everybody, be heard and seen by nobody. ``whisper``: be heard by ``to`` alone, who must lead or
-    help, never the customer. ``join``: like everybody. Needs ``supervise``; a supervisor comes in listening.
+    help, never the customer. ``join``: like everybody. ``take_over``: lead instead of whoever does, who leaves. Needs ``supervise``; a
+    supervisor comes in listening.
     """
 
     mode: SupervisionMode
@@ -227,10 +259,24 @@ ClientBody = (
     | Hold
     | Mute
     | Supervise
+    | RecordingSet
+    | CheckpointMark
+    | VerificationBegin
+    | VerificationCannot
+    | VerificationStop
+    | VerificationAgent
+    | Lock
+    | WaitingRoomSet
+    | Admit
+    | RoleSet
+    | HandoverOffer
+    | HandoverCancel
+    | HandoverComplete
     | EndSession
     | Leave
     | QualityReport
     | TakeWaiting
+    | HandoverAnswer
 )
 
 # ---------------------------------------------------------------- server → client: bodies
@@ -379,6 +425,39 @@ class IceServers(Body, frozen=True, kw_only=True, tag="ice.servers"):
     servers: list[IceServer]
 
 
+class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many receive-only slots to offer, and which TURN relays may be used (``ice.servers`` renews them)."""
+
+    audio_slots: int
+    video_slots: int
+    ice_servers: list[IceServer] = []
+
+
+class FileLimits(msgspec.Struct, frozen=True, kw_only=True):
+    max_bytes: int
+    media_types: list[str]
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a page needs to draw itself, sent when nothing is resumed."""
+
+    session: SessionView
+    you: ParticipantView
+    grants: list[str]
+    participants: list[ParticipantView]  # the others
+    consents: list[ConsentView]  # newest of each participant and scope
+    chat: list[ChatMessageView]  # the last 200
+    recording: RecordingChanged
+    media: MediaLimits
+    files: FileLimits
+
+
+class Admitted(Body, frozen=True, kw_only=True, tag="admitted"):
+    """To somebody who waited: they are in. The snapshot replaces the one of ``welcome``."""
+
+    snapshot: Snapshot
+
+
 class WaitingList(Body, frozen=True, kw_only=True, tag="waiting.list"):
     """Desk connections only: the whole list, every time."""
 
@@ -421,6 +500,15 @@ ServerBody = (
     | ChatSeen
     | Asked
     | Whispers
+    | RecordingChanged
+    | VerificationChanged
+    | VerificationCue
+    | VerificationCases
+    | Admitted
+    | GrantsChanged
+    | Handover
+    | AgentLost
+    | AgentBack
     | Quality
     | Encodings
     | Network
@@ -431,6 +519,9 @@ ServerBody = (
     | WaitingList
     | SessionsInside
     | WaitingTaken
+    | HandoverOffered
+    | HandoverWithdrawn
+    | HandoverTaken
     | MessageError
 )
 
@@ -468,32 +559,6 @@ class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
 
 class Ping(Frame, frozen=True, kw_only=True, tag="ping"):
     n: Acknowledged
-
-
-class MediaLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How many receive-only slots to offer, and which TURN relays may be used (``ice.servers`` renews them)."""
-
-    audio_slots: int
-    video_slots: int
-    ice_servers: list[IceServer] = []
-
-
-class FileLimits(msgspec.Struct, frozen=True, kw_only=True):
-    max_bytes: int
-    media_types: list[str]
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a page needs to draw itself, sent when nothing is resumed."""
-
-    session: SessionView
-    you: ParticipantView
-    grants: list[str]
-    participants: list[ParticipantView]  # the others
-    consents: list[ConsentView]  # newest of each participant and scope
-    chat: list[ChatMessageView]  # the last 200
-    media: MediaLimits
-    files: FileLimits
 
 
 class Welcome(Frame, frozen=True, kw_only=True, tag="welcome"):

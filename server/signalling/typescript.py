@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from server.api import bodies
+from server.api import bodies, bodies_recordings, bodies_verifications
 from server.domain.grants import Grant
 from server.signalling import messages
+from server.signalling.base import Body
 
 TARGET = Path(__file__).resolve().parents[2] / "static" / "src" / "protocol.gen.ts"
 
@@ -33,6 +34,7 @@ _SCALARS: dict[object, str] = {
     bool: "boolean",
     type(None): "null",
     datetime: "string",
+    typing.Any: "unknown",
 }
 _UNIONS: dict[str, object] = {
     "ClientBody": messages.ClientBody,
@@ -40,7 +42,15 @@ _UNIONS: dict[str, object] = {
     "ClientFrame": messages.ClientFrame,
     "ServerFrame": messages.ServerFrame,
 }
-_ABSTRACT = frozenset({bodies.Request, bodies.Answer, messages.Body, messages.Frame})
+_VERIFICATIONS = (
+    bodies_verifications.ReviewQueue,
+    bodies_verifications.ReviewDetail,
+    bodies_verifications.ReviewVerification,
+    bodies_verifications.IdentifyCustomer,
+    bodies_verifications.VerificationView,
+)
+"""Of the verifications' bodies those that the pages use; a bank's system uses the others."""
+_ABSTRACT = frozenset({bodies.Request, bodies.Answer, Body, messages.Frame})
 
 
 class CannotExpressError(TypeError):
@@ -68,6 +78,8 @@ class _Writer:
             return self.reference(arguments[0])
         if origin in (types.UnionType, typing.Union):
             return self._unions.get(_members(hint)) or self._alternatives(arguments)
+        if origin is typing.Literal:
+            return " | ".join(f'"{argument}"' for argument in arguments)
         if origin is list:
             item = self.reference(arguments[0])
             return f"({item})[]" if " | " in item else f"{item}[]"
@@ -122,14 +134,15 @@ def _structs_of(module: types.ModuleType) -> list[type[msgspec.Struct]]:
 
 def render() -> str:
     """The whole text of ``protocol.gen.ts``. Raises CannotExpressError for a type that it does not know."""
-    requests = [struct for struct in _structs_of(bodies) if issubclass(struct, bodies.Request)]
+    rest: list[type[msgspec.Struct]] = [*_structs_of(bodies), *_structs_of(bodies_recordings), *_VERIFICATIONS]
+    requests = [struct for struct in rest if issubclass(struct, bodies.Request)]
     sent_by_client = frozenset(
         {*requests, *typing.get_args(messages.ClientFrame), *typing.get_args(messages.ClientBody), messages.Resume}
     )
     writer = _Writer(sent_by_client)
     for name, union in _UNIONS.items():
         writer.union(name, union)
-    for struct in [*_structs_of(messages), *_structs_of(bodies)]:
+    for struct in [*_structs_of(messages), *rest]:
         writer.reference(struct)
     for enum in (Grant, messages.CloseCode):
         writer.reference(enum)

@@ -9,6 +9,8 @@ import msgspec
 from server.errors import Invalid
 
 MAX_LIMIT = 10_000
+GONE = 410
+"""Status of the answer to a request whose work was erased."""
 _MAX_INTEGER = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -15,23 +15,50 @@ import msgspec
 from server.audit import chain
 from server.audit.events import AuditEntry, AuditEvent
 from server.domain import ids
-from server.domain.ids import ApiKeyId, FileId, InvitationId, LoginId, ParticipantId, SessionId, StaffId
+from server.domain.ids import (
+    ApiKeyId,
+    AttemptId,
+    CaseId,
+    DeliveryId,
+    FileId,
+    InvitationId,
+    LoginId,
+    ParticipantId,
+    RecordingId,
+    RiskEntryId,
+    SessionId,
+    StaffId,
+    TemplateId,
+    WebhookId,
+)
 from server.domain.model import (
     ApiKey,
     ChatMessage,
     Consent,
     ConsentScope,
+    FaceTemplate,
     FileRecord,
     Invitation,
     Participant,
+    Recording,
     Session,
     SessionStatus,
     Staff,
     StaffLogin,
+    by_themselves,
 )
 from server.errors import Conflict, NotFound, StoreUnavailable
-from server.store.codec import check_limit, check_record, check_text, decode_cursor, encode_cursor
-from server.store.ports import IdempotencyRecord, Page
+from server.store.codec import GONE, check_limit, check_record, check_text, decode_cursor, encode_cursor
+from server.store.memory_cases import CaseTables
+from server.store.memory_customers import CustomerTables
+from server.store.memory_risk import RiskTables
+from server.store.memory_webhooks import WebhookTables
+from server.store.ports import IdempotencyRecord, Page, RecordingPage
+from server.transactions.case import Attempt, Case
+from server.transactions.lock import Failures
+from server.transactions.risk.lists import ListEntry
+from server.transactions.risk.records import RiskDevice, RiskEvent, StoredRules
+from server.webhooks.records import Delivery, Webhook
 
 
 class _Tables(msgspec.Struct):
@@ -43,11 +70,25 @@ class _Tables(msgspec.Struct):
     consents: dict[str, Consent] = {}
     messages: dict[str, ChatMessage] = {}
     files: dict[FileId, FileRecord] = {}
+    recordings: dict[RecordingId, Recording] = {}
     api_keys: dict[ApiKeyId, ApiKey] = {}
     staff: dict[StaffId, Staff] = {}
     logins: dict[LoginId, StaffLogin] = {}
     idempotency: dict[tuple[str, str], IdempotencyRecord] = {}
     audit: dict[int, AuditEntry] = {}
+    templates: dict[TemplateId, FaceTemplate] = {}
+    policies: dict[str, bytes] = {}
+    cases: dict[CaseId, Case] = {}
+    attempts: dict[AttemptId, Attempt] = {}
+    failures: dict[str, Failures] = {}
+    risk_entries: dict[RiskEntryId, ListEntry] = {}
+    risk_events: dict[int, RiskEvent] = {}
+    risk_devices: dict[tuple[bytes, bytes], RiskDevice] = {}
+    risk_rules: dict[str, StoredRules] = {}
+    risk_counters: dict[str, int] = {}
+    webhooks: dict[WebhookId, Webhook] = {}
+    deliveries: dict[DeliveryId, Delivery] = {}
+    webhook_cursor: dict[int, int] = {}
 
 
 def _live(invitation: Invitation, now: datetime) -> bool:
@@ -55,11 +96,13 @@ def _live(invitation: Invitation, now: datetime) -> bool:
 
 
 def _seen(session: Session, staff: StaffId, *, free: bool) -> bool:
-    free = free and session.taken_by is None and not session.created_by.startswith(f"{ids.STAFF}_")
+    free = (
+        free and session.taken_by is None and not session.created_by.startswith(f"{ids.STAFF}_") and not by_themselves(session)
+    )
     return free or staff in (session.created_by, session.taken_by)
 
 
-class MemoryTransaction:
+class MemoryTransaction(CaseTables, CustomerTables, RiskTables, WebhookTables):
     """See ``ports.Transaction``."""
 
     def __init__(self, committed: _Tables, *, writable: bool) -> None:
@@ -281,6 +324,73 @@ class MemoryTransaction:
     async def session_file_bytes(self, session: SessionId) -> int:
         return sum(file.size_bytes for file in self._look().files.values() if file.session_id == session)
 
+    # recordings
+
+    async def add_recording(self, recording: Recording) -> None:
+        self._need_session(recording.session_id)
+        self._add("recordings", recording.id, recording)
+
+    async def save_recording(self, recording: Recording) -> None:
+        self._save("recordings", recording.id, recording)
+
+    async def get_recording(self, id: RecordingId) -> Recording | None:
+        return self._look().recordings.get(id)
+
+    async def list_recordings(self, *, session: SessionId | None, limit: int, cursor: str | None) -> RecordingPage:
+        check_limit(limit)
+        before = decode_cursor(cursor) if cursor is not None else None
+        found = [
+            r
+            for r in self._look().recordings.values()
+            if (session is None or r.session_id == session) and (before is None or (r.started_at, r.id) < before)
+        ]
+        found.sort(key=lambda r: (r.started_at, r.id), reverse=True)
+        more = len(found) > limit
+        found = found[:limit]
+        return RecordingPage(recordings=found, next=encode_cursor(found[-1].started_at, found[-1].id) if more else None)
+
+    async def open_recordings(self) -> list[Recording]:
+        found = [r for r in self._look().recordings.values() if r.ended_at is None]
+        return sorted(found, key=lambda r: (r.started_at, r.id))
+
+    async def due_recordings(self, ended_before: datetime, limit: int) -> list[Recording]:
+        check_limit(limit)
+        found = [
+            (r.ended_at, r.id, r)
+            for r in self._look().recordings.values()
+            if r.erased_at is None and r.ended_at is not None and r.ended_at < ended_before
+        ]
+        return [r for _, _, r in sorted(found, key=lambda item: item[:2])[:limit]]
+
+    # templates of faces
+
+    def _one_each(self, template: FaceTemplate) -> None:
+        others = (one for one in self._look().templates.values() if one.id != template.id)
+        if template.subject is not None and any(one.subject == template.subject for one in others):
+            raise Conflict("it exists already")
+
+    async def add_template(self, template: FaceTemplate) -> None:
+        self._one_each(template)
+        self._add("templates", template.id, template)
+
+    async def save_template(self, template: FaceTemplate) -> None:
+        self._one_each(template)
+        self._save("templates", template.id, template)
+
+    async def get_template(self, id: TemplateId) -> FaceTemplate | None:
+        return self._look().templates.get(id)
+
+    async def list_templates(self, after: str, limit: int) -> list[FaceTemplate]:
+        check_limit(limit)
+        found = sorted(self._look().templates.values(), key=lambda one: one.id)
+        return [one for one in found if one.erased_at is None and one.id > after][:limit]
+
+    async def adopt_templates(self, pack_hash: str, recogniser: str) -> int:
+        found = [one for one in self._look().templates.values() if one.pack_hash == pack_hash and not one.recogniser]
+        for one in found:
+            self._save("templates", one.id, msgspec.structs.replace(one, recogniser=recogniser))
+        return len(found)
+
     # keys and staff
 
     async def add_api_key(self, key: ApiKey) -> None:
@@ -357,6 +467,13 @@ class MemoryTransaction:
             del rows[key]
         return len(old)
 
+    async def erase_idempotency(self, about: str) -> int:
+        rows = self._change("idempotency")
+        found = [key for key, record in rows.items() if about and record.about == about]
+        for key in found:
+            rows[key] = msgspec.structs.replace(rows[key], status=GONE, body=b"")
+        return len(found)
+
     # audit
 
     async def append_audit(self, event: AuditEvent) -> AuditEntry:
@@ -364,6 +481,9 @@ class MemoryTransaction:
         entry = chain.link(rows.get(len(rows)), event)
         rows[entry.number] = entry
         return entry
+
+    async def audit_head(self) -> int:
+        return len(self._look().audit)
 
     async def list_audit(self, *, after: int, limit: int) -> Sequence[AuditEntry]:
         check_limit(limit)
@@ -408,6 +528,10 @@ class MemoryStore:
     async def ping(self) -> None:
         if self._closed:
             raise StoreUnavailable("the store is closed")
+
+    async def scrub(self) -> bool:
+        await self.ping()
+        return True
 
     async def close(self) -> None:
         self._closed = True

@@ -14,31 +14,42 @@ import msgspec
 from server.audit.ports import AuditLog
 from server.domain.ids import (
     ApiKeyId,
+    AttemptId,
+    CaseId,
     FileId,
     InvitationId,
     LoginId,
     ParticipantId,
+    RecordingId,
     SessionId,
     StaffId,
+    TemplateId,
 )
 from server.domain.model import (
     ApiKey,
     ChatMessage,
     Consent,
+    FaceTemplate,
     FileRecord,
     Invitation,
     Participant,
+    Recording,
     Session,
     SessionStatus,
     Staff,
     StaffLogin,
 )
+from server.store.ports_customers import CustomerStore
+from server.store.ports_risk import RiskStore
+from server.transactions.case import Attempt, Case
+from server.transactions.lock import Failures
+from server.webhooks.ports import WebhookStore
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The answer that was given to a creating POST. ``request_hash`` tells a repeat from a different request.
 
-    ``status`` 0 and no body: begun, and nobody has written down how it ended.
+    ``status`` 0 and no body: begun, and nobody has written down how it ended. 410 and no body: what it made was erased. ``about``: the id of what it made.
     """
 
     scope: str  # who asked: key or staff or participant id
@@ -47,6 +58,7 @@ class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
     created_at: datetime
+    about: str = ""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +68,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class Transaction(AuditLog, Protocol):
+class RecordingPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of recordings, newest first; ``next`` is the cursor of the following page or None."""
+
+    recordings: list[Recording]
+    next: str | None
+
+
+class Transaction(AuditLog, CustomerStore, RiskStore, WebhookStore, Protocol):
     # get_* return None when there is no such record; add_* raise Conflict when the key is taken;
     # save_* replace the whole record and raise NotFound when it does not exist.
 
@@ -73,7 +92,7 @@ class Transaction(AuditLog, Protocol):
         seen_by: StaffId | None = None,
     ) -> Page:
         """``seen_by``: only those this account made or took and, unless a reference is asked for, those nobody has taken that no
-        other account made.
+        other account made, without those in which a customer is verified by themselves.
         """
         ...
 
@@ -127,6 +146,18 @@ class Transaction(AuditLog, Protocol):
         """The sizes of all its files together."""
         ...
 
+    async def add_recording(self, recording: Recording) -> None: ...
+    async def save_recording(self, recording: Recording) -> None: ...
+    async def get_recording(self, id: RecordingId) -> Recording | None: ...
+    async def list_recordings(self, *, session: SessionId | None, limit: int, cursor: str | None) -> RecordingPage: ...
+    async def open_recordings(self) -> list[Recording]:
+        """Those that have not ended, oldest first."""
+        ...
+
+    async def due_recordings(self, ended_before: datetime, limit: int) -> list[Recording]:
+        """Those that ended before then and are not erased, the one that ended first first."""
+        ...
+
     async def add_api_key(self, key: ApiKey) -> None: ...
     async def save_api_key(self, key: ApiKey) -> None: ...
     async def get_api_key(self, id: ApiKeyId) -> ApiKey | None: ...
@@ -145,6 +176,93 @@ class Transaction(AuditLog, Protocol):
         """Those whose time was over before then; how many."""
         ...
 
+    async def add_template(self, template: FaceTemplate) -> None:
+        """A subject has one at most: Conflict, here and in ``save_template``."""
+        ...
+
+    async def save_template(self, template: FaceTemplate) -> None: ...
+    async def get_template(self, id: TemplateId) -> FaceTemplate | None: ...
+    async def list_templates(self, after: str, limit: int) -> list[FaceTemplate]:
+        """By id, from the one after this on ("" from the first); those that were erased left out."""
+        ...
+
+    async def adopt_templates(self, pack_hash: str, recogniser: str) -> int:
+        """Of this pack's templates those without a recogniser have this one now; how many."""
+        ...
+
+    async def add_case(self, case: Case) -> None:
+        """Its policy is kept before (``keep_policy``): NotFound otherwise."""
+        ...
+
+    async def save_case(self, case: Case) -> None: ...
+    async def get_case(self, id: CaseId) -> Case | None: ...
+    async def session_cases(self, session: SessionId) -> list[Case]:
+        """Of this session, the newest first."""
+        ...
+
+    async def over_sessions(self, before: datetime, after: SessionId, limit: int) -> list[SessionId]:
+        """Open sessions of the kind ``verification`` that an API key made, all of whose cases (one at least) wait for a review or ended before then. By id,
+        from the one after this on ("" from the first)."""
+        ...
+
+    async def reviewed_cases(self, limit: int) -> list[Case]:
+        """Those that wait for a review or a second one, the one that is due first first."""
+        ...
+
+    async def sealed_cases(self, after: str, limit: int) -> list[Case]:
+        """By id, from the one after this on ("" from the first); those of which something is sealed."""
+        ...
+
+    async def due_cases(self, now: datetime, limit: int) -> list[Case]:
+        """Those that time alone changes (``case.due``), the longest overdue first."""
+        ...
+
+    async def evidence_due(self, now: datetime, limit: int, after: Case | None = None) -> list[Case]:
+        """Those whose evidence is to be erased (``Case.evidence_until``), the longest due first. ``after``: those that come after this one."""
+        ...
+
+    async def count_open_cases(self, customer: str, key: ApiKeyId) -> tuple[int, int]:
+        """Those that have not ended: of this customer, and of this API key."""
+        ...
+
+    async def latest_case(self, customer: str) -> Case | None:
+        """The one of this customer that was made last."""
+        ...
+
+    async def running_attempts(self, customer: str) -> int:
+        """In how many of this customer's cases an attempt runs, also where its time is over and nobody has written that down yet."""
+        ...
+
+    async def add_attempt(self, attempt: Attempt) -> None: ...
+    async def save_attempt(self, attempt: Attempt) -> None: ...
+    async def get_attempt(self, id: AttemptId) -> Attempt | None: ...
+    async def list_attempts(self, case: CaseId) -> list[Attempt]:
+        """By their number."""
+        ...
+
+    async def keep_policy(self, hash: str, canonical: bytes) -> None:
+        """Once; again changes nothing."""
+        ...
+
+    async def get_policy(self, hash: str) -> bytes | None: ...
+
+    async def get_failures(self, customer: str) -> Failures | None: ...
+    async def put_failures(self, failures: Failures) -> None:
+        """Whether there were any before or not."""
+        ...
+
+    async def drop_failures(self, customer: str) -> None:
+        """Nothing happens when there are none."""
+        ...
+
+    async def forget_failures(self, last_before: datetime, now: datetime) -> int:
+        """Those of customers who are not locked, of which the last, and the last excused one, was then or before; how many."""
+        ...
+
+    async def plain_failures(self, limit: int) -> list[Failures]:
+        """Those under no digest."""
+        ...
+
     async def get_idempotency(self, scope: str, key: str) -> IdempotencyRecord | None: ...
     async def add_idempotency(self, record: IdempotencyRecord) -> None: ...
     async def save_idempotency(self, record: IdempotencyRecord) -> None: ...
@@ -153,6 +271,9 @@ class Transaction(AuditLog, Protocol):
         ...
 
     async def forget_idempotency(self, before: datetime) -> int: ...
+    async def erase_idempotency(self, about: str) -> int:
+        """What was answered when this was made: the record stays, with status 410 and without its body; how many."""
+        ...
 
 
 class Store(Protocol):
@@ -166,6 +287,13 @@ class Store(Protocol):
 
     async def ping(self) -> None:
         """Raises StoreUnavailable."""
+        ...
+
+    async def scrub(self) -> bool:
+        """Make sure that what was overwritten or deleted is in none of the database's files any more, as far as the database can.
+
+        False: somebody is reading, try again later. Raises StoreUnavailable.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping
 
 from server.audit import chain
 from server.audit.events import AuditEntry
+from server.audit.ports import EntryUnreadable
 from server.errors import Invalid, StoreUnavailable
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
@@ -44,8 +45,8 @@ def audit_from_row(row: RowMapping) -> AuditEntry:
     try:
         number, event = chain.read_canonical(row["entry"].encode())
     except (Invalid, AttributeError, UnicodeEncodeError) as exc:
-        raise StoreUnavailable("a stored audit entry cannot be read") from exc
+        raise EntryUnreadable("a stored audit entry cannot be read") from exc
     previous, hash = row["previous"], row["hash"]
     if number != row["number"] or not isinstance(previous, bytes) or not isinstance(hash, bytes):
-        raise StoreUnavailable("a stored audit entry cannot be read")
+        raise EntryUnreadable("a stored audit entry cannot be read")
     return AuditEntry(number=number, event=event, previous=previous, hash=hash)

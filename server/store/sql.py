@@ -1,6 +1,6 @@
 """The store on a SQL database: SQLite by default (aiosqlite), PostgreSQL (asyncpg) by URL.
 
-SQLite: WAL, ``synchronous=FULL`` (a commit is on disk when it returns), foreign keys, ``BEGIN IMMEDIATE`` for writers, one connection
+SQLite: WAL, ``synchronous=FULL`` (a commit is on disk when it returns), ``secure_delete``, foreign keys, ``BEGIN IMMEDIATE`` for writers, one connection
 that writes and a few that read. Write transactions are serialised: in the process by a lock, between processes by the
 database (PostgreSQL: an advisory lock), so that the audit chain has one head.
 
@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from server.errors import ConfigError, StoreUnavailable
+from server.store import one_way
 from server.store.migrate import check_current, upgrade
 from server.store.sql_transaction import SqlTransaction, translated
 
@@ -29,6 +30,7 @@ READERS = 4
 WAIT_S = 10.0
 MAX_WAITING_WRITERS = 1000
 BUSY_TIMEOUT_MS = 5000
+SCRUB_WAIT_MS = 50
 _WRITER_LOCK = 7_301_482_011  # PostgreSQL's advisory lock of Tongping's writers
 
 _DRIVERS = {
@@ -90,6 +92,7 @@ def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Async
     except (NoSuchModuleError, ModuleNotFoundError) as exc:
         raise ConfigError(f"the database driver {url.drivername} is not installed") from exc
     if url.get_backend_name() == "sqlite":
+        event.listen(engine.sync_engine, "do_connect", one_way.use)
         event.listen(engine.sync_engine, "connect", _configure_reader if read_only else _configure_writer)
         # The driver must not begin transactions of its own: https://docs.sqlalchemy.org/en/21/dialects/sqlite.html
         event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
@@ -98,7 +101,7 @@ def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Async
 
 def _configure_writer(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     del entry
-    _configure(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+    _configure(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON")
 
 
 def _configure_reader(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
@@ -154,6 +157,35 @@ class SqlStore:
     async def ping(self) -> None:
         async with self.read() as transaction:
             await transaction.run(text("SELECT 1"))
+
+    async def scrub(self) -> bool:
+        """See ``ports.Store.scrub``. SQLite: what is free is overwritten already (``secure_delete``), and the log is emptied into the database
+        and cut to nothing. PostgreSQL keeps old rows until it vacuums, and its log: there the wrapped key is what must not survive in backups.
+        """
+        if self.writer.dialect.name != "sqlite":
+            return True
+        await self._acquire()
+        try:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            done: list[bool] = []
+            await _whole(self._truncate_log(done))
+            return done == [True]
+        finally:
+            self._lock.release()
+
+    async def _truncate_log(self, done: list[bool]) -> None:
+        """Outside any transaction, and waiting for readers for a moment only: writers wait meanwhile."""
+        with translated():
+            async with self.writer.connect() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                await driver.execute(f"PRAGMA busy_timeout={SCRUB_WAIT_MS}")
+                try:
+                    async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                        busy, _, _ = await cursor.fetchone()
+                finally:
+                    await driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+                done.append(busy == 0)
 
     async def close(self) -> None:
         """Waits for the write that runs. Again does nothing."""

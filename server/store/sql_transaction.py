@@ -4,34 +4,51 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.audit import chain
 from server.audit.events import AuditEntry, AuditEvent
 from server.domain import ids
-from server.domain.ids import ApiKeyId, FileId, InvitationId, LoginId, ParticipantId, SessionId, StaffId
+from server.domain.ids import (
+    ApiKeyId,
+    FileId,
+    InvitationId,
+    LoginId,
+    ParticipantId,
+    RecordingId,
+    SessionId,
+    StaffId,
+    TemplateId,
+)
 from server.domain.model import (
     ApiKey,
     ChatMessage,
     Consent,
+    FaceTemplate,
     FileRecord,
     Invitation,
     Participant,
+    Recording,
     Session,
+    SessionKind,
     SessionStatus,
     Staff,
     StaffLogin,
 )
 from server.errors import Conflict, NotFound, StoreUnavailable
 from server.store import tables as t
-from server.store.codec import check_limit, check_record, check_text, decode_cursor, encode_cursor
-from server.store.ports import IdempotencyRecord, Page
+from server.store.codec import GONE, check_limit, check_record, check_text, decode_cursor, encode_cursor
+from server.store.ports import IdempotencyRecord, Page, RecordingPage
 from server.store.rows import audit_from_row, audit_to_row, from_row, to_row
+from server.store.sql_cases import CaseRows
+from server.store.sql_customers import CustomerRows
+from server.store.sql_risk import RiskRows
+from server.store.sql_webhooks import WebhookRows
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 _FOREIGN_KEY_CODES = {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}  # SQLite's name; PostgreSQL's SQLSTATE
@@ -59,7 +76,7 @@ def _reason(error: BaseException | None) -> str:
     return str(code or type(error).__name__)
 
 
-class SqlTransaction:
+class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
     """See ``ports.Transaction``. After any error but Conflict the block must be left."""
 
     def __init__(self, connection: AsyncConnection, *, writable: bool) -> None:
@@ -67,6 +84,10 @@ class SqlTransaction:
         self._writable = writable
         self._open = True
         self._savepoints = connection.dialect.name != "sqlite"  # SQLite undoes the failed statement alone
+        self._failures = {}
+        self._head: AuditEntry | None = (
+            None  # of the audit, once this transaction has written one: nobody else writes meanwhile
+        )
 
     def end(self) -> None:
         self._open = False
@@ -86,14 +107,14 @@ class SqlTransaction:
         with translated():
             await self._connection.execute(statement)
 
-    async def _change(self, statement: Executable) -> int:
-        """Rows changed."""
+    async def _change(self, statement: Executable, row: dict[str, Any] | None = None) -> int:
+        """Rows changed. ``row``: values of the statement, which without them is the same each time and compiled once."""
         self._check_writable()
         with translated():
             if not self._savepoints:
-                return (await self._connection.execute(statement)).rowcount
+                return (await self._connection.execute(statement, row)).rowcount
             async with self._connection.begin_nested():
-                return (await self._connection.execute(statement)).rowcount
+                return (await self._connection.execute(statement, row)).rowcount
 
     def _check_writable(self) -> None:
         if not self._open:
@@ -104,12 +125,12 @@ class SqlTransaction:
     async def _add(self, table: Table, record: msgspec.Struct) -> None:
         self._check_writable()
         check_record(record)
-        await self._change(insert(table).values(to_row(record)))
+        await self._change(insert(table), to_row(record))
 
     async def _save(self, table: Table, id: str, record: msgspec.Struct) -> None:
         self._check_writable()
         check_record(record)
-        if not await self._change(update(table).where(table.c.id == id).values(to_row(record))):
+        if not await self._change(update(table).where(table.c.id == bindparam("this")), {**to_row(record), "this": id}):
             raise NotFound("no such record")
 
     async def _find(self, type: type[_Record], table: Table, *where: ColumnElement[bool]) -> _Record | None:
@@ -151,7 +172,8 @@ class SqlTransaction:
             query = query.where(c.customer_reference == customer_reference)
         if seen_by is not None:
             own = or_(c.created_by == seen_by, c.taken_by == seen_by)
-            free = and_(c.taken_by.is_(None), ~c.created_by.startswith(f"{ids.STAFF}_", autoescape=True))
+            alone = and_(c.kind == SessionKind.VERIFICATION.value, c.status != SessionStatus.WAITING.value)
+            free = and_(c.taken_by.is_(None), ~c.created_by.startswith(f"{ids.STAFF}_", autoescape=True), ~alone)
             query = query.where(own if customer_reference is not None else or_(free, own))
         if cursor is not None:
             at, id = decode_cursor(cursor)
@@ -276,6 +298,63 @@ class SqlTransaction:
         rows = await self._rows(select(total).where(t.files.c.session_id == session))
         return int(rows[0]["total"])
 
+    # recordings
+
+    async def add_recording(self, recording: Recording) -> None:
+        await self._add(t.recordings, recording)
+
+    async def save_recording(self, recording: Recording) -> None:
+        await self._save(t.recordings, recording.id, recording)
+
+    async def get_recording(self, id: RecordingId) -> Recording | None:
+        return await self._find(Recording, t.recordings, t.recordings.c.id == id)
+
+    async def list_recordings(self, *, session: SessionId | None, limit: int, cursor: str | None) -> RecordingPage:
+        check_limit(limit)
+        c = t.recordings.c
+        query = select(t.recordings).order_by(c.started_at.desc(), c.id.desc()).limit(limit + 1)
+        if session is not None:
+            query = query.where(c.session_id == session)
+        if cursor is not None:
+            started_at, id = decode_cursor(cursor)
+            query = query.where(or_(c.started_at < started_at, and_(c.started_at == started_at, c.id < id)))
+        found = [from_row(row, Recording) for row in await self._rows(query)]
+        more, found = len(found) > limit, found[:limit]
+        return RecordingPage(recordings=found, next=encode_cursor(found[-1].started_at, found[-1].id) if more else None)
+
+    async def open_recordings(self) -> list[Recording]:
+        c = t.recordings.c
+        query = select(t.recordings).where(c.ended_at.is_(None)).order_by(c.started_at, c.id)
+        return [from_row(row, Recording) for row in await self._rows(query)]
+
+    async def due_recordings(self, ended_before: datetime, limit: int) -> list[Recording]:
+        check_limit(limit)
+        c = t.recordings.c
+        query = select(t.recordings).where(c.erased_at.is_(None), c.ended_at < ended_before).order_by(c.ended_at, c.id)
+        return [from_row(row, Recording) for row in await self._rows(query.limit(limit))]
+
+    # templates of faces
+
+    async def add_template(self, template: FaceTemplate) -> None:
+        await self._add(t.face_templates, template)
+
+    async def save_template(self, template: FaceTemplate) -> None:
+        await self._save(t.face_templates, template.id, template)
+
+    async def get_template(self, id: TemplateId) -> FaceTemplate | None:
+        return await self._find(FaceTemplate, t.face_templates, t.face_templates.c.id == id)
+
+    async def list_templates(self, after: str, limit: int) -> list[FaceTemplate]:
+        check_limit(limit)
+        c = t.face_templates.c
+        query = select(t.face_templates).where(c.erased_at.is_(None), c.id > after).order_by(c.id).limit(limit)
+        return [from_row(row, FaceTemplate) for row in await self._rows(query)]
+
+    async def adopt_templates(self, pack_hash: str, recogniser: str) -> int:
+        c = t.face_templates.c
+        unsaid = update(t.face_templates).where(c.pack_hash == pack_hash, c.recogniser == "")
+        return await self._change(unsaid.values(recogniser=recogniser))
+
     # keys and staff
 
     async def add_api_key(self, key: ApiKey) -> None:
@@ -341,14 +420,25 @@ class SqlTransaction:
     async def forget_idempotency(self, before: datetime) -> int:
         return await self._change(delete(t.idempotency).where(t.idempotency.c.created_at < before))
 
+    async def erase_idempotency(self, about: str) -> int:
+        made = update(t.idempotency).where(t.idempotency.c.about == about, t.idempotency.c.about != "")
+        return await self._change(made.values(status=GONE, body=b""))
+
     # audit
 
     async def append_audit(self, event: AuditEvent) -> AuditEntry:
         self._check_writable()
-        rows = await self._rows(select(t.audit).order_by(t.audit.c.number.desc()).limit(1))
-        entry = chain.link(audit_from_row(rows[0]) if rows else None, event)
-        await self._change(insert(t.audit).values(audit_to_row(entry)))
+        if self._head is None:
+            rows = await self._rows(select(t.audit).order_by(t.audit.c.number.desc()).limit(1))
+            self._head = audit_from_row(rows[0]) if rows else None
+        entry = chain.link(self._head, event)
+        await self._change(insert(t.audit), audit_to_row(entry))
+        self._head = entry
         return entry
+
+    async def audit_head(self) -> int:
+        rows = await self._rows(select(func.max(t.audit.c.number).label("head")))
+        return int(rows[0]["head"] or 0)
 
     async def list_audit(self, *, after: int, limit: int) -> Sequence[AuditEntry]:
         check_limit(limit)

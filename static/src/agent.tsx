@@ -1,6 +1,8 @@
 import "./styles/all";
 import "./styles/workbench.css";
 import "./styles/plots.css";
+import "./styles/reviews.css";
+import "./styles/offers.css";
 import { render } from "preact";
 import { api } from "./core";
 import { AgentApp } from "./pages/agent/App";

@@ -4,13 +4,31 @@
 export const PROTOCOL_VERSION = 1;
 export const MAX_FRAME_BYTES = 262144;
 export const MAX_CHAT_CHARS = 4000;
-export const CLOSE_NUMBERS: Readonly<Record<CloseCode, number>> = { left: 1000, going_away: 1001, too_large: 1009, internal: 1011, bad_message: 4400, unauthorised: 4401, token_expired: 4402, removed: 4403, resume_unknown: 4404, timeout: 4408, moved: 4409, session_ended: 4410, too_slow: 4413, too_many: 4429 };
+export const CLOSE_NUMBERS: Readonly<Record<CloseCode, number>> = { left: 1000, going_away: 1001, too_large: 1009, internal: 1011, bad_message: 4400, unauthorised: 4401, token_expired: 4402, removed: 4403, resume_unknown: 4404, refused: 4405, handed_over: 4406, timeout: 4408, moved: 4409, session_ended: 4410, taken_over: 4411, revoked: 4412, too_slow: 4413, too_many: 4429 };
 export const RETRYABLE: readonly CloseCode[] = ["too_slow", "timeout", "resume_unknown", "going_away", "internal"];
 
 export interface Ack {
   t: "ack";
   ack: number;
 }
+export interface Admit {
+  type: "participant.admit";
+  participant: ParticipantId;
+  admitted: boolean;
+}
+export interface Admitted {
+  type: "admitted";
+  snapshot: Snapshot;
+}
+export interface AgentBack {
+  type: "agent.back";
+}
+export interface AgentLost {
+  type: "agent.lost";
+  since: string;
+  until: string;
+}
+export type AgentReason = "declined" | "cannot" | "help";
 export type ApiKeyId = string;
 export interface Ask {
   type: "ask";
@@ -21,6 +39,23 @@ export interface Asked {
   type: "asked";
   by: ParticipantId;
   source: Source;
+}
+export type AttemptId = string;
+export type AttemptKind = "live" | "clip" | "images" | "agent";
+export interface AttemptView {
+  id: AttemptId;
+  number: number;
+  assurance: AttemptKind;
+  started_at: string;
+  ended_at: string | null;
+  outcome: Outcome | null;
+  reasons: string[];
+}
+export interface AuditCheckpoint {
+  number: number;
+  hash: string;
+  at: string;
+  signed: string;
 }
 export interface AuditEntryView {
   number: number;
@@ -35,12 +70,35 @@ export interface AuditEntryView {
 export interface AuditPage {
   entries: AuditEntryView[];
 }
+export interface AvailableStaff {
+  id: StaffId;
+  name: string;
+  role: Role;
+  busy: boolean;
+}
 export interface Bye {
   t: "bye";
   code: CloseCode;
   detail: string;
   retry: boolean;
 }
+export interface CaseBrief {
+  case: CaseId;
+  type: string;
+  title: Record<Language, string>;
+  state: CaseState;
+  attempts_left: number;
+  attempts_used: number;
+  expires_at: string;
+  steps: CaseStep[];
+  without_face: boolean;
+  retention_days: number;
+  return_url: string;
+  reasons: string[];
+}
+export type CaseId = string;
+export type CaseState = "open" | "checking" | "review" | "second_review" | "accepted" | "rejected" | "expired" | "cancelled" | "locked";
+export type CaseStep = "face" | "light" | "document";
 export interface ChatMessageView {
   id: MessageId;
   number: number;
@@ -71,7 +129,29 @@ export interface ChatSend {
   text?: string;
   file?: FileId | null;
 }
-export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | Supervise | EndSession | Leave | QualityReport | TakeWaiting;
+export type Check = "match" | "pad" | "challenge" | "light" | "document";
+export type CheckOutcome = "pass" | "refer" | "fail";
+export interface CheckView {
+  name: Check;
+  outcome: CheckOutcome;
+  score: number | null;
+  reasons: string[];
+  excused: string[];
+}
+export interface ChecklistItem {
+  item: string;
+  zh: string;
+  en: string;
+  done_at: string | null;
+  by: ParticipantId | null;
+}
+export interface CheckpointMark {
+  type: "checkpoint.mark";
+  item: string;
+  done: boolean;
+  note?: string;
+}
+export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | Supervise | RecordingSet | CheckpointMark | VerificationBegin | VerificationCannot | VerificationStop | VerificationAgent | Lock | WaitingRoomSet | Admit | RoleSet | HandoverOffer | HandoverCancel | HandoverComplete | EndSession | Leave | QualityReport | TakeWaiting | HandoverAnswer;
 export type ClientFrame = Hello | ClientMessage | Ack | Ping;
 export interface ClientMessage {
   t: "msg";
@@ -79,14 +159,14 @@ export interface ClientMessage {
   ack: number;
   body: ClientBody;
 }
-export type CloseCode = "left" | "removed" | "session_ended" | "moved" | "unauthorised" | "token_expired" | "bad_message" | "too_large" | "too_many" | "too_slow" | "timeout" | "resume_unknown" | "going_away" | "internal";
+export type CloseCode = "left" | "removed" | "refused" | "handed_over" | "taken_over" | "revoked" | "session_ended" | "moved" | "unauthorised" | "token_expired" | "bad_message" | "too_large" | "too_many" | "too_slow" | "timeout" | "resume_unknown" | "going_away" | "internal";
 export type ConnectionId = string;
 export interface ConsentChanged {
   type: "consent.changed";
   consent: ConsentView;
 }
 export type ConsentDecision = "given" | "refused" | "withdrawn";
-export type ConsentScope = "microphone" | "camera" | "screen" | "recording" | "page_view" | "page_control" | "face";
+export type ConsentScope = "microphone" | "camera" | "screen" | "recording" | "page_view" | "page_control" | "face" | "document";
 export interface ConsentSet {
   type: "consent.set";
   scope: ConsentScope;
@@ -112,6 +192,11 @@ export interface CreateInvitation {
 }
 export interface CreateKey {
   name: string;
+  recordings?: boolean;
+  faces?: boolean;
+  verifications?: boolean;
+  audit?: boolean;
+  customers?: boolean;
 }
 export interface CreateSession {
   kind: SessionKind;
@@ -126,6 +211,16 @@ export interface CreateStaff {
   name: string;
   role: Role;
   password: string;
+}
+export type Cue = "settle" | "ask" | "rest" | "slipped" | "colour" | "hold_on" | "advise" | "document";
+export interface CustomerLinks {
+  customer: string;
+}
+export interface EarlierReview {
+  by: StaffId;
+  at: string;
+  approved: boolean;
+  reason: string;
 }
 export interface Encodings {
   type: "encodings";
@@ -146,7 +241,13 @@ export interface Entry {
   role: Role;
   session: SessionView;
 }
-export type ErrorCode = "not_allowed" | "invalid" | "not_found" | "conflict" | "media_unavailable" | "sdp_refused" | "too_many" | "internal";
+export interface EraseRecording {
+  reason: string;
+}
+export type ErrorCode = "not_allowed" | "invalid" | "not_found" | "conflict" | "media_unavailable" | "sdp_refused" | "too_many" | "internal" | "no_staff";
+export type ExportFault = "damaged" | "empty" | "no_space" | "too_long" | "other";
+export type ExportFormat = "webm" | "mp4";
+export type ExportState = "queued" | "running" | "done" | "failed" | "cancelled";
 export type FileId = string;
 export interface FileLimits {
   max_bytes: number;
@@ -158,7 +259,55 @@ export interface FileView {
   media_type: string;
   size_bytes: number;
 }
-export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "supervise" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read";
+export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "participant.admit" | "participant.role" | "session.lock" | "handover" | "recording.control" | "supervise" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read" | "recording.review" | "risk.manage" | "face.check" | "document.read" | "face.templates" | "verification.run" | "verification.create" | "verification.review" | "customer.data" | "verification.unlock";
+export interface GrantsChanged {
+  type: "grants";
+  grants: string[];
+}
+export interface Handover {
+  type: "handover";
+  state: HandoverState;
+  warm: boolean;
+  from: ParticipantId;
+  to: ParticipantId | null;
+  to_name: string;
+}
+export interface HandoverAnswer {
+  type: "handover.answer";
+  session: SessionId;
+  accepted: boolean;
+}
+export interface HandoverCancel {
+  type: "handover.cancel";
+}
+export interface HandoverComplete {
+  type: "handover.complete";
+}
+export interface HandoverOffer {
+  type: "handover.offer";
+  to?: StaffId | null;
+  warm?: boolean;
+  note?: string;
+}
+export interface HandoverOffered {
+  type: "handover.offered";
+  session: SessionView;
+  from_name: string;
+  warm: boolean;
+  note: string;
+  lost: boolean;
+  expires_at: string;
+}
+export type HandoverState = "offered" | "accepted" | "declined" | "expired" | "here" | "done" | "cancelled";
+export interface HandoverTaken {
+  type: "handover.taken";
+  session: SessionView;
+  token: string;
+}
+export interface HandoverWithdrawn {
+  type: "handover.withdrawn";
+  session: SessionId;
+}
 export interface Hello {
   t: "hello";
   version: number;
@@ -179,6 +328,16 @@ export interface IceServers {
   type: "ice.servers";
   servers: IceServer[];
 }
+export interface IdentifiedView {
+  by: StaffId;
+  at: string;
+  methods: Proof[];
+  note: string;
+}
+export interface IdentifyCustomer {
+  methods: Proof[];
+  note: string;
+}
 export interface InvitationCreated {
   id: InvitationId;
   role: Role;
@@ -197,6 +356,7 @@ export interface InvitationPreview {
   language: Language;
   context: string;
   expires_at: string;
+  verification: CaseBrief | null;
 }
 export interface InvitationSecret {
   secret?: string;
@@ -223,11 +383,19 @@ export interface KeyCreated {
   key: KeyView;
   secret: string;
 }
+export interface KeySet {
+  keys: PublicKey[];
+}
 export interface KeyView {
   id: ApiKeyId;
   name: string;
   created_at: string;
   revoked: boolean;
+  recordings: boolean;
+  faces: boolean;
+  verifications: boolean;
+  audit: boolean;
+  customers: boolean;
 }
 export interface Keys {
   keys: KeyView[];
@@ -236,7 +404,11 @@ export type Language = "zh" | "en";
 export interface Leave {
   type: "leave";
 }
-export type LeaveReason = "left" | "removed" | "lost" | "ended";
+export type LeaveReason = "left" | "removed" | "lost" | "ended" | "refused" | "revoked" | "handed_over" | "taken_over";
+export interface Lock {
+  type: "session.lock";
+  locked: boolean;
+}
 export interface Login {
   token: string;
   expires_at: string;
@@ -366,6 +538,7 @@ export interface OccupiedSession {
   people: PersonInside[];
   alone_since: string | null;
 }
+export type Outcome = "accept" | "refer" | "reject";
 export interface ParticipantChanged {
   type: "participant.changed";
   participant: ParticipantView;
@@ -386,6 +559,7 @@ export interface ParticipantView {
   on_hold: boolean;
   muted: boolean;
   listens: boolean;
+  waits: boolean;
 }
 export interface Participants {
   participants: ParticipantView[];
@@ -395,6 +569,7 @@ export interface PersonInside {
   name: string;
   connected: boolean;
 }
+export type PictureKind = "first" | "action" | "colour" | "match" | "last" | "upload" | "document" | "reference";
 export interface Ping {
   t: "ping";
   n: number;
@@ -410,6 +585,15 @@ export interface Problem {
   code: string;
   detail: string;
   field: string;
+}
+export type Proof = "document_seen" | "questions_answered" | "called_back" | "known_in_person";
+export interface PublicKey {
+  kty: string;
+  crv: string;
+  use: string;
+  alg: string;
+  kid: string;
+  x: string;
 }
 export interface Quality {
   type: "quality";
@@ -437,11 +621,135 @@ export interface ReceiveSet {
   video: number;
   sizes?: SlotSize[];
 }
+export interface RecordedEvent {
+  at_ms: number;
+  kind: string;
+  participant: string;
+  text: string;
+  item: string;
+  zh: string;
+  en: string;
+  note: string;
+  scope: string;
+  on: boolean;
+  size: number;
+}
+export interface RecordedGap {
+  from_ms: number;
+  to_ms: number;
+  packets: number;
+  reason: string;
+}
+export interface RecordedParty {
+  participant: ParticipantId;
+  name: string;
+  role: string;
+  there: RecordedSpan[];
+}
+export interface RecordedPerson {
+  participant: ParticipantId;
+  name: string;
+  role: string;
+}
+export interface RecordedSpan {
+  from_ms: number;
+  to_ms: number;
+}
+export interface RecordedSpeaking {
+  at_ms: number;
+  participants: ParticipantId[];
+}
+export interface RecordedTrack {
+  track: string;
+  participant: ParticipantId;
+  source: string;
+  mime: string;
+  spans: RecordedSpan[];
+  gaps: RecordedGap[];
+}
+export interface RecordingChanged {
+  type: "recording";
+  state: RecordingStatus;
+  id: RecordingId | null;
+  started_at: string | null;
+  recorded: ParticipantId[];
+  missing: ParticipantId[];
+  checklist: ChecklistItem[];
+  problem: RecordingProblem | null;
+  available: boolean;
+  retention_days: number;
+}
+export interface RecordingDetail {
+  recording: RecordingView;
+  duration_ms: number;
+  tracks: RecordedTrack[];
+  parties: RecordedParty[];
+  events: RecordedEvent[];
+  speaking: RecordedSpeaking[];
+  pauses: RecordedSpan[];
+  damaged: string[];
+}
+export interface RecordingExport {
+  id: string;
+  recording: RecordingId;
+  format: ExportFormat;
+  state: ExportState;
+  progress: number;
+  fault: ExportFault | null;
+  problem: string;
+  bytes: number;
+  sha256: string;
+  expires_at: string | null;
+}
+export interface RecordingFinding {
+  file: string;
+  segment: number;
+  what: string;
+  detail: string;
+  tampering: boolean;
+}
+export type RecordingId = string;
+export type RecordingProblem = "recorder" | "disk" | "relay" | "store";
+export interface RecordingSet {
+  type: "recording.set";
+  state: RecordingWanted;
+}
+export type RecordingStanding = "open" | "complete" | "failed" | "interrupted" | "erased";
+export type RecordingStatus = "off" | "asking" | "on" | "paused" | "failed";
+export interface RecordingVerified {
+  intact: boolean;
+  complete: boolean;
+  files: number;
+  segments: number;
+  bytes: number;
+  findings: RecordingFinding[];
+}
+export interface RecordingView {
+  id: RecordingId;
+  session: SessionId;
+  customer_name: string;
+  standing: RecordingStanding;
+  started_at: string;
+  started_by: string;
+  ended_at: string | null;
+  erased_at: string | null;
+  erase_reason: string;
+  bytes: number;
+  duration_ms: number;
+  participants: RecordedPerson[];
+  checkpoints: string[];
+}
+export type RecordingWanted = "on" | "paused" | "off";
+export interface RecordingsPage {
+  recordings: RecordingView[];
+  next: string | null;
+}
 export interface RedeemInvitation {
   secret?: string;
   code?: string;
   name?: string;
 }
+export type ReferenceKind = "template" | "portrait" | "missing";
 export interface Remove {
   type: "participant.remove";
   participant: ParticipantId;
@@ -451,8 +759,72 @@ export interface Resume {
   key: string;
   ack: number;
 }
+export type ReviewDecision = "approve" | "decline";
+export interface ReviewDetail {
+  review: ReviewEntry;
+  details: Record<string, unknown> | null;
+  template: TemplateId | null;
+  reference_picture: boolean;
+  attempts: ReviewedAttempt[];
+  identified: IdentifiedView | null;
+  reviews: EarlierReview[];
+}
+export interface ReviewEntry {
+  id: CaseId;
+  type: string;
+  title: Record<Language, string>;
+  customer: string;
+  session: SessionId | null;
+  created_at: string;
+  review_until: string;
+  reasons: string[];
+  second: boolean;
+  yours: boolean;
+  why_not: "own_session" | "reviewed_already" | null;
+}
+export interface ReviewPicture {
+  name: string;
+  kind: PictureKind;
+  at_ms: number;
+  asked: string;
+  match: number | null;
+  pad: number | null;
+  quality: number | null;
+}
+export interface ReviewQueue {
+  reviews: ReviewEntry[];
+}
+export interface ReviewVerification {
+  decision: ReviewDecision;
+  reason: string;
+}
+export interface ReviewedAttempt {
+  attempt: AttemptView;
+  checks: CheckView[];
+  match_score: number | null;
+  match_threshold: number | null;
+  frames: number;
+  pack_name: string;
+  fault: string | null;
+  risk_score: number | null;
+  risk_level: RiskLevel | null;
+  risk_reasons: RiskReasonView[];
+  pictures: ReviewPicture[];
+  evidence_lost: boolean;
+}
+export type RiskLevel = "low" | "refer" | "reject";
+export interface RiskReasonView {
+  code: string;
+  words: Record<Language, string>;
+  contribution: number;
+}
 export type Role = "customer" | "agent" | "expert" | "supervisor" | "service";
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | WaitingTaken | MessageError;
+export interface RoleSet {
+  type: "participant.role";
+  participant: ParticipantId;
+  role: Role;
+}
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | RecordingChanged | VerificationChanged | VerificationCue | VerificationCases | Admitted | GrantsChanged | Handover | AgentLost | AgentBack | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | WaitingTaken | HandoverOffered | HandoverWithdrawn | HandoverTaken | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";
@@ -484,6 +856,8 @@ export interface SessionView {
   waiting_since: string | null;
   ended_at: string | null;
   end_reason: string;
+  locked: boolean;
+  waiting_room: boolean;
 }
 export interface SessionsInside {
   type: "sessions.inside";
@@ -523,6 +897,7 @@ export interface Snapshot {
   participants: ParticipantView[];
   consents: ConsentView[];
   chat: ChatMessageView[];
+  recording: RecordingChanged;
   media: MediaLimits;
   files: FileLimits;
 }
@@ -530,6 +905,9 @@ export type Source = "microphone" | "camera" | "screen";
 export interface Speaking {
   type: "speaking";
   participants: ParticipantId[];
+}
+export interface StaffAvailable {
+  staff: AvailableStaff[];
 }
 export type StaffId = string;
 export interface StaffList {
@@ -542,16 +920,21 @@ export interface StaffView {
   role: Role;
   disabled: boolean;
 }
+export interface StartExport {
+  format?: ExportFormat;
+  language?: Language | null;
+}
 export interface Supervise {
   type: "supervise";
   mode: SupervisionMode;
   to?: ParticipantId | null;
 }
-export type SupervisionMode = "listen" | "whisper" | "join";
+export type SupervisionMode = "listen" | "whisper" | "join" | "take_over";
 export interface TakeWaiting {
   type: "waiting.take";
   session: SessionId;
 }
+export type TemplateId = string;
 export interface TokenRenewed {
   type: "token.renewed";
   token: string;
@@ -572,6 +955,82 @@ export interface UpdateSession {
   reason?: string | null;
   context?: string | null;
 }
+export interface Verdict {
+  outcome: Outcome;
+  reasons: string[];
+  assurance: AttemptKind | null;
+  risk_level: RiskLevel | null;
+}
+export interface VerificationAgent {
+  type: "verification.agent";
+  reason: AgentReason;
+  wanted?: boolean;
+}
+export interface VerificationBegin {
+  type: "verification.begin";
+  case: string;
+  participant: string;
+  light?: boolean;
+}
+export interface VerificationCannot {
+  type: "verification.cannot";
+  light?: boolean;
+}
+export interface VerificationCases {
+  type: "verification.cases";
+  cases: CaseBrief[];
+}
+export interface VerificationChanged {
+  type: "verification.changed";
+  case: CaseId;
+  participant: ParticipantId;
+  state: VerificationState;
+  number: number;
+  left: number;
+  warning: boolean;
+  outcome: Outcome | null;
+  problem: string;
+}
+export interface VerificationCue {
+  type: "verification.cue";
+  case: CaseId;
+  cue: Cue;
+  within_s: number;
+  action: string;
+  number: number;
+  of: number;
+  left: number;
+  colour: string;
+  wait_s: number;
+  fade_s: number;
+  reasons: string[];
+}
+export type VerificationState = "playing" | "over";
+export interface VerificationStop {
+  type: "verification.stop";
+}
+export interface VerificationView {
+  id: CaseId;
+  type: string;
+  customer: string;
+  state: CaseState;
+  details_hash: string;
+  policy_hash: string;
+  reference: ReferenceKind;
+  session: SessionId | null;
+  created_at: string;
+  expires_at: string;
+  attempts_allowed: number;
+  attempts_used: number;
+  attempt_until: string | null;
+  review_until: string | null;
+  verdict: Verdict | null;
+  ended_at: string | null;
+  result: string | null;
+  result_until: string | null;
+  redeemed_at: string | null;
+  links: CustomerLinks | null;
+}
 export interface WaitingEntries {
   entries: WaitingEntry[];
 }
@@ -586,6 +1045,10 @@ export interface WaitingEntry {
 export interface WaitingList {
   type: "waiting.list";
   entries: WaitingEntry[];
+}
+export interface WaitingRoomSet {
+  type: "session.waiting_room";
+  on: boolean;
 }
 export interface WaitingTaken {
   type: "waiting.taken";

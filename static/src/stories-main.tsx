@@ -2,6 +2,9 @@
 import "./styles/all";
 import "./styles/workbench.css";
 import "./styles/plots.css";
+import "./styles/reviews.css";
+import "./styles/review.css";
+import "./styles/offers.css";
 import "./styles/stories.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";

@@ -75,6 +75,9 @@ if as_teller "find .venv -iname 'opencv_python-*' -o -iname 'opencv_contrib*' | 
     exit 1
 fi
 
+echo "== the model pack of face checks"
+as_teller ".venv/bin/tongping models verify base"
+
 echo "== later run, without a network"
 export root
 # shellcheck disable=SC2016

@@ -12,8 +12,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from tests.support import asking
 from tests.support.bank import Bank
 from tests.support.browser import launch
+from tests.support.canvas_camera import Footage, footage
+from tests.support.checking import House, house
 from tests.support.server_process import ServerProcess
 
 HERE = Path(__file__).resolve().parent
@@ -67,3 +70,18 @@ async def bank(server: ServerProcess) -> AsyncIterator[Bank]:
         staff = Bank(http, server.url)
         await staff.sign_in(*server.agent)
         yield staff
+
+
+@pytest.fixture(scope="session")
+def film() -> Footage:
+    return footage()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def bank_house(tmp_path_factory: pytest.TempPathFactory, film: Footage) -> AsyncIterator[House]:
+    """Another server, whose face checks work with the pack ``open``."""
+    del film  # skips first, where there is none
+    folder = tmp_path_factory.mktemp("looking")
+    with ServerProcess(folder, **asking.settings(folder)) as running:
+        async with house(running) as made:
+            yield made

@@ -28,7 +28,7 @@ def _files(page: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("page", "most_kb"), [("index.html", 150), ("agent.html", 400)])
+@pytest.mark.parametrize(("page", "most_kb"), [("index.html", 150), ("agent.html", 400), ("review.html", 150)])
 def test_a_page_is_small(page: str, most_kb: int) -> None:
     sizes = {name: len(gzip.compress((DIST / name).read_bytes())) for name in _files(page)}
     assert sum(name.endswith(".js") for name in sizes) >= 2  # the parts are followed
@@ -37,7 +37,7 @@ def test_a_page_is_small(page: str, most_kb: int) -> None:
 
 def test_nothing_is_inline_or_from_elsewhere() -> None:
     """The policy allows neither."""
-    for page in ("index.html", "agent.html"):
+    for page in ("index.html", "agent.html", "review.html"):
         text = (DIST / page).read_text(encoding="utf-8")
         assert "style=" not in text
         assert not re.search(r"<script(?![^>]*\bsrc=)", text)

@@ -12,7 +12,7 @@ from tests.browser.test_codecs import MOST_IN_DECODER, camera, offers
 from tests.browser.test_simulcast import two
 from tests.support.bank import Bank
 from tests.support.large_camera import browser_with_camera, film
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import CALLS_ONLY, ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
@@ -45,7 +45,7 @@ async def large(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brows
 async def test_a_slot_goes_from_size_to_size_and_back(large: Browser, tmp_path: Path, codec: str) -> None:
     if not await offers(large, codec):
         pytest.skip(f"this Chromium does not offer {codec}")
-    with ServerProcess(tmp_path, TONGPING_MEDIA_VIDEO_CODECS=codec, TONGPING_MEDIA_WORKERS="1") as server:
+    with ServerProcess(tmp_path, TONGPING_MEDIA_VIDEO_CODECS=codec, TONGPING_MEDIA_WORKERS="1", **CALLS_ONLY) as server:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
             bank = Bank(http, server.url)
             await bank.sign_in(*server.agent)

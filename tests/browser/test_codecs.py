@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 from tests.support.bank import Bank
 from tests.support.browser import Seat, all_leave
 from tests.support.machine import quick_or_skip
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import CALLS_ONLY, ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
@@ -61,7 +61,7 @@ async def offers(browser: Browser, codec: str) -> bool:
 @asynccontextmanager
 async def two(browser: Browser, folder: Path, codec: str) -> AsyncIterator[tuple[Seat, Seat]]:
     """Two experts (who come in by one click) in a session of a server that asks for this codec only."""
-    with ServerProcess(folder, TONGPING_MEDIA_VIDEO_CODECS=codec, TONGPING_MEDIA_WORKERS="1") as server:
+    with ServerProcess(folder, TONGPING_MEDIA_VIDEO_CODECS=codec, TONGPING_MEDIA_WORKERS="1", **CALLS_ONLY) as server:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
             bank = Bank(http, server.url)
             await bank.sign_in(*server.agent)

@@ -68,7 +68,7 @@ async def _complaints(stories: Stories) -> list[str]:
     missing = set(range(wanted)) - set(met)
     if missing:
         names = await page.evaluate(
-            "(numbers) => numbers.map((one) => document.querySelector(`[data-reach='${one}']`).outerHTML.slice(0, 120))",
+            "(numbers) => numbers.map((one) => document.querySelector(`[data-reach='${one}']`)?.outerHTML.slice(0, 120) ?? `${one} is there no more`)",
             sorted(missing),
         )
         complaints.append(f"not reached: {names}")

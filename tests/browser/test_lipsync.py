@@ -36,6 +36,10 @@ PLAYED = """async (role) => {
     }
     return late.microphone === null || late.camera === null ? null : [late.microphone, late.camera];
 }"""
+EARLIER = f"""async ([role, than_ms]) => {{
+    const late = await ({PLAYED})(role);
+    return late && late[0] < than_ms ? late : null;
+}}"""
 # As if the pictures came late: Chromium holds them back for so long before it shows them.
 DELAY = """async ([role, delay_ms]) => {
     const peer = window.__tp.peers.at(-1);
@@ -72,9 +76,8 @@ async def test_each_voice_is_in_step_with_its_face_also_when_the_face_is_late(tr
     late = await in_step(trio.customer, "agent", LATE_MS)
     print("the agent with pictures held back, late by ms:", late)
     assert late[0] > LATE_MS - OUT_OF_STEP_MS
-    other: list[float] = await trio.customer.evaluate(PLAYED, "expert")
-    print("the expert meanwhile:", other)
-    assert other[0] < late[0]  # a stream of its own: it did not wait
+    other = await trio.customer.until(EARLIER, ["expert", late[0]], WITHIN_S)  # at one moment a busy machine may hold back all
+    print("the expert meanwhile:", other)  # a stream of its own: it did not wait
 
 
 async def test_a_camera_that_is_turned_on_again_is_in_step_again(trio: Trio) -> None:

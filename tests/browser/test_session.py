@@ -108,6 +108,9 @@ async def test_a_shared_screen_arrives_is_paused_and_stops_with_one_touch_each(t
         await page.receives("expert", "screen")
         await expect(screen_of(page, trio.expert_name)).to_be_visible()
         await page.sees(page.say("top.sees", name=trio.expert_name))
+    frames = {
+        page: (await page.receives("expert", "screen"))["frames"] for page in others
+    }  # a place that shows nothing for long is given up
     await trio.expert.press("screen.pause")
     for page in others:
         await page.sees(page.say("top.sees.paused", name=trio.expert_name))
@@ -115,11 +118,10 @@ async def test_a_shared_screen_arrives_is_paused_and_stops_with_one_touch_each(t
     before = (await bank.relayed(trio.session))["expert", "screen"]["forwarded"]
     await trio.agent.flow("customer", "camera", over_s=1)
     assert (await bank.relayed(trio.session))["expert", "screen"]["forwarded"] == before
-    frames = {page: (await page.receives("expert", "screen"))["frames"] for page in others}
     await trio.expert.press("screen.resume")
     for page in others:
         await page.sees(page.say("top.sees", name=trio.expert_name))
-        await page.goes_on("expert", "screen", frames[page])
+        await page.goes_on("expert", "screen", frames[page] + 20)
     assert (await bank.relayed(trio.session))["expert", "screen"]["forwarded"] > before
     await trio.expert.press("screen.stop")
     for page in others:

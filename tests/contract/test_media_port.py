@@ -35,7 +35,7 @@ async def plane(request: pytest.FixtureRequest) -> AsyncIterator[Plane]:
     if request.param == "fake":
         yield Plane(FakeMedia(), MediaRefused)
         return
-    client = MediaClient(SupervisorConfig(worker=Configure(bind=("127.0.0.1",))))
+    client = MediaClient(SupervisorConfig(worker=Configure(bind=("127.0.0.1",), recorder="/nowhere")))
     client.listen(Silent())
     await client.start()
     try:
@@ -83,6 +83,15 @@ async def test_how_much_one_wants_to_receive_before_and_after_connecting(plane: 
     await plane.port.set_receive(ROOM, ALICE, 0, {})
     await plane.port.connect(ROOM, ALICE, OFFER)
     await plane.port.set_receive(ROOM, ALICE, 12, {"3": 360})
+
+
+async def test_what_is_recorded_before_and_after_connecting(plane: Plane) -> None:
+    await plane.port.set_recording(ROOM, "RE_1", 1, {ALICE: frozenset({"microphone"})}, "on")
+    await plane.port.connect(ROOM, ALICE, OFFER)
+    await plane.port.set_recording(ROOM, "RE_1", 1, {ALICE: frozenset({"microphone", "camera"}), BOB: frozenset()}, "paused")
+    for _ in range(2):
+        await plane.port.set_recording(ROOM, "RE_1", 1, {}, "off")
+    await plane.port.set_recording("SE_unknown", "RE_2", 1, {}, "off")
 
 
 async def test_leaving_twice_is_no_error(plane: Plane) -> None:

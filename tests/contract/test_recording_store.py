@@ -121,6 +121,49 @@ def test_the_key_goes_first(ended: RecordingStore, monkeypatch: pytest.MonkeyPat
     assert list(ended.list()) == []
 
 
+def test_what_a_rewrapping_left_that_was_killed_is_shredded_too(ended: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would open everything; also the erasing may be cut off, after the keys."""
+    left = ended.path("RE_1") / f"{KEY_FILE}.0a1b2c3d.tmp"
+    left.write_bytes((ended.path("RE_1") / KEY_FILE).read_bytes())
+    unlink = Path.unlink
+    removed: list[str] = []
+
+    def keys_only(self: Path, missing_ok: bool = False) -> None:
+        if not self.name.startswith(KEY_FILE):
+            raise OSError(5, "stopped")
+        removed.append(self.name)
+        assert self.read_bytes() == bytes(76)
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", keys_only)
+    with pytest.raises(RecordingStoreError, match="cannot_write"):
+        ended.erase("RE_1")
+    assert sorted(removed) == [KEY_FILE, left.name]
+
+
+def test_what_was_begun(store: RecordingStore) -> None:
+    assert not store.began("RE_1")
+    opened = store.create("RE_1", NOW)
+    assert store.began("RE_1")
+    assert store.in_use("RE_1")
+    opened.release()
+    assert not store.in_use("RE_1")
+    (store.folder / "RE_2").mkdir()  # and then the recorder was killed
+    (store.folder / "RE_2" / f"{KEY_FILE}.0a1b2c3d.tmp").write_bytes(b"half")
+    assert not store.began("RE_2")
+    with pytest.raises(RecordingStoreError, match="no_recording"):
+        store.in_use("RE_3")
+
+
+def test_a_recording_that_cannot_be_listed_is_let_go_of(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create("RE_1", NOW).release()
+    with monkeypatch.context() as patch:
+        patch.setattr("media.recording.store.MAX_FILES", -100)
+        with pytest.raises(RecordingStoreError, match="cannot_read"):
+            store.resume("RE_1", NOW)
+    store.resume("RE_1", NOW).release()
+
+
 def test_what_is_refused(store: RecordingStore) -> None:
     opened = store.create("RE_1", NOW)
     with pytest.raises(RecordingStoreError, match="recording_exists"):
@@ -138,6 +181,8 @@ def test_what_is_refused(store: RecordingStore) -> None:
             store.path(bad)
     opened.finish(NOW)
     opened.release()
+    opened.fail(OSError(5, "Input/output error"))
+    assert not opened.failed  # what has ended cannot fail any more
     with pytest.raises(RecordingStoreError, match="failed"):
         opened.open_track(info())
     with pytest.raises(RecordingStoreError, match="has_ended"):
@@ -324,6 +369,98 @@ def test_an_error_of_the_disk_when_writing_is_made_to_last(store: RecordingStore
     assert verify(store, "RE_1").complete
 
 
+class Torn:
+    """``os.write`` and ``os.ftruncate`` of a disk that takes half of what it gets, once, and then refuses."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, cuts: bool) -> None:
+        self._write = os.write
+        self._left = 1
+        monkeypatch.setattr(os, "write", self.write)
+        if not cuts:
+            monkeypatch.setattr(os, "ftruncate", self.refuse)
+
+    def write(self, fd: int, data: memoryview) -> int:
+        if not self._left:
+            self.refuse()
+        self._left -= 1
+        return self._write(fd, data[: len(data) // 2])
+
+    def refuse(self, *_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_segment_that_is_torn_and_cannot_be_cut_off(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = store.create("RE_1", NOW)
+    file = opened.open_track(info())
+    first, second = segments(2)
+    assert opened.append(file, first)
+    with monkeypatch.context() as patch:
+        Torn(patch, cuts=False)
+        assert not opened.append(file, second)
+    size = file.path.stat().st_size
+    assert size > file.size
+    made = opened.finish(NOW)
+    opened.release()
+    (part,) = made.parts
+    assert (made.ending, part.size, part.segments, part.closed) == ("failed", size, 1, False)
+    assert verify(store, "RE_1").complete
+    with store.track(file.path, store.data_key("RE_1")) as reader:
+        assert [found.plain for found in reader.segments()] == [first]
+
+
+def test_no_index_tells_of_a_segment_that_was_not_written(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = store.create("RE_1", NOW)
+    file = opened.open_track(info())
+    plain = segments(4)
+    for each in plain[:3]:
+        assert opened.append(file, each)
+    with monkeypatch.context() as patch:
+        Torn(patch, cuts=True)
+        patch.setattr(OpenRecording, "fail", lambda self, error: None)
+        assert not opened.append(file, plain[3])  # with a key frame
+    opened.fail(OSError(5, "Input/output error"))
+    opened.finish(NOW)
+    opened.release()
+    assert verify(store, "RE_1").complete
+    with store.track(file.path, store.data_key("RE_1")) as reader:
+        index = reader.index()
+        assert index == reader.rebuild_index()
+        assert [(len(index.entries), found.segment) for found in index.key_frames] == [(4, 0)]
+
+
+def test_names_last_with_the_next_sync(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = store.create("RE_1", NOW)
+    synced: list[Path] = []
+    monkeypatch.setattr("media.recording.store.sync_folder", synced.append)
+    opened.sync()
+    opened.open_track(info())
+    opened.open_track(info("TR_2"))
+    assert synced == []
+    opened.sync()
+    opened.sync()
+    assert synced == [opened.path]
+    opened.release()
+
+
+def test_what_another_process_wrote_lasts_before_the_manifest_lists_it(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = store.create("RE_1", NOW)
+    file = opened.open_track(info())
+    opened.append(file, segments(1)[0])
+    opened.release()
+    fsync, synced = os.fsync, list[str]()
+
+    def note(fd: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store.finish("RE_1", NOW)
+    assert synced[0] == file.path.name
+    assert synced[1].startswith(manifest.FILE)
+
+
 def test_a_disk_that_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RecordingStore(tmp_path / "recordings", KeyRing([MASTER]))
     opened = store.create("RE_1", NOW)
@@ -338,6 +475,7 @@ def test_a_disk_that_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(RecordingStoreError, match="cannot_write"):
             act()
     monkeypatch.undo()
+    assert not (store.folder / "RE_2").exists()  # what has no key was never begun
     opened.release()
     report = verify(store, "RE_1")
     assert report.intact

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 import msgspec
 import pytest
 
-from server.domain.ids import InvitationId, ParticipantId, SessionId
-from server.domain.model import Participant, ParticipantState, Session, SessionStatus
+from server.domain.ids import ApiKeyId, InvitationId, ParticipantId, SessionId
+from server.domain.model import Participant, ParticipantState, Session, SessionKind, SessionStatus
 from server.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from server.store.ports import IdempotencyRecord, Store, Transaction
 from tests.support.records import T0, Records, at
@@ -355,6 +355,11 @@ async def test_a_limit_out_of_range_is_a_bug(store: Store, session: Session, lim
                 await query
 
 
+def by_themselves(session: Session, key: ApiKeyId, **fields: object) -> Session:
+    """In which a customer is verified with nobody there."""
+    return msgspec.structs.replace(session, kind=SessionKind.VERIFICATION, created_by=key, **fields)
+
+
 async def test_sessions_that_an_account_sees(store: Store, make: Records) -> None:
     own, other = make.staff("li").id, make.staff("wang").id
     by_key = make.api_key().id
@@ -365,6 +370,9 @@ async def test_sessions_that_an_account_sees(store: Store, make: Records) -> Non
         "waiting": make.session(created_at=at(4), status=SessionStatus.WAITING, waiting_since=at(4)),
         "other's": msgspec.structs.replace(make.session(created_at=at(5)), created_by=other),
         "taken by other": msgspec.structs.replace(make.session(created_at=at(6)), created_by=by_key, taken_by=other),
+        "alone": by_themselves(make.session(created_at=at(8)), by_key),
+        "asks": by_themselves(make.session(created_at=at(9), status=SessionStatus.WAITING, waiting_since=at(9)), by_key),
+        "was asked for": by_themselves(make.session(created_at=at(10)), by_key, taken_by=own),
         "given on": msgspec.structs.replace(make.session(created_at=at(7)), created_by=other, taken_by=own),
     }
     names = {session.id: name for name, session in made.items()}
@@ -379,13 +387,13 @@ async def test_sessions_that_an_account_sees(store: Store, make: Records) -> Non
             seen += [names[session.id] for session in page.sessions]
             if (cursor := page.next) is None:
                 break
-        assert seen == ["given on", "waiting", "free", "taken", "made"]
-        everything = await tx.list_sessions(status=None, customer_reference=None, limit=9, cursor=None)
+        assert seen == ["was asked for", "asks", "given on", "waiting", "free", "taken", "made"]
+        everything = await tx.list_sessions(status=None, customer_reference=None, limit=20, cursor=None)
         assert len(everything.sessions) == len(made)
         reference = made["free"].customer_reference
         of_one = await tx.list_sessions(status=None, customer_reference=reference, limit=9, cursor=None, seen_by=own)
         alike = {name for name, session in made.items() if session.customer_reference == reference}
-        assert {names[session.id] for session in of_one.sessions} == alike & {"given on", "taken", "made"}
+        assert {names[session.id] for session in of_one.sessions} == alike & {"given on", "taken", "made", "was asked for"}
 
 
 async def test_logins_are_kept_ended_and_forgotten(store: Store, make: Records) -> None:

@@ -104,6 +104,25 @@ async def test_old_idempotency_records_are_forgotten(store: Store, make: Records
         assert await tx.get_idempotency("ST", "2") is not None
 
 
+async def test_what_was_answered_goes_with_what_it_is_about(store: Store) -> None:
+    about = {"a": "FT_1", "b": "FT_2", "c": "", "d": "FT_1"}
+    made = {
+        key: IdempotencyRecord(scope="AK", key=key, request_hash=b"h", status=201, body=b"{}", created_at=T0, about=id)
+        for key, id in about.items()
+    }
+    async with store.begin() as tx:
+        for record in made.values():
+            await tx.add_idempotency(record)
+        assert await tx.erase_idempotency("FT_1") == 2
+        assert await tx.erase_idempotency("") == 0
+    async with store.read() as tx:
+        found = {key: await tx.get_idempotency("AK", key) for key in made}
+        with pytest.raises(RuntimeError):
+            await tx.erase_idempotency("FT_2")
+    gone = {key: msgspec.structs.replace(made[key], status=410, body=b"") for key in ("a", "d")}
+    assert found == made | gone
+
+
 async def test_an_idempotency_record_is_completed_or_dropped(store: Store) -> None:
     begun = IdempotencyRecord(scope="ST", key="k", request_hash=b"h", status=0, body=b"", created_at=T0)
     other = msgspec.structs.replace(begun, scope="AK")

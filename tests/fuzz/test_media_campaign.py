@@ -10,10 +10,12 @@ import resource
 import struct
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pylibsrtp
 import pytest
 from aioice import stun
 from hypothesis import given
@@ -24,6 +26,8 @@ from media.congestion.history import SentPackets
 from media.errors import ControlError, RtcpError, SdpError
 from media.native.history import NativeSentPackets, Scratch
 from media.native.library import load
+from media.tap import wire as tap_wire
+from media.tap.incoming import Incoming
 from media.transport.datachannel import BURST, MAX_MESSAGE_BYTES, PointerChannel, TokenBucket
 from media.transport.ice_lite import MAX_STUN_BYTES, IceLite, Verdict
 from media.transport.mmsg import AVAILABLE, Destination, pack_address, unpack_address
@@ -32,6 +36,7 @@ from media.wire.payload import is_key, vp8
 from media.wire.rtp import RtpReader, rtx_original_seq
 from media.wire.sdp import ExtensionIds, parse_offer
 from media.wire.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
+from tests.support.receiving import LIBRARY, STREAMS, Both, begin, picture
 
 pytestmark = pytest.mark.campaign(1)
 
@@ -217,6 +222,56 @@ class TwccInC(Twcc):
         return not isinstance(told[0], str)
 
 
+class Received:
+    """Datagrams of somebody who knows the keys, received in Python and in C: both take them for the same."""
+
+    def __init__(self) -> None:
+        if LIBRARY is None:
+            pytest.skip("the compiled core is not built: there is no C compiler here")
+        self._stack = ExitStack()
+        self._both = Both(self._stack)
+        begin(self._both)
+        self._source = random.Random("received")
+        more = b"\x32\x00\x07\x10\x21\x00\x00\x00"
+        two = b"\x03\x02\x00\x08\x01\x01\x30\x00"
+        self.good = [
+            self._both.packet(
+                ssrc, picture(ssrc) if ssrc != 20 else b"voice", extension=extension, profile=profile, first=first
+            )
+            + (b"\x00\x02" if first & 0x20 else b"")
+            for ssrc in STREAMS
+            for extension, profile, first in ((more, 0xBEDE, 0x90), (two, 0x1000, 0xB0), (b"", 0, 0x82))
+        ]
+        self.good += Rtcp().good
+        self._calls = 0
+
+    def read(self, data: bytes) -> bool:
+        """Numbers go on, so that most could be taken, and there are only so many sources: libsrtp keeps something of each."""
+        both, source = self._both, self._source
+        before = both.taken
+        self._calls += 1
+        if len(data) > 1 and 192 <= data[1] <= 223:
+            protect = both.sending.protect_rtcp
+        else:
+            protect = both.sending.protect
+            ssrc = source.choice((*STREAMS, 99))
+            if len(data) >= 12:
+                data = both.packet(ssrc, data[12:], first=data[0], pt=None, skip=source.random() < 0.05)[:12] + data[12:]
+        try:
+            data = protect(data)
+        except pylibsrtp.Error:
+            data = data[:1400]
+        both.come(data, source.random() < 0.1)
+        if self._calls % 200 == 0:
+            both.same()
+            both.forget()
+        return both.taken > before
+
+    def close(self) -> None:
+        self._both.same()
+        self._stack.close()
+
+
 class Pointer:
     """Messages of the data channel, text and bytes."""
 
@@ -275,6 +330,47 @@ class Control:
         return taken
 
 
+class Tapped:
+    """Records of a tap, and the frames of every codec that are put together out of them."""
+
+    def __init__(self) -> None:
+        payloads = {
+            "vp8": [bytes((0x90, 0xE0, 0x81, 2, 3, 0)) + b"\x10vp8", bytes((0x80, 0xE0, 0x81, 2, 3, 0)) + b"more"],
+            "vp9": [bytes((0xAE, 0x81, 2, 0x20, 9, 0x18, 0, 9, 0, 9, 1, 4, 1)) + b"\x82vp9"],
+            "h264": [bytes((24, 0, 2, 0x67, 1, 0, 2, 0x68, 1)), bytes((28, 0x85)) + b"idr", bytes((28, 0x45)) + b"end"],
+            "av1": [bytes((0x18, 0x0A)) + b"sequence", bytes((0x50, 0x32)) + b"frame", bytes((0x90,)) + b"rest"],
+        }
+        self.good = []
+        self._codecs = sorted(payloads)
+        for stream, codec in enumerate(self._codecs):
+            for seq, payload in enumerate(payloads[codec]):
+                marker = seq == len(payloads[codec]) - 1
+                self.good.append(tap_wire.pack(tap_wire.Kind.PACKET, payload, marker=marker, seq=seq, ts=9, stream=stream))
+        self._made = {codec: self._begin(codec) for codec in self._codecs}
+        self._now = 0.0
+
+    def _begin(self, codec: str) -> Incoming:
+        made = Incoming()
+        begins = tap_wire.read(tap_wire.pack(tap_wire.Kind.BEGINS, codec.encode()))
+        assert begins is not None
+        made.take(begins, 0.0)
+        return made
+
+    def read(self, data: bytes) -> bool:
+        record = tap_wire.read(data)
+        if record is None:
+            return False
+        self._now += 0.01
+        taken = 0
+        for codec, made in self._made.items():
+            for coded in made.take(record, self._now):
+                assert coded.frame.data
+                taken += 1
+            if made.over:
+                self._made[codec] = self._begin(codec)
+        return taken > 0
+
+
 def resident_bytes() -> int:
     gc.collect()
     with open("/proc/self/statm") as file:
@@ -282,7 +378,7 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.parametrize(
-    "kind", [Sdp, Stun, Rtp, Rtcp, Twcc, TwccInC, Pointer, Control], ids=lambda kind: kind.__name__.lower()
+    "kind", [Sdp, Stun, Rtp, Rtcp, Twcc, TwccInC, Received, Pointer, Control, Tapped], ids=lambda kind: kind.__name__.lower()
 )
 def test_a_reader(kind: type[Any]) -> None:
     source = random.Random(kind.__name__)
@@ -294,6 +390,7 @@ def test_a_reader(kind: type[Any]) -> None:
     before = resident_bytes()
     taken = sum(reader.read(mutate(source, source.choice(reader.good))) for _ in range(ROUNDS))
     assert resident_bytes() - before <= MOST_GROWTH_BYTES
+    getattr(reader, "close", gc.collect)()
     assert ROUNDS // 100 < taken < ROUNDS  # neither all nonsense nor all harmless
 
 

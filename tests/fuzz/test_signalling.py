@@ -30,7 +30,22 @@ trees = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=10
 )
 words = st.sampled_from(
-    ["camera", "microphone", "screen", "given", "refused", "withdrawn", "zh", "en", "good", "PA_X", "ME_X", "SE_X", "v=0\r\n"]
+    [
+        "camera",
+        "microphone",
+        "screen",
+        "document",
+        "given",
+        "refused",
+        "withdrawn",
+        "zh",
+        "en",
+        "good",
+        "PA_X",
+        "ME_X",
+        "SE_X",
+        "v=0\r\n",
+    ]
 )
 FIELDS = {
     "media.offer": ["sdp"],
@@ -43,6 +58,20 @@ FIELDS = {
     "participant.hold": ["participant", "held"],
     "participant.mute": ["participant", "muted"],
     "supervise": ["mode", "to"],
+    "recording.set": ["state"],
+    "checkpoint.mark": ["item", "done", "note"],
+    "verification.begin": ["case", "participant", "light"],
+    "verification.cannot": ["light"],
+    "verification.stop": [],
+    "verification.agent": ["reason", "wanted"],
+    "session.lock": ["locked"],
+    "session.waiting_room": ["on"],
+    "participant.admit": ["participant", "admitted"],
+    "participant.role": ["participant", "role"],
+    "handover.offer": ["to", "warm", "note"],
+    "handover.cancel": [],
+    "handover.complete": [],
+    "handover.answer": ["session", "accepted"],
     "session.end": ["reason"],
     "quality.report": ["level", "rtt_ms", "loss_permille", "down_kbps", "up_kbps"],
     "waiting.take": ["session"],

@@ -11,6 +11,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from server.api.router import client_address
+from server.audit.signed import CheckpointReader
+from server.auth.jwks import read_key_set
 from server.auth.passwords import Passwords
 from tests.support.server import Here, app
 from tests.support.signalling import ManualClock
@@ -55,6 +57,21 @@ async def test_a_session_from_creation_to_its_end(here: Here) -> None:
     assert actions.count("invitation.redeemed") == 1
     assert {"session.created", "invitation.created", "invitation.refused", "grants.issued", "session.ended"} <= set(actions)
     assert not any("Chen" in str(entry) or "C-7" in str(entry) for entry in entries)
+
+
+async def test_the_head_of_the_audit_trail_is_signed_for_whoever_keeps_it(here: Here) -> None:
+    keys = read_key_set((await here.get("/audit/keys")).raw)
+    told = (await here.get("/audit/checkpoint", token=here.supervisor)).json
+    signed = CheckpointReader(keys).read(told["signed"])
+    entries = (await here.get("/audit", token=here.supervisor)).json["entries"]
+    assert (signed.point.number, signed.point.hash.hex()) == (told["number"], told["hash"])
+    assert told["hash"] == entries[told["number"] - 1]["hash"]
+    await here.session()
+    again = (await here.get("/audit/checkpoint", token=here.supervisor)).json
+    assert again["number"] > told["number"]
+    metrics = (await here.get("//metrics")).raw.decode()
+    assert "tongping_audit_intact 1.0" in metrics
+    assert f"tongping_audit_signed_number {again['number']}.0" in metrics
 
 
 async def test_a_session_is_changed_while_it_runs(here: Here) -> None:
@@ -387,11 +404,18 @@ async def test_a_file_too_large_is_cut_off(tmp_path: Path) -> None:
 async def test_headers_pages_and_health(tmp_path: Path) -> None:
     static = tmp_path / "dist"
     (static / "assets").mkdir(parents=True)
-    for name in ("index.html", "agent.html", "stories.html"):
+    for name in ("index.html", "agent.html", "review.html", "stories.html"):
         (static / name).write_text(f"<!doctype html>{name}")
     (static / "assets" / "index-abc123.js").write_text("1")
     async with app(tmp_path, static_dir=str(static)) as here:
-        for path, content in (("//", b"index"), ("//join", b"index"), ("//j/abcDEF_-1", b"index"), ("//agent", b"agent")):
+        for path, content in (
+            ("//", b"index"),
+            ("//join", b"index"),
+            ("//j/abcDEF_-1", b"index"),
+            ("//agent", b"agent"),
+            ("//review", b"review"),
+            ("//review/RE_1", b"review"),
+        ):
             page = await here.get(path)
             assert page.status == 200
             assert content in page.raw
@@ -404,7 +428,7 @@ async def test_headers_pages_and_health(tmp_path: Path) -> None:
         for path, content in (("//j/abcDEF_-1/", b"index"), ("//j/", b"index"), ("//join/", b"index"), ("//agent/", b"agent")):
             page = await here.get(path)
             assert (page.status, content in page.raw) == (200, True)
-        for path in ("//j/abcDEF_-1.", "//nothing", "//agent/nothing"):
+        for path in ("//j/abcDEF_-1.", "//nothing", "//agent/nothing", "//review/RE_1/nothing"):
             page = await here.get(path, headers=person)
             assert (page.status, page.raw) == (404, b"<!doctype html>index.html")
             assert (await here.get(path)).json["code"] == "not_found"
@@ -415,7 +439,8 @@ async def test_headers_pages_and_health(tmp_path: Path) -> None:
         for path in ("//assets/%2e%2e/index.html", "//assets/nothing.js", "//dev/stories", "//secret.txt"):
             assert (await here.get(path)).status == 404
         assert (await here.get("//healthz")).raw == b"ok\n"
-        assert (await here.get("//readyz")).json == {"store": True, "media": True, "pages": True}
+        told = {"store": True, "media": True, "pages": True, "risk": True, "verification": False}
+        assert (await here.get("//readyz")).json == told
         here.media.down = True
         assert (await here.get("//readyz")).status == 503
         metrics = (await here.get("//metrics")).raw

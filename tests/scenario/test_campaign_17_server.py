@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
+from sqlalchemy.types import TypeDecorator
 
 from server.store.sql import open_store
 from tests.support.fake_media import OFFER
@@ -32,6 +33,7 @@ tests in the process 230 were seen where it is 60 alone. A session has thousands
 GROWN_MIB = 8.0
 DEADLINE_S = 60.0
 PROGRAM = ("server.", "media.", "aiohttp.")
+"""But for types of columns: SQLAlchemy keeps them with the statements that it has seen, 500 at most, and what is asked once a while may come late."""
 
 
 async def until_type(socket: aiohttp.ClientWebSocketResponse, type: str) -> dict[str, Any]:
@@ -150,7 +152,7 @@ async def test_sessions_that_ended_leave_nothing_behind(tmp_path: Path, caplog: 
     assert {(rest.tasks, rest.descriptors, rest.series) for rest in rests[WARM_UPS:]} == {
         (before.tasks, before.descriptors, before.series)
     }
-    more = after.kinds - before.kinds
+    more = Counter({kind: count for kind, count in (after.kinds - before.kinds).items() if not issubclass(kind, TypeDecorator)})
     assert not {kind: count for kind, count in more.items() if count >= sessions // AT_ONCE}, more
     assert after.blocks - before.blocks <= sessions * BLOCKS_A_SESSION, (before.blocks, after.blocks)
     assert after.mib - before.mib <= GROWN_MIB, (before.mib, after.mib)

@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.bank import Bank
 from tests.support.machine import quick_or_skip
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import CALLS_ONLY, ServerProcess
 
 pytestmark = pytest.mark.campaign(8)
 
@@ -130,7 +130,7 @@ class Site:
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    with ServerProcess(tmp_path, TONGPING_MEDIA_WORKERS="1") as server:
+    with ServerProcess(tmp_path, TONGPING_MEDIA_WORKERS="1", **CALLS_ONLY) as server:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
             bank = Bank(http, server.url)
             await bank.sign_in(*server.agent)

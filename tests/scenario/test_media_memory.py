@@ -5,10 +5,16 @@ import contextlib
 import gc
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 
 from media import control
+from media.native.batch import NativeBatch
+from media.native.forwarder import NativeForwarder
+from media.native.inlet import Inlet
+from media.native.library import Library, load
+from media.native.selector import MediaSelector
 from media.relay.catch_up import catch_up
 from media.relay.downlink import Downlink
 from media.relay.forward import Forwarder
@@ -18,18 +24,36 @@ from media.relay.room import Room
 from media.transport import srtp
 from media.transport.dtls import Identity
 from media.transport.ice_lite import IceLite
+from media.transport.mmsg import AVAILABLE
 from media.transport.mux import Mux
 from media.wire.sdp import Offer
 from tests.support.media_lab import DEADLINE_S, LabClient, loopback
 
 
+class OnTheLoop(Inlet):
+    """Receives in C, but when the test's own loop says that there is something."""
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._mux.endpoints[0].sock.fileno(), lambda: self.take(0, loop.time()))
+
+
 class Host:
     """What a worker is to its rooms, in this process, so that its objects can be watched."""
 
-    def __init__(self) -> None:
+    def __init__(self, library: Library | None) -> None:
         self.ice = IceLite(asyncio.get_running_loop().time())
         self.identity = Identity()
-        self.mux = Mux(Forwarder(srtp.unprotect, srtp.protect, srtp.new_length()), self.ice, ["127.0.0.1"])
+        self.selector = MediaSelector()
+        self.forwarder: Forwarder = Forwarder(srtp.unprotect, srtp.protect, srtp.new_length())
+        if library is None:
+            self.mux = Mux(self.forwarder, self.ice, ["127.0.0.1"])
+        else:
+            self.forwarder = native = NativeForwarder(library)
+            self.mux = Mux(
+                native, self.ice, ["127.0.0.1"], make_batch=partial(NativeBatch, library=library),
+                reading=partial(OnTheLoop, library, native, self.selector),
+            )  # fmt: skip
         self.room = Room("room", self)
         self.retired: set[asyncio.Task[None]] = set()
         self.states: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -37,6 +61,8 @@ class Host:
     def emit(self, event: control.Event) -> None:
         if isinstance(event, control.PeerState):
             self.states.put_nowait((event.participant, event.state))
+
+    recorder = None
 
     def new_peer(self, room: Room, participant: str, offer: Offer, now: float) -> Peer:
         return Peer(
@@ -48,6 +74,8 @@ class Host:
             candidates=self.mux.addresses,
             video_codecs=control.Configure().video_codecs,
             now=now,
+            sent=self.forwarder.history(),
+            make_uplink=self.forwarder.uplink,
         )
 
     def retire(self, peer: Peer) -> None:
@@ -80,15 +108,19 @@ class Host:
         await asyncio.sleep(0)
 
 
-@pytest.fixture
-async def host() -> AsyncIterator[Host]:
+LIBRARY = load() if AVAILABLE else None
+
+
+@pytest.fixture(params=[None, LIBRARY] if LIBRARY is not None else [None], ids=lambda library: "c" if library else "python")
+async def host(request: pytest.FixtureRequest) -> AsyncIterator[Host]:
     with loopback():
-        host = Host()
+        host = Host(request.param)
         host.mux.start()
         yield host
         host.room.close()
         await host.all_gone()
         host.mux.close()
+        host.selector.close()
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ async def test_the_totals_are_what_passed_also_after_everybody_left(native: bool
             for client in (one, two):
                 await worker.gates(client.name, "microphone", "camera")
                 await worker.connect(client)
+                await worker.event(lambda e: (isinstance(e, control.TrackFlow) and e.source == "camera" and e.flowing) or None)
             for viewer, shown in ((one, two), (two, one)):
                 await viewer.frame(await worker.event(shows(viewer.name, shown.name, "camera")))
                 await viewer.frame(await worker.event(shows(viewer.name, shown.name, "microphone")))
@@ -67,7 +68,7 @@ async def test_every_metric_is_described_and_every_description_has_its_metric(tm
     families = {f.name: f for f in text_string_to_metric_families(text) if not f.name.endswith("_created")}
     described = set(re.findall(r"`(tongping_\w+)`", DOCUMENT.read_text(encoding="utf-8")))
     assert described == {name + ("_total" if family.type == "counter" else "") for name, family in families.items()}
-    allowed = {"worker", "le", "layer", "limit", "method", "route", "status", "transport"}
+    allowed = {"worker", "le", "layer", "level", "limit", "method", "route", "status", "transport"}
     assert {label for family in families.values() for sample in family.samples for label in sample.labels} <= allowed
     for name, (bounds, _) in SPREADS.items():
         family = families[f"tongping_media_worker_{name}"]

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -191,6 +192,16 @@ async def test_a_recording_from_begin_to_end(tmp_path: Path, make_feed: MakeFeed
         assert [key.layer for key in reader.index().key_frames] == [1]
     for path in (tmp_path / "recordings").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+async def test_it_may_open_as_many_files_as_the_machine_lets_it(tmp_path: Path) -> None:
+    """However few its parent may."""
+    few = "import resource as r, runpy; r.setrlimit(r.RLIMIT_NOFILE, (100, r.getrlimit(r.RLIMIT_NOFILE)[1])); "
+    command = (sys.executable, "-c", few + "runpy.run_module('media.recording.process', run_name='__main__')")
+    async with recorder(tmp_path, command=command) as (client, _):
+        assert client.pid is not None
+        soft, hard = resource.prlimit(client.pid, resource.RLIMIT_NOFILE)
+    assert soft == min(hard, 1 << 16)
 
 
 async def test_a_pause_keeps_nothing_of_what_comes(tmp_path: Path, make_feed: MakeFeed) -> None:
@@ -390,6 +401,25 @@ async def test_a_full_disk_fails_one_recorder_s_recordings_and_keeps_them_whole(
     assert packets(read(store, "RE_2", "TR_1")[0]) == [rtp(1, 1, b"well")]
 
 
+async def test_the_next_recorder_does_not_go_on_with_what_has_failed(tmp_path: Path, make_feed: MakeFeed) -> None:
+    command = (sys.executable, "-m", "tests.support.small_files", str(600 * 1024), "media.recording.process")
+    async with recorder(tmp_path, command=command) as (client, told):
+        begun = await client.start_recording("RE_1")
+        feed = make_feed(client)
+        track = feed.open_track("RE_1", info(begun), time.monotonic())
+        for n in range(1000):
+            track.packet(rtp(n, n, bytes(1000)), time.monotonic())
+        await drained(feed)
+        await told.until("failed", "RE_1")
+        assert client.pid is not None
+        os.kill(client.pid, signal.SIGKILL)
+        await told.until("recorder", False)
+        await told.until("recorder", True)
+        with pytest.raises(RecordingStoreError, match="no_recording"):
+            await client.end_recording("RE_1")
+    assert store_at(tmp_path).finish("RE_1", int(time.time() * 1e6)).ending == "interrupted"
+
+
 async def test_a_disk_that_stands_still_costs_packets_and_nobody_waits(tmp_path: Path, make_feed: MakeFeed) -> None:
     fifo = tmp_path / "stuck"
     command = (sys.executable, "-m", "tests.support.stuck_disk", str(fifo), "media.recording.process")
@@ -412,6 +442,9 @@ async def test_a_disk_that_stands_still_costs_packets_and_nobody_waits(tmp_path:
             await asyncio.sleep(0)
         stats = await client.stats()  # it answers while the disk stands still
         assert 1 << 20 < stats["pending_bytes"] < 3 << 20
+        words = events.Chat(participant="PA_1", text="x" * 60_000)
+        told = await asyncio.gather(*(client.add_event("RE_1", words) for _ in range(50)), return_exceptions=True)
+        assert getattr(told[-1], "code", "") == "recorder_busy"  # events have a bound of their own
         fifo.rename(tmp_path / "opened")
         with (tmp_path / "opened").open("wb"):
             pass
@@ -429,6 +462,54 @@ async def test_a_disk_that_stands_still_costs_packets_and_nobody_waits(tmp_path:
     gaps = [unpack_gap(r.payload) for r in records if r.kind == Kind.GAP]
     assert {gap.reason for gap in gaps} == {GapReason.OVERFLOW}
     assert len(packets(records)) + sum(gap.packets for gap in gaps) == count
+
+
+async def test_a_beginning_that_hangs_holds_up_no_other_recording(tmp_path: Path, make_feed: MakeFeed) -> None:
+    fifo = tmp_path / "stuck"
+    command = (sys.executable, "-m", "tests.support.stuck_disk", str(fifo), "media.recording.process")
+    async with recorder(tmp_path, command=command, request_timeout_s=10.0) as (client, _):
+        await client.start_recording("RE_1")
+        os.mkfifo(fifo)
+        hung = [asyncio.create_task(client.start_recording(f"RE_{n}")) for n in range(2, 14)]  # more than begin at once
+        while not (tmp_path / "recordings/RE_2").exists():
+            await client.stats()
+        await client.add_event("RE_1", events.Paused(by="PA_1"))
+        await client.pause("RE_1", True)
+        assert (await client.stats())["recordings"] == 1
+        with pytest.raises(RecordingError) as refused:
+            await client.pause("RE_2", True)
+        assert refused.value.code == "no_recording"
+        with pytest.raises(RecordingError) as refused:
+            await client.start_recording("RE_2")
+        assert refused.value.code == "recording_exists"
+        ending = [asyncio.create_task(client.end_recording(f"RE_{n}")) for n in (2, 13)]  # whoever asked for it has given up
+        await client.stats()
+        assert not any(task.done() for task in (*hung, *ending))
+        fifo.rename(tmp_path / "opened")
+        with (tmp_path / "opened").open("wb"):
+            pass
+        begun = await asyncio.gather(*hung, return_exceptions=True)
+        ended = await asyncio.gather(*ending, return_exceptions=True)
+        assert [isinstance(one, messages.Begun) for one in begun] == [True] * 11 + [False]
+        assert isinstance(ended[0], messages.Ended)
+        assert [getattr(one, "code", "") for one in (begun[-1], ended[-1])] == ["no_recording"] * 2
+        assert (await client.stats())["recordings"] == 11
+    assert verify(store_at(tmp_path), "RE_2").complete
+    assert not (tmp_path / "recordings/RE_13").exists()
+
+
+async def test_a_recorder_that_is_stopped_does_not_wait_for_a_beginning(tmp_path: Path) -> None:
+    fifo = tmp_path / "stuck"
+    command = (sys.executable, "-m", "tests.support.stuck_disk", str(fifo), "media.recording.process")
+    async with recorder(tmp_path, command=command, stop_timeout_s=30.0) as (client, _):
+        os.mkfifo(fifo)
+        hung = asyncio.create_task(client.start_recording("RE_1"))
+        while not (tmp_path / "recordings/RE_1").exists():
+            await client.stats()
+        async with asyncio.timeout(15):
+            await client.close()
+    with pytest.raises(MediaUnavailableError):
+        await hung
 
 
 async def test_a_worker_that_talks_nonsense_is_cut_off(tmp_path: Path, make_feed: MakeFeed) -> None:

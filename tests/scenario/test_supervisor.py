@@ -1,6 +1,7 @@
 """Workers that die, hang or talk nonsense, as real processes: what the client says, and that they come back."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -120,6 +121,35 @@ async def test_refusals_and_failures(room: str, error: type[Exception], code: st
         assert await client.connect("room", "PA_1", "offer") == "v=0 offer"
 
 
+async def test_a_fault_of_whoever_is_told_costs_a_worker_and_not_the_watch() -> None:
+    class Clumsy(Events):
+        faults = 2
+
+        def fail(self) -> None:
+            if self.faults:
+                self.faults -= 1
+                raise ValueError("for a test")
+
+        def on_track(self, room: str, participant: str, source: str, flowing: bool) -> None:
+            self.fail()
+
+        def on_rooms_lost(self, rooms: Sequence[str]) -> None:
+            super().on_rooms_lost(rooms)
+            self.fail()
+
+    client, events = MediaClient(config()), Clumsy()
+    client.listen(events)
+    await client.start()
+    try:
+        with contextlib.suppress(MediaUnavailableError):  # or it was answered just before
+            await client.connect("room", "PA_1", "offer")
+        assert await events.until("lost") == ("lost", "room")
+        await client.supervisor.wait_ready(20)
+        assert await client.connect("room", "PA_1", "offer") == "v=0 offer"
+    finally:
+        await client.close()
+
+
 async def test_no_answer_in_time() -> None:
     async with running(request_timeout_s=0.1) as (client, _):
         with pytest.raises(MediaUnavailableError, match="timeout"):
@@ -157,6 +187,41 @@ async def test_a_gate_that_is_not_confirmed_ends_the_worker(room: str, timeout_s
         assert await events.until("lost") == ("lost", room)
 
 
+RECORDER = Configure(heartbeat_interval_s=0.1, recorder="/nowhere")
+
+
+async def test_what_is_recorded_is_said_before_the_gates_and_forgotten_with_the_worker() -> None:
+    async with running(worker=RECORDER) as (client, events):
+        await client.set_recording("room", "RE_1", 5, {"PA_1": MICROPHONE}, "on")
+        await client.connect("room", "PA_1", "offer")
+        assert list((await client.stats("room"))["gates"].items()) == [("recording", ["RE_1", "on", "PA_1"]), ("PA_1", [])]  # type: ignore[attr-defined]
+        await client.set_recording("room", "RE_1", 5, {}, "paused")
+        assert (await client.stats("room"))["gates"] == {"recording": ["RE_1", "paused"], "PA_1": []}
+        pid = client.supervisor.pid(0)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert await events.until("lost") == ("lost", "room")
+        await client.connect("room", "PA_1", "offer")
+        assert (await client.stats("room"))["gates"] == {"PA_1": []}
+        await client.set_recording("room", "RE_1", 5, {}, "on")
+        await client.set_recording("room", "RE_1", 5, {}, "off")
+        assert (await client.stats("room"))["gates"]["recording"] == ["RE_1", "off"]  # type: ignore[index]
+
+
+async def test_without_a_recorder_nothing_can_be_recorded() -> None:
+    async with running() as (client, _):
+        with pytest.raises(MediaUnavailableError, match="no_recorder"):
+            await client.set_recording("room", "RE_1", 5, {}, "on")
+
+
+async def test_a_recording_that_is_not_confirmed_ends_the_worker() -> None:
+    async with running(worker=RECORDER, request_timeout_s=2.0) as (client, events):
+        await client.connect("deaf", "PA_1", "offer")
+        with pytest.raises(MediaUnavailableError, match="timeout"):
+            await client.set_recording("deaf", "RE_1", 5, {}, "paused")
+        assert await events.until("lost") == ("lost", "deaf")
+
+
 async def test_rooms_spread_over_workers_and_stay() -> None:
     async with running(workers=2, worker=Configure(port=40_000, heartbeat_interval_s=0.1)) as (client, _):
         await client.supervisor.wait_ready(20, workers=2)
@@ -167,6 +232,7 @@ async def test_rooms_spread_over_workers_and_stay() -> None:
         await client.connect("c", "PA_4", "offer")
         pids = {room: (await client.stats(room))["pid"] for room in "abc"}
         assert pids["a"] != pids["b"] == pids["c"]
+        assert sorted([(await client.stats(room))["recorder"] for room in "ab"]) == [["worker-0", ""], ["worker-1", ""]]  # type: ignore[type-var]
         await client.connect("a", "PA_5", "offer")
         assert (await client.stats("a"))["pid"] == pids["a"]
 

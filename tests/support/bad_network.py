@@ -13,7 +13,7 @@ from tests.support.bank import Bank
 from tests.support.browser import Seat, all_leave
 from tests.support.impairer import ANNOUNCED, Impairer, Line, through_a_line
 from tests.support.ports import free_udp_port
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import CALLS_ONLY, ServerProcess
 
 SMALL_WINDOW = {"width": 640, "height": 480}
 """Drawing large pictures without a graphics card would take the time that the codecs need."""
@@ -219,7 +219,7 @@ def behind_the_impairer(folder: Path, port: int, **settings: str) -> ServerProce
         TONGPING_MEDIA_BIND_ADDRESSES="127.0.0.1",
         TONGPING_MEDIA_ANNOUNCED_ADDRESSES=ANNOUNCED,
         TONGPING_MEDIA_UDP_PORT_BASE=str(port),
-        **settings,
+        **{**CALLS_ONLY, **settings},
     )
 
 

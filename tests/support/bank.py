@@ -35,8 +35,17 @@ class Bank:
                 raise Refused(f"{method} {path}: {answer.status} {text}")
             return await answer.json() if text else None
 
+    async def checks(self) -> bool:
+        """Whether the server looks at faces now."""
+        async with self._http.get(f"{self.url}/readyz") as answer:
+            return bool((await answer.json())["verification"])
+
     async def sign_in(self, username: str, password: str) -> None:
         self._token = (await self.call("POST", "/login", {"username": username, "password": password}))["token"]
+
+    def use(self, token: str) -> None:
+        """An API key instead of an account."""
+        self._token = token
 
     async def open(self, *, language: str = "en", customer: str = "Lin Xiaoyu", expert: str = "Dr Chen") -> Opened:
         session = await self.call(

@@ -4,13 +4,28 @@ Passes the same contract suite as ``media.client.MediaClient`` (``tests/contract
 real reader, so that a test gets the real refusals.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from media.errors import SdpError
+from media.tap import wire
 from media.wire.sdp import Fingerprint, Offer, parse_offer
 from media.wire.sdp_answer import Candidate, LocalTransport, SlotSsrcs, make_answer
-from server.live.ports import MediaEvents, MediaRefused, MediaUnavailable, NetworkState, PeerState, SlotAssignment
+from server.live.ports import (
+    MediaEvents,
+    MediaRefused,
+    MediaUnavailable,
+    NetworkState,
+    PeerState,
+    RecordingState,
+    SlotAssignment,
+    TapEnded,
+    TapRefused,
+)
 
 OFFER = "\r\n".join(
     [
@@ -49,11 +64,68 @@ OFFER = "\r\n".join(
 """A small valid offer: microphone, camera, one audio and one video slot (mids 0 to 3)."""
 
 
+class FakeRecording(NamedTuple):
+    """What ``set_recording`` said last of a room."""
+
+    recording: str
+    zero_mono_us: int
+    whom: Mapping[str, frozenset[str]]
+    state: RecordingState
+
+
+RED = memoryview(b"\xff\x00\x00")
+
+
+@dataclass(frozen=True, slots=True)
+class FakePicture:
+    """One red pixel, unless a test says otherwise."""
+
+    index: int
+    nonce: bytes
+    rtp_time: int = 0
+    received_at: float = 0.0
+    width: int = 1
+    height: int = 1
+    pixels: memoryview = RED
+    lost: int = 0
+
+    @property
+    def sha256(self) -> bytes:
+        return hashlib.sha256(self.pixels).digest()
+
+
+class FakeTap:
+    """An open tap: gives the pictures that a test puts into it by ``show``, until there are as many as were asked for."""
+
+    def __init__(self, participant: str, source: str, nonce: bytes, most: int) -> None:
+        self.participant, self.source = participant, source
+        self.frames = 0
+        self.ended = ""
+        self._nonce, self._most = nonce, most
+        self._pictures: asyncio.Queue[FakePicture | None] = asyncio.Queue()
+
+    def show(self) -> None:
+        self._pictures.put_nowait(FakePicture(self._pictures.qsize() + self.frames, self._nonce))
+
+    def end(self, reason: str) -> None:
+        self.ended = self.ended or reason
+        self._pictures.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[FakePicture]:
+        while self.frames < self._most:
+            picture = None if self.ended else await self._pictures.get()
+            if self.ended or picture is None:
+                raise TapEnded(self.ended)
+            self.frames += 1
+            yield picture
+
+
 class FakeMedia:
     """Set ``down`` to make every call raise MediaUnavailable.
 
     ``offers``: (room, participant) → the last offer answered, present while connected. ``gates``: (room, participant) → open
-    sources, as last set; ``circles``, ``only``: to whom. ``receive``: the most pictures, as last set. ``calls``: every call made, in order, as (name, room, participant or "").
+    sources, as last set; ``circles``, ``only``: to whom. ``receive``: the most pictures, as last set. ``replaced``: (room, old, new) of every hand-over. ``taps``: open ones; ``asked_height``: of the last. ``recordings``: by room, as last
+    set. ``calls``: every call made, in order, as (name, room, participant or "").
     """
 
     def __init__(self) -> None:
@@ -63,6 +135,11 @@ class FakeMedia:
         self.circles: dict[tuple[str, str], str] = {}
         self.only: dict[tuple[str, str], frozenset[str] | None] = {}
         self.receive: dict[tuple[str, str], tuple[int, Mapping[str, int]]] = {}
+        self.recordings: dict[str, FakeRecording] = {}
+        self.replaced: list[tuple[str, str, str]] = []
+        self.taps: list[FakeTap] = []
+        self.taps_refused = ""
+        self.asked_height: int | None = None
         self.calls: list[tuple[str, str, str]] = []
         self._events: MediaEvents | None = None
 
@@ -86,6 +163,7 @@ class FakeMedia:
     ) -> None:
         self._called("set_gates", room, participant)
         self.gates[room, participant] = open_sources
+        self._end_taps(participant, "gate", open_sources)
         self.circles[room, participant] = circle
         self.only[room, participant] = only
 
@@ -93,8 +171,54 @@ class FakeMedia:
         self._called("set_receive", room, participant)
         self.receive[room, participant] = video, sizes
 
+    async def set_recording(
+        self, room: str, recording: str, zero_mono_us: int, whom: Mapping[str, frozenset[str]], state: RecordingState
+    ) -> None:
+        self._called("set_recording", room, "")
+        self.recordings[room] = FakeRecording(recording, zero_mono_us, dict(whom), state)
+
+    async def replace(self, room: str, old: str, new: str) -> None:
+        self._called("replace", room, new)
+        self.replaced.append((room, old, new))
+
+    @asynccontextmanager
+    async def open_tap(
+        self,
+        room: str,
+        participant: str,
+        source: str,
+        *,
+        nonce: bytes,
+        fps: float,
+        frames: int,
+        seconds: float,
+        height: int | None = None,
+    ) -> AsyncIterator[FakeTap]:
+        self._called("open_tap", room, participant)
+        wire.Start(nonce, fps, frames, seconds, height or 0)
+        self.asked_height = height
+        if self.taps_refused:
+            raise TapRefused(self.taps_refused)
+        offer = self.offers.get((room, participant))
+        if offer is None or source not in {section.source for section in offer.sections if section.kind == "video"}:
+            raise TapRefused("no_such_source")
+        if source not in self.gates.get((room, participant), frozenset()):
+            raise TapRefused("gate_shut")
+        tap = FakeTap(participant, source, nonce, frames)
+        self.taps.append(tap)
+        try:
+            yield tap
+        finally:
+            self.taps.remove(tap)
+
+    def _end_taps(self, participant: str, reason: str, but: frozenset[str] = frozenset()) -> None:
+        for tap in self.taps:
+            if tap.participant == participant and tap.source not in but:
+                tap.end(reason)
+
     async def disconnect(self, room: str, participant: str) -> None:
         self._called("disconnect", room, participant)
+        self._end_taps(participant, "gone")
         self.offers.pop((room, participant), None)
         self.gates.pop((room, participant), None)
         self.circles.pop((room, participant), None)
@@ -148,6 +272,8 @@ class FakeMedia:
         for one in kept:
             for key in [key for key in one if key[0] in rooms]:
                 del one[key]
+        for room in rooms:
+            self.recordings.pop(room, None)
 
     def _called(self, name: str, room: str, participant: str) -> None:
         self.calls.append((name, room, participant))

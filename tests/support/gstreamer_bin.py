@@ -10,6 +10,7 @@ asks: a voice and a picture that are sent, then receive-only slots.
 import json
 import struct
 import sys
+import threading
 from typing import Any
 
 import gi
@@ -36,8 +37,15 @@ FORMATS = {"VP8": "", "H264": ",packetization-mode=(string)1,profile-level-id=(s
 FEEDBACK = "rtcp-fb-nack=true,rtcp-fb-nack-pli=true,rtcp-fb-ccm-fir=true,rtcp-fb-transport-cc=true"
 
 
+_one_at_a_time = threading.Lock()
+
+
 def say(**message: Any) -> None:
-    print(json.dumps(message), flush=True)
+    """One line, whole: GStreamer's threads speak as well as the main one."""
+    line = json.dumps(message) + "\n"
+    with _one_at_a_time:
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
 
 class Participant:
@@ -130,23 +138,27 @@ class Participant:
         samples = struct.unpack(f"<{len(data) // 2}h", data)
         row["energy"] += sum(one * one for one in samples[::8]) / 32768**2
 
-    def heard(self, channel: Any, _condition: Any) -> bool:
-        line = channel.readline()
-        command = json.loads(line) if line else {"type": "stop"}
+    def heard(self, command: dict[str, Any]) -> bool:
         if command["type"] == "answer":
             self.answer(command["sdp"])
         elif command["type"] == "stats":
             say(type="stats", received=list(self.received.values()))
         else:
             loop.quit()
-        return True
+        return GLib.SOURCE_REMOVE
+
+    def listen(self) -> None:
+        """Hand each command to the main loop; the end of them is a stop."""
+        for line in sys.stdin:
+            GLib.idle_add(self.heard, json.loads(line))
+        GLib.idle_add(self.heard, {"type": "stop"})
 
 
 if __name__ == "__main__":
     Gst.init(None)
     loop = GLib.MainLoop()
     participant = Participant(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
-    GLib.io_add_watch(sys.stdin, GLib.PRIORITY_DEFAULT, GLib.IO_IN | GLib.IO_HUP, participant.heard)
+    threading.Thread(target=participant.listen, daemon=True).start()
     participant.pipeline.set_state(Gst.State.PLAYING)
     loop.run()
     participant.pipeline.set_state(Gst.State.NULL)

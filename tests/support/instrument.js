@@ -1,6 +1,6 @@
 // Watches a page from outside: its peer connections and what signalling tells it. Changes nothing that the page does.
 (() => {
-  const tp = { peers: [], sockets: 0, slots: new Map(), people: new Map(), me: null, marks: {} };
+  const tp = { peers: [], sockets: 0, offers: 0, slots: new Map(), people: new Map(), me: null, marks: {}, cues: [], checks: [] };
   const mark = (name) => {
     tp.marks[name] ??= performance.now();
   };
@@ -33,6 +33,9 @@
     if (!body) return;
     if (body.type === "media.answer") mark("answer");
     if (body.type === "slots") tp.slots = new Map(body.slots.map((slot) => [slot.mid, slot]));
+    if (body.type === "verification.cue") tp.cues.push({ ...body, at_ms: performance.now() });
+    if (body.type === "verification.changed") tp.checks.push({ ...body, at_ms: performance.now() });
+    if (body.type === "admitted") body.snapshot.participants.forEach(person);
     if (body.type === "participant.changed") person(body.participant);
   };
   const NativeSocket = window.WebSocket;
@@ -45,7 +48,10 @@
     send(data) {
       const frame = JSON.parse(data);
       if (frame.t === "hello") mark("hello");
-      if (frame.body?.type === "media.offer") mark("offer");
+      if (frame.body?.type === "media.offer") {
+        mark("offer");
+        tp.offers += 1;
+      }
       super.send(data);
     }
   };
@@ -69,6 +75,7 @@
           kind: stat.kind,
           participant: slot?.participant ?? null,
           role: who?.role ?? null,
+          name: who?.name ?? null,
           source: slot?.source ?? null,
           packets: stat.packetsReceived ?? 0,
           frames: stat.framesDecoded ?? 0,

@@ -1,6 +1,7 @@
 """Whether this machine has time to spare for a measurement."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +18,9 @@ def quick_or_skip(fine: bool, told: object) -> None:
     if not fine and load_per_core() > BUSY:
         pytest.skip(f"the machine is too busy to say ({load_per_core():.1f} processes wait for each core): {told}")
     assert fine, told
+
+
+def most_memory(pid: int) -> int:
+    """Bytes that were resident at the most."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) << 10

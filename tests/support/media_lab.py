@@ -225,6 +225,7 @@ class LabClient:
         video_slots: int = 2,
     ) -> None:
         self.name = name
+        self.colour = colour
         self.answer = ""
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.connected = asyncio.Event()

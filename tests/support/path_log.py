@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = "CONGESTION_LOG"
-"""Name of the variable of the environment."""
-_START = "import sys\nif 'media.worker' in sys.orig_argv:\n    import tests.support.path_log as log\n    log.install()\n"
+_START = """import sys
+if 'media.worker' in sys.orig_argv:
+    import tests.support.path_log as log
+    log.install({folder!r})
+"""
 
 
 def logged(folder: Path) -> dict[str, str]:
     """Settings for ``ServerProcess``. ``folder`` is made."""
     start = folder / "start"
     start.mkdir(parents=True)
-    (start / "sitecustomize.py").write_text(_START, encoding="utf-8")
-    return {FOLDER: str(folder), "PYTHONPATH": f"{start}{os.pathsep}{ROOT}"}
+    (start / "sitecustomize.py").write_text(_START.format(folder=str(folder)), encoding="utf-8")
+    return {"PYTHONPATH": f"{start}{os.pathsep}{ROOT}"}
 
 
 def lines(folder: Path) -> list[list[Any]]:
@@ -40,7 +42,7 @@ def lines(folder: Path) -> list[list[Any]]:
     return found
 
 
-def install() -> None:
+def install(folder: str) -> None:
     """Wrap what is to be watched, in this process."""
     from time import monotonic as clock
 
@@ -52,7 +54,7 @@ def install() -> None:
     from media.relay.peer import Peer
     from media.relay.quality import Quality
 
-    file = (Path(os.environ[FOLDER]) / f"{os.getpid()}.jsonl").open("w", encoding="utf-8", buffering=1)
+    file = (Path(folder) / f"{os.getpid()}.jsonl").open("w", encoding="utf-8", buffering=1)
     whose: dict[int, int] = {}
     noted: dict[int, int] = {}
     wanted: dict[int, object] = {}

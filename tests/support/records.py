@@ -7,6 +7,8 @@ from server.audit.events import AuditAction, AuditEvent
 from server.domain import ids
 from server.domain.ids import (
     ApiKeyId,
+    AttemptId,
+    CaseId,
     ConsentId,
     FileId,
     InvitationId,
@@ -34,6 +36,8 @@ from server.domain.model import (
     Staff,
     StaffLogin,
 )
+from server.transactions.case import Attempt, Case, CaseState
+from server.transactions.decision import AttemptKind
 
 T0 = datetime(2026, 3, 1, 8, 30, 0, 123456, tzinfo=UTC)
 
@@ -178,6 +182,38 @@ class Records:
 
     def login(self, staff: StaffId, *, ends_at: datetime | None = None) -> StaffLogin:
         return StaffLogin(id=LoginId(self.id(ids.LOGIN)), staff_id=staff, created_at=T0, ends_at=ends_at or at(3600))
+
+    def case(self, *, policy_hash: str = "ab" * 32, created_at: datetime = T0, session: SessionId | None = None) -> Case:
+        """Its policy is not kept yet."""
+        until = created_at + timedelta(seconds=900)
+        return Case(
+            id=CaseId(self.id(ids.CASE)),
+            type="card_loss_report",
+            customer="c-7f3a",
+            state=CaseState.OPEN,
+            details_hash="h" * 43,
+            key=bytes(range(76)),
+            sealed=bytes(range(200)),
+            policy_hash=policy_hash,
+            consent="consents/1",
+            created_at=created_at,
+            created_by=ApiKeyId("AK_1"),
+            expires_at=until,
+            attempts_allowed=3,
+            due_at=until,
+            session_id=session,
+        )
+
+    def attempt(self, case: CaseId, number: int = 1) -> Attempt:
+        return Attempt(
+            id=AttemptId(self.id(ids.ATTEMPT)),
+            case_id=case,
+            number=number,
+            assurance=AttemptKind.IMAGES,
+            started_at=T0,
+            started_by="AK_1",
+            until=at(120),
+        )
 
     def event(self, *, actor: str = "ST_1", seconds: float = 0, **details: str) -> AuditEvent:
         return AuditEvent(action=AuditAction.SESSION_CREATED, at=at(seconds), actor=actor, session="SE_1", details=details)

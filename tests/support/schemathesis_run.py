@@ -24,20 +24,24 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 TIMEOUT_S = 20
 
 
-async def explore(url: str, tokens: Sequence[str], *, session: str = "", examples: int) -> tuple[list[str], int]:
-    """What was found wrong, one line each, and how many requests were made.
+async def explore(
+    url: str, tokens: Sequence[str], *, session: str = "", examples: int, under: str = ""
+) -> tuple[list[str], int]:
+    """What was found wrong, one line each, and how many requests were made. ``under``: only operations whose path has it.
 
     ``session``: an existing session, which replaces every other made-up one, so that more than "not found" is seen.
     """
-    return await asyncio.to_thread(_explore, url, tokens, session, examples)
+    return await asyncio.to_thread(_explore, url, tokens, session, examples, under)
 
 
-def _explore(url: str, tokens: Sequence[str], session: str, examples: int) -> tuple[list[str], int]:
+def _explore(url: str, tokens: Sequence[str], session: str, examples: int, under: str) -> tuple[list[str], int]:
     schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json", timeout=TIMEOUT_S)
     failures: list[str] = []
     cases = 0
     for result in schema.get_all_operations():
         operation = result.ok()
+        if under not in operation.path:
+            continue
         for number, token in enumerate(tokens):
             mode = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)[number % 2]
 
@@ -78,13 +82,17 @@ def _explore(url: str, tokens: Sequence[str], session: str, examples: int) -> tu
 
 
 async def _main(examples: int) -> int:
+    from tests.support.fake_engine import FakeEngine
     from tests.support.server import app
 
     with tempfile.TemporaryDirectory() as folder:
-        async with app(Path(folder), throttle__attempts=1000, throttle__waiting_joins=1000) as here:
+        engine = FakeEngine()
+        async with app(Path(folder), engine=engine, throttle__attempts=1000, throttle__waiting_joins=1000) as here:
             session = await here.session()
             place = await here.place(session)
-            tokens = [here.supervisor, here.key, place["token"], ""]
+            faces = (await here.post("/keys", {"name": "faces", "faces": True}, token=here.supervisor)).json["secret"]
+            bank = (await here.post("/keys", {"name": "bank", "verifications": True}, token=here.supervisor)).json["secret"]
+            tokens = [here.supervisor, faces, place["token"], "", faces, bank, bank]
             failures, cases = await explore(here.url, tokens, session=session, examples=examples)
     print(*failures, sep="\n")
     print(f"{cases} cases, {len(failures)} failures")

@@ -41,6 +41,7 @@ def serve() -> None:
 def answer(stream, say, gates, command) -> None:  # type: ignore[no-untyped-def]
     if isinstance(command, control.Configure):
         threading.Thread(target=beat, args=(say, command.heartbeat_interval_s), daemon=True).start()
+        gates[""] = {"recorder": [command.name, command.recorder]}
         say(control.Ready((("127.0.0.1", command.port or 1),)))
         return
     room = getattr(command, "room", None) or ""
@@ -67,10 +68,18 @@ def answer(stream, say, gates, command) -> None:  # type: ignore[no-untyped-def]
             say(control.Failed(request, "broken"))
         elif kind != "deaf" or not command.sources:
             say(control.Done(request))
+    elif isinstance(command, control.SetRecording):
+        gates.setdefault(room, {})["recording"] = [
+            command.recording,
+            command.state,
+            *(each.participant for each in command.whom),
+        ]
+        if kind != "deaf":
+            say(control.Done(request))
     elif isinstance(command, control.SetReceive):
         say(control.Done(request))
     elif isinstance(command, control.Stats):
-        say(control.StatsReport(request, {"gates": gates.get(room, {}), "pid": os.getpid()}))
+        say(control.StatsReport(request, {"gates": gates.get(room, {}), "pid": os.getpid(), "recorder": gates[""]["recorder"]}))
     elif isinstance(command, control.Disconnect):
         gates.get(room, {}).pop(command.participant, None)
         say(

@@ -20,6 +20,7 @@ from server.config import Config, load
 from server.store.memory import MemoryStore
 from server.store.ports import Store
 from tests.support.fake_media import FakeMedia
+from verification.ports import EnginePort
 
 
 class FakePlane(FakeMedia):
@@ -131,13 +132,19 @@ async def app(
     store: Store | None = None,
     media: MediaPlane | None = None,
     clock: Clock | None = None,
+    engine: EnginePort | None = None,
     **overrides: object,
 ) -> AsyncIterator[Here]:
     media = media or FakePlane()
     passwords = Passwords(memory_kib=64, passes=1, lanes=1)
     async with (
         running(
-            config(folder, **overrides), store=store or MemoryStore(), media=media, clock=clock, passwords=passwords
+            config(folder, **overrides),
+            store=store or MemoryStore(),
+            media=media,
+            clock=clock,
+            passwords=passwords,
+            engine=engine,
         ) as server,
         aiohttp.ClientSession() as http,
     ):

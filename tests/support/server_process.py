@@ -18,30 +18,43 @@ from tests.support.ports import free_tcp_port
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
+CALLS_ONLY = {"TONGPING_VERIFICATION_ENABLED": "0"}
+"""Where a test is of calls alone: two more processes that load models take the seconds in which the call begins."""
 _ADDRESS = re.compile(r"(https?://[^\s/]+)/agent")
+_BANK = re.compile(r"^bank  (https?://[^\s/]+)$")
 
 
 class ServerProcess:
-    """``with ServerProcess(folder) as server``. ``cut_port`` is an origin that it accepts besides its own (see ``cutter.py``)."""
+    """``with ServerProcess(folder) as server``. ``bank``: the demo's bank. ``cut_port`` is an origin that it accepts besides its own (see ``cutter.py``), ``bank_port`` that
+    of the demo's bank."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self._data = folder / "data"
         self.cut_port = free_tcp_port()
+        self.bank_port = free_tcp_port()
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TONGPING_") and name != "PORT"},
             "TONGPING_DATA_DIR": str(self._data),
             "TONGPING_PORT": "0",
+            "TONGPING_DEMO_BANK_PORT": str(self.bank_port),
             "TONGPING_CORS_ORIGINS": f"http://127.0.0.1:{self.cut_port}",
             **settings,
         }
         self._log = folder / "server.log"
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
+        self.bank = ""
         self.agent = ("agent", "")
+        self.supervisor = ("supervisor", "")
 
     @property
     def agent_url(self) -> str:
         return f"{self.url}/agent"
+
+    @property
+    def data(self) -> Path:
+        """Its data folder."""
+        return self._data
 
     @property
     def log(self) -> str:
@@ -107,6 +120,8 @@ class ServerProcess:
             while not self.url:
                 line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
                 assert line is not None, f"the server ended before it was ready:\n{self.log}"
+                if found := _BANK.match(line.strip()):
+                    self.bank = found[1]
                 if found := _ADDRESS.search(line):
                     self.url = found[1]
         except queue.Empty:
@@ -115,7 +130,8 @@ class ServerProcess:
         except AssertionError:
             self._stop()
             raise
-        self.agent = ("agent", json.loads((self._data / "demo-passwords.json").read_text(encoding="utf-8"))["agent"])
+        passwords = json.loads((self._data / "demo-passwords.json").read_text(encoding="utf-8"))
+        self.agent, self.supervisor = [(name, passwords[name]) for name in ("agent", "supervisor")]
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         status = self._stop()

@@ -37,6 +37,7 @@ from server.signalling.connection import Connection
 from server.signalling.protocol import Greeted, Incoming, Refused
 from server.store.memory import MemoryStore
 from tests.support.fake_media import FakeMedia
+from tests.support.fake_recorder import FakeRecorder
 
 START = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 
@@ -148,6 +149,7 @@ class House:
         *,
         store: BrittleStore | None = None,
         ice: Callable[[ManualClock], IceIssuer] | None = None,
+        recorder: FakeRecorder | None = None,
     ) -> None:
         """``store``: the records of a house before this one. ``ice``: makes its TURN relay."""
         numbers = count(1 if store is None else 1_000_000)
@@ -159,9 +161,16 @@ class House:
         self.signer = TokenSigner(key, "k", new_jti=lambda: str(next(numbers)))
         self.verifier = TokenVerifier({"k": key.public_key()})
         self.sessions = Sessions(self.store, self.clock, self.make_id)
-        invitations = Invitations(self.store, self.clock, self.make_id, code_key=bytes(32), public_url="http://localhost")
+        self.invitations = Invitations(self.store, self.clock, self.make_id, code_key=bytes(32), public_url="http://localhost")
         self.entries = Entries(
-            self.store, self.clock, self.make_id, invitations, self.signer, max_participants=12, max_waiting=9, walk_in=True
+            self.store,
+            self.clock,
+            self.make_id,
+            self.invitations,
+            self.signer,
+            max_participants=12,
+            max_waiting=9,
+            walk_in=True,
         )
         self.live = LiveSessions(
             store=self.store,
@@ -175,6 +184,7 @@ class House:
             new_key=lambda: f"key-{next(numbers)}",
             settings=settings,
             ice=ice(self.clock) if ice is not None else None,
+            recorder=recorder,
         )
 
     async def session(self, status: SessionStatus = SessionStatus.OPEN, *, created_by: str = "") -> SessionId:

@@ -26,7 +26,7 @@ class Stories:
     async def show(
         self, name: str, *, lang: str = "zh", theme: str = "light", size: str = "normal", direction: str = "ltr"
     ) -> None:
-        """Shows one story and returns when it is drawn."""
+        """Shows one story and returns when it is drawn, and what happens in it by itself has happened."""
         self.problems.clear()
         await self.page.evaluate(
             """async (hash) => {
@@ -34,6 +34,7 @@ class Stories:
                 location.hash = hash;
                 await shown;
                 await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+                await window.storySettles;
             }""",
             f"story={name}&lang={lang}&theme={theme}&size={size}&dir={direction}&turn={next(self.turns)}",
         )

@@ -31,6 +31,30 @@ PICTURES = (
     ("bench-qr", "zh", "light", "normal", (1280,)),
     ("bench-call", "zh", "light", "normal", (390, 1280)),
     ("bench-network", "zh", "light", "normal", (390, 1280)),
+    ("people-waiting-list", "zh", "light", "normal", (1280,)),
+    ("people-lobby", "en", "light", "normal", (390,)),
+    ("people-handover-ask", "en", "light", "normal", (1280,)),
+    ("people-offer", "zh", "light", "normal", (1280,)),
+    ("people-customer-handover", "zh", "light", "large", (390,)),
+    ("people-lost", "zh", "light", "normal", (390,)),
+    ("people-takeover", "en", "dark", "normal", (1280,)),
+    ("bench-review-full", "en", "light", "normal", (1280,)),
+    ("bench-review-identified", "zh", "light", "normal", (1280,)),
+    ("bench-verify-case", "zh", "light", "normal", (1280,)),
+    ("recording-on", "zh", "light", "normal", (390,)),
+    ("recording-question", "zh", "light", "large", (390,)),
+    ("recording-who", "en", "light", "normal", (390,)),
+    ("bench-recording-on", "en", "light", "normal", (1280,)),
+    ("self-arrive", "zh", "light", "large", (390,)),
+    ("self-face", "en", "light", "normal", (390,)),
+    ("self-ready", "zh", "light", "normal", (390, 1280)),
+    ("self-ask", "zh", "light", "normal", (390,)),
+    ("self-card-advice", "en", "light", "normal", (390,)),
+    ("self-again-unseen", "en", "light", "normal", (390,)),
+    ("self-accepted", "zh", "light", "normal", (390,)),
+    ("review-list", "zh", "light", "normal", (1280,)),
+    ("review-player", "zh", "light", "normal", (390, 1280)),
+    ("review-verify-changed", "en", "dark", "normal", (1280,)),
 )
 
 
@@ -45,7 +69,7 @@ async def main(folder: Path) -> None:
                         continue
                     await stories.show(name, lang=lang, theme=theme, size=size)
                     await stories.page.wait_for_function(
-                        "[...document.querySelectorAll('video')].every((video) => video.readyState >= 2)"
+                        "() => [...document.querySelectorAll('video')].every((video) => video.readyState >= 2) && !document.querySelector('.shot-loading')"
                     )
                     await stories.page.screenshot(path=folder / f"story-{name}-{lang}-{width}.png", caret="hide")
         await browser.close()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -12,12 +13,24 @@ _ENTRY = re.compile(r'^\s*"?([A-Za-z0-9_.]+)"?:\s*("(?:[^"\\]|\\.)*")', re.MULTI
 @cache
 def words(language: str) -> dict[str, str]:
     """Every text of a language by its key."""
-    source = (FOLDER / f"{language}.ts").read_text(encoding="utf-8")
-    found = {key: json.loads(text) for key, text in _ENTRY.findall(source)}
+    files = [FOLDER / f"{language}.ts", *sorted(FOLDER.glob(f"*.{language}.ts"))]
+    found = {key: json.loads(text) for file in files for key, text in _ENTRY.findall(file.read_text(encoding="utf-8"))}
     assert len(found) > 100, f"could not read {language}.ts"
     return found
 
 
 def say(language: str, key: str, **places: object) -> str:
-    """One text with its ``{name}`` places filled."""
-    return re.sub(r"\{(\w+)\}", lambda place: str(places.get(place[1], place[0])), words(language)[key])
+    """One text with its ``{name}`` places filled, a Latin name set apart from Chinese characters as the pages do."""
+    text = words(language)[key]
+
+    def fill(place: re.Match[str]) -> str:
+        value = str(places.get(place[1], place[0]))
+        left, right = text[: place.start()][-1:], text[place.end() :][:1]
+        return _apart(left, value[:1]) + value + _apart(value[-1:], right)
+
+    return re.sub(r"\{(\w+)\}", fill, text)
+
+
+def _apart(left: str, right: str) -> str:
+    scripts = [unicodedata.name(each, "").partition(" ")[0] for each in (left, right) if each]
+    return " " if sorted(scripts) == ["CJK", "LATIN"] else ""

@@ -19,9 +19,11 @@ const session = (part: Partial<SessionView> = {}): SessionView => ({
   waiting_since: null,
   ended_at: null,
   end_reason: "",
+  locked: false,
+  waiting_room: false,
   ...part,
 });
-const person = (id: string, part: Partial<ParticipantView> = {}): ParticipantView => ({ id, role: "agent", name: id, state: "active", tracks: [], on_hold: false, muted: false, listens: false, ...part });
+const person = (id: string, part: Partial<ParticipantView> = {}): ParticipantView => ({ id, role: "agent", name: id, state: "active", tracks: [], on_hold: false, muted: false, listens: false, waits: false, ...part });
 const snapshot = (part: Partial<Snapshot> = {}): Snapshot => ({
   session: session(),
   you: person("PA_me", { role: "customer" }),
@@ -29,6 +31,7 @@ const snapshot = (part: Partial<Snapshot> = {}): Snapshot => ({
   participants: [person("PA_agent")],
   consents: [],
   chat: [],
+  recording: { type: "recording", state: "off", id: null, started_at: null, recorded: [], missing: [], checklist: [], problem: null, available: true, retention_days: 0 },
   media: { audio_slots: 2, video_slots: 3, ice_servers: [] },
   files: { max_bytes: 1000, media_types: [] },
   ...part,

@@ -1,7 +1,6 @@
 /** One place in one session: `Call` over signalling, media and devices. Pages read its signals and call its actions. */
 import { batch, effect, signal, untracked } from "@preact/signals";
 import type {
-  ChatMessageView,
   ClientBody,
   CloseCode,
   ConsentDecision,
@@ -10,11 +9,13 @@ import type {
   ErrorCode,
   FileLimits,
   FileView,
+  IdentifyCustomer,
   MediaLimits,
   NetworkTest,
   NetworkTestStarted,
   ParticipantId,
   ParticipantView,
+  Proof,
   ServerBody,
   SessionView,
   Snapshot,
@@ -26,15 +27,19 @@ import { MAX_CHAT_CHARS } from "../protocol.gen";
 import { SOURCES } from "./connection";
 import type { BrowserDevices } from "./devices";
 import { randomKey, request, send as ask, upload } from "./http";
+import { Lines } from "./lines";
 import { Media } from "./media";
 import { PENDING } from "./model";
+import { LivePeople } from "./people";
 import type { Call, CallPhase, NetworkInfo, QualityInfo, Saver } from "./model";
 import { testWays, type WayResult } from "./network";
 import { callPlace, type Place } from "./place";
 import { ApiError, deviceProblem } from "./problems";
+import { LiveRecording } from "./recording";
 import { SignalSocket } from "./socket";
 import { speakers } from "./sound";
 import { Uploads } from "./uploads";
+import { LiveVerification } from "./verification";
 
 const PICTURES: Readonly<Record<Saver, number>> = { full: 64, saver: 2, audio: 0 }; // a screen and a face where it must be little
 
@@ -52,8 +57,9 @@ export class LiveCall implements Call {
   readonly others = signal<ParticipantView[]>([]);
   readonly speaking = signal<ReadonlySet<ParticipantId>>(new Set());
   readonly consents = signal<ReadonlyMap<ConsentScope, ConsentDecision>>(new Map());
-  readonly chat = signal<ChatMessageView[]>([]);
-  readonly unread = signal(0);
+  private readonly lines = new Lines();
+  readonly chat = this.lines.chat;
+  readonly unread = this.lines.unread;
   readonly seen = signal<ReadonlyMap<ParticipantId, number>>(new Map());
   readonly uploads;
   readonly quality = signal<ReadonlyMap<ParticipantId, QualityInfo>>(new Map());
@@ -66,6 +72,15 @@ export class LiveCall implements Call {
   readonly screenPreview = signal<MediaStream | null>(null);
   readonly saver = signal<Saver>("full");
   readonly failure = signal<string | null>(null);
+  readonly people = new LivePeople({
+    send: (body) => this.send(body),
+    me: () => this.me.peek(),
+    name: (id) => [this.me.peek(), ...this.others.peek(), ...this.people.waiting.peek()].find((one) => one?.id === id)?.name ?? "",
+    admitted: (snapshot) => this.admitted(snapshot),
+    grants: (grants) => void (this.grants.value = new Set(grants)),
+  });
+  readonly recording = new LiveRecording((body) => this.send(body), this.people.clock);
+  readonly verification = new LiveVerification((body) => this.send(body));
   readonly mediaState;
   readonly pictures;
   readonly remote;
@@ -88,7 +103,6 @@ export class LiveCall implements Call {
   private screenWording = "screen"; // of the newest question
   private mediaStarted = false;
   private restore: Place["on"] | null; // after a reload: what to switch on again
-  private lastRead = 0;
   private readonly objectUrls = new Map<string, Promise<string>>();
   private readonly disposers: (() => void)[] = [];
 
@@ -133,6 +147,7 @@ export class LiveCall implements Call {
   decide(scope: ConsentScope, decision: ConsentDecision, wording: string): void {
     const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
     if (scope === "screen") this.screenWording = wording;
+    if (scope === "recording") this.recording.decided();
     if (decision === "given") this.given.add(scope); // no media before the server has it on record
     else this.given.delete(scope);
     const body: ClientBody = { type: "consent.set", scope, decision, wording, language };
@@ -255,6 +270,11 @@ export class LiveCall implements Call {
     await testWays(this.limits?.media.ice_servers ?? [], offer, tell);
   }
 
+  async identify(id: string, methods: readonly Proof[], note: string): Promise<void> {
+    const body: IdentifyCustomer = { methods: [...methods], note };
+    await request(`/verifications/${encodeURIComponent(id)}/identification`, { method: "POST", token: this.place.token, body });
+  }
+
   fileUrl(fileId: string): Promise<string> {
     const known = this.objectUrls.get(fileId);
     if (known !== undefined) return known;
@@ -268,11 +288,8 @@ export class LiveCall implements Call {
   }
 
   markRead(): void {
-    this.unread.value = 0;
-    const newest = this.chat.peek().findLast(({ id }) => !id.startsWith(PENDING));
-    if (newest === undefined || newest.number <= this.lastRead) return;
-    this.lastRead = newest.number;
-    this.send({ type: "chat.read", message: newest.id });
+    const message = this.lines.read();
+    if (message !== null) this.send({ type: "chat.read", message });
   }
 
   ask(participant: ParticipantId, source: Source): void {
@@ -320,6 +337,7 @@ export class LiveCall implements Call {
   // ---------------------------------------------------------------- from the server
 
   private welcomed(welcome: Welcome): void {
+    this.people.clock.told(welcome.server_time);
     batch(() => {
       if (welcome.snapshot !== null) this.draw(welcome.snapshot);
       this.settlePhase();
@@ -340,26 +358,21 @@ export class LiveCall implements Call {
   }
 
   private draw(snapshot: Snapshot): void {
-    const first = this.session.peek() === null;
+    const first = this.session.peek() === null || this.me.peek()?.waits === true;
     this.limits = { media: snapshot.media, files: snapshot.files };
     this.session.value = snapshot.session;
     this.me.value = snapshot.you;
     this.grants.value = new Set(snapshot.grants);
-    this.others.value = snapshot.participants;
+    this.others.value = this.people.drawn(snapshot.participants);
     this.whispers.value = null;
+    this.recording.told(snapshot.recording, snapshot.you.id);
+    this.verification.drawn(snapshot.consents);
     this.told.clear(); // the server starts with all of them off
     const own = snapshot.consents.filter(({ participant }) => participant === snapshot.you.id);
     // A withdrawal that is still on its way stands, whatever the record says until it arrives.
     const withdrawn = [...this.consents.peek()].filter(([scope, decision]) => decision !== "given" && !this.given.has(scope));
     this.consents.value = new Map([...own.map(({ scope, decision }): [ConsentScope, ConsentDecision] => [scope, decision]), ...withdrawn]);
-    const known = new Set(this.chat.peek().map(({ id }) => id));
-    const confirmed = new Set(snapshot.chat.map(({ client_id }) => client_id));
-    const pending = this.chat.peek().filter(({ id, client_id }) => id.startsWith(PENDING) && !confirmed.has(client_id));
-    if (!first) {
-      const news = snapshot.chat.filter(({ id, participant }) => !known.has(id) && participant !== snapshot.you.id);
-      this.unread.value = this.unread.peek() + news.length;
-    }
-    this.chat.value = [...snapshot.chat, ...pending];
+    this.lines.drawn(snapshot.chat, snapshot.you.id, first);
     this.speaking.value = new Set();
     const restore = this.restore;
     this.restore = null;
@@ -370,7 +383,17 @@ export class LiveCall implements Call {
     }
   }
 
+  /** Let in from the waiting room: everything is new here. */
+  private admitted(snapshot: Snapshot): void {
+    this.draw(snapshot);
+    this.settlePhase();
+    void this.startMedia();
+    this.sayReceive();
+  }
+
   private handle(body: ServerBody): void {
+    const me = this.me.peek()?.id;
+    if (this.people.handle(body) || this.recording.handle(body, me) || this.verification.handle(body, me)) return;
     switch (body.type) {
       case "media.answer":
         this.media.answer(body.sdp);
@@ -392,13 +415,14 @@ export class LiveCall implements Call {
         this.participantChanged(body.participant);
         break;
       case "participant.left":
+        this.people.gone(body.participant, body.reason);
         this.participantLeft(body.participant);
         break;
       case "consent.changed":
         this.consentChanged(body.consent);
         break;
       case "chat.message":
-        this.chatPosted(body.message);
+        this.lines.posted(body.message, body.message.participant === this.me.peek()?.id);
         break;
       case "chat.seen":
         this.seen.value = new Map(this.seen.peek()).set(body.participant, body.number);
@@ -419,6 +443,7 @@ export class LiveCall implements Call {
         this.network.value = { downKbps: body.down_kbps, rttMs: body.rtt_ms, lossPermille: body.loss_permille, limit: body.limit, held: body.held };
         break;
       case "session.changed":
+        this.people.session(body.session);
         this.session.value = body.session;
         if (this.phase.peek() !== "ended") this.settlePhase();
         void this.startMedia();
@@ -439,9 +464,11 @@ export class LiveCall implements Call {
 
   private participantChanged(participant: ParticipantView): void {
     if (participant.id === this.me.peek()?.id) {
+      this.people.mine(this.me.peek(), participant);
       this.me.value = participant;
       return;
     }
+    if (this.people.outside(participant)) return;
     const others = this.others.peek();
     const index = others.findIndex(({ id }) => id === participant.id);
     this.others.value = index === -1 ? [...others, participant] : others.with(index, participant);
@@ -461,22 +488,15 @@ export class LiveCall implements Call {
     this.setConsent(consent.scope, consent.decision);
   }
 
-  private chatPosted(message: ChatMessageView): void {
-    const mine = message.participant === this.me.peek()?.id;
-    const chat = this.chat.peek().filter(({ id, client_id }) => id !== message.id && !(mine && id === PENDING + client_id && client_id === message.client_id));
-    const at = chat.findIndex(({ id, number }) => id.startsWith(PENDING) || number > message.number);
-    this.chat.value = at === -1 ? [...chat, message] : chat.toSpliced(at, 0, message);
-    if (!mine) this.unread.value = this.unread.peek() + 1;
-  }
-
   private refused(code: ErrorCode, body: ClientBody | null): void {
-    if (body === null || QUIET.has(body.type)) return;
+    if (body === null || QUIET.has(body.type) || this.verification.turnedDown(code, body)) return;
     if (body.type === "media.offer") {
       this.media.refused(code !== "sdp_refused" && code !== "not_allowed" && code !== "invalid");
       return;
     }
     if (body.type === "consent.set") this.given.delete(body.scope);
-    if (body.type === "chat.send") this.chat.value = this.chat.peek().filter(({ id }) => id !== PENDING + body.client_id);
+    if (body.type === "consent.set" && body.scope === "recording") this.recording.undecided();
+    if (body.type === "chat.send") this.lines.refused(body.client_id);
     this.failure.value = code;
   }
 
@@ -488,23 +508,8 @@ export class LiveCall implements Call {
 
   private post(text: string, file: FileView | null): void {
     const client_id = randomKey();
-    const me = this.me.peek();
-    if (!this.socket.send({ type: "chat.send", client_id, text, file: file?.id ?? null })) {
-      this.failure.value = "too_many";
-      return;
-    }
-    const message: ChatMessageView = {
-      id: PENDING + client_id,
-      number: 0,
-      participant: me?.id ?? "",
-      name: me?.name ?? "",
-      role: me?.role ?? "customer",
-      client_id,
-      text,
-      file,
-      sent_at: new Date().toISOString(),
-    };
-    this.chat.value = [...this.chat.peek(), message];
+    if (this.socket.send({ type: "chat.send", client_id, text, file: file?.id ?? null })) this.lines.written(client_id, text, file, this.me.peek());
+    else this.failure.value = "too_many";
   }
 
   private settlePhase(): void {
@@ -533,7 +538,7 @@ export class LiveCall implements Call {
   private attach(): void {
     const consents = this.consents.value;
     const grants = this.grants.value;
-    const live = this.phase.value === "live" || this.phase.value === "reconnecting";
+    const live = (this.phase.value === "live" || this.phase.value === "reconnecting") && this.me.value?.waits !== true;
     const screen = this.screen.value === "on" ? (this.screenPreview.value?.getVideoTracks()[0] ?? null) : null;
     const tracks = { camera: this.devices.cameraTrack.value, microphone: this.devices.microphoneTrack.value, screen };
     const heard = this.devices.microphoneOn.value;
@@ -558,6 +563,7 @@ export class LiveCall implements Call {
   private finish(code: CloseCode): void {
     if (this.phase.peek() === "ended") return;
     this.disposers.forEach((dispose) => dispose());
+    this.people.close();
     callPlace.clear();
     this.letScreenGo();
     this.media.close();

@@ -18,6 +18,8 @@ const session = (id: string, status: SessionView["status"] = "open"): SessionVie
   waiting_since: null,
   ended_at: null,
   end_reason: "",
+  locked: false,
+  waiting_room: false,
 });
 const entry = { session: "SE_1", customer_name: "Wang", reason: "card", language: "zh", waiting_since: "2026-01-01T00:00:00Z", connected: true } as const;
 const welcome: Welcome = { t: "welcome", version: 1, connection: "CN_1", resume_key: "k", resumed: false, ack: 0, heartbeat_s: 4, keep_s: 20, server_time: "", snapshot: null };

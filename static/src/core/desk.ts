@@ -22,10 +22,12 @@ import type {
   WaitingTaken,
 } from "../protocol.gen";
 import type { LiveCall } from "./call";
+import { Offers } from "./handover";
 import { request } from "./http";
-import type { Call, Desk, NewSession } from "./model";
+import type { Call, Colleague, Desk, NewSession } from "./model";
 import { deskPlace } from "./place";
 import { ApiError, OFFLINE, signedOut } from "./problems";
+import { LiveReviews } from "./reviews";
 import { SignalSocket } from "./socket";
 
 const TAKE_MS = 10_000;
@@ -48,6 +50,10 @@ export class LiveDesk implements Desk {
   readonly sessions = signal<SessionView[]>([]);
   readonly inside = signal<OccupiedSession[]>([]);
   readonly call = signal<Call | null>(null);
+  readonly reviews = new LiveReviews(() => this.login.token);
+
+  private readonly handovers = new Offers({ send: (body) => this.socket.state === "open" && this.socket.send(body) });
+  readonly offers = this.handovers.list;
 
   private readonly socket: SignalSocket;
   private readonly taking = new Map<SessionId, { resolve(taken: WaitingTaken): void; reject(problem: ApiError): void }>();
@@ -61,7 +67,9 @@ export class LiveDesk implements Desk {
     this.staff = signal(login.staff);
     this.keep();
     this.socket = new SignalSocket(signalUrl, login.token, {
-      welcome: () => {
+      welcome: (welcome) => {
+        this.handovers.clock.told(welcome.server_time);
+        if (!welcome.resumed) this.handovers.anew();
         this.state.value = "live";
         void this.refresh().catch(() => undefined); // the list stays as it was; the next change tries again
       },
@@ -128,6 +136,20 @@ export class LiveDesk implements Desk {
     return this.begin(taken.token, tokenExpiry(taken.token), taken.session.id);
   }
 
+  async acceptOffer(session: string): Promise<Call> {
+    const taken = await this.handovers.accept(session);
+    return this.begin(taken.token, tokenExpiry(taken.token), taken.session.id);
+  }
+
+  declineOffer(session: string): void {
+    this.handovers.decline(session);
+  }
+
+  async colleagues(): Promise<Colleague[]> {
+    const found = await request<{ staff: Colleague[] }>("/staff/available", { token: this.login.token });
+    return found.staff.filter(({ id }) => id !== this.staff.peek().id);
+  }
+
   async update(session: string, change: UpdateSession): Promise<SessionView> {
     const path = `/sessions/${encodeURIComponent(session)}`;
     const updated = await request<SessionView>(path, { method: "PATCH", token: this.login.token, body: change });
@@ -160,6 +182,7 @@ export class LiveDesk implements Desk {
   }
 
   private handle(body: ServerBody): void {
+    if (this.handovers.handle(body)) return;
     switch (body.type) {
       case "waiting.list":
         this.waiting.value = body.entries;
@@ -188,6 +211,7 @@ export class LiveDesk implements Desk {
   }
 
   private refused(code: ErrorCode, detail: string, body: ClientBody | null): void {
+    this.handovers.refused(code, detail, body);
     if (body?.type === "waiting.take") this.taking.get(body.session)?.reject(new ApiError(code, detail));
   }
 
@@ -222,6 +246,7 @@ export class LiveDesk implements Desk {
     clearTimeout(this.timer);
     deskPlace.clear();
     for (const one of this.taking.values()) one.reject(new ApiError(OFFLINE, ""));
+    this.handovers.close();
     this.state.value = "ended";
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { BrowserDevices } from "./devices";
+import { BrowserDevices, turned } from "./devices";
 import { FakeStream, FakeTrack, track } from "./fakes";
 
 type Asked = { video?: MediaTrackConstraints; audio?: MediaTrackConstraints };
@@ -160,5 +160,38 @@ describe("on, off and choice", () => {
     list.push({ kind: "videoinput", deviceId: "cam2", label: "Second" });
     events.dispatchEvent(new Event("devicechange"));
     await vi.waitFor(() => expect(devices.cameras.value).toHaveLength(2));
+  });
+});
+
+describe("the camera on the other side", () => {
+  const two = [
+    { id: "front", label: "" },
+    { id: "back", label: "" },
+  ];
+
+  it.each([
+    ["user", "front", two, { facingMode: { ideal: "environment" }, width: { ideal: 1280 } }],
+    ["environment", "back", two, { facingMode: { ideal: "user" } }],
+    [null, "front", two, { deviceId: { exact: "back" } }],
+    [null, "back", two, { deviceId: { exact: "front" } }],
+    [null, "gone", two, { deviceId: { exact: "front" } }],
+  ] as const)("after one that looks to %s (%s)", (facing, current, cameras, wanted) => expect(turned(facing, current, cameras)).toMatchObject(wanted));
+
+  it.each([[null], ["user"], ["environment"]] as const)("is not there where there is one camera (%s)", (facing) => expect(turned(facing, "front", two.slice(0, 1))).toBeNull());
+
+  it("takes the place of the one before, and gives it back when it cannot be had", async () => {
+    const { asked } = browser(({ video }) => {
+      if (video?.deviceId !== undefined) throw new DOMException("", "NotReadableError");
+    });
+    const devices = new BrowserDevices();
+    await devices.turnCamera(); // none is on: nothing to turn
+    expect(asked).toEqual([]);
+    await devices.start({ camera: true, microphone: false });
+    devices.cameras.value = two;
+    const before = fake(devices.cameraTrack.value);
+    await devices.turnCamera();
+    expect(before.stopped).toBe(true);
+    expect([devices.cameraOn.value, devices.cameraProblem.value]).toEqual([true, null]);
+    expect(asked.at(-1)?.video?.deviceId).toBeUndefined();
   });
 });

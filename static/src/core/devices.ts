@@ -37,6 +37,8 @@ export class BrowserDevices implements Devices {
     this.cameraTrack.value === null ? null : new MediaStream([this.cameraTrack.value]),
   );
 
+  readonly facing = computed(() => facingOf(this.cameraTrack.value));
+
   private readonly chosen = recall();
   private watching = false;
   private meter: { context: AudioContext; timer: ReturnType<typeof setInterval> } | null = null;
@@ -90,6 +92,24 @@ export class BrowserDevices implements Devices {
 
   chooseMicrophone(id: string): Promise<void> {
     return this.choose("microphone", id);
+  }
+
+  turnCamera(): Promise<void> {
+    return this.serially(async () => {
+      const track = this.cameraTrack.peek();
+      if (track === null) return;
+      const wanted = turned(this.facing.peek(), track.getSettings().deviceId, this.cameras.peek());
+      if (wanted === null) return;
+      track.onended = null;
+      track.stop(); // phones cannot open a second camera beside the first
+      try {
+        const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
+        this.put("camera", stream.getVideoTracks()[0] ?? null);
+        this.cameraProblem.value = null;
+      } catch {
+        if (!(await this.open("camera"))) this.put("camera", null); // the one from before, as well as may be
+      }
+    });
   }
 
   async chooseSpeaker(id: string): Promise<void> {
@@ -330,6 +350,20 @@ export function loudness(samples: Float32Array): number {
   const rms = Math.sqrt(sum / Math.max(1, samples.length));
   const decibels = 20 * Math.log10(Math.max(rms, 1e-6));
   return Math.round(50 * Math.min(1, Math.max(0, (decibels + 60) / 54))) / 50;
+}
+
+function facingOf(track: MediaStreamTrack | null): "user" | "environment" | null {
+  const facing = track?.getSettings().facingMode;
+  return facing === "user" || facing === "environment" ? facing : null;
+}
+
+/** What to ask for after a camera that looks this way; null: there is no other. The one on the back is for small print: it is asked for more. */
+export function turned(facing: "user" | "environment" | null, current: string | undefined, cameras: readonly DeviceChoice[]): MediaTrackConstraints | null {
+  if (cameras.length < 2) return null;
+  if (facing === "user") return { ...CAMERA, width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: { ideal: "environment" } };
+  if (facing === "environment") return { ...CAMERA, facingMode: { ideal: "user" } };
+  const next = cameras[(cameras.findIndex(({ id }) => id === current) + 1) % cameras.length];
+  return next === undefined ? null : { ...CAMERA, deviceId: { exact: next.id } };
 }
 
 async function permission(name: "camera" | "microphone"): Promise<boolean> {

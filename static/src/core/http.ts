@@ -13,6 +13,8 @@ export interface Ask {
   body?: unknown;
   /** This request creates something: it gets a key and is tried again when the answer may have been lost. */
   creates?: boolean;
+  /** How long the answer may take. */
+  timeoutMs?: number;
 }
 
 export async function request<Answer>(path: string, ask: Ask = {}): Promise<Answer> {
@@ -35,7 +37,7 @@ export async function send(path: string, ask: Ask = {}): Promise<Response> {
       response = await fetch(BASE + path, {
         method,
         headers,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(ask.timeoutMs ?? TIMEOUT_MS),
         cache: "no-store",
         ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
       });

@@ -4,6 +4,7 @@ import type { ParticipantView, SessionStatus, Welcome } from "../protocol.gen";
 import { LiveCall } from "./call";
 import { BrowserDevices } from "./devices";
 import { FakePeer, FakeSocket, FakeStream } from "./fakes";
+import { NO_RECORDING } from "./recording";
 import { letGo } from "./socket";
 
 const place = { token: "token", expiresAt: "2999-01-01T00:00:00Z", session: "SE_1", on: { camera: false, microphone: false } };
@@ -12,11 +13,11 @@ const URL = "ws://bank/api/v1/signal";
 function welcome(status: SessionStatus): Welcome {
   const session = {
     id: "SE_1", kind: "video", status, language: "zh", customer_name: "", customer_reference: "", reason: "", context: "",
-    created_at: "2026-01-01T00:00:00Z", waiting_since: null, ended_at: null, end_reason: "",
+    created_at: "2026-01-01T00:00:00Z", waiting_since: null, ended_at: null, end_reason: "", locked: false, waiting_room: false,
   } as const; // prettier-ignore
   const you = { id: "PA_me", role: "customer", name: "", state: "active", tracks: [] } as unknown as ParticipantView; // as much as is read here
   const limits = { media: { audio_slots: 1, video_slots: 1, ice_servers: [] }, files: { max_bytes: 1000, media_types: [] } };
-  const snapshot = { session, you, grants: ["publish.camera", "subscribe"], participants: [], consents: [], chat: [], ...limits };
+  const snapshot = { session, you, recording: NO_RECORDING, grants: ["publish.camera", "subscribe"], participants: [], consents: [], chat: [], ...limits };
   return { t: "welcome", version: 1, connection: "CN_1", resume_key: "key", resumed: false, ack: 0, heartbeat_s: 4, keep_s: 20, server_time: "", snapshot };
 }
 

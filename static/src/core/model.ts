@@ -6,26 +6,34 @@ import type {
   CloseCode,
   ConsentDecision,
   ConsentScope,
+  Handover,
   InvitationCreated,
   InvitationPreview,
   Language,
+  LeaveReason,
   Login,
   MediaCounters,
   OccupiedSession,
   NetworkLimit,
   ParticipantId,
   ParticipantView,
+  Proof,
   QualityLevel,
+  RecordingChanged,
+  RecordingWanted,
   Role,
   SessionView,
   SupervisionMode,
   Site,
   Source,
+  StaffId,
   StaffView,
   UpdateSession,
   WaitingEntry,
 } from "../protocol.gen";
 import type { WayResult } from "./network";
+import type { Reviews } from "./reviews";
+import type { Verification } from "./verification";
 
 /** Why a device cannot be used, in the user's terms; the page has words and a picture for each. */
 export type DeviceProblem = "denied" | "none" | "busy" | "insecure" | "unsupported" | "failed";
@@ -48,6 +56,7 @@ export interface Devices {
   readonly cameraProblem: ReadonlySignal<DeviceProblem | null>;
   readonly microphoneProblem: ReadonlySignal<DeviceProblem | null>;
   readonly preview: ReadonlySignal<MediaStream | null>; // own camera picture
+  readonly facing: ReadonlySignal<"user" | "environment" | null>; // which way the camera looks, where the browser says so
   readonly level: ReadonlySignal<number>; // microphone level 0…1, about 20 times a second
   readonly recording: ReadonlySignal<"idle" | "recording" | "playing">;
   /** Ask for permission and start; resolves when the browser has answered, problems are in the signals. */
@@ -56,6 +65,8 @@ export interface Devices {
   setMicrophone(on: boolean): Promise<void>;
   chooseCamera(id: string): Promise<void>;
   chooseMicrophone(id: string): Promise<void>;
+  /** The camera on the other side, or else the next one, for now: what was chosen stays chosen. */
+  turnCamera(): Promise<void>;
   chooseSpeaker(id: string): Promise<void>;
   /** Record 3 s of the microphone, then play it back. */
   recordAndPlay(): Promise<void>;
@@ -101,6 +112,49 @@ export interface FileUpload {
   error: string | null; // problem code
 }
 
+/** What somebody who is no customer can be here. */
+export type StaffRole = Exclude<Role, "customer" | "service">;
+
+/** How the hand-over of this conversation stands; names as they were when it was told. */
+export interface HandoverNow {
+  state: Handover["state"];
+  warm: boolean;
+  from: ParticipantId;
+  fromName: string;
+  to: ParticipantId | null;
+  toName: string;
+}
+
+/** Who may come in, who leads, who takes over. */
+export interface CallPeople {
+  readonly waiting: ReadonlySignal<ParticipantView[]>; // in the waiting room; those are not among `others`
+  readonly handover: ReadonlySignal<HandoverNow | null>;
+  /** The agent's connection is gone; their place is kept until then, in milliseconds of this machine's clock. */
+  readonly lost: ReadonlySignal<{ untilMs: number } | null>;
+  readonly back: ReadonlySignal<boolean>; // the agent is back, just now
+  readonly requeued: ReadonlySignal<boolean>; // the agent did not come back and nobody took over: waiting again, at the front
+  readonly left: ReadonlySignal<{ participant: ParticipantId; name: string; reason: LeaveReason } | null>; // who left last
+  lock(locked: boolean): void;
+  waitingRoom(on: boolean): void;
+  admit(participant: ParticipantId, admitted: boolean): void;
+  setRole(participant: ParticipantId, role: StaffRole): void;
+  /** `to` null: whoever is free. `name`: of whom it is offered to, for as long as the server does not say. */
+  handOver(to: StaffId | null, warm: boolean, note: string, name?: string): void;
+  cancelHandover(): void;
+  completeHandover(): void;
+  /** What is over has been read. */
+  putAway(): void;
+}
+
+/** What is recorded, and what an agent does about that. One's own consent is decided like any other. */
+export interface Recording {
+  readonly view: ReadonlySignal<RecordingChanged>;
+  readonly answered: ReadonlySignal<boolean>; // by this page, and the server has not said yet that it knows
+  readonly startedMs: ReadonlySignal<number | null>; // of this machine's clock
+  wish(state: RecordingWanted): void;
+  mark(item: string, done: boolean, note?: string): void;
+}
+
 /** Which people are shown how; the page's own choice, not the server's. */
 export type Layout = "speaker" | "grid";
 export type Saver = "full" | "saver" | "audio";
@@ -135,6 +189,9 @@ export interface Call {
   readonly saver: ReadonlySignal<Saver>;
   readonly failure: ReadonlySignal<string | null>; // code of the last message that was refused; cleared by clearFailure
   readonly devices: Devices;
+  readonly people: CallPeople;
+  readonly recording: Recording;
+  readonly verification: Verification;
 
   decide(scope: ConsentScope, decision: ConsentDecision, wording: string): void;
   setMicrophone(on: boolean): Promise<void>;
@@ -156,6 +213,8 @@ export interface Call {
   ask(participant: ParticipantId, source: Source): void;
   /** Try each way to the relay; tells each result as it comes. Rejects when the server cannot be asked. */
   testNetwork(tell: (result: WayResult) => void): Promise<void>;
+  /** Staff know who a customer of this session is without a check of their face: the case goes to review. Rejects with an ApiProblem. */
+  identify(id: string, methods: readonly Proof[], note: string): Promise<void>;
   answerAsk(): void; // puts the question away
   remove(participant: ParticipantId): void;
   /** Somebody else: on hold or taken back, muted or not. */
@@ -197,6 +256,25 @@ export interface NewSession {
   language: Language;
 }
 
+/** A conversation that this desk is asked to take over. `lost`: its agent is gone and the customer alone. */
+export interface Offer {
+  session: SessionView;
+  fromName: string;
+  warm: boolean;
+  note: string;
+  lost: boolean;
+  fromMs: number;
+  untilMs: number;
+}
+
+/** To whom a conversation could be handed over. */
+export interface Colleague {
+  id: StaffId;
+  name: string;
+  role: Role;
+  busy: boolean;
+}
+
 /** The signed-in member of staff, outside and inside sessions. */
 export interface Desk {
   readonly staff: ReadonlySignal<StaffView>;
@@ -204,11 +282,18 @@ export interface Desk {
   readonly waiting: ReadonlySignal<WaitingEntry[]>;
   readonly sessions: ReadonlySignal<SessionView[]>; // open ones, newest first
   readonly inside: ReadonlySignal<OccupiedSession[]>; // open ones that somebody is in, customers alone first
+  readonly offers: ReadonlySignal<Offer[]>; // oldest first
   readonly call: Signal<Call | null>;
+  readonly reviews: Reviews; // verifications that a person decides
   refresh(): Promise<void>;
   create(session: NewSession): Promise<SessionView>;
   enter(session: string): Promise<Call>;
   take(session: string): Promise<Call>; // a waiting customer; rejects with `conflict` when somebody else was faster
+  /** Take over what a colleague offers; rejects with `conflict` or `gone` when it is no longer to be had. */
+  acceptOffer(session: string): Promise<Call>;
+  declineOffer(session: string): void;
+  /** To whom this could be handed over now. */
+  colleagues(): Promise<Colleague[]>;
   /** What was learnt meanwhile; those in the session are told. */
   update(session: string, change: UpdateSession): Promise<SessionView>;
   invite(session: string, role: Role, name: string): Promise<InvitationCreated>;

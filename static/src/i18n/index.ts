@@ -17,8 +17,20 @@ const words = computed(() => ALL[language.value]);
 
 export function t(key: Key, parameters?: Parameters): string {
   const text = words.value[key];
-  return parameters ? text.replace(/\{(\w+)\}/g, (whole, name: string) => String(parameters[name] ?? whole)) : text;
+  if (!parameters) return text;
+  return text.replace(/\{(\w+)\}/g, (whole, name: string, at: number) => {
+    const value = String(parameters[name] ?? whole);
+    return apart(text[at - 1], value.at(0)) + value + apart(value.at(-1), text[at + whole.length]);
+  });
 }
+
+/** Chinese sets a space between its own characters and a Latin word, as a name may be one. */
+function apart(left = "", right = ""): string {
+  return (HAN.test(left) && LATIN.test(right)) || (LATIN.test(left) && HAN.test(right)) ? " " : "";
+}
+
+const HAN = /\p{Script=Han}/u;
+const LATIN = /\p{Script=Latin}/u;
 
 type CountedKey = { [K in Key]: K extends `${infer Base}.other` ? (`${Base}.one` extends Key ? Base : never) : never }[Key];
 

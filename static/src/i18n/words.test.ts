@@ -24,6 +24,16 @@ describe("words", () => {
     expect(t("said.joined", {})).toBe("{name} joined");
   });
 
+  it("sets a Latin name apart from Chinese words, and nothing else", () => {
+    language.value = "zh";
+    expect(t("handover.offered", { name: "Bo" })).toBe("已请 Bo 接手，正在等待答复。");
+    expect(t("handover.offered", { name: "李静" })).toBe("已请李静接手，正在等待答复。");
+    expect(t("handover.customer.accepted", { from: "Ann", to: "Zoë" })).toBe("Ann 正在为您转接 Zoë");
+    expect(t("handover.customer.accepted", { from: "李静", to: "陈 Bo" })).toBe("李静正在为您转接陈 Bo");
+    expect(t("said.wrote", { name: "王", text: "OK" })).toBe("王说：OK");
+    expect(t("review.verify.files.other", { n: 3 })).toBe("检查了 3 个文件。");
+  });
+
   it("counts as the language does", () => {
     expect(counted("problem.wait", 1)).toContain("1 second.");
     expect([0, 2, 21].map((n) => counted("problem.wait", n).slice(-11))).toEqual([" 0 seconds.", " 2 seconds.", "21 seconds."]);

@@ -22,7 +22,7 @@ function shape(context: CanvasRenderingContext2D, colour: string, draw: () => vo
   context.fill();
 }
 
-function drawFace(context: CanvasRenderingContext2D, width: number, height: number, look: Look, beat: number): void {
+export function drawFace(context: CanvasRenderingContext2D, width: number, height: number, look: Look, beat: number): void {
   const x = width / 2;
   const unit = height / 128;
   const y = height * 0.5 + (beat % 2) * unit * 0.4;

@@ -1,7 +1,7 @@
 /** Models for the stories: real signals, actions that only change them. */
 import { signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
-import type { Api, Call, Desk, Devices, FileUpload, NetworkInfo, QualityInfo, RemoteTrack } from "../core/model";
+import type { Api, Call, CallPeople, Colleague, Desk, Devices, FileUpload, NetworkInfo, Offer, QualityInfo, RemoteTrack } from "../core/model";
 import { language } from "../i18n";
 import type {
   ChatMessageView,
@@ -11,18 +11,24 @@ import type {
   InvitationPreview,
   OccupiedSession,
   ParticipantView,
+  RecordingChanged,
   Role,
+  ServerBody,
   SessionView,
   Site,
   Source,
   TrackView,
   WaitingEntry,
 } from "../protocol.gen";
+import { NO_RECORDING } from "../core/recording";
+import { LiveVerification } from "../core/verification";
 import { faceStream, screenStream } from "./face";
+import { fakeReviews } from "./reviewing";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends { readonly value: infer V } ? Signal<V> : T[K] };
 export type FakeDevices = Writable<Devices>;
-export type FakeCall = Omit<Writable<Call>, "devices"> & { devices: FakeDevices };
+export type FakePeople = Writable<CallPeople>;
+export type FakeCall = Omit<Writable<Call>, "devices" | "people" | "recording"> & { devices: FakeDevices; people: FakePeople; recording: Writable<Call["recording"]> };
 export type FakeDesk = Writable<Desk>;
 
 export const zh = () => language.value === "zh";
@@ -57,6 +63,8 @@ export function session(change: Partial<SessionView> = {}): SessionView {
     waiting_since: null,
     ended_at: null,
     end_reason: "",
+    locked: false,
+    waiting_room: false,
     ...change,
   };
 }
@@ -66,7 +74,7 @@ export function tracks(...shown: Source[]): TrackView[] {
 }
 
 export function person(id: string, role: Role, name: string, shown: Source[] = ["microphone", "camera"], change: Partial<ParticipantView> = {}): ParticipantView {
-  return { id, role, name, state: "active", tracks: tracks(...shown), on_hold: false, muted: false, listens: false, ...change };
+  return { id, role, name, state: "active", tracks: tracks(...shown), on_hold: false, muted: false, listens: false, waits: false, ...change };
 }
 
 const FACES = { customer: "customer", agent: "agent", expert: "expert", supervisor: "second", service: "second" } as const;
@@ -87,6 +95,7 @@ export function fakeDevices(change: Partial<{ [K in keyof Devices]: Devices[K] e
   const cameraOn = signal(change.cameraOn ?? true);
   const microphoneOn = signal(change.microphoneOn ?? true);
   const recording = signal<"idle" | "recording" | "playing">(change.recording ?? "idle");
+  const facing = signal(change.facing ?? null);
   const chosen = { camera: signal<string | null>("c1"), microphone: signal<string | null>("m1"), speaker: signal<string | null>("s1") };
   return {
     cameras: signal(change.cameras ?? [{ id: "c1", label: "FaceTime HD Camera" }, { id: "c2", label: "Logitech BRIO" }]),
@@ -98,6 +107,7 @@ export function fakeDevices(change: Partial<{ [K in keyof Devices]: Devices[K] e
     cameraProblem: signal(change.cameraProblem ?? null),
     microphoneProblem: signal(change.microphoneProblem ?? null),
     preview: signal(change.preview === undefined ? faceStream(face) : change.preview),
+    facing,
     level: signal(change.level ?? 0.55),
     recording,
     start: settled,
@@ -106,6 +116,7 @@ export function fakeDevices(change: Partial<{ [K in keyof Devices]: Devices[K] e
     chooseCamera: async (id) => void (chosen.camera.value = id),
     chooseMicrophone: async (id) => void (chosen.microphone.value = id),
     chooseSpeaker: async (id) => void (chosen.speaker.value = id),
+    turnCamera: async () => void (facing.value = facing.value === "environment" ? "user" : "environment"),
     recordAndPlay: async () => void (recording.value = "recording"),
     testSpeaker: settled,
     stop: () => undefined,
@@ -113,6 +124,7 @@ export function fakeDevices(change: Partial<{ [K in keyof Devices]: Devices[K] e
 }
 
 export interface CallSetting {
+  people?: Partial<{ [K in keyof CallPeople]: CallPeople[K] extends { readonly value: infer V } ? V : never }>;
   me?: ParticipantView;
   others?: ParticipantView[];
   phase?: Call["phase"]["value"];
@@ -138,6 +150,8 @@ export interface CallSetting {
   saver?: Call["saver"]["value"];
   failure?: string | null;
   devices?: FakeDevices;
+  recording?: Partial<RecordingChanged>;
+  verification?: ServerBody[]; // what the server has said of it
 }
 
 const QUALITY: Record<QualityInfo["level"], QualityInfo> = {
@@ -151,7 +165,52 @@ const BOTH: [ConsentScope, ConsentDecision][] = [
   ["camera", "given"],
 ];
 
-const LEAD = ["publish.microphone", "publish.camera", "publish.screen", "subscribe", "chat", "ask", "participant.remove", "participant.hold", "participant.mute", "session.read", "session.end", "invite"];
+const LEAD = ["publish.microphone", "publish.camera", "publish.screen", "subscribe", "chat", "ask", "participant.remove", "participant.hold", "participant.mute", "participant.admit", "participant.role", "session.lock", "handover", "session.read", "session.end", "invite", "recording.control"];
+
+function fakePeople(setting: NonNullable<CallSetting["people"]>): FakePeople {
+  const waiting = signal(setting.waiting ?? []);
+  const handover = signal(setting.handover ?? null);
+  const back = signal(setting.back ?? false);
+  return {
+    waiting,
+    handover,
+    lost: signal(setting.lost ?? null),
+    back,
+    requeued: signal(setting.requeued ?? false),
+    left: signal(setting.left ?? null),
+    lock: () => undefined,
+    waitingRoom: () => undefined,
+    admit: (id) => void (waiting.value = waiting.value.filter((one) => one.id !== id)),
+    setRole: () => undefined,
+    handOver: () => undefined,
+    cancelHandover: () => void (handover.value = null),
+    completeHandover: () => void (handover.value = null),
+    putAway: () => {
+      handover.value = null;
+      back.value = false;
+    },
+  };
+}
+
+function fakeRecording(change: Partial<RecordingChanged> = {}): FakeCall["recording"] {
+  const view = signal<RecordingChanged>({ ...NO_RECORDING, available: true, retention_days: 1825, ...change });
+  return {
+    view,
+    answered: signal(false),
+    startedMs: signal(view.value.started_at === null ? null : Date.parse(view.value.started_at)),
+    wish: (state) => void (view.value = { ...view.value, state, started_at: view.value.started_at ?? ago(0) }),
+    mark: (item, done) => void (view.value = { ...view.value, checklist: view.value.checklist.map((one) => (one.item === item ? { ...one, done_at: done ? ago(0) : null } : one)) }),
+  };
+}
+
+/** The real one, told what the story wants it to be told; a beginning begins. */
+function fakeVerification(me: ParticipantView, told: ServerBody[]): LiveVerification {
+  const live = new LiveVerification((body) => {
+    if (body.type === "verification.begin") live.handle({ ...body, type: "verification.changed", state: "playing", number: 1, left: 0, warning: false, outcome: null, problem: "" }, me.id);
+  });
+  told.forEach((body) => live.handle(body, me.id));
+  return live;
+}
 
 export function fakeCall(setting: CallSetting = {}): FakeCall {
   const me = setting.me ?? person("PA_me", "customer", NAMES.customer());
@@ -201,6 +260,9 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     saver,
     failure,
     devices,
+    people: fakePeople(setting.people ?? {}),
+    recording: fakeRecording(setting.recording),
+    verification: fakeVerification(me, setting.verification ?? []),
     decide: (scope, decision) => void (consents.value = new Map(consents.value).set(scope, decision)),
     setMicrophone: (on) => devices.setMicrophone(on),
     setCamera: (on) => devices.setCamera(on),
@@ -216,6 +278,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     sendFile: settled,
     retryUpload: (key) => void (uploads.value = uploads.value.map((one) => (one.key === key ? { ...one, error: null, progress: 0.3 } : one))),
     dismissUpload: (key) => void (uploads.value = uploads.value.filter((one) => one.key !== key)),
+    identify: settled,
     fileUrl: async () => URL.createObjectURL(new Blob(["story"])),
     markRead: () => void (unread.value = 0),
     ask: () => undefined,
@@ -260,6 +323,7 @@ export function preview(change: Partial<InvitationPreview> = {}): InvitationPrev
     language: language.value,
     context: "",
     expires_at: "2030-01-01T10:30:00Z",
+    verification: null,
     ...change,
   };
 }
@@ -282,7 +346,16 @@ export function alone(): OccupiedSession[] {
   ];
 }
 
-export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: WaitingEntry[]; sessions?: SessionView[]; call?: FakeCall; state?: Desk["state"]["value"] } = {}): FakeDesk {
+export function colleagues(): Colleague[] {
+  return [
+    { id: "ST_2", name: zh() ? "陈思远" : "Siyuan Chen", role: "agent", busy: false },
+    { id: "ST_3", name: zh() ? "赵敏" : "Min Zhao", role: "supervisor", busy: false },
+    { id: "ST_4", name: NAMES.long(), role: "agent", busy: true },
+  ];
+}
+
+export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: WaitingEntry[]; sessions?: SessionView[]; call?: FakeCall; state?: Desk["state"]["value"]; offers?: Offer[]; colleagues?: Desk["colleagues"]; reviews?: Desk["reviews"] } = {}): FakeDesk {
+  const offers = signal(setting.offers ?? []);
   const call = signal<Call | null>(setting.call ?? null);
   const enter = async () => {
     call.value = fakeCall({ me: person("PA_me", "agent", NAMES.agent()), others: [person("PA_c", "customer", NAMES.customer())], consents: [] });
@@ -295,6 +368,11 @@ export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: Waitin
     sessions: signal(setting.sessions ?? [session(), session({ id: "SE_91aa30b7", customer_name: zh() ? "赵敏" : "Min Zhao", reason: zh() ? "更换手机号" : "A new phone number" })]),
     inside: signal(setting.inside ?? []),
     call,
+    reviews: setting.reviews ?? fakeReviews(),
+    offers,
+    acceptOffer: enter,
+    declineOffer: (id) => void (offers.value = offers.value.filter((one) => one.session.id !== id)),
+    colleagues: setting.colleagues ?? (async () => colleagues()),
     refresh: settled,
     create: async (fresh) => session({ id: "SE_new", customer_name: fresh.customerName, reason: fresh.reason, context: fresh.context }),
     enter,

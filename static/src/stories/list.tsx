@@ -9,11 +9,18 @@ import { Consents } from "../pages/customer/Consents";
 import { Done } from "../pages/customer/Done";
 import { Wait } from "../pages/customer/Wait";
 import { ExpertArrival } from "../pages/expert/ExpertArrival";
+import { ConsentCard } from "../ui/ConsentCard";
 import { codeText, problemText } from "../ui/problems";
 import { NAMES, fakeApi, fakeCall, fakeDevices, preview, session, site } from "./fakes";
 import { benchStories } from "./bench";
 import { callStories } from "./calls";
 import { networkStories } from "./network";
+import { peopleStories } from "./people";
+import { recordingStories } from "./recording";
+import { reviewStories } from "./review";
+import { selfStories } from "./self";
+import { reviewsStories } from "./reviews";
+import { verificationStories } from "./verification";
 import { Shell } from "../ui/Shell";
 
 export interface Story {
@@ -71,6 +78,8 @@ const customer: Story[] = [
   },
   { name: "consent-microphone", make: () => <Consents site={site()} call={fakeCall({ consents: [] })} onDone={nothing} /> },
   { name: "consent-camera", make: () => <Consents site={site()} call={fakeCall({ consents: [] })} first={1} onDone={nothing} /> },
+  { name: "consent-document", make: () => <ConsentCard scope="document" onAnswer={nothing} /> },
+  { name: "consent-face", make: () => <ConsentCard scope="face" onAnswer={nothing} /> },
   { name: "consent-voice-only", make: () => <Consents site={site()} call={fakeCall({ consents: [], devices: fakeDevices({ preview: null, cameras: [], cameraOn: false, cameraProblem: "none" }) })} onDone={nothing} /> },
   { name: "arrive-too-often", make: () => <Arrive site={site()} busy={false} error={problemText({ code: "too_many", detail: "", retryAfterS: 1 })} onCode={nothing} onWalkIn={nothing} /> },
   { name: "network-running", make: () => <Network running results={WAYS.slice(0, 2)} /> },
@@ -88,6 +97,7 @@ const customer: Story[] = [
     name: "expert-arrival",
     make: () => <ExpertArrival site={site()} preview={preview({ role: "expert", name: NAMES.expert(), context: session().context })} {...idle} onJoin={nothing} />,
   },
+  { name: "expert-arrival-bare", make: () => <ExpertArrival site={site()} preview={preview({ role: "expert", name: NAMES.expert(), context: "" })} {...idle} onJoin={nothing} /> },
   {
     name: "expert-arrival-rtl",
     make: () => <ExpertArrival site={site()} preview={preview({ role: "expert", name: "", invited_by: NAMES.arabic(), context: "العميل فقد بطاقته المصرفية هذا الصباح ويحتاج إلى مساعدة عاجلة." })} {...idle} onJoin={nothing} />,
@@ -95,4 +105,4 @@ const customer: Story[] = [
   { name: "expert-done", make: () => <Done site={site()} session={session()} because="left" expert onAgain={nothing} /> },
 ];
 
-export const stories: Story[] = [...customer, ...callStories, ...benchStories, ...networkStories];
+export const stories: Story[] = [...customer, ...callStories, ...benchStories, ...networkStories, ...peopleStories, ...recordingStories, ...verificationStories, ...selfStories, ...reviewStories, ...reviewsStories];

@@ -5,4 +5,7 @@ import "./customer.css";
 import "./session.css";
 import "./screen.css";
 import "./side.css";
+import "./people.css";
 import "./chat.css";
+import "./recording.css";
+import "./verification.css";

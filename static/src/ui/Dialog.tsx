@@ -4,7 +4,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { IconButton } from "./Button";
 
-const FOCUSABLE = "button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), a[href]";
+const FOCUSABLE = "button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), a[href], summary, [tabindex='0']";
 
 export interface DialogProps {
   title: string;
@@ -34,12 +34,10 @@ function standAlone(scrim: HTMLElement): () => void {
 /** Where the focus goes when what opened the dialogue is gone. */
 const SOMEWHERE = ".bar button, main h1, main h2, main button";
 
-/** A modal question: takes the focus, keeps it, gives it back. */
-export function Dialog({ title, children, onClose, broad = false, alert = false }: DialogProps) {
-  const id = useId();
-  const box = useRef<HTMLDivElement>(null);
-  const closing = useRef(onClose);
-  closing.current = onClose;
+/** Takes the focus, keeps it, gives it back; everything beside the box's parent is out of reach meanwhile. Returns what keeps Tab inside. */
+export function useAlone(box: { current: HTMLElement | null }, onEscape: (() => void) | undefined): (event: KeyboardEvent) => void {
+  const closing = useRef(onEscape);
+  closing.current = onEscape;
   useEffect(() => {
     const before = document.activeElement;
     const scrim = box.current?.parentElement;
@@ -59,10 +57,10 @@ export function Dialog({ title, children, onClose, broad = false, alert = false 
       (opener ?? document.querySelector<HTMLElement>(SOMEWHERE))?.focus();
     };
   }, []);
-  const onKeyDown = (event: KeyboardEvent) => {
+  return (event) => {
     event.stopPropagation();
     if (event.key === "Escape") {
-      onClose?.();
+      closing.current?.();
     } else if (event.key === "Tab" && box.current) {
       const inside = [...box.current.querySelectorAll<HTMLElement>(FOCUSABLE)];
       const first = inside[0];
@@ -78,6 +76,13 @@ export function Dialog({ title, children, onClose, broad = false, alert = false 
       }
     }
   };
+}
+
+/** A modal question. */
+export function Dialog({ title, children, onClose, broad = false, alert = false }: DialogProps) {
+  const id = useId();
+  const box = useRef<HTMLDivElement>(null);
+  const onKeyDown = useAlone(box, onClose);
   return (
     <div class="scrim" onClick={(event) => event.target === event.currentTarget && onClose?.()}>
       <div

@@ -70,8 +70,8 @@ export function Heading(props: { children: ComponentChildren; under?: ComponentC
   );
 }
 
-export function Steps(props: { now: 1 | 2 | 3; last?: 3 }) {
-  const names = [t("steps.check"), t("steps.consent"), t("steps.talk")];
+export function Steps(props: { now: 1 | 2 | 3; names?: readonly string[] }) {
+  const names = props.names ?? [t("steps.check"), t("steps.consent"), t("steps.talk")];
   return (
     <ol class="steps" aria-label={t("steps.label")}>
       {names.map((name, index) => (

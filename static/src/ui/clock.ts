@@ -26,7 +26,12 @@ export function useNow(): number {
 
 /** Seconds since, as 3:07 or 1:02:09. */
 export function elapsed(sinceIso: string, nowMs: number): string {
-  const seconds = Math.max(0, Math.floor((nowMs - Date.parse(sinceIso)) / 1000));
+  return span(nowMs - Date.parse(sinceIso));
+}
+
+/** Milliseconds as 3:07 or 1:02:09. */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
   const two = (n: number) => String(n).padStart(2, "0");
   const hours = Math.floor(seconds / 3600);
   const minutes = Math.floor((seconds % 3600) / 60);

@@ -84,6 +84,22 @@ export function Choice(props: { label: string; value: string; options: readonly 
   );
 }
 
+/** One of several, with what it means under it. */
+export function RadioOption(props: { name: string; checked: boolean; title: string; under: string; chip?: ComponentChildren; onChoose: () => void }) {
+  return (
+    <label class="reason">
+      <input type="radio" name={props.name} checked={props.checked} onChange={props.onChoose} />
+      <span class="grow">
+        <strong>
+          <bdi>{props.title}</bdi>
+        </strong>
+        <span class="small soft">{props.under}</span>
+      </span>
+      {props.chip}
+    </label>
+  );
+}
+
 export function Switch(props: { label: string; on: boolean; onChange: (on: boolean) => void; icon?: LucideIcon; hint?: string }) {
   const Icon = props.icon;
   return (

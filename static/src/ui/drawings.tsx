@@ -12,7 +12,7 @@ export function Logo() {
 }
 
 /** A browser's address bar: the sign left of the address is pressed, a panel with two switches opens. */
-export function PermissionDrawing({ label }: { label: string }) {
+export function PermissionDrawing({ label, microphone = true }: { label: string; microphone?: boolean }) {
   return (
     <svg class="drawing" viewBox="0 0 320 150" role="img" aria-label={label}>
       <rect x="1" y="1" width="318" height="148" rx="12" fill="var(--surface)" stroke="var(--line)" />
@@ -29,15 +29,18 @@ export function PermissionDrawing({ label }: { label: string }) {
       <g fill="none" stroke="var(--ink)" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round">
         <rect x="66" y="66" width="13" height="11" rx="2.5" />
         <path d="m79 70 6-3v9l-6-3z" />
-        <rect x="71" y="99" width="7" height="12" rx="3.5" />
-        <path d="M68 106a6.5 6.5 0 0 0 13 0m-6.5 6.5v4" />
+        {microphone && <path d="M71 102.5a3.5 3.5 0 0 1 7 0v5a3.5 3.5 0 0 1-7 0zM68 106a6.5 6.5 0 0 0 13 0m-6.5 6.5v4" />}
       </g>
       <rect x="96" y="69" width="70" height="6" rx="3" fill="var(--edge)" opacity="0.45" />
-      <rect x="96" y="104" width="56" height="6" rx="3" fill="var(--edge)" opacity="0.45" />
+      {microphone && <rect x="96" y="104" width="56" height="6" rx="3" fill="var(--edge)" opacity="0.45" />}
       <rect x="184" y="63" width="30" height="17" rx="8.5" fill="var(--accent)" />
       <circle cx="205" cy="71.5" r="6" fill="var(--on-accent)" />
-      <rect x="184" y="98" width="30" height="17" rx="8.5" fill="var(--accent)" />
-      <circle cx="205" cy="106.5" r="6" fill="var(--on-accent)" />
+      {microphone && (
+        <>
+          <rect x="184" y="98" width="30" height="17" rx="8.5" fill="var(--accent)" />
+          <circle cx="205" cy="106.5" r="6" fill="var(--on-accent)" />
+        </>
+      )}
       <path d="m240 118 14 9-6 2.5 4 7-4 2-4-7-4 4z" fill="var(--ink)" />
     </svg>
   );

@@ -17,6 +17,12 @@ export function problemText(problem: ApiProblem): string {
   return hasWords(key) ? t(key) : t("problem.unknown");
 }
 
+/** What a page of its own about it is headed with; null: nothing in particular. */
+export function problemTitle(problem: ApiProblem): string | null {
+  const key = `problem.${problem.code}.title`;
+  return hasWords(key) ? t(key) : null;
+}
+
 /** The same for a message that was refused in a call, and for uploads. */
 export function codeText(code: string): string {
   return problemText({ code, detail: "", retryAfterS: null });

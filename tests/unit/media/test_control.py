@@ -15,6 +15,9 @@ COMMANDS = [
     control.Connect(1, "SE_1", "PA_1", "v=0"),
     control.SetGates(2, "SE_1", "PA_1", ("camera",)),
     control.SetGates(11, "SE_1", "PA_1", ("microphone",), "hold:PA_1", ("PA_2",)),
+    control.SetRecording(
+        21, "SE_1", "RE_1", 5, (control.Recorded("PA_1", ("camera",)), control.Recorded("PA_2", ())), "paused"
+    ),
     control.SetReceive(9, "SE_1", "PA_1", 2),
     control.SetReceive(10, "SE_1", "PA_1", 2, (control.SlotSize("3", 360),)),
     control.Disconnect(3, "SE_1", "PA_1"),

@@ -166,6 +166,7 @@ def test_a_publisher_gets_one_codec_by_preference() -> None:
     h264 = section_text(answer(offer, "H264").sdp, "1")
     (fmtp,) = (line for line in h264 if line.startswith("a=fmtp") and "profile" in line)
     assert fmtp.endswith("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
+    assert fmtp.endswith(" " + answer(offer, "H264").sections[1].codecs[0].fmtp)
 
 
 def test_a_slot_takes_every_codec_that_may_be_forwarded() -> None:

@@ -180,3 +180,8 @@ def test_whoever_leaves_is_counted_to_the_end_and_then_forgotten() -> None:
     other = Leg("never counted")
     totals.forget(other)
     assert totals._legs == {}
+
+
+def test_what_the_recorder_did_not_get_is_told_as_it_is_counted_there() -> None:
+    totals = Totals(0.0)
+    assert [totals.told(dropped).counts["recording_dropped"] for dropped in (5, 5, 7)] == [5, 5, 7]

@@ -59,7 +59,7 @@ def test_one_who_toggles_delays_nobody_else() -> None:
 
 def test_a_room_takes_up_what_waited_at_a_later_tick() -> None:
     now = [0.0]
-    host: Any = SimpleNamespace(emit=lambda event: None)
+    host: Any = SimpleNamespace(emit=lambda event: None, recorder=None)
     room = Room("room", host, clock=lambda: now[0])
     for _ in range(20):
         for wish in (SMALL, LARGE):

@@ -157,6 +157,7 @@ def test_checkpoints_that_contradict_each_other_are_told() -> None:
 
 
 @pytest.mark.campaign(18)
+@pytest.mark.untraced
 def test_every_changed_byte_of_every_entry_is_found() -> None:
     """Of each of 1,000 exported entries, every byte, one bit flipped (a different bit at each place)."""
     previous: Checkpoint | None = None

@@ -1,9 +1,11 @@
 """The command: one clear line and status 2 for what the operator can put right; a start, its links, and a quick stop."""
 
+import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -59,6 +61,14 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     assert done.stderr == f"tongping: port {port} on 127.0.0.1 is in use: choose another with --port or PORT\n"
 
 
+def test_a_bank_whose_port_is_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = tongping(tmp_path, "serve", "--demo", "--port", "0", TONGPING_DEMO_BANK_PORT=str(port))
+    assert done.returncode == 2
+    assert done.stderr == f"tongping: port {port} on 127.0.0.1 is in use: choose another with --port or PORT\n"
+
+
 def test_a_second_server_keeps_off_the_first_ones_folder(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with held(tmp_path / "data"):
@@ -92,6 +102,15 @@ def test_database_key_and_audit(tmp_path: Path) -> None:
     verified = tongping(tmp_path, "audit", "verify")
     assert verified.returncode == 0, verified.stderr
     assert "1 entr" in verified.stdout
+    tongping(tmp_path, "token", "archive", "--recordings")
+    tongping(tmp_path, "token", "checks", "--faces")
+    with sqlite3.connect(tmp_path / "data" / "tongping.db") as database:
+        assert database.execute("SELECT name, recordings, faces FROM api_keys ORDER BY name").fetchall() == [
+            ("archive", 1, 0),
+            ("checks", 0, 1),
+            ("core banking", 0, 0),
+        ]
+    database.close()
 
 
 def serve(folder: Path, *arguments: str, **more: str) -> "subprocess.Popen[str]":
@@ -108,19 +127,24 @@ def serve(folder: Path, *arguments: str, **more: str) -> "subprocess.Popen[str]"
 
 
 def test_the_demo_prints_its_links_and_stops(tmp_path: Path) -> None:
-    passwords = set()
+    passwords: set[tuple[str, str]] = set()
     for number in (signal.SIGINT, signal.SIGTERM):
         process = serve(tmp_path, "--demo")
         assert process.stdout is not None
         with process.stdout as out:
-            lines = [out.readline() for _ in range(3)]
+            bank = re.fullmatch(r"bank  (http://127\.0\.0\.1:\d+)\n", out.readline())
+            assert bank, (tmp_path / "log").read_text()
+            lines = [out.readline() for _ in range(4)]
             assert re.fullmatch(r"customer  http://127\.0\.0\.1:\d+/j/[\w-]{22}\n", lines[0]), (tmp_path / "log").read_text()
             agent = re.fullmatch(r"agent  (http://127\.0\.0\.1:\d+)/agent  agent / (\S+)\n", lines[1])
             assert agent
             assert re.fullmatch(r"expert  http://127\.0\.0\.1:\d+/j/[\w-]{22}\n", lines[2])
-            passwords.add(agent[2])
-            with urllib.request.urlopen(f"{agent[1]}/healthz", timeout=5) as answer:
-                assert answer.read() == b"ok\n"
+            colleague = re.fullmatch(rf"colleague  {agent[1]}/agent  colleague / (\S+)\n", lines[3])
+            assert colleague, lines[3]
+            passwords.add((agent[2], colleague[1]))
+            for url in (bank[1], agent[1]):
+                with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+                    assert answer.read() == b"ok\n"
             if number is signal.SIGINT:
                 os.killpg(process.pid, number)  # as a terminal does: everybody gets it
             else:
@@ -128,8 +152,9 @@ def test_the_demo_prints_its_links_and_stops(tmp_path: Path) -> None:
             assert process.wait(timeout=10) == 0
             assert out.read() == ""
         assert "lost" not in (tmp_path / "log").read_text(), "workers end when the server says so"
-    assert len(passwords) == 1, "later starts print the same password"
+    assert len(passwords) == 1, "later starts print the same passwords"
     kept = tmp_path / "data" / "demo-passwords.json"
+    assert json.loads(kept.read_text()).keys() == {"agent", "supervisor", "colleague"}
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
@@ -137,9 +162,10 @@ def test_a_certificate_of_its_own(tmp_path: Path) -> None:
     process = serve(tmp_path, "--tls-self-signed", "--demo")
     assert process.stdout is not None
     with process.stdout as out:
-        customer = out.readline()
+        bank, customer = out.readline(), out.readline()
         process.terminate()
         assert process.wait(timeout=10) == 0
+    assert bank.startswith("bank  https://127.0.0.1:")
     assert customer.startswith("customer  https://127.0.0.1:")
     assert (tmp_path / "data" / "self-signed-key.pem").stat().st_mode & 0o777 == 0o600
 
@@ -159,8 +185,15 @@ def test_the_token_key_is_rotated_while_no_server_runs(tmp_path: Path) -> None:
     assert ended.returncode == 0
     assert "no token made before is read any more" in ended.stdout
     assert list(secrets.glob("token-verify-*")) == []
+    decisions = tongping(tmp_path, "keys", "rotate", "--decisions")
+    assert (decisions.returncode, "stay in the set: 1" in decisions.stdout) == (0, True)
+    assert len(list(secrets.glob("decision-verify-*"))) == 1
+    webhooks = tongping(tmp_path, "keys", "rotate", "--webhooks")
+    assert (webhooks.returncode, "stay in the set: 1" in webhooks.stdout) == (0, True)
+    assert len(list(secrets.glob("webhook-verify-*"))) == 1
+    assert tongping(tmp_path, "keys", "rotate", "--decisions", "--end-tokens").returncode == 2
     trail = tongping(tmp_path, "audit", "export").stdout
-    assert trail.count("signing_key.rotated") == 2
+    assert trail.count("signing_key.rotated") == 4
     from_text = tongping(tmp_path, "keys", "rotate", TONGPING_SECRET="x" * 32)
     assert from_text.returncode == 2
-    assert "change that one" in from_text.stderr
+    assert "set another `secret`" in from_text.stderr

@@ -39,8 +39,14 @@ def test_every_variable_is_read() -> None:
             "turn.tls_cert_file",
             "turn.tls_key_file",
             "cors_origins",
+            "secret_previous",
+            "webhooks.origins",
+            "transactions.return_origins",
             "log_level",
             "media.video_codecs",
+            "recording.at_start",
+            "supervision.disclosed",
+            "verification.require_confined",
         }:
             continue
         kind = type(key.default)
@@ -51,12 +57,64 @@ def test_every_variable_is_read() -> None:
         bounds |= {"limits.idempotency_s": "100", "limits.max_body_bytes": "5000", "files.max_file_bytes": "5000"}
         bounds |= {"files.max_session_bytes": "5000", "secret": "x" * 32, "turn.secret": "x" * 32}
         bounds |= {"turn.relay_port_min": "50000", "turn.relay_port_max": "60000", "turn.session_bps": "200000"}
+        bounds |= {
+            "verification.memory_bytes": "200000000",
+            "verification.document_memory_bytes": "300000000",
+            "verification.threads": "9",
+            "verification.pack_hash": "ab" * 32,
+        }
+        bounds |= {"verification.max_body_bytes": "70000", "webhooks.keep_days": "9", "verification.fmr": "0.01"}
+        bounds |= {"recording.checklist": "one|一|One,two|二|Two"}
         environment = {key.variable: bounds.get(key.path, text)}
         config = load(environment=environment, overrides={"insecure_http": True} if key.path != "insecure_http" else {})
         value: object = config
         for part in key.path.split("."):
             value = getattr(value, part)
         assert value != key.default or kind is bool, key.path
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "app.bank.example", "http://app.bank.example", "https://app.bank.example/", "https://APP.bank.example", "https://app.bank.example:443",
+        "javascript:alert(1)", "https://user@app.bank.example", "http://127.evil.example", "http://localhost.evil.example", "//app.bank.example",
+    ],
+)  # fmt: skip
+def test_where_customers_may_not_be_sent_back_to(origin: str) -> None:
+    with pytest.raises(ConfigError, match=r"transactions\.return_origins"):
+        load(environment={"TONGPING_TRANSACTIONS_RETURN_ORIGINS": origin})
+
+
+def test_where_customers_may_be_sent_back_to() -> None:
+    text = "https://app.bank.example,https://10.0.0.9:8443,http://localhost:8010,http://127.0.0.1,http://[::1]:9"
+    config = load(environment={"TONGPING_TRANSACTIONS_RETURN_ORIGINS": text})
+    assert ",".join(config.transactions.return_origins) == text
+
+
+def test_secrets_that_were_there_before(tmp_path: Path) -> None:
+    now, before = "n" * 32, ("b" * 32, "a" * 40)
+    given = {"TONGPING_SECRET": now, "TONGPING_SECRET_PREVIOUS": ",".join(before)}
+    assert load(environment=given).secret_previous == before
+    (tmp_path / "previous").write_text(before[0] + "\n", encoding="utf-8")
+    from_file = {"TONGPING_SECRET": now, "TONGPING_SECRET_PREVIOUS_FILE": str(tmp_path / "previous")}
+    assert load(environment=from_file).secret_previous == before[:1]
+    for environment in (
+        {"TONGPING_SECRET_PREVIOUS": before[0]},
+        {"TONGPING_SECRET": now, "TONGPING_SECRET_PREVIOUS": "too short"},
+        {"TONGPING_SECRET": now, "TONGPING_SECRET_PREVIOUS": ",".join([before[0]] * 8)},
+    ):
+        with pytest.raises(ConfigError, match="secret_previous") as refused:
+            load(environment=environment)
+        assert before[0] not in str(refused.value)
+
+
+def test_what_only_the_setup_reads_is_no_unknown_variable() -> None:
+    """`TONGPING_VERIFICATION=0 make run` hands it on to the server."""
+    assert load(environment={"TONGPING_VERIFICATION": "0"}) == load(environment={})
+
+
+ORIGINS = "webhooks.origins: like https://core.bank.example, lower case, without a path or the standard port"
+BAD_ITEM = "recording.checklist: item {} is not `id|中文|English` (id: 1 to 40 of a-z, 0-9, _, -; texts: 1 to 100 characters)"
 
 
 @pytest.mark.parametrize(
@@ -69,10 +127,20 @@ def test_every_variable_is_read() -> None:
         ({"TONGPING_WALK_IN": "perhaps"}, "TONGPING_WALK_IN must be true or false"),
         ({"TONGPING_LIMITS_REQUEST_TIMEOUT_S": "x"}, "TONGPING_LIMITS_REQUEST_TIMEOUT_S must be a number"),
         ({"TONGPING_DATABASE_URL_FILE": "/nowhere"}, "TONGPING_DATABASE_URL_FILE: cannot read /nowhere: No such file or directory"),
+        ({"TONGPING_RECORDING_CHECKLIST": "one"}, BAD_ITEM.format(1)),
+        ({"TONGPING_RECORDING_CHECKLIST": "a|一|One,B|二|Two"}, BAD_ITEM.format(2)),
+        ({"TONGPING_RECORDING_CHECKLIST": "a|一| "}, BAD_ITEM.format(1)),
+        ({"TONGPING_RECORDING_CHECKLIST": "a|一|x\ty"}, BAD_ITEM.format(1)),
+        ({"TONGPING_RECORDING_CHECKLIST": "a|一|One,a|二|Two"}, "recording.checklist: the id 'a' is there twice"),
+        ({"TONGPING_RECORDING_CHECKLIST": ",".join(f"i{n}|一|x" for n in range(51))}, "recording.checklist: at most 50 items"),
+        ({"TONGPING_RECORDING_AT_START": "always"}, "recording.at_start: Invalid enum value 'always'"),
         ({"TONGPING_TLS_CERT_FILE": "/c"}, "tls_cert_file and tls_key_file go together"),
         ({"TONGPING_TLS_CERT_FILE": "/c", "TONGPING_TLS_KEY_FILE": "/k"}, "tls_cert_file: cannot read /c: No such file or directory"),
         ({"TONGPING_PUBLIC_URL": "video.bank.example"}, "public_url: like https://video.bank.example, without a path"),
         ({"TONGPING_CORS_ORIGINS": "bank.example"}, "cors_origins: like https://www.bank.example, without a path"),
+        ({"TONGPING_WEBHOOKS_ORIGINS": "https://a.example/x"}, ORIGINS),
+        ({"TONGPING_WEBHOOKS_ORIGINS": "https://a.example,https://a.example:443"}, ORIGINS),
+        ({"TONGPING_WEBHOOKS_ORIGINS": "ftp://a.example"}, ORIGINS),
         ({"TONGPING_MEDIA_VIDEO_CODECS": "MPEG"}, "media.video_codecs[0]: Invalid enum value 'MPEG'"),
         ({"TONGPING_CONFIG": "/nowhere"}, "cannot read the configuration /nowhere: No such file or directory"),
     ],

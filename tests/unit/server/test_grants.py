@@ -11,9 +11,17 @@ LEAD = TALK | {
     Grant.PARTICIPANT_REMOVE,
     Grant.PARTICIPANT_HOLD,
     Grant.PARTICIPANT_MUTE,
+    Grant.PARTICIPANT_ADMIT,
+    Grant.PARTICIPANT_ROLE,
+    Grant.SESSION_LOCK,
+    Grant.HANDOVER,
+    Grant.RECORDING_CONTROL,
     Grant.SESSION_READ,
     Grant.SESSION_END,
     Grant.INVITE,
+    Grant.FACE_CHECK,
+    Grant.DOCUMENT_READ,
+    Grant.VERIFICATION_RUN,
 }
 OUTSIDE = {
     Grant.SESSION_CREATE,
@@ -22,13 +30,20 @@ OUTSIDE = {
     Grant.KEYS_MANAGE,
     Grant.STAFF_MANAGE,
     Grant.AUDIT_READ,
+    Grant.RECORDING_REVIEW,
+    Grant.RISK_MANAGE,
+    Grant.FACE_TEMPLATES,
+    Grant.VERIFICATION_CREATE,
+    Grant.VERIFICATION_REVIEW,
+    Grant.VERIFICATION_UNLOCK,
+    Grant.CUSTOMER_DATA,
 }
 
 
 @pytest.mark.parametrize("kind", SessionKind)
 def test_in_a_session(kind: SessionKind) -> None:
     assert {role: session_grants(role, kind) for role in Role} == {
-        Role.CUSTOMER: TALK | {Grant.SESSION_END},
+        Role.CUSTOMER: TALK | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN},
         Role.AGENT: LEAD,
         Role.EXPERT: TALK | {Grant.SESSION_READ},
         Role.SUPERVISOR: LEAD | {Grant.SUPERVISE},
@@ -42,12 +57,21 @@ def test_nobody_manages_accounts_or_reads_the_audit_from_inside_a_session(kind: 
 
 
 def test_at_the_desk() -> None:
-    desk = {Grant.SESSION_CREATE, Grant.SESSION_LIST, Grant.WAITING_TAKE}
+    desk = {Grant.SESSION_CREATE, Grant.SESSION_LIST, Grant.WAITING_TAKE, Grant.HANDOVER, Grant.VERIFICATION_REVIEW}
     assert {role: desk_grants(role) for role in Role} == {
         Role.CUSTOMER: set(),
         Role.AGENT: desk,
         Role.EXPERT: set(),
-        Role.SUPERVISOR: desk | {Grant.KEYS_MANAGE, Grant.STAFF_MANAGE, Grant.AUDIT_READ},
+        Role.SUPERVISOR: desk
+        | {
+            Grant.KEYS_MANAGE,
+            Grant.STAFF_MANAGE,
+            Grant.AUDIT_READ,
+            Grant.RECORDING_REVIEW,
+            Grant.RISK_MANAGE,
+            Grant.VERIFICATION_UNLOCK,
+            Grant.CUSTOMER_DATA,
+        },
         Role.SERVICE: {
             Grant.SESSION_CREATE,
             Grant.SESSION_LIST,
@@ -55,7 +79,6 @@ def test_at_the_desk() -> None:
             Grant.SESSION_END,
             Grant.INVITE,
             Grant.PARTICIPANT_REMOVE,
-            Grant.AUDIT_READ,
         },
     }
 

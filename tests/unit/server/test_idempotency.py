@@ -1,6 +1,7 @@
 """An Idempotency-Key does a thing once, also when the same request comes again before the first is answered."""
 
 import asyncio
+import hashlib
 
 import pytest
 
@@ -87,3 +88,17 @@ async def test_another_request_under_the_same_key() -> None:
         await keys.run("POST /sessions", "k", b"other", 201, work)
     assert await keys.run("POST /waiting", "k", b"other", 201, work) == REPLY
     assert work.times == 2
+
+
+async def test_what_was_asked_cannot_be_guessed_from_what_is_kept() -> None:
+    """A body may be little more than a telephone number: its plain hash would tell it to whoever tries them all."""
+    store, work = MemoryStore(), Work()
+    work.go.set()
+    asked = hashlib.sha256(b"+86 138 0013 8000").digest()
+    await Idempotency(store, ManualClock(), secret=b"s" * 32, keep_s=60).run("AK_1", "one", asked, 201, work)
+    async with store.read() as tx:
+        record = await tx.get_idempotency("AK_1", hashlib.sha256(b"AK_1\0one").hexdigest())
+    assert record is not None
+    assert asked not in record.request_hash + record.body
+    with pytest.raises(Conflict, match="secret was changed"):
+        await Idempotency(store, ManualClock(), secret=b"t" * 32, keep_s=60).run("AK_1", "one", asked, 201, work)

@@ -24,6 +24,7 @@ from server.store.sql import open_store
 from server.store.sql_transaction import SqlTransaction
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+MADE = ["audit-signing.pem", "decision-signing.pem", "invitation-codes.key", "token-signing.pem", "webhook-signing.pem"]
 
 
 def token(secrets: Secrets) -> str:
@@ -50,7 +51,7 @@ def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
     again = keys.load_or_create(tmp_path / "data")
     assert (first.kid, first.code_key) == (again.kid, again.code_key)
     assert again.verifier().verify(token(first), now=NOW)
-    assert files(tmp_path / "data") == ["invitation-codes.key", "token-signing.pem"]
+    assert files(tmp_path / "data") == MADE
     for path in (tmp_path / "data" / "secrets").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "data" / "secrets").stat().st_mode) == 0o700
@@ -61,7 +62,7 @@ def test_many_at_once_get_the_same_secrets(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda _: keys.load_or_create(tmp_path), range(32)))
     assert len({(secrets.kid, secrets.code_key) for secrets in made}) == 1
-    assert files(tmp_path) == ["invitation-codes.key", "token-signing.pem"]
+    assert files(tmp_path) == MADE
 
 
 def test_rotation_keeps_old_tokens_readable_for_a_while(tmp_path: Path) -> None:
@@ -154,6 +155,24 @@ def test_nodes_that_share_a_text_share_all_secrets() -> None:
         keys.from_secret("x" * 31)
 
 
+def test_nodes_that_share_a_text_take_another_and_read_what_was_signed_before(tmp_path: Path) -> None:
+    texts = [f"a secret of thirty-two characters {number}" for number in range(9)]
+    first, second = keys.from_secret(texts[0]), keys.from_secret(texts[1], texts[:1])
+    assert second.kid == keys.from_secret(texts[1]).kid
+    assert second.verifier().verify(token(first), now=NOW)
+    with pytest.raises(Unauthenticated):
+        first.verifier().verify(token(second), now=NOW)
+    for purpose in ("audit", "decisions", "webhooks"):
+        old, new = getattr(first, purpose), getattr(second, purpose)
+        assert set(new.verify_keys) == {old.kid, new.kid}
+    assert list(keys.from_secret(texts[0], texts[:1]).verify_keys) == [first.kid]
+    assert keys.identifier_key(tmp_path, texts[0]) == keys.identifier_key(tmp_path, texts[2], [texts[1], texts[0]])
+    assert keys.identifier_key(tmp_path, texts[2]) != keys.identifier_key(tmp_path, texts[2], [texts[1]])
+    for previous in (texts[:8], ["x" * 31]):
+        with pytest.raises(ConfigError):
+            keys.from_secret(texts[8], previous)
+
+
 def test_a_rotation_that_forgets_ends_every_token(tmp_path: Path) -> None:
     first = keys.load_or_create(tmp_path)
     second = keys.rotate(tmp_path)
@@ -179,7 +198,7 @@ def test_a_rotation_that_is_given_up_or_dies_changes_nothing(tmp_path: Path) -> 
     new = next_one.take_effect()
     assert new.kid == next_one.kid
     assert sorted(path.name for path in (tmp_path / "secrets").iterdir()) == sorted([*files, f"token-verify-{old.kid}.pem"])
-    assert new.verifier().verify(token(old), now=NOW)
+    assert keys.load_or_create(tmp_path).verifier().verify(token(old), now=NOW)
     for _ in range(9):
         rotation = keys.Rotation(tmp_path, forget=False)
         assert len(rotation.take_effect().verify_keys) - 1 == rotation.older_kept

@@ -306,6 +306,18 @@ async def test_after_a_restart_places_are_kept_for_a_while(house: House) -> None
     assert (await house.participant(id)).leave_reason is LeaveReason.LOST
 
 
+@pytest.mark.parametrize("inside", [1, 2])
+async def test_a_start_with_more_sessions_than_may_be_live(house: House, inside: int) -> None:
+    sessions = [await house.session() for _ in range(4)]
+    for session in sessions[1 : 1 + inside]:
+        await house.enter(session)
+    after = House(LiveSettings(sessions=1), store=house.store)
+    await after.live.recover()
+    assert [bool(after.live.connected(session)) for session in sessions].count(True) == 1
+    assert after.live.stats()["sessions"] == 1
+    await after.close()
+
+
 # ---------------------------------------------------------------- going
 
 

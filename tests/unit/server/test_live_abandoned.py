@@ -175,7 +175,7 @@ async def test_a_waiting_customer_who_never_connects_is_dropped_after_a_minute(h
     await house.place(never)
     came = await house.session(SessionStatus.WAITING)
     _, page = await house.enter(came)
-    await house.live.waiting_changed()
+    house.live.waiting_changed()
     await house.advance(58, page)
     page.cut()
     assert await status(house, never) is SessionStatus.WAITING

@@ -157,7 +157,7 @@ async def test_a_gate_that_cannot_be_shut_takes_the_connection_down(house: House
     assert ("disconnect", session, id) in house.media.calls
     assert open_of(page, id) == set()
     house.media.down = False
-    await house.advance(2, page)
+    await house.advance(4, page)
     assert house.media.gates[session, id] == frozenset()
 
 

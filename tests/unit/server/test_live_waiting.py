@@ -76,7 +76,7 @@ async def test_a_desk_resumes_and_is_renewed(house: House) -> None:
     desk = await house.connect(token)
     desk.cut()
     await house.session(SessionStatus.WAITING)
-    await house.live.waiting_changed()
+    house.live.waiting_changed()
     again = await house.connect(token, desk.resume())
     assert again.welcome["resumed"] is True
     assert len(again.got("waiting.list")[-1]["entries"]) == 1
@@ -169,7 +169,7 @@ async def test_a_waiting_customer_whose_page_is_gone(house: House) -> None:
 
 async def test_a_waiting_customer_whose_page_never_came(house: House) -> None:
     session = await house.session(SessionStatus.WAITING)
-    await house.live.waiting_changed()
+    house.live.waiting_changed()
     await house.advance(610)
     assert (await house.sessions.get(session)).status is SessionStatus.ENDED
 

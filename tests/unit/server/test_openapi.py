@@ -10,6 +10,7 @@ from server.api import bodies, openapi
 from server.api.handlers import HANDLERS
 from server.api.operations import BASE, OPERATIONS, Access
 from server.domain.grants import Grant
+from tests.support.fake_engine import FakeEngine
 from tests.support.server import app
 
 DOCUMENT = openapi.document("http://127.0.0.1:8080")
@@ -47,7 +48,10 @@ def test_the_table_for_people_says_the_same() -> None:
 
 
 def test_every_creating_post_takes_a_key() -> None:
-    creating = {operation.id for operation in OPERATIONS if operation.status == 201} | {"join_waiting", "redeem_invitation"}
+    creating = {operation.id for operation in OPERATIONS if operation.status == 201} | {
+        "join_waiting",
+        "redeem_invitation",
+    }
     assert {operation.id for operation in OPERATIONS if operation.idempotent} == creating
 
 
@@ -77,14 +81,21 @@ def test_examples_are_what_they_are_examples_of() -> None:
                if name.startswith("Media"))  # fmt: skip
 
 
+@pytest.mark.untraced
 @pytest.mark.campaign(3)
 async def test_schemathesis_finds_no_fault(tmp_path: Path) -> None:
     """The short form; ``python -m tests.support.schemathesis_run --examples 1000`` is the long one."""
     from tests.support.schemathesis_run import explore
 
-    async with app(tmp_path, throttle__attempts=1000, throttle__waiting_joins=1000) as here:
+    engine = FakeEngine()
+    async with app(tmp_path, engine=engine, throttle__attempts=1000, throttle__waiting_joins=1000) as here:
         session = await here.session()
         place = await here.place(session)
-        failures, cases = await explore(here.url, [here.supervisor, here.key, place["token"]], session=session, examples=3)
-    assert failures == []
+        faces = (await here.post("/keys", {"name": "faces", "faces": True}, token=here.supervisor)).json["secret"]
+        bank = (await here.post("/keys", {"name": "bank", "verifications": True}, token=here.supervisor)).json["secret"]
+        failures, cases = await explore(here.url, [here.supervisor, faces, place["token"]], session=session, examples=3)
+        checked, more = await explore(here.url, [faces], examples=5, under="/face/")
+        asked, _ = await explore(here.url, [bank, bank, here.supervisor], examples=5, under="/verifications")
+    assert failures + checked + asked == []
+    assert more >= 30
     assert cases >= 5 * len(OPERATIONS)

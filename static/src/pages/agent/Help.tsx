@@ -5,7 +5,7 @@ import { Dialog } from "../../ui/Dialog";
 import { shortcuts } from "../../ui/prefs";
 import { Appearance } from "../session/More";
 
-const KEYS = ["m", "v", "s", "c", "p", "a", "i", "q", "n", "?"] as const;
+const KEYS = ["m", "v", "s", "c", "p", "r", "a", "i", "h", "q", "n", "e", "j", "k", "f", "?"] as const;
 
 export function KeysDialog({ onClose }: { onClose: () => void }) {
   return (
@@ -19,6 +19,12 @@ export function KeysDialog({ onClose }: { onClose: () => void }) {
             <dd>{t(`keys.${key}`)}</dd>
           </div>
         ))}
+        <div>
+          <dt>
+            <kbd>{t("keys.enter.key")}</kbd>
+          </dt>
+          <dd>{t("keys.enter")}</dd>
+        </div>
         <div>
           <dt>
             <kbd>Esc</kbd>

@@ -6,13 +6,23 @@ import { Button } from "../../ui/Button";
 import { Notice, TextField } from "../../ui/controls";
 import { Heading, Shell } from "../../ui/Shell";
 
-export function LoginPage(props: { site: Site | null; busy: boolean; error: string | null; onLogin: (username: string, password: string) => void }) {
+export interface LoginProps {
+  site: Site | null;
+  busy: boolean;
+  error: string | null;
+  onLogin: (username: string, password: string) => void;
+  /** What one signs in to, where it is not the workbench. */
+  title?: string;
+  under?: string;
+}
+
+export function LoginPage(props: LoginProps) {
   const username = useSignal("");
   const password = useSignal("");
   const missing = useSignal(false);
   return (
     <Shell site={props.site}>
-      <Heading under={t("login.under")}>{t("login.title")}</Heading>
+      <Heading under={props.under ?? t("login.under")}>{props.title ?? t("login.title")}</Heading>
       <form
         class="card stack"
         noValidate

@@ -1,5 +1,5 @@
 /** The signed-in agent: rail, list, centre. A session fills the centre and brings its own right column. */
-import { FolderOpen, Inbox, Keyboard, Languages, LogOut, Plus, Settings2 } from "lucide-preact";
+import { ClipboardCheck, Film, FolderOpen, Inbox, Keyboard, Languages, LogOut, Plus, Settings2 } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -8,6 +8,7 @@ import { language, t } from "../../i18n";
 import type { InvitationCreated, OccupiedSession, SessionView, Site, WaitingEntry } from "../../protocol.gen";
 import { announce } from "../../ui/announce";
 import { Button } from "../../ui/Button";
+import { WORDING } from "../../ui/ConsentCard";
 import { elapsed, useNow } from "../../ui/clock";
 import { Avatar, Notice } from "../../ui/controls";
 import { Confirm } from "../../ui/Dialog";
@@ -20,21 +21,27 @@ import { JoinWith } from "../expert/ExpertArrival";
 import { CallView } from "../session/CallView";
 import type { CallViewProps } from "../session/CallView";
 import { useKeys } from "../session/events";
-import { close, give } from "../session/ui";
+import { close, give, isOn } from "../session/ui";
 import { CreateSession, SessionReady } from "./Create";
+import { HandoverDialog } from "./HandoverDialog";
+import { HandoverOffers } from "./HandoverOffers";
 import { KeysDialog, SettingsDialog } from "./Help";
 import { InviteDialog } from "./Invite";
 import { SessionList, WaitingList, arrived } from "./Lists";
 import { NetworkPanel } from "./NetworkPanel";
+import { ReviewList, mine, nextOf } from "./reviews/ReviewList";
+import { ReviewPage } from "./reviews/ReviewPage";
+import { useReviews } from "./reviews/news";
 import { EditableSummary } from "./Summary";
 
-export type View = { kind: "home" } | { kind: "create" } | { kind: "session"; session: SessionView; invitation: InvitationCreated | null };
+export type View = { kind: "home" } | { kind: "create" } | { kind: "session"; session: SessionView; invitation: InvitationCreated | null } | { kind: "review"; id: string };
+type List = "waiting" | "sessions" | "reviews";
 type Open = "none" | "keys" | "settings" | "logout";
 
 export interface WorkbenchProps {
   desk: Desk;
   site: Site | null;
-  list?: "waiting" | "sessions";
+  list?: List;
   view?: View;
   callProps?: Partial<CallViewProps>;
 }
@@ -88,7 +95,7 @@ function JoinStage({ call, onAnswered }: { call: Call; onAnswered: () => void })
               onAnswered();
               for (const scope of ["microphone", "camera"] as const) {
                 if (wishes[scope]) give(call, scope);
-                else call.decide(scope, "refused", `${scope}-1`);
+                else call.decide(scope, "refused", WORDING[scope]);
               }
             }}
           />
@@ -98,12 +105,16 @@ function JoinStage({ call, onAnswered }: { call: Call; onAnswered: () => void })
   );
 }
 
-function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewProps> | undefined }) {
+function AgentCall(props: { desk: Desk; call: Call; answered: boolean; callProps: Partial<CallViewProps> | undefined }) {
   const { call, desk } = props;
-  const answered = useSignal(false);
+  const answered = useSignal(props.answered);
   const session = call.session.value?.id;
+  const listens = call.me.value?.listens === true;
+  const listened = useRef(false);
+  if (listens) listened.current = true;
+  const tookOver = listened.current && (isOn(call, "microphone") || isOn(call, "camera")); // that question said what goes on
   // Who enters again is asked again: the consents are on record, but nothing is switched on.
-  const asked = call.phase.value === "connecting" || call.me.value?.listens === true || answered.value || (call.resumed && call.consents.value.has("microphone"));
+  const asked = call.phase.value === "connecting" || listens || tookOver || answered.value || (call.resumed && call.consents.value.has("microphone"));
   return (
     <CallView
       call={call}
@@ -114,6 +125,7 @@ function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewP
       dialogs={(ui) => {
         const session = call.session.value;
         if (ui.open.value.kind === "invite" && session) return <InviteDialog desk={desk} session={session} onClose={() => close(ui)} />;
+        if (ui.open.value.kind === "handover") return <HandoverDialog desk={desk} call={call} onClose={() => close(ui)} />;
         if (ui.open.value.kind === "keys") return <KeysDialog onClose={() => close(ui)} />;
         return null;
       }}
@@ -124,17 +136,20 @@ function AgentCall(props: { desk: Desk; call: Call; callProps: Partial<CallViewP
 
 export function Workbench(props: WorkbenchProps) {
   const { desk } = props;
-  const list = useSignal<"waiting" | "sessions" | "none">(props.list ?? "waiting");
+  const list = useSignal<List | "none">(props.list ?? "waiting");
   const view = useSignal<View>(props.view ?? { kind: "home" });
   const open = useSignal<Open>("none");
   const busy = useSignal<string | null>(null);
   const error = useSignal<string | null>(null);
+  const taken = useSignal<Call | null>(null); // by accepting an offer, which asked about the devices
   const call = desk.call.value;
   const inCall = call !== null && call.phase.value !== "ended";
   const staff = desk.staff.value;
   const come = arrived(desk);
   useArrivals("said.waiting", desk.waiting.value);
   useArrivals("said.arrived", come);
+  useReviews(desk.reviews);
+  const drafts = useRef(new Map<string, string>()).current; // reasons that were begun, and not decided by yet
 
   const guarded = async (name: string, action: () => Promise<void>) => {
     busy.value = name;
@@ -165,26 +180,52 @@ export function Workbench(props: WorkbenchProps) {
     error.value = null;
     view.value = { kind: "create" };
   };
-  useKeys({ n: startCreate, "?": () => (open.value = "keys") }, !inCall && open.value === "none");
+  const review = (id: string | null) => {
+    error.value = null;
+    view.value = id === null ? { kind: "home" } : { kind: "review", id };
+  };
+  const reviewed = view.value.kind === "review" ? view.value.id : null;
+  const toReviews = () => {
+    list.value = "reviews";
+    void desk.reviews.refresh();
+  };
+  const step = (by: 1 | -1) => {
+    const queue = desk.reviews.queue.peek() ?? [];
+    const at = queue.findIndex(({ id }) => id === reviewed);
+    const next = queue[at < 0 ? 0 : at + by];
+    if (next) review(next.id);
+  };
+  useKeys({ n: startCreate, "?": () => (open.value = "keys"), e: toReviews, j: () => step(1), k: () => step(-1) }, !inCall && open.value === "none");
   useEffect(() => {
+    const queue = desk.reviews.queue.peek();
+    if (reviewed !== null && queue !== null && !queue.some(({ id }) => id === reviewed)) goHome(); // decided before the conversation
     if (!inCall) list.value = list.peek() === "none" ? "waiting" : list.peek();
     else if (!matchMedia("(min-width: 1440px)").matches) list.value = "none"; // the stage needs the room
   }, [inCall]);
 
-  const pick = (next: "waiting" | "sessions") => () => {
+  const pick = (next: List) => () => {
+    if (next === "reviews") void desk.reviews.refresh();
+    if (reviewed !== null && matchMedia("(max-width: 1023px)").matches) {
+      goHome(); // one of the two has the room
+      list.value = next;
+      return;
+    }
     if (next === "sessions") void desk.refresh().catch(() => undefined); // the list stays as it was; the state line tells of a lost line
-    list.value = list.value === next ? "none" : next;
+    list.value = inCall && list.value === next ? "none" : next; // a conversation needs the room
   };
   const shown = view.value;
+  const nextReview = reviewed === null ? null : nextOf(desk.reviews.queue.value, reviewed);
   return (
-    <div class={`bench${list.value === "none" ? " no-list" : ""}${inCall ? " in-call" : ""}`}>
+    <div class={`bench${list.value === "none" ? " no-list" : ""}${inCall ? " in-call" : reviewed !== null ? " reviewing" : ""}`}>
       <nav class="rail" aria-label={t("rail.label")}>
         <span class="rail-logo">
           <Logo />
         </span>
         <RailButton icon={Inbox} text={t("rail.waiting")} pressed={list.value === "waiting"} count={desk.waiting.value.length + come.length} onClick={pick("waiting")} />
         <RailButton icon={FolderOpen} text={t("rail.sessions")} pressed={list.value === "sessions"} onClick={pick("sessions")} />
+        <RailButton icon={ClipboardCheck} text={t("rail.verifications")} pressed={list.value === "reviews"} count={mine(desk.reviews.queue.value).length} onClick={pick("reviews")} />
         {!inCall && <RailButton icon={Plus} text={t("rail.new")} onClick={startCreate} />}
+        {staff.role === "supervisor" && <RailButton icon={Film} text={t("rail.review")} onClick={() => window.open("/review", "_blank")} />}
         <span class="grow" />
         <RailButton icon={Keyboard} text={t("rail.keys")} onClick={() => (open.value = "keys")} />
         <RailButton icon={Settings2} text={t("rail.settings")} onClick={() => (open.value = "settings")} />
@@ -194,7 +235,7 @@ export function Workbench(props: WorkbenchProps) {
       {list.value !== "none" && (
         <section class="list" aria-labelledby="list-title">
           <header class="list-head">
-            <h2 id="list-title">{t(list.value === "waiting" ? "waiting.title" : "sessions.title")}</h2>
+            <h2 id="list-title">{t(`${list.value}.title`)}</h2>
             <span class="row small soft">
               <Avatar name={staff.name} />
               <span class="grow">
@@ -212,6 +253,8 @@ export function Workbench(props: WorkbenchProps) {
             </div>
           ) : list.value === "waiting" ? (
             <WaitingList arrived={come} entries={desk.waiting.value} taking={busy.value} inCall={inCall} onTake={take} onEnter={enter} />
+          ) : list.value === "reviews" ? (
+            <ReviewList reviews={desk.reviews} selected={reviewed} inCall={inCall} onSelect={review} />
           ) : (
             <SessionList
               sessions={desk.sessions.value}
@@ -228,9 +271,9 @@ export function Workbench(props: WorkbenchProps) {
       )}
       <main class="bench-main">
         {inCall ? (
-          <AgentCall key={call.session.value?.id ?? "call"} desk={desk} call={call} callProps={props.callProps} />
+          <AgentCall key={call.session.value?.id ?? "call"} desk={desk} call={call} answered={taken.value === call} callProps={props.callProps} />
         ) : (
-          <div class="bench-page">
+          <div class={shown.kind === "review" ? "bench-review" : "bench-page"}>
             {call && (
               <Notice action={<Button onClick={() => (desk.call.value = null)}>{t("understood")}</Button>}>
                 <strong>{endWords(call.endedBecause.value).title}</strong> {t("bench.ended")}
@@ -263,12 +306,34 @@ export function Workbench(props: WorkbenchProps) {
                 onInvite={() => void invite(shown.session)}
                 onEnter={() => enter(shown.session.id, "enter")}
               />
+            ) : shown.kind === "review" ? (
+              <ReviewPage
+                key={shown.id}
+                reviews={desk.reviews}
+                me={staff.id}
+                id={shown.id}
+                draft={drafts.get(shown.id) ?? ""}
+                onDraft={(text) => drafts.set(shown.id, text)}
+                onNext={nextReview === null ? null : () => review(nextReview)}
+                onBack={() => {
+                  review(null);
+                  toReviews();
+                }}
+              />
             ) : (
               <Home name={staff.name} arrived={come} waiting={desk.waiting.value} sessions={desk.sessions.value.length} error={error.value} onCreate={startCreate} />
             )}
           </div>
         )}
       </main>
+      <HandoverOffers
+        desk={desk}
+        inCall={inCall}
+        onTaken={(fresh) => {
+          taken.value = fresh;
+          goHome();
+        }}
+      />
       {open.value === "keys" && <KeysDialog onClose={() => (open.value = "none")} />}
       {open.value === "settings" && <SettingsDialog onClose={() => (open.value = "none")} />}
       {open.value === "logout" && (

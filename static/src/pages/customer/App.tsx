@@ -2,30 +2,37 @@
 import { signal, useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import type { Api, Call } from "../../core/model";
+import type { Api, ApiProblem, Call } from "../../core/model";
 import { language, t } from "../../i18n";
 import type { InvitationPreview, Site } from "../../protocol.gen";
 import { Announcer } from "../../ui/announce";
 import { Confirm } from "../../ui/Dialog";
 import { suggestLanguage } from "../../ui/prefs";
-import { asProblem, problemText } from "../../ui/problems";
+import { asProblem, problemText, problemTitle } from "../../ui/problems";
 import { ExpertArrival } from "../expert/ExpertArrival";
 import type { Wishes } from "../expert/ExpertArrival";
 import { useBack } from "../session/back";
 import { CallView } from "../session/CallView";
+import { LeaveLobby, WaitingRoom, useLobby } from "../session/WaitingRoom";
 import { give } from "../session/ui";
 import { Arrive, ArriveError, ArriveLoading, Invited, WalkIn } from "./Arrive";
 import { Check } from "./Check";
 import { Consents } from "./Consents";
 import { Done } from "./Done";
+import { SelfArrive } from "./SelfArrive";
+import { SelfCheck } from "./SelfCheck";
+import { SelfDone, SelfOver } from "./SelfDone";
+import { answered, forgetOther, keepAnswered, keepLink, keepReturn, keepStep, keptReturn, keptStep, recallAnswered } from "./kept";
+import type { CallStep } from "./kept";
 import { Wait } from "./Wait";
+import { WORDING } from "../../ui/ConsentCard";
+import { factsOf, isOver, selfStage } from "./selfStage";
 
 type By = { secret: string } | { code: string };
-type CallStep = "check" | "consents" | "call";
 
 type Step =
   | { kind: "loading" }
-  | { kind: "error"; text: string; retry: () => void }
+  | { kind: "error"; problem: ApiProblem; retry: () => void }
   | { kind: "arrive" }
   | { kind: "walk-in" }
   | { kind: "invited"; by: By; preview: InvitationPreview }
@@ -36,27 +43,6 @@ interface Flow {
   readonly step: Signal<Step>;
   readonly busy: Signal<boolean>;
   readonly error: Signal<string | null>;
-}
-
-/** Where this tab was in the preparations, so that a reload does not ask everything again. */
-const KEPT = "tp.step";
-
-function keepStep(step: CallStep | null): void {
-  try {
-    if (step) sessionStorage.setItem(KEPT, step);
-    else sessionStorage.removeItem(KEPT);
-  } catch {
-    // no storage: after a reload the preparations start again
-  }
-}
-
-function keptStep(): CallStep {
-  try {
-    const kept = sessionStorage.getItem(KEPT);
-    return kept === "check" || kept === "consents" ? kept : "call";
-  } catch {
-    return "call";
-  }
 }
 
 /** A link that was cut short, or is none of ours: it leads to `/j` without a secret in it. */
@@ -92,8 +78,10 @@ async function begin(api: Api, flow: Flow, secret: string | null): Promise<void>
   flow.step.value = { kind: "loading" };
   try {
     flow.site.value = await api.site();
+    forgetOther(secret);
     const resumed = api.resumeCall();
     if (resumed) {
+      recallAnswered();
       enter(flow, resumed, keptStep());
     } else if (secret) {
       const preview = await api.inspect({ secret });
@@ -103,37 +91,97 @@ async function begin(api: Api, flow: Flow, secret: string | null): Promise<void>
       flow.step.value = { kind: "arrive" };
     }
   } catch (error) {
-    flow.step.value = { kind: "error", text: problemText(asProblem(error)), retry: () => void begin(api, flow, secret) };
+    flow.step.value = { kind: "error", problem: asProblem(error), retry: () => void begin(api, flow, secret) };
   }
 }
 
-function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => void }) {
+/** Whether the session is there for a check that the customer makes by themselves. Before the server says so, by what this tab remembers. */
+function isOwnCheck(call: Call, step: CallStep): boolean {
+  const session = call.session.value;
+  const role = call.me.value?.role ?? "customer";
+  return role === "customer" && (session === null ? step === "verify" : session.kind === "verification");
+}
+
+/** Who makes a check alone is on its pages; with a person, or in line for one, on those of every conversation. What was agreed to for nobody's eyes
+ *  but a computer's is taken back before somebody looks, and asked for anew, with their voice. */
+function useOwnCheck(flow: Flow, call: Call, step: CallStep, anew: boolean) {
+  const preparing = step === "check" || step === "consents";
+  const own = isOwnCheck(call, step);
+  const facts = factsOf(call, anew);
+  const stage = own && !preparing ? selfStage(facts) : null;
+  const alone = stage !== null && stage !== "wait" && stage !== "person";
+  const known = call.session.value !== null && stage !== "ended";
+  const wanted = alone ? "verify" : stage === "person" && !answered.value ? "consents" : "call";
+  useEffect(() => {
+    if (!own || preparing || !known || wanted === step) return;
+    if (stage === "wait" && step === "verify") keepAnswered(false); // they have just asked for somebody
+    if (!alone && call.verification.view.peek()?.state === "over") call.verification.putAway(); // read already
+    if (!alone && !answered.peek() && call.consents.peek().get("camera") === "given") {
+      call.decide("camera", "withdrawn", WORDING.self_camera);
+      void call.setCamera(false);
+    }
+    enter(flow, call, wanted);
+  }, [own, preparing, known, stage, wanted, step]);
+  useEffect(() => {
+    if (own && facts.brief !== null) keepReturn(facts.brief.return_url);
+  }, [own, facts.brief?.return_url]);
+  return { own, alone, over: isOver(facts.brief) };
+}
+
+function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => void; onRetry: () => void }) {
   const { call, step, flow } = props;
   const site = flow.site.value;
   const phase = call.phase.value;
   const role = call.me.value?.role ?? "customer";
   const go = (next: CallStep) => () => enter(flow, call, next);
-  const preparing = step !== "call";
+  const done = () => {
+    keepAnswered(true);
+    enter(flow, call, "call");
+  };
+  const anew = useSignal(false);
+  const { own, alone, over } = useOwnCheck(flow, call, step, anew.value);
+  const preparing = step === "check" || step === "consents";
   const inQueue = !preparing && role === "customer" && (phase === "waiting" || (phase === "reconnecting" && call.queue.value !== null));
   const leaving = useSignal(false);
-  useBack(call, preparing || inQueue, () => {
+  const outside = useLobby(call) && !preparing;
+  useBack(call, preparing || inQueue || outside || (alone && !over), () => {
     leaving.value = true;
   });
   useEffect(() => {
-    if (phase === "ended") keepStep(null);
+    if (phase !== "ended") return;
+    keepStep(null);
+    keepAnswered(false);
   }, [phase]);
   if (phase === "ended") {
-    return <Done site={site} session={call.session.value} because={call.endedBecause.value} expert={role === "expert"} onAgain={props.onAgain} />;
+    if (own && step === "verify") return <SelfDone site={site} call={call} back={keptReturn()} onAgain={props.onRetry} />;
+    return <Done site={site} back={own ? keptReturn() : ""} session={call.session.value} because={call.endedBecause.value} expert={role !== "customer"} onAgain={own ? props.onRetry : props.onAgain} />;
   }
-  if (!preparing && !inQueue) return <CallView call={call} variant={role} />;
+  if (outside) {
+    return (
+      <>
+        <WaitingRoom site={site} call={call} onLeave={() => (leaving.value = true)} />
+        {leaving.value && <LeaveLobby call={call} onStay={() => (leaving.value = false)} />}
+      </>
+    );
+  }
+  if (alone) {
+    return (
+      <>
+        <SelfCheck site={site} call={call} anew={anew.value} onAnew={(again) => (anew.value = again)} />
+        {leaving.value && <LeaveQuestion call={call} own onStay={() => (leaving.value = false)} />}
+      </>
+    );
+  }
+  // Who was made an agent here leads, but has no desk: the page stays what it is, with other buttons.
+  if (!preparing && !inQueue) return <CallView call={call} variant={role === "customer" ? "customer" : "expert"} />;
   return (
     <>
       {step === "check" ? (
         <Check site={site} call={call} onDone={go("consents")} onSkip={go("consents")} onTextOnly={go("call")} />
       ) : step === "consents" ? (
-        <Consents site={site} call={call} onDone={go("call")} />
+        <Consents site={site} call={call} off={own} onDone={done} />
       ) : (
-        <Wait site={site} call={call} onCheck={go("check")} />
+        <Wait site={site} call={call} onCheck={go("check")} {...(own && !over ? { onAlone: () => call.verification.callPerson("help", false) } : {})} />
       )}
       {leaving.value && <LeaveQuestion call={call} onStay={() => (leaving.value = false)} />}
     </>
@@ -141,14 +189,14 @@ function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => 
 }
 
 /** Back was pressed before the conversation: the place is lost by leaving. */
-function LeaveQuestion({ call, onStay }: { call: Call; onStay: () => void }) {
+function LeaveQuestion({ call, own = false, onStay }: { call: Call; own?: boolean; onStay: () => void }) {
   const queued = call.phase.value === "waiting" || call.queue.value !== null;
   return (
     <Confirm
-      title={t(queued ? "wait.leave.title" : "leave.title.customer")}
-      text={t(queued ? "wait.leave.text" : "leave.text.customer")}
+      title={t(own ? "self.leave.title" : queued ? "wait.leave.title" : "leave.title.customer")}
+      text={t(own ? "self.leave.text" : queued ? "wait.leave.text" : "leave.text.customer")}
       yes={t("leave.yes")}
-      no={t(queued ? "wait.leave.no" : "end.no")}
+      no={t(own ? "self.leave.no" : queued ? "wait.leave.no" : "end.no")}
       onNo={onStay}
       onYes={() => {
         onStay();
@@ -170,13 +218,13 @@ export function CustomerApp(props: { api: Api; secret: string | null; badLink?: 
   }, [language.value]);
   return (
     <>
-      <View api={api} flow={flow} badLink={props.badLink ?? false} />
+      <View api={api} flow={flow} secret={props.secret} badLink={props.badLink ?? false} />
       <Announcer />
     </>
   );
 }
 
-function View({ api, flow, badLink }: { api: Api; flow: Flow; badLink: boolean }) {
+function View({ api, flow, secret, badLink }: { api: Api; flow: Flow; secret: string | null; badLink: boolean }) {
   const site = flow.site.value;
   const step = flow.step.value;
   const arrive = () => {
@@ -185,7 +233,7 @@ function View({ api, flow, badLink }: { api: Api; flow: Flow; badLink: boolean }
     if (site) flow.step.value = { kind: "arrive" };
     else void begin(api, flow, null);
   };
-  if (step.kind === "error") return <ArriveError site={site} text={step.text} onRetry={step.retry} onOther={arrive} />;
+  if (step.kind === "error") return <ArriveError site={site} title={problemTitle(step.problem)} text={problemText(step.problem)} onRetry={step.retry} onOther={arrive} />;
   if (step.kind === "loading" || !site) return <ArriveLoading />;
   const shared = { site, error: flow.error.value, busy: flow.busy.value };
   if (step.kind === "arrive") {
@@ -218,16 +266,26 @@ function View({ api, flow, badLink }: { api: Api; flow: Flow; badLink: boolean }
   }
   if (step.kind === "invited") {
     const { by, preview } = step;
+    const redeem = async (name: string) => {
+      const call = await api.redeem(by, name);
+      keepLink("secret" in by ? by.secret : null);
+      keepAnswered(false);
+      return call;
+    };
+    if (preview.verification && preview.role === "customer") {
+      if (isOver(preview.verification)) return <SelfOver site={site} brief={preview.verification} />;
+      return <SelfArrive {...shared} brief={preview.verification} onStart={() => void guarded(flow, async () => enter(flow, await redeem(preview.name), "verify"))} />;
+    }
     if (preview.role === "customer") {
-      return <Invited {...shared} preview={preview} onStart={(name) => void guarded(flow, async () => enter(flow, await api.redeem(by, name), "check"))} />;
+      return <Invited {...shared} preview={preview} onStart={(name) => void guarded(flow, async () => enter(flow, await redeem(name), "check"))} />;
     }
     const join = async (name: string, wishes: Wishes) => {
-      const call = await api.redeem(by, name);
+      const call = await redeem(name);
       enter(flow, call, "call");
       if (wishes.microphone) give(call, "microphone");
       if (wishes.camera) give(call, "camera");
     };
     return <ExpertArrival {...shared} preview={preview} onJoin={(name, wishes) => void guarded(flow, () => join(name, wishes))} />;
   }
-  return <InCall flow={flow} call={step.call} step={step.step} onAgain={arrive} />;
+  return <InCall flow={flow} call={step.call} step={step.step} onAgain={arrive} onRetry={secret === null ? arrive : () => void begin(api, flow, secret)} />;
 }

@@ -40,10 +40,10 @@ export function ArriveLoading() {
 }
 
 /** What went wrong, what to do, and another way. */
-export function ArriveError(props: { site: Site | null; text: string; onRetry: () => void; onOther: () => void }) {
+export function ArriveError(props: { site: Site | null; title?: string | null; text: string; onRetry: () => void; onOther: () => void }) {
   return (
     <Shell site={props.site}>
-      <Heading under={props.text}>{t("arrive.error.title")}</Heading>
+      <Heading under={props.text}>{props.title ?? t("arrive.error.title")}</Heading>
       <div class="stack tight">
         <Button look="primary" wide onClick={props.onRetry}>
           {t("retry")}

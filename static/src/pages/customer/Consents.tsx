@@ -14,13 +14,14 @@ function wanted({ devices }: Call): readonly ("microphone" | "camera")[] {
   return there.length > 0 ? there : both; // nothing: who comes here all the same is asked
 }
 
-export function Consents(props: { site: Site | null; call: Call; onDone: () => void; first?: number }) {
+/** `off`: the camera is off, and not because they want it to be. */
+export function Consents(props: { site: Site | null; call: Call; onDone: () => void; first?: number; off?: boolean }) {
   const { call } = props;
   const index = useSignal(props.first ?? 0);
   const [asked] = useState(() => wanted(call));
   const scope = asked[index.value] ?? asked[0] ?? "camera";
   // Devices are known once they were tried. Who skipped the check has not switched the camera off there.
-  const [checked] = useState(() => call.devices.cameras.peek().length + call.devices.microphones.peek().length > 0);
+  const [checked] = useState(() => props.off !== true && call.devices.cameras.peek().length + call.devices.microphones.peek().length > 0);
   const answer = (given: boolean) => {
     const { devices } = call;
     call.decide(scope, given ? "given" : "refused", WORDING[scope]);

@@ -6,6 +6,7 @@ import { Button } from "../../ui/Button";
 import { CopyField } from "../../ui/controls";
 import { Heading, Shell } from "../../ui/Shell";
 import { endWords } from "../../ui/words";
+import { BackToBank } from "./SelfResult";
 
 /** Short enough to read out on the telephone; the whole id is copied. */
 export function shortReference(id: string): string {
@@ -18,12 +19,14 @@ export interface DoneProps {
   session: SessionView | null;
   because: CloseCode | null;
   expert?: boolean;
+  /** A page of the bank's that sent them here. */
+  back?: string;
   onAgain: () => void;
 }
 
 export function Done(props: DoneProps) {
   const { title, text } = endWords(props.because);
-  const retryable = props.because !== "session_ended" && props.because !== "removed";
+  const retryable = !["session_ended", "removed", "refused", "revoked"].includes(props.because ?? "");
   return (
     <Shell site={props.site}>
       <Heading under={text}>{title}</Heading>
@@ -43,6 +46,7 @@ export function Done(props: DoneProps) {
           </ul>
         </section>
       )}
+      <BackToBank url={props.back ?? ""} />
       {!props.expert && retryable && (
         <Button icon={RotateCcw} wide onClick={props.onAgain}>
           {t("done.again")}

@@ -19,7 +19,8 @@ export function QueueLine({ call }: { call: Call }) {
   return agent ? <Notice>{t("queue.ready", { name: personName(agent) })}</Notice> : null;
 }
 
-export function Wait(props: { site: Site | null; call: Call; onCheck: () => void }) {
+/** `onAlone`: back to what one can do without anybody. */
+export function Wait(props: { site: Site | null; call: Call; onCheck: () => void; onAlone?: () => void }) {
   const { call } = props;
   const [leaving, setLeaving] = useState(false);
   const queue = call.queue.value;
@@ -31,6 +32,12 @@ export function Wait(props: { site: Site | null; call: Call; onCheck: () => void
   return (
     <Shell site={props.site}>
       {call.phase.value === "reconnecting" && <Notice kind="offline">{t("wait.offline")}</Notice>}
+      {call.people.requeued.value && (
+        <Notice kind="quiet">
+          <strong>{t("lost.again")}</strong>
+          <p>{t("lost.again.text")}</p>
+        </Notice>
+      )}
       <Heading under={t("wait.under")}>{t("wait.title")}</Heading>
       <section class="card place" aria-live="polite" aria-atomic="true">
         {queue ? (
@@ -63,6 +70,11 @@ export function Wait(props: { site: Site | null; call: Call; onCheck: () => void
         <Button wide onClick={props.onCheck}>
           {t("wait.check")}
         </Button>
+        {props.onAlone && (
+          <Button wide busy={call.verification.calling.value} onClick={props.onAlone}>
+            {t("self.wait.alone")}
+          </Button>
+        )}
         <Button look="danger-plain" onClick={() => setLeaving(true)}>
           {t("wait.leave")}
         </Button>

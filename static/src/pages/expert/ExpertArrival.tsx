@@ -63,21 +63,19 @@ export function ExpertArrival(props: ExpertArrivalProps) {
   const name = useSignal(preview.name);
   return (
     <Shell site={props.site} wide>
-      <Heading under={t("expert.under")}>
+      <Heading under={t(preview.context ? "expert.under" : "expert.under.none")}>
         {preview.invited_by ? t("expert.title", { name: preview.invited_by }) : t("expert.title.nobody")}
       </Heading>
-      <div class="check">
-        <section class="card stack">
-          <h2>{t("context.summary")}</h2>
-          {preview.context ? (
+      <div class={preview.context ? "check" : "stack"}>
+        {preview.context && ( // none, or none yet: behind a waiting room it is for those who were let in
+          <section class="card stack">
+            <h2>{t("context.summary")}</h2>
             <p class="prose" dir="auto">
               {preview.context}
             </p>
-          ) : (
-            <p class="soft">{t("context.none")}</p>
-          )}
-          <p class="soft small">{t("expert.confidential")}</p>
-        </section>
+            <p class="soft small">{t("expert.confidential")}</p>
+          </section>
+        )}
         <section class="card stack">
           {props.error && <Notice kind="bad">{props.error}</Notice>}
           {!preview.name && (

@@ -9,7 +9,10 @@ import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/controls";
 import { codeText } from "../../ui/problems";
 import { deviceProblem, limitWords } from "../../ui/words";
-import { Supervising } from "./Supervising";
+import { AgentLost } from "./AgentLost";
+import { RoleBanner, WaitsBanner } from "./Gates";
+import { HandoverLine } from "./Handover";
+import { Listeners, Supervising } from "./Supervising";
 import { useCall } from "./ui";
 
 export function useOnline(): boolean {
@@ -110,6 +113,11 @@ export function Banners() {
           {t("sound.blocked")}
         </Notice>
       )}
+      <AgentLost />
+      <HandoverLine />
+      <WaitsBanner />
+      <RoleBanner />
+      <Listeners />
       <Supervising />
       {call.me.value?.muted && <Notice kind="quiet">{t("muted.self")}</Notice>}
       {devices.microphoneProblem.value && call.consents.value.get("microphone") === "given" && (

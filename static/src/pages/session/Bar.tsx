@@ -1,5 +1,5 @@
 /** The bar at the bottom: each with a word under it; ending is red and asks once. */
-import { Ellipsis, HandHelping, MessageSquare, Mic, MicOff, MonitorUp, PhoneOff, UserPlus, Video, VideoOff } from "lucide-preact";
+import { Circle, Ellipsis, HandHelping, MessageSquare, Mic, MicOff, MonitorUp, PhoneOff, UserPlus, Video, VideoOff } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import { t } from "../../i18n";
 import { shortcuts } from "../../ui/prefs";
@@ -58,6 +58,7 @@ export function Bar() {
   const camera = isOn(call, "camera");
   const sharing = call.screen.value !== "off";
   const unread = call.unread.value;
+  const recording = call.recording.view.value;
   return (
     <nav class="bar" aria-label={t("bar.label")}>
       <BarButton
@@ -87,8 +88,19 @@ export function Bar() {
         />
       )}
       {grants.has("ask") && <BarButton icon={HandHelping} text={t("bar.ask")} label={t("ask.title")} keys="A" onClick={() => show(ui, "ask")} />}
-      {grants.has("invite") && ui.variant !== "customer" && (
+      {grants.has("invite") && ui.variant === "agent" && (
         <BarButton icon={UserPlus} text={t("bar.invite")} label={t("invite.title")} keys="I" onClick={() => show(ui, "invite")} />
+      )}
+      {recording.available && grants.has("recording.control") && (
+        <BarButton
+          icon={Circle}
+          text={t("bar.recording")}
+          label={t(`bar.recording.${recording.state}`)}
+          look={recording.state === "on" ? "is-recording" : ""}
+          expanded={ui.panel.value === "recording"}
+          keys="R"
+          onClick={() => togglePanel(ui, "recording")}
+        />
       )}
       <BarButton
         icon={MessageSquare}
@@ -100,7 +112,7 @@ export function Bar() {
         onClick={() => togglePanel(ui, "chat")}
       />
       <BarButton icon={Ellipsis} text={t("bar.more")} onClick={() => show(ui, "more")} />
-      <BarButton icon={PhoneOff} text={t("bar.end")} look="is-end" onClick={() => show(ui, ui.variant === "expert" ? "leave" : "end")} />
+      <BarButton icon={PhoneOff} text={t("bar.end")} look="is-end" onClick={() => show(ui, ui.variant === "expert" && !grants.has("session.end") ? "leave" : "end")} />
     </nav>
   );
 }

@@ -8,9 +8,13 @@ import { Banners } from "./Banners";
 import { Bar, canShareScreen } from "./Bar";
 import { Dialogs } from "./Dialogs";
 import { useCallEvents, useKeys } from "./events";
+import { usePeopleEvents } from "./Gates";
+import { canHandOver } from "./Handover";
+import { RecordingLight, isLit, useRecordingEvents } from "./RecordingLight";
 import { Side } from "./Side";
 import { Stage } from "./Stage";
 import { TopLine } from "./TopLine";
+import { Verify, isVerified } from "./Verify";
 import { CallUiContext, toggle, togglePanel, useCallUi } from "./ui";
 import type { CallUi, Open, Panel } from "./ui";
 
@@ -41,10 +45,12 @@ export function CallView(props: CallViewProps) {
   const { call, variant } = props;
   const ui = useCallUi(call, variant, props.network !== undefined, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker");
   useCallEvents(call);
+  usePeopleEvents(call);
+  useRecordingEvents(call);
   useBack(call, true, () => {
     ui.open.value = { kind: "leave" };
   });
-  const show = (kind: "ask" | "invite" | "keys" | "end" | "leave") => () => {
+  const show = (kind: "ask" | "handover" | "invite" | "keys" | "end" | "leave") => () => {
     ui.open.value = { kind };
   };
   const may = (grant: string) => call.grants.value.has(grant);
@@ -56,8 +62,10 @@ export function CallView(props: CallViewProps) {
       p: () => togglePanel(ui, "people"),
       ...(canShareScreen() ? { s: () => toggle(ui, "screen") } : {}),
       ...(ui.network ? { q: () => togglePanel(ui, "network") } : {}),
+      ...(call.recording.view.value.available && may("recording.control") ? { r: () => togglePanel(ui, "recording") } : {}),
       ...(may("ask") ? { a: show("ask") } : {}),
-      ...(may("invite") ? { i: show("invite") } : {}),
+      ...(may("invite") && variant === "agent" ? { i: show("invite") } : {}),
+      ...(canHandOver(ui) ? { h: show("handover") } : {}),
       ...(variant === "agent" ? { "?": show("keys") } : {}),
     },
     variant !== "customer" && ui.open.value.kind === "none" && call.asked.value === null,
@@ -65,7 +73,8 @@ export function CallView(props: CallViewProps) {
   const connecting = call.phase.value === "connecting";
   return (
     <CallUiContext.Provider value={ui}>
-      <div class={`call for-${variant}`}>
+      <div class={`call for-${variant}${isLit(call) ? " is-lit" : ""}`}>
+        <RecordingLight />
         <TopLine />
         <div class="call-body">
           <div class="call-center">
@@ -84,7 +93,8 @@ export function CallView(props: CallViewProps) {
           </div>
           <Side extra={props.extra} summary={props.summary} network={props.network} />
         </div>
-        <Dialogs />
+        {isVerified(call) && <Verify />}
+        {(!isVerified(call) || ui.open.value.kind === "leave") && <Dialogs />}
         {props.dialogs?.(ui)}
       </div>
     </CallUiContext.Provider>

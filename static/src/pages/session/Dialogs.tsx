@@ -8,8 +8,10 @@ import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/controls";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { personName, roleName } from "../../ui/words";
+import { PeopleDialogs } from "./PeopleDialogs";
 import { Sharing } from "./Sharing";
 import { DevicesDialog, More } from "./More";
+import { RecordingDialog, RecordingQuestion, isAsked } from "./Recording";
 import { close, give, isOn, turnOn, useCall } from "./ui";
 
 function ConsentDialog({ scope, title }: { scope: AskedScope; title?: string }) {
@@ -24,6 +26,20 @@ function ConsentDialog({ scope, title }: { scope: AskedScope; title?: string }) 
   return (
     <Dialog title={title ?? t(`consent.${scope}.title`)}>
       <ConsentCard scope={scope} bare onAnswer={done} />
+    </Dialog>
+  );
+}
+
+/** From "what I share": a check of one's face may be made, or not. */
+function FaceConsent() {
+  const ui = useCall();
+  const answer = (given: boolean) => {
+    ui.call.decide("face", given ? "given" : "refused", WORDING.face);
+    close(ui);
+  };
+  return (
+    <Dialog title={t("consent.face.title")} onClose={() => close(ui)}>
+      <ConsentCard scope="face" bare cases={ui.call.verification.cases.value} onAnswer={answer} />
     </Dialog>
   );
 }
@@ -124,7 +140,14 @@ export function Dialogs() {
     const by = call.others.value.find((person) => person.id === asked.by);
     return <AskedDialog by={by} source={asked.source} />;
   }
+  if (isAsked(call) && open.kind !== "leave") return <RecordingQuestion />;
   switch (open.kind) {
+    case "recording":
+      return <RecordingDialog />;
+    case "recording-consent":
+      return <RecordingQuestion onDone={() => close(ui)} />;
+    case "face-consent":
+      return <FaceConsent />;
     case "consent":
       return <ConsentDialog scope={open.scope} />;
     case "sharing":
@@ -168,6 +191,6 @@ export function Dialogs() {
       );
     }
     default:
-      return null; // `invite` and `keys` belong to the workbench
+      return <PeopleDialogs />; // `invite`, `keys` and `handover` belong to the workbench
   }
 }

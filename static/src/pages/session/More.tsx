@@ -1,5 +1,5 @@
 /** The less frequent things: layout, data, devices, sounds, size of text, language. */
-import { Activity, Grid2x2, Languages, PictureInPicture2, RectangleHorizontal, Settings2, ShieldCheck, Users } from "lucide-preact";
+import { Activity, ArrowRightLeft, Grid2x2, Languages, PictureInPicture2, RectangleHorizontal, Settings2, ShieldCheck, Users } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import type { Saver } from "../../core/model";
 import { language, t } from "../../i18n";
@@ -7,6 +7,7 @@ import { Choice, Switch } from "../../ui/controls";
 import { Dialog } from "../../ui/Dialog";
 import { chooseLanguage, largeText, sounds, theme } from "../../ui/prefs";
 import { DeviceChoices } from "../customer/Check";
+import { canHandOver } from "./Handover";
 import { close, useCall } from "./ui";
 
 function Item(props: { icon: LucideIcon; text: string; onClick: () => void }) {
@@ -78,6 +79,15 @@ export function More() {
             close(ui);
           }}
         />
+        {canHandOver(ui) && (
+          <Item
+            icon={ArrowRightLeft}
+            text={t("handover.title")}
+            onClick={() => {
+              ui.open.value = { kind: "handover" };
+            }}
+          />
+        )}
         {ui.network && (
           <Item
             icon={Activity}

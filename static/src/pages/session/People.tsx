@@ -1,12 +1,14 @@
 /** Who is here, how well their line holds, what they share; remove for those who may. */
-import { Camera, CameraOff, CirclePause, CirclePlay, Mic, MicOff, MonitorUp, UserMinus } from "lucide-preact";
+import { Camera, CameraOff, CirclePause, CirclePlay, IdCard, Mic, MicOff, MonitorUp, UserMinus } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import { counted, t } from "../../i18n";
 import type { ParticipantView, Source } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { Avatar } from "../../ui/controls";
 import { limitWords, ownQuality, personName, roleBeside } from "../../ui/words";
+import { Gates } from "./Gates";
 import { QualityMark } from "./Quality";
+import { canChangeRole } from "./RoleDialog";
 import { isShown, trackOf, useCall } from "./ui";
 
 const SOURCES: readonly [Source, LucideIcon, LucideIcon][] = [
@@ -94,6 +96,18 @@ function Tools({ person, name }: { person: ParticipantView; name: string }) {
           {t(person.on_hold ? "hold.lift.short" : "hold.short")}
         </Button>
       )}
+      {canChangeRole(ui, person) && (
+        <Button
+          icon={IdCard}
+          look="plain"
+          label={t("role.change.label", { name })}
+          onClick={() => {
+            ui.open.value = { kind: "role", person };
+          }}
+        >
+          {t("role.change")}
+        </Button>
+      )}
       {grants.has("participant.remove") && (
         <Button
           icon={UserMinus}
@@ -114,13 +128,16 @@ export function People() {
   const { call } = useCall();
   const me = call.me.value;
   return (
-    <ul class="people">
-      {me && <Person person={me} self />}
-      {call.others.value
-        .filter((person) => person.state !== "left")
-        .map((person) => (
-          <Person key={person.id} person={person} />
-        ))}
-    </ul>
+    <>
+      <Gates />
+      <ul class="people">
+        {me && <Person person={me} self />}
+        {call.others.value
+          .filter((person) => person.state !== "left")
+          .map((person) => (
+            <Person key={person.id} person={person} />
+          ))}
+      </ul>
+    </>
   );
 }

@@ -6,7 +6,10 @@ import { t } from "../../i18n";
 import type { SessionView } from "../../protocol.gen";
 import { IconButton } from "../../ui/Button";
 import { Chat } from "./Chat";
+import { WaitsBadge } from "./Gates";
 import { People } from "./People";
+import { RecordingPanel } from "./RecordingPanel";
+import { VerificationPanel } from "./VerificationPanel";
 import { useCall } from "./ui";
 import type { Panel } from "./ui";
 
@@ -64,7 +67,7 @@ export function Side({ extra, summary, network }: SideProps) {
     if (panel !== "context") box.current?.focus({ preventScroll: true });
   }, [panel]);
   if (panel === "none") return null;
-  const tabs: Panel[] = ui.variant === "customer" || panel === "network" ? [] : ["context", "people", "chat"];
+  const tabs: Panel[] = ui.variant === "customer" || panel === "network" || panel === "recording" ? [] : ["context", "people", "chat"];
   return (
     <aside
       ref={box}
@@ -89,6 +92,7 @@ export function Side({ extra, summary, network }: SideProps) {
                 }}
               >
                 {t(`panel.${tab}`)}
+                {tab === "people" && <WaitsBadge call={ui.call} />}
                 {tab === "chat" && ui.call.unread.value > 0 && <span class="badge still">{ui.call.unread.value}</span>}
               </button>
             ))}
@@ -115,10 +119,16 @@ export function Side({ extra, summary, network }: SideProps) {
           {network?.()}
         </div>
       )}
+      {panel === "recording" && (
+        <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
+          <RecordingPanel />
+        </div>
+      )}
       {panel === "context" && (
         <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
           {!session ? <div class="skeleton tall" /> : summary ? summary(session) : <ContextCard session={session} />}
           {extra}
+          {ui.variant !== "customer" && ui.call.grants.value.has("verification.run") && <VerificationPanel />}
         </div>
       )}
     </aside>

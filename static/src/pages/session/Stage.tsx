@@ -2,10 +2,11 @@
 import { useRef } from "preact/hooks";
 import { t } from "../../i18n";
 import type { ParticipantId, ParticipantView } from "../../protocol.gen";
+import { succession } from "./Handover";
 import { OnHold } from "./OnHold";
 import { SelfPicture, SelfView } from "./SelfView";
 import { Tile } from "./Tile";
-import { screenOf, useCall } from "./ui";
+import { remoteOf, screenOf, useCall } from "./ui";
 import type { CallUi } from "./ui";
 
 interface Shown {
@@ -14,27 +15,38 @@ interface Shown {
   screen: boolean;
 }
 
-/** Screens first, then people in the order they came. */
+/** Screens first, then people in the order they came. Who hands over and who takes over are not shown beside each other. */
 function pictures(ui: CallUi, others: readonly ParticipantView[]): Shown[] {
-  const present = others.filter((person) => person.state !== "left" && !person.listens); // who listens has no picture
+  const passing = succession(ui.call);
+  const hidden = passing && (passing.shown === passing.to ? passing.from : passing.to);
+  const present = others.filter((person) => person.state !== "left" && !person.listens && person.id !== hidden); // who listens has no picture
   return [
     ...present.filter((person) => screenOf(ui, person) !== "none").map((person) => ({ key: `${person.id}-screen`, person, screen: true })),
-    ...present.map((person) => ({ key: person.id, person, screen: false })),
+    // Whoever takes over does so in the same picture: it must not be taken down and put up again.
+    ...present.map((person) => ({ key: remoteOf(ui.call, person.id, "camera")?.stream.id ?? person.id, person, screen: false })),
   ];
 }
 
-/** Who is large: a screen, else whoever spoke last, else the agent (for a customer) or the customer. */
-function useMain(ui: CallUi, shown: readonly Shown[]): Shown | undefined {
+/** Who is large: a screen, else whoever spoke last, else the agent (for a customer) or the customer. Whoever is on hold is small for
+ *  as long as anybody is not: in a private talk the colleague is large. */
+function useMain(ui: CallUi, all: readonly Shown[]): Shown | undefined {
+  const heard = all.filter((item) => !item.person.on_hold);
+  const shown = heard.length > 0 ? heard : all;
   const last = useRef<ParticipantId | null>(null);
   const screen = shown.find((item) => item.screen);
   const speakers = [...ui.call.speaking.value];
+  const passing = succession(ui.call);
+  if (passing && (last.current === passing.from || last.current === passing.to)) last.current = passing.shown;
   const speaker = shown.find((item) => !item.screen && speakers.includes(item.person.id) && !speakers.includes(last.current ?? ""));
   if (speaker) last.current = speaker.person.id;
+  const now = ui.call.people.handover.value;
+  const talk = now?.from === ui.call.me.value?.id ? now?.to : now?.from; // with whom one is handing over
   const wanted = ui.variant === "customer" ? "agent" : "customer";
   return (
     screen ??
     shown.find((item) => item.person.id === last.current) ??
     shown.find((item) => item.person.role === wanted) ??
+    shown.find((item) => item.person.id === talk) ??
     shown[0]
   );
 }

@@ -1,11 +1,30 @@
 /** What a supervisor does in somebody else's session, and what the one who hears a whisper is told. */
-import { Ear, EarOff, MessagesSquare } from "lucide-preact";
-import { t } from "../../i18n";
+import { Ear, EarOff, MessagesSquare, UserCheck } from "lucide-preact";
+import { counted, t } from "../../i18n";
 import type { ParticipantView } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/controls";
 import { personName } from "../../ui/words";
+import { leadName, State } from "./Handover";
 import { isOn, toggle, useCall } from "./ui";
+
+/** For as long as somebody listens, whoever the server tells of it reads so above the pictures: a chip in a closed panel tells nobody. */
+export function Listeners() {
+  const { call } = useCall();
+  const whisper = call.whispers.value;
+  const heard = whisper !== null && whisper.to === call.me.value?.id ? whisper.by : null; // that is said already
+  const listening = call.others.value.filter((person) => person.listens && person.state !== "left" && person.id !== heard);
+  if (listening.length === 0) return null;
+  const name = listening.map(personName).join(t("list.separator"));
+  return (
+    <State icon={<Ear size={22} strokeWidth={1.75} aria-hidden />}>
+      <div>
+        <strong>{counted("listens", listening.length, { name })}</strong>
+        <p>{counted("listens.text", listening.length)}</p>
+      </div>
+    </State>
+  );
+}
 
 export function Supervising() {
   const ui = useCall();
@@ -18,12 +37,25 @@ export function Supervising() {
     return <Notice kind="quiet">{t("whisper.heard", { name: by ? personName(by) : t("role.supervisor") })}</Notice>;
   }
   if (!me || !call.grants.value.has("supervise")) return null;
+  const lead = leadName(call) !== null;
+  const takeOver = lead && (
+    <Button
+      icon={UserCheck}
+      look={me.listens ? "secondary" : "plain"}
+      onClick={() => {
+        ui.open.value = { kind: "takeover" };
+      }}
+    >
+      {t("takeover")}
+    </Button>
+  );
   if (!me.listens) {
     return (
-      <div class="row supervising">
+      <div class="row wrap supervising">
         <Button icon={Ear} look="plain" onClick={() => call.supervise("listen")}>
           {t("supervise.listen")}
         </Button>
+        {takeOver}
       </div>
     );
   }
@@ -52,6 +84,7 @@ export function Supervising() {
           <Button icon={MessagesSquare} onClick={() => call.supervise("join")}>
             {t("supervise.join")}
           </Button>
+          {takeOver}
         </>
       }
     >

@@ -1,9 +1,10 @@
 /** The permanent line: who is here, what you share, and Stop next to it. */
-import { Camera, CirclePause, CirclePlay, CircleStop, MicOff, MonitorUp, ShieldCheck, Users } from "lucide-preact";
+import { Camera, CirclePause, CirclePlay, CircleStop, Lock, MicOff, MonitorUp, ShieldCheck, Users } from "lucide-preact";
 import { t } from "../../i18n";
 import { Button } from "../../ui/Button";
 import { Video } from "../../ui/Video";
 import { ownQuality, personName, roleBeside } from "../../ui/words";
+import { WaitsBadge } from "./Gates";
 import { QualityMark } from "./Quality";
 import { isOn, screenOf, togglePanel, useCall } from "./ui";
 
@@ -33,6 +34,13 @@ export function TopLine() {
             t("top.alone")
           )}
         </span>
+        {call.session.value?.locked === true && ui.variant !== "customer" && (
+          <>
+            <Lock size={16} strokeWidth={2} aria-hidden />
+            <span class="hidden-text"> {t("gates.locked")}</span>
+          </>
+        )}
+        <WaitsBadge call={call} />
       </button>
       <button
         type="button"

@@ -1,14 +1,14 @@
 /** Says and sounds what happens in a call: who comes and goes, what is written, what is asked. */
 import { useEffect, useRef } from "preact/hooks";
 import type { Call } from "../../core/model";
-import { t } from "../../i18n";
+import { hasWords, t } from "../../i18n";
 import { announce } from "../../ui/announce";
 import { shortcuts } from "../../ui/prefs";
 import { playTone } from "../../ui/tones";
-import { roleName, sourceName } from "../../ui/words";
+import { personName, roleName, sourceName } from "../../ui/words";
 
 export function useCallEvents(call: Call): void {
-  const people = useRef<Map<string, string> | null>(null);
+  const people = useRef<Map<string, { name: string; listens: boolean }> | null>(null);
   const lastNumber = useRef<number | null>(null);
   const others = call.others.value;
   const chat = call.chat.value;
@@ -16,18 +16,21 @@ export function useCallEvents(call: Call): void {
   const phase = call.phase.value;
 
   useEffect(() => {
-    const now = new Map(others.filter((person) => person.state !== "left").map((person) => [person.id, person.name || roleName(person.role)]));
+    const now = new Map(others.filter((person) => person.state !== "left").map((person) => [person.id, { name: personName(person), listens: person.listens }]));
     const before = people.current;
     people.current = now;
     if (!before) return; // those who were here first are not news
-    for (const [id, name] of now) {
-      if (before.has(id)) continue;
-      announce(t("said.joined", { name }));
-      playTone("join");
+    for (const [id, { name, listens }] of now) {
+      const was = before.get(id);
+      if (was?.listens === listens) continue;
+      announce(t(listens ? "said.listens" : was ? "said.takes_part" : "said.joined", { name }));
+      if (!was) playTone("join");
     }
-    for (const [id, name] of before) {
+    for (const [id, { name }] of before) {
       if (now.has(id)) continue;
-      announce(t("said.left", { name }));
+      const left = call.people.left.peek();
+      const key = left?.participant === id ? `said.left.${left.reason}` : "said.left";
+      announce(t(hasWords(key) ? key : "said.left", { name }));
       playTone("leave");
     }
   }, [others]);
@@ -48,7 +51,12 @@ export function useCallEvents(call: Call): void {
   }, [asked]);
 
   useEffect(() => {
-    if (phase === "reconnecting") announce(t("reconnect.title"));
+    if (phase !== "reconnecting") return;
+    announce(t("reconnect.title"));
+    return () => {
+      const now = call.phase.peek();
+      announce(now === "live" || now === "waiting" ? t("said.back") : ""); // nobody hears later on that it is lost
+    };
   }, [phase]);
 }
 

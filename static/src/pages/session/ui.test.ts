@@ -10,7 +10,7 @@ const somebody = (open: boolean, on: boolean, state: ParticipantView["state"] = 
   tracks: [{ source: "screen", open, on }],
   on_hold: false,
   muted: false,
-  listens: false,
+  listens: false, waits: false,
 });
 
 describe("a screen of somebody else", () => {

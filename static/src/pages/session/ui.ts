@@ -8,12 +8,14 @@ import type { ParticipantId, ParticipantView, Role, Source, TrackView } from "..
 import type { AskedScope } from "../../ui/ConsentCard";
 import { WORDING } from "../../ui/ConsentCard";
 
-export type Panel = "none" | "chat" | "people" | "context" | "network";
+export type Panel = "none" | "chat" | "people" | "context" | "network" | "recording";
 export type Open =
   | { kind: "none" }
   | { kind: "consent"; scope: AskedScope }
+  | { kind: "recording" | "recording-consent" | "face-consent" }
   | { kind: "sharing" | "more" | "devices" | "leave" | "end" | "invite" | "keys" | "ask" }
-  | { kind: "remove"; person: ParticipantView };
+  | { kind: "handover" | "takeover" }
+  | { kind: "remove" | "role" | "refuse"; person: ParticipantView };
 
 export interface CallUi {
   readonly call: Call;
@@ -36,11 +38,17 @@ export function useCall(): CallUi {
   return ui;
 }
 
+/** What is open stays open for as long as the call does: who one is may be known only after the page was touched, and may change. */
 export function useCallUi(call: Call, variant: Role, network: boolean, panel: Panel, open: Open, layout: Layout): CallUi {
-  return useMemo(
-    () => ({ call, variant, network, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
-    [call, variant, network],
+  const kept = useMemo(
+    () => ({ variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
+    [call],
   );
+  if (kept.variant !== variant) {
+    kept.variant = variant;
+    if (kept.panel.peek() === "none") kept.panel.value = panel;
+  }
+  return useMemo(() => ({ ...kept, call, variant, network }), [kept, variant, network]);
 }
 
 export function close(ui: CallUi): void {

@@ -257,3 +257,39 @@ def test_a_lying_receiver_hurts_only_itself(lies: list[tuple[int, int, list[int 
         assert 0 <= estimator.tick(now, 0, now) <= 20_000
         assert 60_000 <= estimator.estimate_bps <= 20_000_000
         assert 0 <= estimator.loss <= 1
+
+
+def _hear(estimator: Estimator, sent: SentPackets, n: int, *, lost: int = 0) -> float:
+    """Feedback number ``n``, 50 ms after the one before, of ten packets of 1,000 bytes that took 20 ms; the last ``lost`` are lost."""
+    begin = 0.05 * n
+    arrivals = []
+    for i in range(10):
+        number = sent.next()
+        sent.note(number, 1000, begin + 0.004 * i)
+        arrivals.append(Arrival(number, None if i >= 10 - lost else int((begin + 0.004 * i + 0.02) * 1e6)))
+    now = begin + 0.06
+    reference = int(begin * 1e6) // 64_000 * 64_000
+    estimator.on_feedback(Feedback(arrivals[0].sequence, 0, reference, tuple(arrivals)), sent, sent.number[0], now)
+    return now
+
+
+def test_calm_feedback_is_gathered_and_nothing_of_it_is_lost() -> None:
+    estimator, sent = Estimator(0.0), SentPackets()
+    moved = []
+    for n in range(40):
+        before = estimator.acked_bps
+        _hear(estimator, sent, n)
+        moved.append(estimator.acked_bps != before)
+    assert sum(moved[4:]) <= 20, "not each feedback is a step"
+    assert estimator.acked_bps == pytest.approx(8 * 10 * 1000 / 0.05, rel=0.1)
+    assert estimator.sent_bps == pytest.approx(8 * 10 * 1000 / 0.05, rel=0.1)
+
+
+def test_a_loss_ends_the_calm_at_once() -> None:
+    estimator, sent = Estimator(0.0), SentPackets()
+    for n in range(21):
+        _hear(estimator, sent, n)
+    for n in range(21, 61):
+        _hear(estimator, sent, n, lost=3)
+    assert 0.2 < estimator.loss <= 0.31, "of what was sent, the gathered counted in"
+    assert estimator.acked_bps == pytest.approx(8 * 7 * 1000 / 0.05, rel=0.1)

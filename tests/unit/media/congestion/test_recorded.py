@@ -49,3 +49,21 @@ def test_down_to_a_narrow_path_and_up_again() -> None:
     found = [estimate for at, estimate in zip(trace.times, trace.estimate, strict=True) if 11.5 <= at < 24]
     assert max(found) <= 1.2 * 300_000
     assert trace.first(trace.estimate, 1_000_000, 24) <= 10
+
+
+def test_a_path_that_comes_and_goes_is_followed_down_each_time() -> None:
+    """2 Mbit/s and 500 kbit/s, five seconds each."""
+    trace = play(load("on-off"))
+    assert max(trace.times) > 38
+    for off in (5, 15, 25, 35):
+        found = [estimate for at, estimate in zip(trace.times, trace.estimate, strict=True) if off + 1.5 <= at < off + 5]
+        assert found
+        assert max(found) <= 1.2 * 500_000
+        assert min(found) >= 200_000, "nor far below it"
+
+
+def test_jitter_alone_takes_nothing_away() -> None:
+    """Packets come up to 50 ms late on a path that carries everything."""
+    trace = play(load("jitter"))
+    assert max(trace.times) > 25
+    assert trace.least(trace.estimate, 2, 28) >= 1_500_000

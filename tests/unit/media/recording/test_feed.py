@@ -249,6 +249,27 @@ def test_track_numbers_are_bounded_and_used_again(recorder: FakeRecorder) -> Non
     feed.close(1.0)
 
 
+def test_what_has_ended_is_forgotten_although_there_is_always_something_on_its_way(recorder: FakeRecorder) -> None:
+    feed = Feed(recorder.path, "w", buffer_bytes=8000)
+    busy = feed.open_track("RE_1", info("TR_busy"), 0.0)
+    now = drain(feed, recorder, 0.0)
+    for n in range(100):
+        ended = feed.open_track("RE_1", info(f"TR_{n}"), now)
+        ended.packet(rtp(n, n, b"x"), now)
+        ended.close(now)
+        now += 0.02
+        feed.tick(now)
+        while recorder.read():
+            pass
+        recorder.keep()
+        busy.packet(rtp(n, n, bytes(200)), now)
+        feed.tick(now)
+        assert feed.unkept
+        assert feed.stats()["tracks"] == 1
+    assert recorder.kept["TR_99"]
+    feed.close(now)
+
+
 operations = st.lists(
     st.one_of(
         st.tuples(st.just("packets"), st.integers(1, 30)),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.recording.check import NOT_TAMPERING, TrackCheck, What, check_track, load_header, walk
+from media.recording.check import NOT_TAMPERING, TrackCheck, What, check_track, load_header, salvage, walk
 from media.recording.errors import RecordingFormatError, RecordingKeyError
 from media.recording.format import (
     MAX_PLAIN_BYTES,
@@ -140,6 +140,23 @@ def test_swapped_dropped_repeated() -> None:
     assert whats(two) == [(1, What.MISSING), (2, What.MISSING)]
     moved = check(head + b"".join([parts[0], parts[2], parts[1], *parts[3:]]))
     assert whats(moved) == [(1, What.MISSING), (1, What.MOVED)]
+
+
+def test_what_still_opens_is_salvaged_in_order() -> None:
+    opening, *sealed = PIECES
+    cipher = load_header(reader(WHOLE), DATA_KEY)
+
+    def left(*pieces: bytes) -> list[int]:
+        data = opening + b"".join(pieces)
+        return [each.header.number for each in salvage(reader(data), len(data), cipher)]
+
+    changed = sealed[1][:90] + bytes((sealed[1][90] ^ 1,)) + sealed[1][91:]
+    assert left(*sealed) == [0, 1, 2, 3, 4, 5]
+    assert left(sealed[0], changed, *sealed[2:]) == [0, 2, 3, 4, 5]
+    assert left(sealed[0], sealed[2], sealed[1], sealed[2], sealed[3]) == [0, 2, 3]
+    assert left(b"no segment", sealed[3], sealed[5], sealed[4]) == [3, 5]
+    assert left(sealed[0], sealed[1][:-1]) == [0]
+    assert left() == []
 
 
 def test_foreign_segments_and_files() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from media.recording.check import load_header, walk
 from media.recording.errors import RecordingFormatError
 from media.recording.format import SegmentHeader
-from media.recording.index import Entry, KeyFrame, Reported, RtpClock, TrackIndex, sender_offset_us
+from media.recording.index import Entry, KeyFrame, Reported, RtpClock, TrackIndex
 from media.recording.records import HEAD, Gap, GapReason, Kind, Layer, SenderReport, pack, pack_gap, pack_layer, pack_report
 from tests.support.recordings import DATA_KEY, header, rtp, segments, track, vp8
 
@@ -31,11 +31,8 @@ def test_times_and_key_frames() -> None:
     assert [entry.first_us for entry in index.entries] == [n * 40_000 for n in range(7)]
     assert index.key_frames == [KeyFrame(0, 0, 0), KeyFrame(120_000, 3, 0), KeyFrame(240_000, 6, 0)]
     assert [index.segment_at(t) for t in (0, 39_999, 40_000, 121_000, 10**9)] == [0, 0, 1, 3, 6]
-    assert index.key_frame_before(239_999, 0) == KeyFrame(120_000, 3, 0)
-    assert index.key_frame_before(5, 1) is None
-    assert index.last_us == 260_000
     empty = build([])
-    assert (empty.segment_at(5), empty.last_us) == (-1, 0)
+    assert empty.segment_at(5) == -1
     assert index != empty
     assert index != 5
 
@@ -130,7 +127,6 @@ def test_without_reports_nothing_is_said() -> None:
     clock = RtpClock(90000, [])
     assert not clock
     assert clock.ntp_s(5, 5) is None
-    assert sender_offset_us([]) is None
 
 
 def test_the_nearest_report_counts_and_packets_may_come_before_it() -> None:
@@ -142,16 +138,6 @@ def test_the_nearest_report_counts_and_packets_may_come_before_it() -> None:
     assert clock.ntp_s(2000, 12_000_000) == pytest.approx(102.0)
     assert clock.ntp_s(9000, 19_000_000) == pytest.approx(109.5)
     assert clock.ntp_s(12000, 90_000_000) == pytest.approx(112.5)
-
-
-def test_the_offset_of_a_sender() -> None:
-    def seen(at_s: float, ntp_s: float) -> Reported:
-        return Reported(int(at_s * 1e6), SenderReport(1, ntp(ntp_s), 0))
-
-    steady = [seen(1.2, 101), seen(2.05, 102), seen(3.4, 103)]
-    assert sender_offset_us(steady) == pytest.approx(-99.95e6)
-    assert sender_offset_us(reversed(steady)) == pytest.approx(-99.95e6)
-    assert sender_offset_us([*steady, seen(4, 50)]) == pytest.approx(-46e6)
 
 
 @given(st.binary(max_size=400))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media import control
 from media.errors import ControlError
 from media.recording import events, manifest, messages, records, wire
 from media.recording.errors import RecordingFormatError
@@ -66,6 +67,10 @@ EVENTS = [
     events.Checkpoint(participant="PA_1", key="risk"),
     events.Consent(participant="PA_1", scope="recording", given=False),
     events.Layout(mode="screen", stage=("PA_1", "screen")),
+    events.Checkpoint(participant="PA_1", key="risk", done=False, note="again"),
+    events.Screen(participant="PA_1", on=True),
+    events.Paused(by="PA_1"),
+    events.Resumed(),
 ]
 
 
@@ -166,16 +171,16 @@ def test_what_a_worker_says_first() -> None:
 
 def test_control_messages() -> None:
     command = messages.AddEvent(3, "RE_1", b"{}")
-    assert messages.decode_command(messages.encode(command)[4:]) == command
+    assert messages.decode_command(control.encode(command)[4:]) == command
     reply = messages.Ended(3, "RE_1", "complete", 1, 2)
-    assert messages.decode_from_recorder(messages.encode(reply)[4:]) == reply
-    for bad in (b"", b"\xc1", messages.encode(reply)[4:]):
+    assert messages.decode_from_recorder(control.encode(reply)[4:]) == reply
+    for bad in (b"", b"\xc1", control.encode(reply)[4:]):
         with pytest.raises(ControlError, match="bad_message"):
             messages.decode_command(bad)
     with pytest.raises(ControlError, match="bad_message"):
-        messages.decode_from_recorder(messages.encode(command)[4:])
+        messages.decode_from_recorder(control.encode(command)[4:])
     with pytest.raises(ControlError, match="frame_too_large"):
-        messages.encode(messages.AddEvent(1, "RE_1", bytes(messages.MAX_FRAME_BYTES)))
+        control.encode(messages.AddEvent(1, "RE_1", bytes(control.MAX_FRAME_BYTES)))
 
 
 @pytest.mark.parametrize(

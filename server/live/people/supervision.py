@@ -1,4 +1,6 @@
-"""Listen, whisper, join in. Everybody is told who listens; that somebody whispers is told to the one who hears it, alone."""
+"""Listen, whisper, join in. Who is told that a supervisor listens is the policy's (``supervision.disclosed``,
+``server/services/disclosure.py``): everybody, unless it says otherwise. Whoever they whisper to knows of them in any case, and is
+alone told of the whisper."""
 
 from typing import TYPE_CHECKING
 
@@ -6,8 +8,9 @@ import msgspec
 
 from server.domain.ids import ParticipantId
 from server.domain.model import Role, SupervisionMode
-from server.errors import Conflict, Invalid, NotFound
+from server.errors import Conflict, DependencyError, Invalid, NotFound
 from server.live.member import Member, keep
+from server.live.people import unstored
 from server.signalling.messages import Supervise, Whispers
 
 if TYPE_CHECKING:
@@ -19,13 +22,21 @@ async def supervise(session: "LiveSession", member: Member, body: Supervise) -> 
     to = _ear(session, member, body)
     before = member.whispers_to
     member.whispers_to = None
-    if body.mode is not SupervisionMode.JOIN and member.participant.listens_at is None:
+    if body.mode is not SupervisionMode.JOIN and not member.listens:
         member.participant = msgspec.structs.replace(member.participant, listens_at=session.needs.clock.now())
     await session.apply_gate(member)
     if before is not None and before != to:
         _tell(session, member, before, None)
-    stored = session.people[member.id] = await session.needs.records.supervise(member.id, body.mode, to)
+    try:
+        stored = session.people[member.id] = await session.needs.records.supervise(member.id, body.mode, to)
+    except DependencyError:
+        if body.mode is not SupervisionMode.JOIN:
+            unstored.keep(session, member, unstored.LISTENS, member.id)
+        raise
+    unstored.stored(session, member.id, unstored.LISTENS)
     keep(member, stored, "listens_at")
+    if to is not None:
+        member.known_to.add(to)
     member.whispers_to = to
     await session.apply_gate(member)
     session.tell_view(member)
@@ -44,7 +55,7 @@ def _ear(session: "LiveSession", member: Member, body: Supervise) -> Participant
         raise NotFound("There is no such participant here.")
     if other.participant.role is Role.CUSTOMER:
         raise Invalid("Nobody whispers to a customer.")
-    if member.participant.held_at is not None or other.participant.held_at is not None:
+    if member.on_hold or other.on_hold:
         raise Conflict("Nobody whispers across a hold.")
     return other.id
 

@@ -1,0 +1,1 @@
+"""Who may come in, who leads, and how that goes from one to another."""

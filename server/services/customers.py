@@ -1,0 +1,325 @@
+"""What is kept of one customer: handed out whole, and erased for good.
+
+Erasing: written down first (``ErasureJournal``), then the evidence (its keys go first), templates, what cases, attempts, sessions, chats and files say, and where
+that is asked for the recordings; then the audit has it, and the database's log is cut off. It may be cut off anywhere: the next start does it again, as it
+does where an older copy of the database came back. What stays has ids, states, times and hashes; nothing of a person.
+"""
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from server.audit.events import AuditAction, AuditEvent
+from server.audit.receipts import ReceiptSigner
+from server.clock import Clock
+from server.domain import ids
+from server.domain.ids import CaseId, RecordingId, SessionId, TemplateId
+from server.domain.model import FaceTemplate, Recording, Role, Session, SessionStatus
+from server.errors import Conflict, NotFound
+from server.services.erasure_ports import Erasure, ErasureJournal
+from server.services.files import Files
+from server.services.ports import MakeId
+from server.services.principal import Principal
+from server.services.recordings import Recordings
+from server.services.verification_cases import Cases
+from server.services.verification_evidence import VerificationEvidence
+from server.store.ports import Store, Transaction
+from server.transactions import lock
+from server.transactions.case import ENDED, Case, Decided
+from server.transactions.lock import Failures
+
+log = logging.getLogger(__name__)
+PAGE = 100
+ERASED_BY_CUSTOMER = "customer"
+
+Digest = Callable[[str], bytes]
+"""Of a customer, as the risk's records have it."""
+
+
+class SomethingRuns(Conflict):
+    """A case or a session of this customer has not ended."""
+
+    code = "something_runs"
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of one customer. ``recordings``: those that were not erased. ``devices``: how many are known on which they have passed."""
+
+    cases: list[Case]
+    template: FaceTemplate | None
+    sessions: list[Session]
+    recordings: list[Recording]
+    failures: Failures | None
+    devices: int
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.cases or self.template or self.sessions or self.failures or self.devices)
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """``counts``: of what was there. ``receipt``: a JWS (``server/audit/receipts.py``). ``kept``: recordings that stay."""
+
+    erasure: Erasure
+    counts: dict[str, int]
+    kept: list[RecordingId]
+    receipt: str
+
+
+class Customers:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        make_id: MakeId,
+        cases: Cases,
+        evidence: VerificationEvidence,
+        recordings: Recordings,
+        files: Files,
+        journal: ErasureJournal,
+        signer: ReceiptSigner,
+        digest: Digest,
+    ) -> None:
+        self._store, self._clock, self._make_id = store, clock, make_id
+        self._cases, self._evidence, self._recordings, self._files = cases, evidence, recordings, files
+        self._journal, self._signer, self._digest = journal, signer, digest
+
+    async def find(self, customer: str) -> Found:
+        """By the bank's name for them: of cases, of templates, of sessions."""
+        async with self._store.read() as tx:
+            cases: list[Case] = []
+            while page := await tx.customer_cases(customer, after=cases[-1].id if cases else "", limit=PAGE):
+                cases += page
+            sessions = {one.id: one for one in await _sessions(tx, customer)}
+            for case in cases:
+                if case.session_id is not None and case.session_id not in sessions:
+                    session = await tx.get_session(case.session_id)
+                    if session is not None and await _is_theirs(tx, session, customer):
+                        sessions[session.id] = session
+            recordings = [one for session in sessions for one in await _recordings(tx, session)]
+            return Found(
+                cases=cases,
+                template=await tx.customer_template(customer),
+                sessions=sorted(sessions.values(), key=lambda one: (one.created_at, one.id)),
+                recordings=recordings,
+                failures=await self._cases.failures(tx, customer),
+                devices=await tx.count_customer_devices(self._digest(customer), self._clock.now()),
+            )
+
+    async def erase(self, who: Principal, customer: str, *, request: str = "", recordings: bool = False) -> Erased:
+        """Of nobody known: a receipt of nothing. Raises SomethingRuns, DependencyError (what is not done is done at the next start)."""
+        found = await self.find(customer)
+        if any(case.state not in ENDED for case in found.cases):
+            raise SomethingRuns("A verification of this customer has not ended: cancel it, or let it end.")
+        async with self._store.read() as tx:
+            others = [case for session in found.sessions for case in await tx.session_cases(session.id)]
+        if any(case.state not in ENDED for case in others):
+            raise SomethingRuns("A verification in a session of this customer has not ended: cancel it, or let it end.")
+        if any(session.status is not SessionStatus.ENDED for session in found.sessions):
+            raise SomethingRuns("A session of this customer has not ended: end it first.")
+        if recordings and any(one.ended_at is None for one in found.recordings):
+            raise SomethingRuns("A session of this customer is still being recorded.")
+        erasure = Erasure(
+            id=self._make_id(ids.ERASURE),
+            at=self._clock.now(),
+            actor=who.actor,
+            request=request,
+            cases=tuple(case.id for case in found.cases),
+            templates=(found.template.id,) if found.template is not None else (),
+            sessions=tuple(session.id for session in found.sessions),
+            recordings=tuple(one.id for one in found.recordings) if recordings else (),
+            customer=self._digest(customer).hex(),
+        )
+        counts = dict.fromkeys(("cases", "evidence", "templates", "sessions", "recordings"), 0)
+        if not found.nothing:
+            await self._journal.append(erasure)
+            counts = await self._carry_out(erasure)
+            await self._store.scrub()
+        receipt = self._signer.sign(erasure.id, customer, erasure.at, counts)
+        kept = [one.id for one in found.recordings if one.id not in erasure.recordings]
+        return Erased(erasure=erasure, counts=counts, kept=kept, receipt=receipt)
+
+    async def replay(self) -> int:
+        """Erase again what an older copy of the database brought back, or what was not done to its end; of how many erasures. Before anybody is served.
+        Raises DependencyError."""
+        again = 0
+        keyed = await self._cases.key_failures()
+        await self._cases.forget_failures()
+        for erasure in await self._journal.all():
+            if not (erasure.done or not erasure.customer) or await self._stands(erasure):
+                log.warning("what was erased is erased again", extra={"erasure": erasure.id, "done": erasure.done})
+                await self._carry_out(erasure, why="replayed")
+                again += 1
+        if again or keyed:
+            await self._store.scrub()
+        return again
+
+    async def _stands(self, erasure: Erasure) -> bool:
+        async with self._store.read() as tx:
+            for case_id in erasure.cases:
+                case = await tx.get_case(case_id)
+                if case is not None and case != _blank(case):
+                    return True
+            for template_id in erasure.templates:
+                template = await tx.get_template(template_id)
+                if template is not None and template.erased_at is None:
+                    return True
+            for session_id in erasure.sessions:
+                session = await tx.get_session(session_id)
+                if session is not None and session != _blank_session(session):
+                    return True
+            for recording_id in erasure.recordings:
+                recording = await tx.get_recording(recording_id)
+                if recording is not None and recording.erased_at is None:
+                    return True
+            if not erasure.customer:
+                return False
+            digest = bytes.fromhex(erasure.customer)
+            return await self._failed_before(tx, erasure) is not None or await tx.count_customer_devices(digest, erasure.at) > 0
+
+    async def _failed_before(self, tx: Transaction, erasure: Erasure) -> Failures | None:
+        """What stands of failures, unless one came after the erasing or they are locked: it is forgotten when the lock is over."""
+        failures = await tx.get_failures(lock.keyed(bytes.fromhex(erasure.customer)))
+        if failures is None or lock.is_locked(failures, self._clock.now()):
+            return None
+        return failures if max(failures.last_at, failures.excused_at or failures.last_at) <= erasure.at else None
+
+    async def _forget(self, tx: Transaction, erasure: Erasure) -> None:
+        """What stands under the customer's digest."""
+        await tx.forget_customer_devices(bytes.fromhex(erasure.customer), erasure.at)
+        if (failures := await self._failed_before(tx, erasure)) is not None:
+            await tx.drop_failures(failures.customer)
+
+    async def _carry_out(self, erasure: Erasure, why: str = ERASED_BY_CUSTOMER) -> dict[str, int]:
+        """All of it, whatever of it is done already; the audit has it in the end."""
+        counts = {"cases": 0, "evidence": 0, "templates": 0, "sessions": 0, "recordings": 0}
+        for recording_id in erasure.recordings:
+            counts["recordings"] += await self._erase_recording(recording_id, erasure)
+        for case_id in erasure.cases:
+            counts["cases"] += 1
+            counts["evidence"] += await self._erase_case(case_id, erasure.actor)
+        for template_id in erasure.templates:
+            counts["templates"] += await self._erase_template(template_id, erasure.actor)
+        for session_id in erasure.sessions:
+            counts["sessions"] += 1
+            await self._erase_session(session_id)
+        async with self._store.begin() as tx:
+            if erasure.customer:
+                await self._forget(tx, erasure)
+            details = {name: str(count) for name, count in counts.items()} | {"request": erasure.request, "why": why}
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.CUSTOMER_ERASED,
+                    at=self._clock.now(),
+                    actor=erasure.actor,
+                    subject=erasure.id,
+                    details={name: value for name, value in details.items() if value},
+                )
+            )
+        if not erasure.done:
+            await self._journal.finish(erasure.id)
+        return counts
+
+    async def _erase_recording(self, id: RecordingId, erasure: Erasure) -> int:
+        try:
+            await self._recordings.erase(id, f"{ERASED_BY_CUSTOMER} {erasure.id}", erasure.actor)
+        except NotFound:
+            return 0
+        return 1
+
+    async def _erase_case(self, id: CaseId, actor: str) -> int:
+        async with self._store.read() as tx:
+            case = await tx.get_case(id)
+        if case is None:
+            return 0
+        parts = await self._evidence.erase(case, actor, ERASED_BY_CUSTOMER)
+        async with self._store.begin() as tx:
+            case = await tx.get_case(id)
+            if case is None:
+                return parts
+            await tx.save_case(_blank(case))
+            for attempt in await tx.list_attempts(id):
+                await tx.save_attempt(msgspec.structs.replace(attempt, reasons=(), checked=None, risk=None))
+            await tx.end_callbacks(id, self._clock.now())
+            await tx.erase_idempotency(id)
+        return parts
+
+    async def _erase_template(self, id: TemplateId, actor: str) -> int:
+        now = self._clock.now()
+        async with self._store.begin() as tx:
+            template = await tx.get_template(id)
+            if template is None or template.erased_at is not None:
+                return 0
+            await tx.save_template(
+                msgspec.structs.replace(template, subject=None, consent="", key=b"", sealed=b"", erased_at=now)
+            )
+            await tx.erase_idempotency(id)
+            await tx.append_audit(AuditEvent(action=AuditAction.TEMPLATE_ERASED, at=now, actor=actor, subject=id))
+        return 1
+
+    async def _erase_session(self, id: SessionId) -> None:
+        async with self._store.read() as tx:
+            files = await tx.session_files(id)
+        for file in files:
+            await self._files.erase(file)
+        async with self._store.begin() as tx:
+            session = await tx.get_session(id)
+            if session is None:
+                return
+            await tx.save_session(_blank_session(session))
+            for person in await tx.list_participants(id):
+                if person.role is Role.CUSTOMER:
+                    await tx.save_participant(msgspec.structs.replace(person, name=""))
+            for invitation in await tx.list_invitations(id):
+                if invitation.role is Role.CUSTOMER:
+                    await tx.save_invitation(msgspec.structs.replace(invitation, name=""))
+            await tx.blank_chat(id)
+            await tx.blank_files(id)
+            await tx.erase_idempotency(id)
+
+
+async def _is_theirs(tx: Transaction, session: Session, customer: str) -> bool:
+    """By its reference; of one without, where every case in it is theirs: else it is as much another's."""
+    if session.customer_reference:
+        return session.customer_reference == customer
+    return all(case.customer in ("", customer) for case in await tx.session_cases(session.id))
+
+
+async def _sessions(tx: Transaction, customer: str) -> list[Session]:
+    found: list[Session] = []
+    cursor: str | None = None
+    while True:
+        page = await tx.list_sessions(status=None, customer_reference=customer, limit=PAGE, cursor=cursor)
+        found += page.sessions
+        cursor = page.next
+        if cursor is None:
+            return found
+
+
+async def _recordings(tx: Transaction, session: SessionId) -> list[Recording]:
+    found: list[Recording] = []
+    cursor: str | None = None
+    while True:
+        page = await tx.list_recordings(session=session, limit=PAGE, cursor=cursor)
+        found += [one for one in page.recordings if one.erased_at is None]
+        cursor = page.next
+        if cursor is None:
+            return found
+
+
+def _blank(case: Case) -> Case:
+    """What may stay: that there was one, of which kind, how and when it ended."""
+    return msgspec.structs.replace(
+        case, customer="", details_hash="", key=b"", sealed=b"", consent="", return_url="", template=None, reference_pack="", reference_key=b"",
+        reference_sealed=b"", reviews=tuple(msgspec.structs.replace(one, note="") for one in case.reviews), identified=None, result="",
+        result_until=None, decided=_blank_decided(case.decided),
+    )  # fmt: skip
+
+
+def _blank_decided(decided: Decided | None) -> Decided | None:
+    return None if decided is None else msgspec.structs.replace(decided, reasons=(), risk_level=None)
+
+
+def _blank_session(session: Session) -> Session:
+    return msgspec.structs.replace(session, customer_reference="", customer_name="", reason="", context="", end_reason="")

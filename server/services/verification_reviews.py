@@ -1,0 +1,240 @@
+"""What was referred to a person: the queue, everything that a reviewer decides by, and the decision."""
+
+import logging
+from typing import Literal
+
+import msgspec
+
+from server.api.bodies_verifications import (
+    CheckView,
+    EarlierReview,
+    IdentifiedView,
+    ReviewDecision,
+    ReviewDetail,
+    ReviewedAttempt,
+    ReviewEntry,
+    ReviewPicture,
+    ReviewQueue,
+    RiskReasonView,
+)
+from server.audit.events import AuditAction
+from server.domain.ids import AttemptId, CaseId, StaffId
+from server.domain.model import Language, staff_of
+from server.errors import Conflict, Gone, NotAllowed, NotFound, VerificationUnavailable
+from server.services.principal import Principal
+from server.services.verification_attempts import VerificationAttempts
+from server.services.verification_evidence import Kept, attempt_name
+from server.services.verification_views import attempt_view
+from server.store.ports import Transaction
+from server.transactions.case import CUSTOMER_LOCKED, IN_REVIEW, Attempt, Case, Review, Reviewed, due
+from server.transactions.details import read_details
+from server.transactions.material import REFERENCE, is_name
+from server.transactions.policy import Policy
+
+log = logging.getLogger(__name__)
+SHOWN = 200
+"""Of the queue at once."""
+
+WhyNot = Literal["own_session", "reviewed_already"]
+_WORDS: dict[WhyNot, str] = {
+    "own_session": "You were in this session: a colleague who was not reviews it.",
+    "reviewed_already": "You have reviewed it: somebody else gives the second review.",
+}
+
+
+class NothingToSee(Conflict):
+    """Of what waits for a review there are no pictures, or not those that were sealed: nobody can approve it."""
+
+    code = "evidence_lost"
+
+
+class NotInReview(Conflict):
+    """It waits for no review."""
+
+    code = "not_in_review"
+
+
+class VerificationReviews:
+    def __init__(self, attempts: VerificationAttempts) -> None:
+        self._cases, self._attempts, self._evidence = attempts.cases, attempts, attempts.evidence
+
+    async def queue(self, who: Principal) -> ReviewQueue:
+        cases = self._cases
+        await cases.settle_due()
+        async with cases.store.read() as tx:
+            found = await tx.reviewed_cases(SHOWN)
+            entries = []
+            for case in found:
+                try:
+                    entries.append(await self._entry(tx, case, await cases.policy(tx, case), who))
+                except VerificationUnavailable as error:  # the others are reviewed all the same
+                    log.error("a case in review is not shown", extra={"case": case.id, "code": error.code})
+            return ReviewQueue(reviews=entries)
+
+    async def detail(self, who: Principal, id: CaseId) -> ReviewDetail:
+        """Each look is in the audit. Raises NotFound, NotInReview."""
+        cases = self._cases
+        async with cases.store.begin() as tx:
+            case = await cases.settled(tx, id)
+            if case.state in IN_REVIEW:
+                await cases.note(tx, AuditAction.VERIFICATION_READ, who.actor, case)
+        if case.state not in IN_REVIEW:
+            raise NotInReview("It waits for no review.")
+        async with cases.store.read() as tx:
+            entry = await self._entry(tx, case, await cases.policy(tx, case), who)
+            attempts = await tx.list_attempts(id)
+        kept = {one.attempt.id if one.attempt is not None else "": one for one in await self._evidence.evidence_of(case)}
+        return ReviewDetail(
+            review=entry,
+            details=read_details(cases.opened(case).details),
+            template=case.template,
+            reference_picture="" in kept and not kept[""].lost,
+            attempts=[_attempt(one, kept.get(one.id)) for one in attempts],
+            identified=_identified(case),
+            reviews=[EarlierReview(by=one.by, at=one.at, approved=one.approved, reason=one.note) for one in case.reviews],
+        )
+
+    async def picture(self, who: Principal, id: CaseId, attempt: AttemptId, name: str) -> bytes:
+        """Raises NotFound, NotInReview, NotAllowed (who may not review it), Gone, EvidenceChanged, VerificationUnavailable."""
+        if not is_name(name):  # it stands in the audit
+            raise NotFound("There is no such picture.")
+        async with self._cases.store.begin() as tx:
+            case = await self._looking(tx, who, id)
+            found = await tx.get_attempt(attempt)
+            if found is None or found.case_id != id or not found.evidence:
+                raise NotFound("There is no such picture.")
+            await self._cases.note(tx, AuditAction.EVIDENCE_READ, who.actor, case, attempt=attempt, picture=name)
+        return await self._evidence.picture(attempt_name(found), found.evidence, name)
+
+    async def reference(self, who: Principal, id: CaseId) -> bytes:
+        """As ``picture``, of the portrait that came with the case."""
+        async with self._cases.store.begin() as tx:
+            case = await self._looking(tx, who, id)
+            if not case.reference_evidence:
+                raise NotFound("There is no such picture.")
+            await self._cases.note(tx, AuditAction.EVIDENCE_READ, who.actor, case, picture=REFERENCE)
+        return await self._evidence.picture(case.reference_vault, case.reference_evidence, REFERENCE)
+
+    async def _looking(self, tx: Transaction, who: Principal, id: CaseId) -> Case:
+        """Nothing is written here where it is refused: what time has made of the case is written down by whoever settles it."""
+        case = await self._cases.found(tx, id)
+        if case.state not in IN_REVIEW or due(case, self._cases.clock.now()) is not None:
+            raise NotInReview("It waits for no review.")
+        if (why_not := await self._why_not(tx, case, await self._cases.policy(tx, case), who)) is not None:
+            raise NotAllowed(_WORDS[why_not])
+        return case
+
+    async def review(self, who: Principal, id: CaseId, decision: ReviewDecision, reason: str) -> Case:
+        """What is approved while the customer is locked, or something of it on the block list, is rejected all the same.
+
+        Raises NotFound, NotInReview, NotAllowed (whoever was in the session, where the policy says so; the same person again), NothingToSee (approving).
+        """
+        cases = self._cases
+        approved = decision is ReviewDecision.APPROVE
+        if approved:
+            await self._check_evidence(id)
+        async with cases.store.begin() as tx:
+            case = await cases.settled(tx, id)
+            waits = case.state in IN_REVIEW
+            why_not: WhyNot | None = None
+            if waits:
+                policy = await cases.policy(tx, case)
+                why_not = await self._why_not(tx, case, policy, who)
+            if waits and why_not is None:
+                review = Review(by=StaffId(who.actor), at=cases.clock.now(), approved=approved, note=reason)
+                await cases.note(tx, AuditAction.VERIFICATION_REVIEWED, who.actor, case, decision=decision.value)
+                against = ""
+                if await cases.locked(tx, case.customer):
+                    against = CUSTOMER_LOCKED
+                elif approved and await self._attempts.blocked(tx, case):
+                    against = "risk_rejected"
+                reviewed = Reviewed(review=review, reviewers=policy.reviewers, against=against)
+                before, case = case, await cases.happened(tx, case, reviewed, who.actor)
+                if not approved:
+                    case = await cases.failed(tx, before, case, who.actor)
+        if not waits:
+            raise NotInReview("It waits for no review.")
+        if why_not is not None:
+            raise NotAllowed(_WORDS[why_not])
+        return case
+
+    async def _check_evidence(self, id: CaseId) -> None:
+        """Whether what is about to be approved is there, every picture of it as it was sealed. Raises NothingToSee."""
+        async with self._cases.store.read() as tx:
+            case = await self._cases.found(tx, id)
+            attempts = await tx.list_attempts(id)
+        if (
+            case.state not in IN_REVIEW or case.identified is not None
+        ):  # an agent vouches for these, by what they saw themselves
+            return
+        kept = [
+            one
+            for one in await self._evidence.evidence_of(case)
+            if one.attempt is not None and one.attempt.id == attempts[-1].id
+        ]
+        try:
+            for one in kept:
+                for shown in one.pictures:
+                    await self._evidence.picture(one.name, one.digest, shown.name)
+        except (Conflict, Gone, NotFound):
+            kept = []
+        if not any(one.pictures for one in kept):
+            raise NothingToSee("There is nothing to be seen of this attempt any more: it can be declined only.")
+
+    async def _entry(self, tx: Transaction, case: Case, policy: Policy, who: Principal) -> ReviewEntry:
+        why_not = await self._why_not(tx, case, policy, who)
+        return ReviewEntry(
+            id=case.id,
+            type=case.type,
+            title={Language.ZH: policy.title.zh, Language.EN: policy.title.en},
+            customer=case.customer,
+            session=case.session_id,
+            created_at=case.created_at,
+            review_until=case.review_until or case.expires_at,
+            reasons=list(case.decided.reasons) if case.decided is not None else [],
+            second=bool(case.reviews),
+            yours=why_not is None,
+            why_not=why_not,
+        )
+
+    async def _why_not(self, tx: Transaction, case: Case, policy: Policy, who: Principal) -> WhyNot | None:
+        if any(review.by == who.actor for review in case.reviews):
+            return "reviewed_already"
+        if case.identified is not None and case.identified.by == who.actor:  # whatever the policy says of sessions
+            return "own_session"
+        if policy.own_session or case.session_id is None:
+            return None
+        people = await tx.list_participants(case.session_id)
+        session = await tx.get_session(case.session_id)
+        was_there = any(staff_of(one) == who.actor for one in people)
+        led = session is not None and who.actor in (session.taken_by, session.created_by)
+        return "own_session" if was_there or led else None
+
+
+def _identified(case: Case) -> IdentifiedView | None:
+    one = case.identified
+    return None if one is None else IdentifiedView(by=one.by, at=one.at, methods=list(one.methods), note=one.note)
+
+
+def _attempt(attempt: Attempt, kept: Kept | None) -> ReviewedAttempt:
+    checked, risk = attempt.checked, attempt.risk
+    return ReviewedAttempt(
+        attempt=attempt_view(attempt),
+        checks=[
+            CheckView(name=one.name, outcome=one.outcome, score=one.score, reasons=list(one.reasons), excused=list(one.excused))
+            for one in (checked.checks if checked is not None else ())
+        ],
+        match_score=checked.match_score if checked is not None else None,
+        match_threshold=checked.match_threshold if checked is not None else None,
+        frames=checked.frames if checked is not None else 0,
+        pack_name=checked.pack_name if checked is not None else "",
+        fault=checked.fault if checked is not None else None,
+        risk_score=risk.score if risk is not None else None,
+        risk_level=risk.level if risk is not None else None,
+        risk_reasons=[
+            RiskReasonView(code=one.code, words={Language.ZH: one.zh, Language.EN: one.en}, contribution=one.contribution)
+            for one in (risk.reasons if risk is not None else ())
+        ],
+        pictures=[ReviewPicture(**msgspec.structs.asdict(one)) for one in (kept.pictures if kept is not None else ())],
+        evidence_lost=kept is not None and bool(kept.lost),
+    )

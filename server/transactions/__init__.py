@@ -1,0 +1,1 @@
+"""Verification of transactions: policies, risk, cases and decisions."""

@@ -1,0 +1,60 @@
+/** How one's own check went, calmly, and what can be done; never what spoke against it. Where consent was missing: the question. */
+import { CircleCheck, CircleHelp, Info, UserRoundSearch } from "lucide-preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { hasNoRoom } from "../../core/verification";
+import { counted, t } from "../../i18n";
+import type { VerificationChanged } from "../../protocol.gen";
+import { announce } from "../../ui/announce";
+import { Button } from "../../ui/Button";
+import { ConsentCard, WORDING } from "../../ui/ConsentCard";
+import { problemWords } from "./verifyWords";
+import { useCall } from "./ui";
+
+const ICONS = { accept: CircleCheck, refer: UserRoundSearch, reject: CircleHelp };
+
+function words(view: VerificationChanged): { title: string; lines: string[] } {
+  const { outcome } = view;
+  if (outcome === null) {
+    if (hasNoRoom(view)) return { title: t("verify.no_room.title"), lines: [problemWords(view.problem, "verify")] };
+    return { title: t(view.number > 0 ? "verify.broken.title" : "verify.unbegun.title"), lines: [problemWords(view.problem, "verify")] };
+  }
+  const left = view.left > 0 ? counted("verify.left", view.left) : t("verify.left.none");
+  return { title: t(`verify.over.${outcome}.title`), lines: [t(`verify.over.${outcome}.text`), ...(outcome === "reject" ? [left] : [])] };
+}
+
+export function VerifyResult({ view }: { view: VerificationChanged }) {
+  const { call } = useCall();
+  const id = useId();
+  const box = useRef<HTMLElement>(null);
+  const asks = view.outcome === null && view.problem === "not_allowed";
+  const { title, lines } = asks ? { title: t("consent.face.title"), lines: [] } : words(view);
+  useEffect(() => {
+    box.current?.focus(); // what had the focus is gone
+    announce([title, ...lines].join(" "));
+  }, [hasNoRoom(view) ? view.problem : view]); // each asking anew says the same
+  const Icon = view.outcome === null ? Info : ICONS[view.outcome];
+  return (
+    <section ref={box} class="verify-result card stack" aria-labelledby={id} tabIndex={-1}>
+      {!asks && <Icon size={40} strokeWidth={1.5} aria-hidden />}
+      <h3 id={id}>{title}</h3>
+      {lines.map((line) => (
+        <p key={line}>{line}</p>
+      ))}
+      {asks ? (
+        <ConsentCard
+          scope="face"
+          bare
+          cases={call.verification.cases.value}
+          onAnswer={(given) => {
+            call.decide("face", given ? "given" : "refused", WORDING.face);
+            call.verification.putAway();
+          }}
+        />
+      ) : (
+        <Button look="primary" wide onClick={() => call.verification.putAway()}>
+          {t("verify.done")}
+        </Button>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,197 @@
+"""From the conversation to the decision without a face: an agent says by what they know the customer, a colleague decides it at the workbench, and the bank's
+system gets it signed."""
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.scenario.test_campaign_19 import house
+from tests.support.bank import Bank
+from tests.support.browser import Seat
+from tests.support.call import agent_enters
+from tests.support.server_process import ServerProcess
+from tests.support.watching import APPEARS_MS
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+NOTE = "Passport seen, the photograph fits; knew their last payment"
+
+
+@dataclass
+class Core:
+    """The bank's system, with a key."""
+
+    bank: Bank
+    case: str
+
+    async def found(self) -> dict[str, Any]:
+        case: dict[str, Any] = await self.bank.call("GET", f"/verifications/{self.case}")
+        return case
+
+
+@dataclass
+class Office:
+    agent: Seat
+    colleague: Seat
+    core: Core
+    server: ServerProcess
+
+    async def identified(self) -> None:
+        """The agent vouches for the customer in the panel beside the conversation."""
+        agent = self.agent
+        await agent.press("staff.identify.open")
+        for proof in ("document_seen", "questions_answered"):
+            await agent.page.get_by_label(agent.say(f"reviews.proof.{proof}")).check()
+        await agent.fill("staff.identify.note", NOTE)
+        await agent.press("staff.identify.go")
+        await agent.sees(agent.say("staff.cases.state.review"))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def office(browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIterator[Office]:
+    mark = secrets.token_hex(3)
+    opened = await bank.open(customer=f"Lin {mark}")
+    agent, colleague = await Seat.take(browser), await Seat.take(browser)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
+        system = Bank(http, server.url)
+        await system.sign_in(*server.supervisor)
+        system.use((await system.call("POST", "/keys", {"name": f"core {mark}", "verifications": True}))["secret"])
+        try:
+            await agent.sign_in(server.agent_url, *server.agent)
+            await agent_enters(agent, session_of=f"Lin {mark}")
+            case = await system.call(
+                "POST",
+                "/verifications",
+                {
+                    "type": "debit_card_password_change",
+                    "customer": f"cif-{mark}",
+                    "details": {"card_last4": "2207", "request_reference": f"R-{mark}"},
+                    "consent": f"consents/{mark}",
+                    "session": opened.id,
+                },
+            )
+            await expect(agent.page.locator(f'[data-case="{case["id"]}"]')).to_be_visible(timeout=APPEARS_MS)
+            await colleague.sign_in(server.agent_url, *server.supervisor)
+            yield Office(agent, colleague, Core(system, case["id"]), server)
+        finally:
+            await agent.leave()
+            await colleague.leave()
+            await bank.call("POST", f"/sessions/{opened.id}/end", {"reason": "test"})
+
+
+async def pick(seat: Seat, core: Core) -> None:
+    """The case in the queue of the workbench."""
+    customer = (await core.found())["customer"]
+    rail = seat.page.get_by_role("navigation", name=seat.say("rail.label"))
+    await rail.get_by_role("button", name=seat.say("rail.verifications")).click()
+    await seat.page.get_by_role("button", name=customer).click()
+
+
+async def test_a_colleague_approves_whom_an_agent_has_identified(office: Office) -> None:
+    colleague, core = office.colleague, office.core
+    await office.identified()
+    await pick(colleague, core)
+    for words in (NOTE, "2207", colleague.say("reviews.proof.document_seen")):
+        await colleague.sees(words)
+    await colleague.press("reviews.approve")  # without a reason
+    await colleague.sees(colleague.say("reviews.reason.missing"))
+    assert (await core.found())["state"] == "review"
+    await colleague.fill("reviews.reason", "The agent's words fit what we have")
+    await colleague.press("reviews.approve")
+    await colleague.sees(colleague.say("reviews.done.accepted"))
+    found = await core.found()
+    assert (found["state"], found["verdict"]["assurance"], bool(found["result"])) == ("accepted", "agent", True)
+    await office.agent.sees(office.agent.say("staff.cases.state.accepted"))
+
+
+async def test_two_who_decide_at_once_learn_who_was_faster(office: Office, browser: Browser) -> None:
+    """The second one's words are not lost without a word: the page says that they were not sent."""
+    core = office.core
+    await office.identified()
+    slow = await Seat.take(browser)
+    slow.expects("409")
+    try:
+        await slow.sign_in(office.server.agent_url, *office.server.supervisor)
+        await pick(slow, core)
+        await slow.fill("reviews.reason", "Not sure of it")
+        await pick(office.colleague, core)
+        await office.colleague.fill("reviews.reason", "No such payment")
+        await office.colleague.press("reviews.decline")
+        await office.colleague.sees(office.colleague.say("reviews.done.rejected"))
+        await slow.sees(slow.say("reviews.meanwhile"))
+        await expect(slow.button("reviews.approve")).to_be_disabled()
+        assert (await core.found())["state"] == "rejected"
+    finally:
+        await slow.leave()
+
+
+async def test_whoever_was_in_the_conversation_sees_it_and_does_not_decide(office: Office) -> None:
+    agent = office.agent
+    await office.identified()
+    await agent.press("bar.end")
+    await agent.confirm("end.yes")
+    await agent.press("understood")
+    await pick(agent, office.core)
+    await agent.sees(agent.say("reviews.own_session"))
+    await agent.sees(NOTE)
+    await expect(agent.page.get_by_label(agent.say("reviews.reason"))).to_have_count(0)
+
+
+DRAWN = "all => all.length > 0 && all.every(one => one.complete && one.naturalWidth > 0 && one.src.startsWith('blob:'))"
+
+
+async def test_kept_pictures_are_seen_beside_the_reference_and_gone_from_the_page_afterwards(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with house(tmp_path) as there:
+        id, _ = await there.referred()
+        seat = await Seat.take(browser)
+        asked: list[str] = []
+        seat.page.on("request", lambda request: asked.append(request.url))
+        try:
+            await seat.sign_in(f"{there.here.url}/agent", "supervisor", there.here.server.first_passwords["supervisor"])
+            rail = seat.page.get_by_role("navigation", name=seat.say("rail.label"))
+            await rail.get_by_role("button", name=seat.say("rail.verifications")).click()
+            await seat.page.locator(".task").click()
+            shots = seat.page.locator(".shot img")
+            await expect(shots).to_have_count(10)
+            await expect(seat.page.locator(".beside img")).to_have_count(2)
+            assert await seat.page.locator(".shot img, .beside img").evaluate_all(DRAWN)
+            await seat.page.locator(".shot[aria-pressed=true]").press("End")
+            await expect(seat.page.locator(".shot").last).to_be_focused()
+            pictures = [url for url in asked if f"/reviews/{id}/" in url]
+            assert len(pictures) == 11, pictures
+            assert not any("?" in url or "eyJ" in url for url in pictures), pictures
+            looks = await there.audit("evidence.read")
+            assert len([one for one in looks if one["details"].get("picture")]) == 11
+            await seat.fill("reviews.reason", "The same person")
+            await seat.press("reviews.approve")
+            await seat.sees(seat.say("reviews.done.accepted"))
+            await seat.press("reviews.list.back")
+            await expect(seat.page.locator("img")).to_have_count(0)
+        finally:
+            await seat.leave()
+
+
+async def test_evidence_that_was_changed_is_not_shown_as_if_it_were_whole(browser: Browser, tmp_path: Path) -> None:
+    async with house(tmp_path) as there:
+        _, attempt = await there.referred()
+        for kept in there.of(attempt).iterdir():
+            kept.write_bytes(b"0" * kept.stat().st_size)
+        seat = await Seat.take(browser)
+        try:
+            await seat.sign_in(f"{there.here.url}/agent", "supervisor", there.here.server.first_passwords["supervisor"])
+            rail = seat.page.get_by_role("navigation", name=seat.say("rail.label"))
+            await rail.get_by_role("button", name=seat.say("rail.verifications")).click()
+            await seat.page.locator(".task").click()
+            await seat.sees(seat.say("reviews.pictures.lost"))
+            await expect(seat.page.locator(".shot")).to_have_count(0)
+        finally:
+            await seat.leave()

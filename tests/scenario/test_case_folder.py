@@ -1,0 +1,107 @@
+"""One verification as a folder that a court could read: all of it is checked on a machine that knows nothing but the folder."""
+
+import asyncio
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from server.case_report import Page
+from server.cli import app as cli
+from server.domain.ids import StaffId
+from server.domain.model import Language
+from server.errors import TongpingError
+from server.store.sql import open_store
+from server.transactions.case import Review
+from tests.scenario.test_verifications_api import DETAILS, Bank, settings
+from tests.support.bank_place import takes
+from tests.support.records import T0, Records
+from tests.support.server import app
+
+
+class Reader(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+async def run(*arguments: str) -> tuple[int, str]:
+    done = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+    error = done.exception
+    return done.exit_code, done.output + (error.detail if isinstance(error, TongpingError) else repr(error) if error else "")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_everything_in_it_is_checked_by_itself(tmp_path: Path, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with app(tmp_path, store=store, **settings(tmp_path)) as here:
+        bank = await Bank.of(here)
+        other = await bank.ready(customer="c-other")
+        id = await bank.ready(customer="c-7")
+        assert (await bank.show(id, takes())).json["attempt"]["outcome"] == "accept"
+        result = (await bank.get(id)).json
+        await bank.post(f"/{id}/redeem", {"token": result["result"]})
+        await here.get("/audit/checkpoint", token=here.supervisor)
+    await store.close()
+    file = tmp_path / "tongping.toml"
+    file.write_text(f'data_dir = "{data}"\n[transactions]\npolicies_dir = "{tmp_path}/policies"\n')
+    folder = tmp_path / "court"
+    status, text = await run("evidence", "report", id, str(folder), "--language", language, "--config", str(file))
+    assert status == 0, text
+    listed = [line.split("  ") for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    sums = {path: digest for digest, path in listed}
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert sums == {path: hashlib.sha256(content).hexdigest() for path, content in found.items() if path != "SHA256SUMS"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+    page = found["report.html"].decode()
+    tags = Reader(page).tags
+    assert f'lang="{language}"' in page
+    images = [attributes["src"] for tag, attributes in tags if tag == "img"]
+    assert images
+    assert all(image in found and hashlib.sha256(found[image]).hexdigest() in page for image in images if image is not None)
+    assert not any(tag in ("script", "link", "iframe", "object") or "http" in str(attributes) for tag, attributes in tags)
+    assert other not in page
+
+    read_me = found["README.txt"].decode()
+    monkeypatch.chdir(folder)
+    [audit] = re.findall(r"tongping (audit verify .*)", read_me)
+    assert (await run(*audit.split()))[0] == 0
+    [decision] = re.findall(r"tongping (verify-decision .*) \"", read_me)
+    details = tmp_path / "DETAILS.json"
+    details.write_text(str(DETAILS).replace("'", '"'))
+    words = decision.replace("DETAILS.json", str(details)).split()
+    status, text = await run(*words, found["decision.jws"].decode())
+    assert (status, text.splitlines()[-1]) == (0, "accepted"), text
+    details.write_text('{"card": "6222020200112233", "amount": "9250.00"}')
+    assert (await run(*words, found["decision.jws"].decode()))[0] == 1
+    trail = folder / "audit" / "trail.jsonl"
+    trail.write_text(trail.read_text().replace('"outcome":"accept"', '"outcome":"reject"'))
+    assert (await run(*audit.split()))[0] == 1
+
+    assert "is there already" in (await run("evidence", "report", id, str(folder), "--config", str(file)))[1]
+    assert "VE_" in (await run("evidence", "report", "x", str(tmp_path / "no"), "--config", str(file)))[1]
+    nobody = await run("evidence", "report", f"VE_{'A' * 26}", str(tmp_path / "no"), "--config", str(file))
+    assert nobody[0] != 0
+    assert not (tmp_path / "no").exists()
+
+
+def test_no_text_is_taken_for_html() -> None:
+    bad = '<img src=x onerror="alert(1)">&'
+    case = msgspec.structs.replace(
+        Records().case(), customer=bad, consent=bad, reviews=(Review(by=StaffId("ST_1"), at=T0, approved=False, note=bad),)
+    )
+    for language in Language:
+        page = Page(language, {}).written(case, [], None, [], [], T0)
+        assert "<img" not in page
+        assert page.count("&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;") == 3

@@ -1,0 +1,44 @@
+"""Members of staff who decide in the workbench what a check could not."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser, expect
+
+from tests.support.browser import APPEARS_MS, Seat
+from tests.support.checking import House
+
+
+async def waiting(house: House, type: str) -> dict[str, Any]:
+    """The newest case of this type that waits for a review."""
+    queue = (await (await house.supervisor()).call("GET", "/reviews"))["reviews"]
+    found: dict[str, Any] = max((one for one in queue if one["type"] == type), key=lambda one: str(one["created_at"]))
+    return found
+
+
+@asynccontextmanager
+async def desk(browser: Browser, house: House, account: tuple[str, str]) -> AsyncIterator[Seat]:
+    """Signed in at the workbench."""
+    seat = await Seat.take(browser)
+    try:
+        await seat.sign_in(house.server.agent_url, *account)
+        yield seat
+    finally:
+        await seat.leave()
+
+
+async def opens_review(seat: Seat, customer: str) -> None:
+    """From the rail to the page of the case of this pseudonym."""
+    rail = seat.page.get_by_role("navigation", name=seat.say("rail.label"))
+    await rail.get_by_role("button", name=re.compile(rf"^{re.escape(seat.say('rail.verifications'))}")).click()
+    await seat.page.locator("ul.tasks button").filter(has_text=customer).first.click()
+    await expect(seat.page.get_by_role("form", name=seat.say("reviews.decide"))).to_be_visible(timeout=APPEARS_MS)
+
+
+async def approves(seat: Seat, reason: str, then: str) -> None:
+    """``then``: what the page says of it, by its key."""
+    await seat.page.get_by_label(seat.say("reviews.reason"), exact=True).fill(reason)
+    await seat.press("reviews.approve")
+    await seat.sees(seat.say(then))

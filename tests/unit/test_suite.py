@@ -1,0 +1,160 @@
+"""`make test` itself: every test file runs in one part, and what failed is said at the end."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import suite
+from scripts.coverage_gate import not_traced
+from scripts.suite import Part
+from tests.support import failures
+from tests.support.failures import Failure
+
+
+@pytest.fixture(autouse=True)
+def output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(suite, "OUTPUT", tmp_path / "test-output")
+    suite.OUTPUT.mkdir()
+    return suite.OUTPUT
+
+
+def python(name: str, code: str) -> Part:
+    return Part(name, [sys.executable, "-c", textwrap.dedent(code)])
+
+
+def test_every_test_file_is_in_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "ROOT", Path(__file__).resolve().parents[2])
+    files = suite.files_of_tests()
+    parts = suite.divided(files)
+    assert Path(__file__).name in {Path(file).name for file in parts["server"]}
+    assert Counter(file for part in parts.values() for file in part) == Counter(files)
+    assert set(parts) == set(suite.PARTS), "a part without a file"
+
+
+def test_a_file_that_no_pattern_knows_runs_with_the_last_part() -> None:
+    assert suite.divided(["tests/new/test_new.py"]) == {list(suite.PARTS)[-1]: ["tests/new/test_new.py"]}
+
+
+def test_failures_are_noted_and_told(output: Path) -> None:
+    file = suite.ROOT / "test_bad.py"
+    file.write_text(
+        textwrap.dedent("""
+            import pytest
+
+            @pytest.fixture
+            def broken():
+                yield
+                raise RuntimeError("afterwards")
+
+            def test_good(): ...
+            def test_wrong():
+                assert 6 * 7 == 41, "the answer"
+            def test_leaves_something(broken): ...
+            @pytest.mark.skip
+            def test_skipped(): ...
+            """)
+    )
+    (suite.ROOT / "test_worse.py").write_text("import nothing_of_this_name\n")
+    notes = suite.failures_file("bad")
+    here = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.support.failures", f"--failures={notes}", "-p", "no:cacheprovider"]
+    command += ["--continue-on-collection-errors", "test_bad.py", "test_worse.py"]
+    done = subprocess.run(command, cwd=suite.ROOT, env={"PYTHONPATH": str(here)}, capture_output=True, check=False)
+    assert done.returncode == 1, done.stdout.decode()
+    found = failures.read(notes)
+    assert [(failure.test, failure.when) for failure in found] == [
+        ("test_worse.py", "collect"),
+        ("test_bad.py::test_wrong", "call"),
+        ("test_bad.py::test_leaves_something", "teardown"),
+    ]
+    part = Part("bad", [], status=1, failures=found)
+    told = "\n".join(suite.failed_lines([Part("fine", []), part]))
+    assert "-- bad: test_bad.py::test_wrong (call)" in told
+    assert "AssertionError: the answer" in told
+    assert "RuntimeError: afterwards" in told
+    assert "nothing_of_this_name" in told
+    assert "fine" not in told
+
+
+def test_of_many_failures_little_is_said_of_each_and_of_all_something(output: Path) -> None:
+    text = "\n".join(f"line {n}" for n in range(failures.LAST_LINES))
+    for many in (1, 5, 40):
+        told = list(
+            suite.failed_lines([Part("bad", [], status=1, failures=[Failure(f"t{n}", "call", text) for n in range(many)])])
+        )
+        assert len(told) <= suite.MOST_LINES
+        assert sum(line.startswith("-- bad: t") for line in told) == many
+        assert told[-1].strip() == f"line {failures.LAST_LINES - 1}"
+
+
+def test_long_lines_and_empty_ones_are_cut() -> None:
+    assert failures.shortened("a\n\n  \n" + "b" * 1000) == "a\n" + "b" * failures.LONGEST_LINE + "…"
+
+
+def test_what_a_killed_run_noted_is_read_but_for_its_last_half_line(output: Path) -> None:
+    notes = suite.failures_file("killed")
+    assert failures.read(notes) == []
+    notes.write_text('{"test": "a", "when": "call", "text": "x"}\n{"test": "b", "wh')
+    assert failures.read(notes) == [Failure("a", "call", "x")]
+
+
+def test_parts_run_as_many_at_a_time(capfd: pytest.CaptureFixture[str]) -> None:
+    meets = "from pathlib import Path; import os, time\nmark = Path({mine!r}); mark.touch()\nwhile not Path({other!r}).exists(): os.sched_yield()\nprint({mine!r})"
+    parts = [
+        python("one", meets.format(mine="a", other="b")),
+        python("two", meets.format(mine="b", other="a")),
+        python("three", "print('the third'); raise SystemExit(3)"),
+    ]
+    suite.at_once(parts, 2)
+    assert [part.status for part in parts] == [0, 0, 3]
+    assert all(part.took_s > 0 < part.processors_s for part in parts)
+    printed = capfd.readouterr().out
+    assert "the third" in printed
+    assert "three: FAILED (status 3) in" in printed
+    told = "\n".join(suite.failed_lines(parts))
+    assert told.startswith("-- three: status 3, no test failed; the end of test-output/three.log:\n   the third")
+    assert "one" not in told
+
+
+def test_a_part_that_is_killed_has_failed(capfd: pytest.CaptureFixture[str]) -> None:
+    part = python("killed", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    suite.at_once([part], 1)
+    assert part.status == -signal.SIGKILL
+
+
+def test_what_runs_is_ended_with_the_suite(tmp_path: Path) -> None:
+    code = "import signal, sys\ntry: print('begun', flush=True) or signal.pause()\nexcept KeyboardInterrupt: sys.exit(7)"
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)) for _ in range(2)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begun\n"
+        suite.stop(processes)
+        assert [process.returncode for process in processes] == [7, 7]
+
+
+def test_a_test_is_traced(request: pytest.FixtureRequest) -> None:
+    assert not not_traced(request.node)
+
+
+@pytest.mark.untraced
+def test_one_that_says_so_is_not(request: pytest.FixtureRequest) -> None:
+    assert not_traced(request.node)
+    assert sys.gettrace() is None
+
+
+@given(st.booleans())
+def test_examples_by_the_hundred_are_not(request: pytest.FixtureRequest, drawn: bool) -> None:
+    assert not_traced(request.node)
+    assert sys.gettrace() is None
