@@ -51,6 +51,7 @@ SANS_IO = (
     "server/signalling/protocol.py",
     "server/signalling/rates.py",
     "server/api/bodies*.py",
+    "server/cobrowse/*.py",
     "server/api/forms.py",
     "server/audit/chain.py",
     "server/auth/throttle.py",
@@ -184,7 +185,7 @@ PURE_STANDARD_LIBRARY = frozenset(
     functools hashlib heapq hmac html ipaddress itertools json math operator re statistics string struct textwrap tomllib types
     typing unicodedata urllib.parse zlib""".split()  # noqa: SIM905
 )
-PURE_THIRD_PARTY = frozenset({"msgspec", "jwt", "cryptography", "aioice.stun", "numpy"})
+PURE_THIRD_PARTY = frozenset({"msgspec", "tinycss2", "jwt", "cryptography", "aioice.stun", "numpy"})
 
 # Names that read a clock, a file or chance although their module is otherwise pure.
 IMPURE_CALLS = frozenset(

@@ -1,0 +1,260 @@
+"""A customer's page as rrweb records it, made anew from what may be seen. Sans-I/O.
+
+The customer's script masks first; this is the second time, and the one that counts: it trusts nothing that the browser says. No part of an event is passed
+on. Each is built anew from what is known (``allowed``), by what rules say of the node it is about (``rules``), which the shadow tree tells (``shadow``). What
+is not known, an element, an attribute, a node, a kind of event, is masked or dropped and counted, by kinds alone.
+
+Formats: rrweb 2 (``@rrweb/types``): ``EventType``, ``IncrementalSource``, ``NodeType``. Of a change of class, id or the like the new level holds at once where
+it hides more, and a new picture is asked for (``Sanitised.resync``), as what is at the viewers already may be too much; where it shows more, with the next
+whole picture.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Mapping
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from server.cobrowse.gestures import Gestures, Source
+from server.cobrowse.nodes import Json, Limits, Nodes, NodeType, TooMuch, number, whole
+from server.cobrowse.rules import Level, Page, RulePack
+from server.cobrowse.shadow import Node
+from server.cobrowse.styles import Styles
+
+DEFAULT = Limits()
+
+
+class EventType(IntEnum):
+    DOM_CONTENT_LOADED = 0
+    LOAD = 1
+    FULL_SNAPSHOT = 2
+    INCREMENTAL = 3
+    META = 4
+
+
+class Sanitised(msgspec.Struct, frozen=True):
+    """``event``: what may leave, None for nothing. ``resync``: a new whole picture is needed. ``paused``: the page is one that rules do not let be shown.
+    ``dropped``: what was left out, how often, by kinds; never by content."""
+
+    event: Json | None
+    resync: bool = False
+    paused: bool = False
+    dropped: Mapping[str, int] = {}
+
+
+class Sanitiser:
+    """One shared page of one browser tab, from its first event. ``epoch`` counts its documents: numbers of nodes mean something in one of them only."""
+
+    def __init__(self, pack: RulePack, styles: Styles, limits: Limits = DEFAULT) -> None:
+        self._pack = pack
+        self._nodes = Nodes(styles, limits)
+        self._gestures = Gestures(self._nodes)
+        self._begun = False
+        self._drawn = False
+        self.epoch = 0
+
+    @property
+    def page(self) -> Page:
+        return self._nodes.page
+
+    @property
+    def nodes(self) -> int:
+        return len(self._nodes.shadow)
+
+    def node(self, id: int) -> Node | None:
+        """For the gate of control: None also for what is not shown."""
+        return self._nodes.shown(id)
+
+    def take(self, raw: bytes) -> Sanitised:
+        """One event at once."""
+        steps = self.steps(raw)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                result: Sanitised = done.value
+                return result
+
+    def steps(self, raw: bytes) -> Generator[None, None, Sanitised]:
+        """One event, with a pause after every ``Limits.slice`` nodes; the next begins when this one is over. Whatever goes wrong, nothing leaves."""
+        self._nodes.dropped, self._nodes.resync = Counter(), False
+        event: Json | None = None
+        try:
+            event = yield from self._event(self._read(raw))
+        except TooMuch:
+            self._forget("too_much")
+        except (RecursionError, ValueError, msgspec.DecodeError):
+            self._nodes.drop("unreadable")
+            self._nodes.resync = True
+        return Sanitised(event, self._nodes.resync, self.page.pause, dict(self._nodes.dropped))
+
+    # ---- events
+
+    def _read(self, raw: bytes) -> Json:
+        if len(raw) > self._nodes.limits.event_bytes:
+            raise TooMuch
+        found = msgspec.json.decode(raw)
+        if not isinstance(found, dict):
+            raise ValueError("no event")
+        return found
+
+    def _event(self, given: Json) -> Generator[None, None, Json | None]:
+        kind, data, at = given.get("type"), given.get("data"), whole(given.get("timestamp"), 1 << 53)
+        if not isinstance(data, dict) or at is None:
+            self._nodes.drop("event")
+            return None
+        made: Json | None
+        if kind == EventType.META:
+            made = self._meta(data)
+        elif self.page.pause:
+            return None
+        elif kind == EventType.FULL_SNAPSHOT:
+            made = yield from self._snapshot(data)
+        elif kind == EventType.INCREMENTAL:
+            if not self._drawn:
+                self._nodes.drop("before_picture")
+                self._nodes.resync = True
+                return None
+            made = yield from self._incremental(data)
+        elif kind in (EventType.DOM_CONTENT_LOADED, EventType.LOAD):
+            return None  # the replayer does nothing with them
+        else:
+            self._nodes.drop("event")
+            return None
+        return None if made is None else {"type": kind, "data": made, "timestamp": at}
+
+    def _meta(self, data: Json) -> Json | None:
+        url, width, height = data.get("href"), whole(data.get("width"), 20_000), whole(data.get("height"), 20_000)
+        if not isinstance(url, str) or width is None or height is None:
+            self._nodes.drop("event")
+            return None
+        self._nodes.begin(self._pack.page(url))
+        self._begun, self._drawn = True, False
+        self.epoch += 1
+        return None if self.page.pause else {"href": self.page.name, "width": width, "height": height}
+
+    def _snapshot(self, data: Json) -> Generator[None, None, Json | None]:
+        if not self._begun:
+            self._nodes.drop("before_meta")
+            return None
+        self._nodes.shadow.clear()
+        self._drawn = False
+        made = yield from self._nodes.tree(data.get("node"), None)
+        if made is None or made["type"] != NodeType.DOCUMENT:
+            self._nodes.shadow.clear()
+            self._nodes.drop("picture")
+            return None
+        self._drawn = True
+        offset = data.get("initialOffset")
+        offset = offset if isinstance(offset, dict) else {}
+        return {"node": made, "initialOffset": {side: number(offset.get(side)) or 0 for side in ("left", "top")}}
+
+    def _incremental(self, data: Json) -> Generator[None, None, Json | None]:
+        source = data.get("source")
+        if source == Source.MUTATION:
+            return (yield from self._mutation(data))
+        return self._gestures.made(source, data)
+
+    # ---- changes
+
+    def _mutation(self, data: Json) -> Generator[None, None, Json | None]:
+        lists = {key: value for key in ("removes", "adds", "texts", "attributes") if isinstance(value := data.get(key), list)}
+        if sum(map(len, lists.values())) > self._nodes.limits.changes:
+            raise TooMuch
+        made: Json = {"source": int(Source.MUTATION), "removes": [], "adds": [], "texts": [], "attributes": []}
+        for one in lists.get("removes", ()):
+            if (removed := self._removed(one)) is not None:
+                made["removes"].append(removed)
+        yield from self._adds(lists.get("adds", []), made["adds"])
+        for one in lists.get("texts", ()):
+            if (text := self._text(one)) is not None:
+                made["texts"].append(text)
+        for count, one in enumerate(lists.get("attributes", ())):
+            if count % self._nodes.limits.slice == self._nodes.limits.slice - 1:
+                yield
+            if (changed := self._changed(one)) is not None:
+                made["attributes"].append(changed)
+        if data.get("isAttachIframe") is True and made["adds"]:
+            made["isAttachIframe"] = True
+        return made if any(made[key] for key in lists) else None
+
+    def _removed(self, given: object) -> Json | None:
+        node = self._nodes.known(given)
+        if node is None:
+            self._nodes.resync = True
+            return None
+        above = node.above
+        leaves = above is not None and above.level > Level.BLOCKED
+        self._nodes.shadow.remove(node)
+        if above is None or not leaves:
+            return None
+        made: Json = {"parentId": above.id, "id": node.id}
+        if isinstance(given, dict) and given.get("isShadow") is True:
+            made["isShadow"] = True
+        return made
+
+    def _adds(self, given: list[Any], made: list[Json]) -> Generator[None, None, None]:
+        """In the order they come; those whose parent comes later wait for it."""
+        waiting = given
+        while waiting:
+            later = []
+            for count, one in enumerate(waiting):
+                if count % self._nodes.limits.slice == self._nodes.limits.slice - 1:
+                    yield
+                parent = self._nodes.shadow.get(one.get("parentId")) if isinstance(one, dict) else None
+                if parent is None:
+                    later.append(one)
+                elif parent.level > Level.BLOCKED:
+                    yield from self._added(one, parent, made)
+            if len(later) == len(waiting):
+                self._nodes.dropped["unknown_node"] += len(later)
+                self._nodes.resync = True
+                return
+            waiting = later
+
+    def _added(self, given: Json, parent: Node, made: list[Json]) -> Generator[None, None, None]:
+        raw = given.get("node")
+        known = self._nodes.shadow.get(raw.get("id")) if isinstance(raw, dict) else None
+        if known is not None:
+            above: Node | None = parent
+            while above is not None:
+                if above is known:  # a node within itself
+                    self._nodes.drop("node")
+                    self._nodes.resync = True
+                    return
+                above = above.above
+        node = yield from self._nodes.tree(raw, parent)
+        if node is None:
+            return
+        following = self._nodes.shadow.get(given.get("nextId"))
+        next_id = following.id if following is not None and following.above is parent else None
+        made.append({"parentId": parent.id, "nextId": next_id, "node": node})
+
+    def _text(self, given: object) -> Json | None:
+        node = self._nodes.known(given)
+        if node is None or node.above is None or node.tag or node.level <= Level.BLOCKED or not isinstance(given, dict):
+            return None
+        return {"id": node.id, "value": self._nodes.words(given.get("value"), node.above)}
+
+    def _changed(self, given: object) -> Json | None:
+        node = self._nodes.known(given)
+        changes = given.get("attributes") if isinstance(given, dict) else None
+        if node is None or not node.tag or node.level is Level.GONE or not isinstance(changes, dict):
+            return None
+        self._nodes.rejudge(node, changes)
+        made: Json = {}
+        for name, value in changes.items():
+            if name == "style" and isinstance(value, dict):
+                made["style"] = self._nodes.properties(value)
+            elif (kept := self._nodes.attribute(node, name, value, svg=node.svg)) is not None:
+                made[kept[0]] = kept[1]
+        if node.level is Level.BLOCKED:
+            made = {key: value for key, value in made.items() if key in ("rr_width", "rr_height")}
+        return {"id": node.id, "attributes": made} if made else None
+
+    def _forget(self, why: str) -> None:
+        """Nothing more of this page, until its next whole picture."""
+        self._nodes.shadow.clear()
+        self._drawn = False
+        self._nodes.drop(why)

@@ -1,0 +1,360 @@
+"""Style sheets that show a page as it looks and carry nothing else. Sans-I/O.
+
+CSS Syntax Level 3, read by tinycss2 and written anew from what is known. What could fetch (``url()``, ``@import``, fonts, ``image-set()``) or take words
+from elsewhere (``attr()``, ``content`` with letters, strings) is dropped; names of classes and ids, which pages fill with customers' numbers, are exchanged
+for keyed digests, the same ones in the page. A rule that is dropped leaves an empty one: scripts count rules by place (CSSOM ``insertRule``).
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import tinycss2
+
+MAX_SHEET = 2 * 1024 * 1024
+MAX_DEPTH = 12
+MAX_KEPT = 256
+MAX_KEPT_CHARS = 8 * 1024 * 1024
+MAX_NAMES = 50_000
+GONE = "tp-gone{}"
+"""In place of a rule that was dropped."""
+_IDENT = re.compile(r"-{0,2}[A-Za-z][A-Za-z0-9_-]{0,47}|-{2}[A-Za-z0-9_-]{1,48}")
+_PROPERTY = re.compile(r"-{0,2}[A-Za-z][A-Za-z0-9_-]{0,63}")
+_MANY_DIGITS = re.compile(r"\d{4}")
+_COLOUR = re.compile(r"(?:[0-9a-fA-F]{3,4}){1,2}")
+_FAMILY = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z\u4e00-\u9fff -]{0,39}")
+_PICTOGRAM = re.compile(r"[\ue000-\uf8ff\u2000-\u206f\u2190-\u25ff\u2713-\u2718 .,:;/|()*+<>«»‹›•·…–—-]{0,2}")
+"""What ``content`` may say: signs of an icon font, arrows, points. Nothing that can be read."""
+_FUNCTIONS = frozenset(
+    [
+        "rgb",
+        "rgba",
+        "hsl",
+        "hsla",
+        "hwb",
+        "lab",
+        "lch",
+        "oklab",
+        "oklch",
+        "color",
+        "color-mix",
+        "light-dark",
+        "var",
+        "calc",
+        "min",
+        "max",
+        "clamp",
+        "minmax",
+        "repeat",
+        "fit-content",
+        "translate",
+        "translatex",
+        "translatey",
+        "translatez",
+        "translate3d",
+        "scale",
+        "scalex",
+        "scaley",
+        "scalez",
+        "scale3d",
+        "rotate",
+        "rotatex",
+        "rotatey",
+        "rotatez",
+        "rotate3d",
+        "skew",
+        "skewx",
+        "skewy",
+        "matrix",
+        "matrix3d",
+        "perspective",
+        "cubic-bezier",
+        "steps",
+        "linear",
+        "linear-gradient",
+        "radial-gradient",
+        "conic-gradient",
+        "repeating-linear-gradient",
+        "repeating-radial-gradient",
+        "repeating-conic-gradient",
+        "blur",
+        "brightness",
+        "contrast",
+        "drop-shadow",
+        "grayscale",
+        "hue-rotate",
+        "invert",
+        "opacity",
+        "saturate",
+        "sepia",
+        "circle",
+        "ellipse",
+        "inset",
+        "polygon",
+        "counter",
+        "counters",
+        "round",
+        "mod",
+        "rem",
+        "abs",
+        "sign",
+        "sqrt",
+        "pow",
+        "env",
+    ]
+)
+_SELECTING = frozenset(
+    [
+        "not",
+        "is",
+        "where",
+        "has",
+        "nth-child",
+        "nth-last-child",
+        "nth-of-type",
+        "nth-last-of-type",
+        "host",
+        "host-context",
+        "slotted",
+        "part",
+        "dir",
+        "lang",
+    ]
+)
+_ATTRIBUTES = frozenset(
+    [
+        "type",
+        "disabled",
+        "checked",
+        "hidden",
+        "open",
+        "selected",
+        "multiple",
+        "readonly",
+        "required",
+        "dir",
+        "lang",
+        "role",
+        "colspan",
+        "rowspan",
+        "align",
+        "aria-hidden",
+        "aria-expanded",
+        "aria-selected",
+        "aria-current",
+        "aria-disabled",
+        "aria-checked",
+        "aria-pressed",
+        "aria-invalid",
+        "aria-busy",
+        "aria-modal",
+        "href",
+    ]
+)
+_NESTING = frozenset({"media", "supports", "layer", "container", "scope", "starting-style"})
+_KEYFRAMES = re.compile(r"(-webkit-|-moz-)?keyframes")
+_FORBIDDEN = frozenset({"behavior", "-moz-binding", "src", "quotes", "-webkit-mask-box-image-source"})
+
+
+class Names:
+    """Classes and ids as they leave: eight characters of a keyed digest (HMAC-SHA-256), the same for the same name as long as the key is. Bounded: the oldest
+    are worked out again."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._known: OrderedDict[str, str] = OrderedDict()
+
+    def __call__(self, name: str) -> str:
+        known = self._known.get(name)
+        if known is None:
+            digest = hmac.digest(self._key, name.encode("utf-8", "surrogatepass"), hashlib.sha256)
+            known = self._known[name] = "t" + base64.b32encode(digest[:5]).decode("ascii").lower()
+            if len(self._known) > MAX_NAMES:
+                self._known.popitem(last=False)
+        return known
+
+
+class Styles:
+    """Shared by all pages of a process. What was worked out is kept by the digest of the sheet, the newest ``MAX_KEPT_CHARS`` of it."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._kept: OrderedDict[bytes, str] = OrderedDict()
+        self._chars = 0
+
+    def sheet(self, text: str) -> str:
+        """A whole sheet, or some rules of one: as many rules as it had."""
+        if len(text) > MAX_SHEET:
+            return ""
+        return self._kept_or(b"sheet", text)
+
+    def declarations(self, text: str) -> str:
+        """What stands in ``style="…"``."""
+        if len(text) > MAX_SHEET:
+            return ""
+        return self._kept_or(b"style", text)
+
+    def value(self, name: str, text: str, *, important: bool = False) -> str | None:
+        """Of one property, or None: not that one, or not with that value."""
+        if len(text) > MAX_SHEET:
+            return None
+        tokens = tinycss2.parse_component_value_list(text, skip_comments=True)
+        if not self._is_kept(name, tokens):
+            return None
+        written: str = tinycss2.serialize(tokens).strip()
+        return written or None
+
+    def _kept_or(self, kind: bytes, text: str) -> str:
+        digest = hashlib.sha256(kind + text.encode("utf-8", "surrogatepass")).digest()
+        kept = self._kept.get(digest)
+        if kept is not None:
+            self._kept.move_to_end(digest)
+            return kept
+        try:
+            made = self._sheet(text) if kind == b"sheet" else self._declarations(tinycss2.parse_blocks_contents(text), 0)
+        except RecursionError:
+            made = ""
+        self._kept[digest] = made
+        self._chars += len(made)
+        while len(self._kept) > MAX_KEPT or self._chars > MAX_KEPT_CHARS:
+            self._chars -= len(self._kept.popitem(last=False)[1])
+        return made
+
+    def _sheet(self, text: str) -> str:
+        rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
+        return "".join(self._rule(rule, 0) or GONE for rule in rules)
+
+    def _rule(self, rule: Any, depth: int) -> str | None:
+        if depth > MAX_DEPTH:
+            return None
+        if rule.type == "qualified-rule":
+            selector = self._selector(rule.prelude)
+            inside = self._declarations(tinycss2.parse_blocks_contents(rule.content), depth + 1)
+            return None if selector is None else f"{selector}{{{inside}}}"
+        if rule.type != "at-rule" or rule.content is None:
+            return None
+        name = rule.lower_at_keyword
+        prelude = tinycss2.serialize(rule.prelude).strip()
+        if _KEYFRAMES.fullmatch(name):
+            if not _is_ident(prelude):
+                return None
+            return f"@{name} {prelude}{{{''.join(self._frames(rule.content))}}}"
+        if name not in _NESTING or not self._is_kept("", rule.prelude, conditions=True):
+            return None
+        return f"@{name} {prelude}{{{self._declarations(tinycss2.parse_blocks_contents(rule.content), depth + 1)}}}"
+
+    def _frames(self, content: Sequence[Any]) -> Iterator[str]:
+        for rule in tinycss2.parse_rule_list(content, skip_comments=True, skip_whitespace=True):
+            if rule.type != "qualified-rule":
+                continue
+            at = tinycss2.serialize(rule.prelude).strip()
+            if re.fullmatch(r"(?:from|to|\d{1,3}(?:\.\d+)?%)(?:\s*,\s*(?:from|to|\d{1,3}(?:\.\d+)?%))*", at):
+                yield f"{at}{{{self._declarations(tinycss2.parse_blocks_contents(rule.content), MAX_DEPTH)}}}"
+
+    def _declarations(self, content: Iterable[Any], depth: int) -> str:
+        """What stands between braces: declarations, and rules in them."""
+        made = []
+        for one in content:
+            if one.type == "declaration":
+                name = one.name if one.name.startswith("--") else one.lower_name
+                if self._is_kept(name, one.value):
+                    value = tinycss2.serialize(one.value).strip()
+                    made.append(f"{name}:{value}{'!important' if one.important else ''};")
+            elif one.type in ("qualified-rule", "at-rule"):
+                made.append(self._rule(one, depth) or GONE)
+        return "".join(made)
+
+    def _is_kept(self, name: str, tokens: Sequence[Any], *, conditions: bool = False) -> bool:
+        """``conditions``: of a media or container query, where names of properties stand."""
+        if not conditions and (not _PROPERTY.fullmatch(name) or name in _FORBIDDEN or _MANY_DIGITS.search(name)):
+            return False
+        return all(self._token(name, one, 0) for one in tokens)
+
+    def _token(self, name: str, one: Any, depth: int) -> bool:
+        kind = one.type
+        if kind in ("whitespace", "literal"):
+            return True
+        if kind == "ident":
+            return _is_ident(one.value)
+        if kind in ("number", "percentage", "dimension"):
+            unit = one.unit if kind == "dimension" else "x"
+            return abs(one.value) < 1_000_000 and len(one.representation) <= 12 and _is_ident(unit)
+        if kind == "hash":
+            return _COLOUR.fullmatch(one.value) is not None and len(one.value) in (3, 4, 6, 8)
+        if kind == "string":
+            if name == "content":
+                return _PICTOGRAM.fullmatch(one.value) is not None
+            return name in ("font-family", "font") and _FAMILY.fullmatch(one.value) is not None
+        if depth >= MAX_DEPTH:
+            return False
+        if kind == "function":
+            return one.lower_name in _FUNCTIONS and all(self._token(name, each, depth + 1) for each in one.arguments)
+        if kind in ("() block", "[] block"):
+            return all(self._token(name, each, depth + 1) for each in one.content)
+        return False
+
+    def _selector(self, tokens: Sequence[Any], depth: int = 0) -> str | None:
+        """With every class and id exchanged; None where something in it could carry a secret or is not known."""
+        made, index = [], 0
+        if depth > MAX_DEPTH:
+            return None
+        while index < len(tokens):
+            one = tokens[index]
+            after = tokens[index + 1] if index + 1 < len(tokens) else None
+            if one.type == "literal" and one.value == "." and after is not None and after.type == "ident":
+                made.append(f".{self.names(after.value)}")
+                index += 1
+            elif one.type == "hash":
+                made.append(f"#{self.names(one.value)}")
+            elif (one.type == "ident" and _is_ident(one.value)) or (
+                one.type == "literal" and one.value in (",", ">", "+", "~", "*", ":", "|", "&", "-", ".")
+            ):
+                made.append(one.value)
+            elif one.type == "whitespace":
+                made.append(" ")
+            elif one.type in ("number", "percentage", "dimension"):  # within nth-child()
+                if depth == 0 or len(one.representation) > 6:
+                    return None
+                made.append(one.serialize())
+            elif one.type == "[] block":
+                attribute = self._attribute(one.content)
+                if attribute is None:
+                    return None
+                made.append(attribute)
+            elif one.type == "function" and one.lower_name in _SELECTING:
+                inside = self._selector(one.arguments, depth + 1)
+                if inside is None:
+                    return None
+                made.append(f"{one.lower_name}({inside})")
+            else:
+                return None
+            index += 1
+        return "".join(made).strip() or None
+
+    def _attribute(self, tokens: Sequence[Any]) -> str | None:
+        """``[name]`` or ``[name=word]``, of those that are the same for everybody."""
+        parts = [one for one in tokens if one.type != "whitespace"]
+        if not parts or parts[0].type != "ident" or parts[0].lower_value not in _ATTRIBUTES:
+            return None
+        name: str = parts[0].lower_value
+        if len(parts) == 1:
+            return f"[{name}]"
+        operator, value = "".join(one.value for one in parts[1:-1] if one.type == "literal"), parts[-1]
+        if (
+            name == "href"
+            or operator != "="
+            or len(parts) != 3
+            or value.type not in ("ident", "string")
+            or not _is_ident(value.value)
+        ):
+            return None
+        return f'[{name}="{value.value}"]'
+
+
+def _is_ident(text: str) -> bool:
+    """A word of the language, or one's own that says nothing of anybody."""
+    return _IDENT.fullmatch(text) is not None and _MANY_DIGITS.search(text) is None

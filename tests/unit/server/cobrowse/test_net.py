@@ -1,0 +1,35 @@
+import pytest
+
+from server.cobrowse.net import MASK, identifies, luhn, shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "6222 0202 0011 2233", "6222020200112233", "6222-0202-0011-2233", "６２２２０２０２００１１２２３３", "card 4111 1111 1111 1111, thank you",
+        "4111\u200b1111\u200b1111\u200b1111", "4111\u00a01111\u20091111\u202f1111", "٤١١١١١١١١١١١١١١١", "11010519491231002X", "110105 19491231 002x", "13812345678", "138 1234 5678",
+        "+86 138-1234-5678", "a.li@mail.example", "a.li ＠ mail.example", "DE89 3704 0044 0532 0130 00", "account 12345678901", "4.1.1.1.1.1.1.1.1.1", "9" * 70_000,
+        "4111/1111/1111/1111", "4111_1111_1111_1111", "4111…1111 41111111 4111",
+    ],
+)  # fmt: skip
+def test_what_tells_of_somebody(text: str) -> None:
+    assert identifies(text)
+    assert shown(text) == MASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "Transfer", "转账金额", "Step 2 of 3", "¥ 12,345.67", "1,234,567.00", "2026-11-22", "2026-11-22 10:15", "22.11.2026", "Room 1204", "100 %", "3 × 20",
+        "10:15 – 11:30", "第 1024 号", "A4", "²", "①②③", "call 95588", "v1.2.3",
+    ],
+)  # fmt: skip
+def test_what_does_not(text: str) -> None:
+    assert not identifies(text)
+    assert shown(text) == text
+
+
+def test_luhn() -> None:
+    assert luhn("4111111111111111")
+    assert not luhn("4111111111111112")
+    assert luhn("0")

@@ -1,0 +1,85 @@
+import pytest
+
+from server.cobrowse.selectors import SelectorInvalid, read_selector
+from server.cobrowse.shadow import Node
+
+HTML = Node(1, "html", None)
+MAIN = Node(2, "main", HTML, {"id": "main", "class": "wide open"})
+FORM = Node(3, "form", MAIN, {"class": "transfer"})
+INPUT = Node(4, "input", FORM, {"type": "text", "name": "amount", "class": "Amount field"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input", "INPUT", "*", ".Amount", ".field.Amount", "input.field", "[name]", "[name=amount]", "[name='amount'][type=\"text\"]", "form input",
+        "form > input", "#main input", "#main.wide > form.transfer > input", "html input", "* > *", "main form > [ type = text ]", "html > main form input",
+    ],
+)  # fmt: skip
+def test_what_it_matches(text: str) -> None:
+    assert read_selector(text).matches(INPUT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "form",
+        ".amount",
+        "#input",
+        "[name=Amount]",
+        "[value]",
+        "main > input",
+        "html > input",
+        "input input",
+        ".Amount.other",
+        "form main input",
+        "body > * input",
+    ],
+)
+def test_what_it_does_not(text: str) -> None:
+    assert not read_selector(text).matches(INPUT)
+
+
+def test_another_way_up_is_tried() -> None:
+    """`a > b c`: the nearest b is no child of an a, one further up is."""
+    a = Node(1, "a", None)
+    b = Node(2, "b", a)
+    other = Node(3, "b", Node(5, "x", b))
+    assert read_selector("a > b c").matches(Node(4, "c", other))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "a:hover",
+        "a + b",
+        "a ~ b",
+        "a,b",
+        "a >",
+        "> a",
+        "a > > b",
+        "a[b^=c]",
+        "a[b",
+        ".1",
+        "#",
+        "a.",
+        "::part(x)",
+        "a/**/b",
+        "*a",
+        "a*",
+        "#a#b",
+        ".a b:not(c)",
+        "x" * 201,
+        "a b c d e f g h i",
+    ],
+)
+def test_what_it_cannot_be(text: str) -> None:
+    with pytest.raises(SelectorInvalid):
+        read_selector(text)
+
+
+def test_the_names_it_looks_at() -> None:
+    assert read_selector("#a .b [c=d][e] f").names() == {"id", "class", "c", "e"}
+    assert read_selector("f > *").names() == frozenset()
