@@ -3,8 +3,8 @@
     python -m scripts.suite
 
 Every test file is in exactly one of ``PARTS``, the first that names it; each part is a run of pytest of its own without the tests marked ``quiet``,
-which run at the end with nothing beside them. A part begins as soon as another is over, the longest first, one more of them at a time than there are
-cores: many tests only wait. What a part says comes when it is over and stays in ``test-output/``; what failed anywhere is said once more at the very
+which run at the end with nothing beside them. A part begins as soon as another is over, in the order of ``BEGIN``, one more of them at a time than there
+are cores: many tests only wait. What a part says comes when it is over and stays in ``test-output/``; what failed anywhere is said once more at the very
 end. Exit status: 0 when all passed and the coverage gate holds.
 """
 
@@ -20,6 +20,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.support.failures import Failure, read
+from tests.support.machine import BESIDE
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "test-output"
@@ -43,18 +44,28 @@ PARTS: dict[str, tuple[str, ...]] = {
         "tests/scenario/test_t*.py",
     ),
     "checks": ("tests/biometrics/*", "tests/scenario/test_verification*.py", "tests/scenario/test_faces*.py"),
-    "cases": ("tests/scenario/test_live*.py", "tests/scenario/test_self*.py", "tests/scenario/test_c*.py"),
+    "cases": (
+        "tests/scenario/test_live*.py",
+        "tests/scenario/test_self*.py",
+        "tests/scenario/test_c*.py",
+        "tests/scenario/test_document*.py",
+    ),
     "recording": ("tests/scenario/test_record*.py", "tests/scenario/test_export*.py", "tests/scenario/test_remux.py"),
     "scenario": ("tests/scenario/*",),
     "others": ("tests/*",),
 }
-"""Patterns of files, where ``*`` goes through folders; the last is whatever the others leave. Long ones come first, and what only computes between what drives
-browsers: two of these at a time leave pictures enough to be coded."""
+"""Patterns of files, where ``*`` goes through folders; the last is whatever the others leave."""
+NPM = "npm"
+BEGIN = (
+    *("cores", "scenario", "server", "checks", "recording", "own", "media"),
+    *("calls", NPM, "cases", "stories", "others", "pages"),
+)
+"""The longest first, so that all are over at nearly one time; what drives browsers is between what does not: two of these at a time leave pictures enough to be
+coded."""
 TRACED = {"cores": "run", "server": "run-with-greenlets"}
 """The parts that cover the sans-I/O cores, and the step of the coverage gate; tracing others would slow them down for nothing."""
 QUIET = "quiet"
-NPM = "npm"
-MOST_S = 1500.0
+MOST_S = 2400.0
 """No part takes so long: one that does hangs, and is ended."""
 HUNG_S = 300
 """After so long with one test the log says where each of its threads is."""
@@ -97,6 +108,8 @@ class Part:
 
     name: str
     command: list[str]
+    beside: bool = False
+    """Others run at the same time, which tests of how quick something is are told."""
     process: "subprocess.Popen[bytes] | None" = None
     began: float = 0.0
     took_s: float = 0.0
@@ -114,7 +127,9 @@ class Part:
         self.began = time.monotonic()
         with self.log.open("wb") as out:
             nothing, same = subprocess.DEVNULL, subprocess.STDOUT
-            self.process = subprocess.Popen(self.command, cwd=ROOT, stdin=nothing, stdout=out, stderr=same)  # noqa: S603
+            told = {name: value for name, value in os.environ.items() if name != BESIDE}
+            told |= {BESIDE: "1"} if self.beside else {}
+            self.process = subprocess.Popen(self.command, cwd=ROOT, env=told, stdin=nothing, stdout=out, stderr=same)  # noqa: S603
         self.limit = threading.Timer(MOST_S, self.process.kill)
         self.limit.daemon = True
         self.limit.start()
@@ -190,8 +205,9 @@ def main() -> int:
     OUTPUT.mkdir(exist_ok=True)
     gate("erase")
     files = files_of_tests()
-    parts = [Part(name, pytest_command(name, own, f"not {QUIET}")) for name, own in divided(files).items()]
-    parts.append(Part(NPM, [sys.executable, "scripts/bootstrap.py", "npm", "test"]))
+    parts = [Part(name, pytest_command(name, own, f"not {QUIET}"), beside=True) for name, own in divided(files).items()]
+    parts.append(Part(NPM, [sys.executable, "scripts/bootstrap.py", "npm", "test"], beside=True))
+    parts.sort(key=lambda part: BEGIN.index(part.name))
     at_once(parts, min((os.cpu_count() or 1) + 1, MOST_AT_ONCE))
     print(f"== all parts beside each other: {time.monotonic() - began:.0f} s", flush=True)
     marked = [file for file in files if f"mark.{QUIET}" in (ROOT / file).read_text(encoding="utf-8")]

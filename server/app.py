@@ -159,6 +159,7 @@ async def running(
         await context.audit.prepare()
         await context.customers.replay()
         stack.push_async_callback(context.refusals.flush)
+        stack.push_async_callback(context.verifications.reviews.waiting.looks.close)
         await context.risk.rules.started(config.data_dir / "policies.json")
         first_passwords = await context.staff.create_first(agent_name=demo.AGENT_NAME if config.demo else "Agent")
         await live.recover()

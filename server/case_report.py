@@ -5,15 +5,17 @@ from datetime import UTC, datetime
 from html import escape
 
 from server.audit.events import AuditEntry
-from server.domain.model import Language
+from server.domain.ids import STAFF, is_id
+from server.domain.model import Language, Staff
 from server.services.verification_evidence import Kept
 from server.transactions.case import Attempt, Case
+from server.transactions.lock import ended_through_us
 from server.transactions.policy import Policy
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #16181d; background: #fff }
 h1 { font-size: 1.6rem } h2 { font-size: 1.25rem; margin-top: 2.5rem; border-bottom: 1px solid #c5cad3 }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0 } th, td { text-align: start; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid #e3e6eb }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0 } th, td { text-align: start; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid #e3e6eb } td { overflow-wrap: anywhere }
 th { width: 16rem; font-weight: 600 } thead th { width: auto } code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 1rem } figure { margin: 0; break-inside: avoid } img { width: 100%; height: auto; display: block }
 figcaption { font-size: 13px; overflow-wrap: anywhere } .bad { color: #a31515; font-weight: 600 }
@@ -61,6 +63,14 @@ _WORDS = {
     "who": ("操作者", "Actor"),
     "what": ("事项", "Event"),
     "hash": ("摘要", "Hash"),
+    "account_off": ("账号已于 {at} 停用", "account switched off at {at}"),
+    "no_account": ("账号已不存在", "no such account any more"),
+    "excused": ("因我方原因结束", "Ended through us"),
+    "excused_attempt": (
+        "是：因本系统或银行一方的原因结束，一般不计为客户的失败",
+        "Yes: by a fault of this system, or by the bank; as a rule no failure of the customer",
+    ),
+    "excused_reason": ("{code}（因我方原因，不作数）", "{code} (through us, does not count)"),
     "how": ("如何核对：见同目录的 README.txt。", "How to check it: see README.txt beside this page."),
 }
 _KINDS = {
@@ -71,11 +81,11 @@ _KINDS = {
 
 
 class Page:
-    """``hashes``: hex SHA-256 of each picture's file, by its path beside the page."""
+    """``hashes``: hex SHA-256 of each picture's file, by its path beside the page. ``staff``: accounts, by id, of those who are named on it."""
 
-    def __init__(self, language: Language, hashes: Mapping[str, str]) -> None:
+    def __init__(self, language: Language, hashes: Mapping[str, str], staff: Mapping[str, Staff]) -> None:
         self._at = 0 if language is Language.ZH else 1
-        self._language, self._hashes = language, hashes
+        self._language, self._hashes, self._staff = language, hashes, staff
 
     def written(
         self,
@@ -108,7 +118,7 @@ class Page:
         if case.identified is not None:
             named = case.identified
             rows = [
-                ("who", named.by),
+                ("who", self._who(named.by)),
                 ("when", _time(named.at)),
                 ("what", " ".join(one.value for one in named.methods)),
                 ("reasons", named.note),
@@ -116,7 +126,12 @@ class Page:
             parts += [f"<h2>{self._say('identified')}</h2>", self._facts(*rows)]
         if case.reviews:
             by_people = [
-                (_time(one.at), one.by, self._say("approved" if one.approved else "declined"), escape(one.note))
+                (
+                    _time(one.at),
+                    escape(self._who(one.by)),
+                    self._say("approved" if one.approved else "declined"),
+                    escape(one.note),
+                )
                 for one in case.reviews
             ]
             parts += [f"<h2>{self._say('reviews')}</h2>", self._table(("when", "who", "decision", "reasons"), by_people)]
@@ -130,7 +145,7 @@ class Page:
             (
                 str(entry.number),
                 _time(entry.event.at),
-                escape(entry.event.actor),
+                escape(self._who(entry.event.actor)),
                 escape(entry.event.action.value),
                 f"<code>{entry.hash.hex()}</code>",
             )
@@ -148,7 +163,7 @@ class Page:
         rows = [
             ("began", _time(attempt.started_at)), ("ended", _time(attempt.ended_at)), ("assurance", attempt.assurance.value),
             ("outcome", attempt.outcome.value if attempt.outcome is not None else ""), ("reasons", " ".join(attempt.reasons)),
-            ("digest", attempt.evidence),
+            ("digest", attempt.evidence), ("excused", self._say("excused_attempt") if ended_through_us(attempt) else ""),
         ]  # fmt: skip
         checks = ""
         if checked is not None:
@@ -164,7 +179,7 @@ class Page:
                         escape(one.name.value),
                         one.outcome.value,
                         "" if one.score is None else f"{one.score:.4f}",
-                        escape(" ".join(one.reasons)),
+                        escape(" ".join(self._reason(code, one.excused) for code in one.reasons)),
                     )
                     for one in checked.checks
                 ],
@@ -196,6 +211,17 @@ class Page:
             image = f'<img src="{escape(path)}" alt="{escape(one.name)}">' if digest else missing
             shown.append(f"<figure>{image}<figcaption>{' · '.join(told)}<br><code>{digest}</code></figcaption></figure>")
         return f'<div class="pictures">{"".join(shown)}</div>'
+
+    def _who(self, id: str) -> str:
+        """The id, and the name where it is of staff: as it is now."""
+        staff = self._staff.get(id)
+        if staff is None:
+            return f"{id} ({self._say('no_account')})" if is_id(id, STAFF) else id
+        off = "" if staff.disabled_at is None else f", {self._say('account_off').format(at=_time(staff.disabled_at))}"
+        return f"{staff.name} ({id}{off})"
+
+    def _reason(self, code: str, excused: Sequence[str]) -> str:
+        return self._say("excused_reason").format(code=code) if code in excused else code
 
     def _say(self, key: str) -> str:
         return _WORDS[key][self._at]

@@ -59,6 +59,12 @@ LATENESS = frozenset(
 stream that is no camera's are seen in pictures that were looked at."""
 
 
+GAP = "stream_gap"
+GAPS = frozenset({GAP, "evidence_missing", "light_unseen", "no_face", "not_settled", "pad_too_few", "stream_too_short"})
+"""What may be said of an attempt for no other reason than that its picture stopped, or came late and then all at once. Nobody passes with it, and it speaks against
+nobody; what was asked for while pictures came, and was not done, does."""
+
+
 class LiveChallenges:
     """``server/services/live_ports.py: LiveChecks``. ``port``: the engine now, raises VerificationUnavailable; ``translated``: its errors as the server's.
     ``today``: where identity documents are from."""
@@ -122,6 +128,20 @@ def challenge_policy(policy: Policy) -> "ChallengePolicy":
         also_require=frozenset(Assurance(one) for one in rules.also_require),
         accept_without_light=rules.accept_without_light,
     )
+
+
+def unseen(policy: Policy, abilities: "frozenset[Ability]") -> str:
+    """What it asks of a person that a pack of these ``abilities`` cannot see, so that no attempt would begin; "" where it can."""
+    from verification.challenge.policy import PolicyInvalid
+    from verification.challenge.script import draw_script
+
+    if Check.CHALLENGE not in policy.assurance:
+        return ""
+    try:
+        draw_script(bytes(NONCE_BYTES), abilities, challenge_policy(policy))
+    except PolicyInvalid as error:
+        return error.detail
+    return ""
 
 
 def without_light(rules: "ChallengePolicy", abilities: "frozenset[Ability]") -> "ChallengePolicy":
@@ -373,7 +393,8 @@ class PlayedChallenge:
 
         verdict = self._verdict or self._machine.verdict()
         score = together(self._alike)
-        excused: frozenset[str] = LATENESS if ours else frozenset()
+        gap = any(reason.value == GAP for reason in verdict.reasons)
+        excused = (LATENESS if ours else frozenset()) | (GAPS if gap else frozenset())
         match = self._match(score)
         match = replace(match, excused=tuple(code for code in match.reasons if code in excused))
         checks = [match, *checks_of(verdict, has_pad=self._pack.has_pad, excused=excused)]
@@ -386,6 +407,7 @@ class PlayedChallenge:
             pack_hash=self._pack.hash,
             frames=verdict.frames,
             script_hash=verdict.script_hash,
+            fault=GAP if gap else None,
         )
 
     def _match(self, score: float | None) -> CheckResult:

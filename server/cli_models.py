@@ -54,6 +54,35 @@ def _store(config: Path | None) -> "ModelStore":
     return ModelStore(models_folder(config))
 
 
+def _note(file: Path | None, removed: bool, pack: str, version: str = "", hash: str = "") -> None:
+    """In the audit of the server that has this configuration. Before its first start there is no trail, and no server that the pack could be of."""
+    import asyncio
+
+    from server import config as configuration
+    from server.app import database_url
+    from server.audit.events import AuditAction, AuditEvent
+    from server.clock import SystemClock
+    from server.store.sql import open_store
+
+    loaded = configuration.load(file)
+    url = database_url(loaded)
+    if url.startswith("sqlite") and not Path(url.partition(":///")[2]).exists():
+        return
+
+    async def write() -> None:
+        store = await open_store(url, migrate=True)
+        try:
+            async with store.begin() as tx:
+                action = AuditAction.MODELS_REMOVED if removed else AuditAction.MODELS_INSTALLED
+                details = {name: value for name, value in (("version", version), ("hash", hash)) if value}
+                at = SystemClock().now()
+                await tx.append_audit(AuditEvent(action=action, at=at, actor="command-line", subject=pack, details=details))
+        finally:
+            await store.close()
+
+    asyncio.run(write())
+
+
 def _chosen(names: list[str] | None, packs: list[str] | None) -> list[str]:
     chosen = list(dict.fromkeys([*(names or []), *(packs or [])]))
     if not chosen:
@@ -179,6 +208,7 @@ def install(
                 if name == "base":  # whose weights the others need too
                     break
                 continue
+            _note(config, False, name, wanted.version, installed.pack.hash)
             print(
                 f"{name} {wanted.version} installed in {installed.folder} in {time.monotonic() - began:.1f} s", file=sys.stderr
             )
@@ -239,4 +269,6 @@ def remove(names: Names = None, pack: PackOption = None, config: ConfigFile = No
     with _told():
         store = _store(config)
         for name in chosen:
+            if name in store.installed():  # written down first: an entry too many, never a removal without one
+                _note(config, True, name)
             print(f"{name} removed, {_size(store.remove(name))} freed")

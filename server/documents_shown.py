@@ -148,10 +148,13 @@ class WithDocument:
         self._face.keeping.add(PictureKind.DOCUMENT, Seen(picture=flat, at_s=at_s, match=match), side)
 
     def _after(self, told: list[Instruction], now: float) -> list[Instruction]:
-        """A face that has not passed, by whatever, ends it: nobody is asked for a document in vain."""
+        """A face that cannot pass, by whatever, ends it: nobody is asked for a document in vain."""
         from verification.documents.showing import Showing
 
-        if not self._face.over or any(one.outcome is CheckOutcome.FAIL for one in self._face.result().checks):
+        if not self._face.over:
+            return told
+        face = self._face.result()
+        if face.fault is not None or any(one.outcome is CheckOutcome.FAIL for one in face.checks):
             return told
         self._showing = Showing(self._rules)
         return told + _said(self._showing.start(now))

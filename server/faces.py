@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from media.recording.keys import KEY_BYTES, NONCE_BYTES, KeyRing
 from server import document_results, face_results
 from server.api.bodies_documents import DocumentSeen
 from server.api.bodies_faces import Assurance, FaceComparison, FacePack, FacePicture, FaceReason, LivenessChecked
-from server.challenges import LiveChallenges, thresholds_in
+from server.challenges import LiveChallenges, thresholds_in, unseen
 from server.config import Config
 from server.errors import (
     ConfigError,
@@ -74,7 +75,8 @@ def pack_says(config: Config) -> PackSays | None:
             return None
         comparison = store.manifest(name).thresholds.comparison
         points = comparison.points if comparison is not None else ()
-        return PackSays(name, tuple(point.fmr for point in points), frozenset(store.catalogue()))
+        cannot = partial(unseen, abilities=store.manifest(name).abilities)
+        return PackSays(name, tuple(point.fmr for point in points), frozenset(store.catalogue()), cannot)
     except (ImportError, OSError, errors.VerificationError):
         return None
 

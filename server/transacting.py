@@ -83,9 +83,10 @@ def customers(
     path = Path(config.evidence.erasures) if config.evidence.erasures else config.data_dir / "erasures.jsonl"
     signer = ReceiptSigner(own.audit.signing_key, own.audit.kid, issuer=public_url)
     those = Customers(
-        store, clock, make_id, made.cases, made.evidence, recordings, files, FileJournal(path), signer, risk.customer_digest
-    )
-    return those, CustomerExport(store, clock, those, made.cases, made.evidence)
+        store, clock, make_id, made.cases, made.evidence, recordings, files, FileJournal(path), signer,
+        risk.customer_digest, risk.customer_erased,
+    )  # fmt: skip
+    return those, CustomerExport(store, clock, those, made.cases, made.evidence, files)
 
 
 async def described(tx: Transaction, event: AuditEvent) -> dict[str, Any]:

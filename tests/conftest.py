@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import machine
 from tests.support.extras import pytest_pycollect_makemodule, pytest_runtest_call, pytest_runtest_setup
 from tests.support.scheduling import is_real_time, make_ordinary
 
@@ -36,6 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _ordinary_scheduling() -> Iterator[None]:
     """What one test does to the process, all later ones and their browsers would inherit."""
+    machine.begins()
     yield
     if is_real_time():
         make_ordinary()

@@ -103,7 +103,9 @@ class ReasonCode(StrEnum):
     STREAM_JUMPED = "stream_jumped"
     """From one frame to the next, face, head or scene went where nothing goes so quickly: cuts."""
     STREAM_TIMES = "stream_times"
-    """Time stamps that go back, jump or run at another speed than time."""
+    """Time stamps that go back, that jump and do not come back, or that run at another speed than time."""
+    STREAM_GAP = "stream_gap"
+    """The picture stopped for a moment, or came late and then all at once: what lies between was not seen."""
     STREAM_RATE = "stream_rate"
     """A frame rate that no camera has."""
     STREAM_SIZE = "stream_size"
@@ -254,6 +256,7 @@ ADVICE: Mapping[ReasonCode, AdviceKey] = MappingProxyType(
         ReasonCode.STREAM_LOOPED: AdviceKey.LIVE_FACE,
         ReasonCode.STREAM_JUMPED: AdviceKey.LIVE_FACE,
         ReasonCode.STREAM_TIMES: AdviceKey.STEADY_LINE,
+        ReasonCode.STREAM_GAP: AdviceKey.STEADY_LINE,
         ReasonCode.STREAM_RATE: AdviceKey.STEADY_LINE,
         ReasonCode.STREAM_SIZE: AdviceKey.OTHER_CAMERA,
         ReasonCode.STREAM_TOO_SHORT: AdviceKey.STEADY_LINE,

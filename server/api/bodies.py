@@ -60,7 +60,7 @@
 | POST   /verifications/{verification}/identification | verification.run, staff      | IdentifyCustomer → VerificationView     |
 | POST   /verifications/{verification}/review         | verification.review          | ReviewVerification → VerificationView   |
 | POST   /verifications/unlock                        | verification.unlock          | UnlockCustomer → 204                    |
-| GET    /reviews                                     | verification.review          | → ReviewQueue                           |
+| GET    /reviews?type&yours&due_in_s&limit&cursor    | verification.review          | → ReviewQueue                           |
 | GET    /reviews/{verification}/attempts/{attempt}/pictures/{name} | verification.review | → a picture                          |
 | GET    /reviews/{verification}/reference            | verification.review          | → a picture                             |
 | GET    /reviews/{verification}                      | verification.review          | → ReviewDetail                          |

@@ -204,10 +204,21 @@ class ReviewEntry(Answer, frozen=True, kw_only=True):
     why_not: Literal["own_session", "reviewed_already"] | None
 
 
+class WaitingType(Answer, frozen=True, kw_only=True):
+    """How many of one type wait for a review, whoever may decide them."""
+
+    type: str
+    title: dict[Language, str]
+    count: int
+
+
 class ReviewQueue(Answer, frozen=True, kw_only=True):
-    """The one that is due first first."""
+    """The one that is due first first. ``next``: the cursor of the next page, which may be there also after a short one; null after the last. ``types``: of
+    all that wait, whatever was asked for."""
 
     reviews: list[ReviewEntry]
+    types: list[WaitingType]
+    next: str | None
 
 
 class CheckView(Answer, frozen=True, kw_only=True):
@@ -241,7 +252,8 @@ class ReviewPicture(Answer, frozen=True, kw_only=True):
 
 class ReviewedAttempt(Answer, frozen=True, kw_only=True):
     """An attempt as a reviewer sees it. Null and empty: it was broken off, or a fault ended it (``fault``). ``pictures``: in their order.
-    ``evidence_lost``: there was more, and it is not there any more or is not what it was."""
+    ``evidence_lost``: there was more, and it is not there any more or is not what it was. ``excused``: it ended through us, and is as a rule no failure of
+    the customer."""
 
     attempt: AttemptView
     checks: list[CheckView]
@@ -255,10 +267,19 @@ class ReviewedAttempt(Answer, frozen=True, kw_only=True):
     risk_reasons: list[RiskReasonView]
     pictures: list[ReviewPicture]
     evidence_lost: bool
+    excused: bool
+
+
+class StaffRef(Answer, frozen=True, kw_only=True):
+    """Somebody of the bank. ``name``: as it is now, "" where the account is there no more. ``active``: whether it may sign in."""
+
+    id: StaffId
+    name: str
+    active: bool
 
 
 class EarlierReview(Answer, frozen=True, kw_only=True):
-    by: StaffId
+    by: StaffRef
     at: datetime
     approved: bool
     reason: str
@@ -267,7 +288,7 @@ class EarlierReview(Answer, frozen=True, kw_only=True):
 class IdentifiedView(Answer, frozen=True, kw_only=True):
     """A person of the bank vouches for the customer, without a face check."""
 
-    by: StaffId
+    by: StaffRef
     at: datetime
     methods: list[Proof]
     note: str

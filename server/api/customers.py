@@ -1,16 +1,53 @@
 """What is kept of one customer: handed out, and erased. The customer's name is in no address."""
 
+import asyncio
+import logging
+
 from aiohttp import web
 
 from server.api.bodies_customers import CustomerErased, EraseCustomer, ErasedCounts, ExportCustomer
 from server.api.call import Call, Handler, Reply
+from server.errors import TongpingError
+from server.services.customer_export import Package
+
+log = logging.getLogger(__name__)
+WRITE_S = 60.0
+"""Longest wait for who reads slowly, for each piece."""
+WHOLE_S = 3600.0
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Type": "application/zip",
+    "Content-Disposition": 'attachment; filename="customer.zip"',
+}
 
 
 async def export_customer(call: Call) -> web.StreamResponse:
+    """What cannot be read any further ends the connection, so that nobody takes it for the whole."""
     body: ExportCustomer = call.body
-    packed = await call.context.customer_exports.export(call.who, body.customer)
-    headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="customer.zip"'}
-    return web.Response(body=packed, content_type="application/zip", headers=headers)
+    package = await call.context.customer_exports.export(call.who, body.customer)
+    try:
+        return await _send(call, package)
+    finally:
+        await package.close()
+
+
+async def _send(call: Call, package: Package) -> web.StreamResponse:
+    response = web.StreamResponse(headers=HEADERS)
+    await response.prepare(call.request)
+    try:
+        async with asyncio.timeout(WHOLE_S):
+            async for piece in package:
+                async with asyncio.timeout(WRITE_S):
+                    await response.write(piece)
+    except (TongpingError, TimeoutError) as error:
+        log.warning("an export was cut short", extra={"code": getattr(error, "code", "timeout")})
+        if call.request.transport is not None:
+            call.request.transport.abort()
+        return response
+    except ConnectionResetError:
+        return response
+    await response.write_eof()
+    return response
 
 
 async def erase_customer(call: Call) -> Reply:

@@ -9,11 +9,13 @@ from server.api.idempotency import StoredReply
 from server.api.operations import BASE, OPERATIONS
 from server.api.problems import InvalidField
 from server.api.router import from_stored, participant_only, run_once, stored
+from server.audit.events import AuditAction
 from server.domain import ids
 from server.domain.ids import FileId, ParticipantId
 from server.domain.model import SessionStatus
 from server.errors import Gone, NotAllowed, TooLarge
 from server.services.file_types import IMAGES
+from server.services.principal import PrincipalKind
 from server.services.views import file_view
 
 NAME_HEADER = "X-File-Name"
@@ -55,6 +57,9 @@ async def get_file(call: Call) -> web.StreamResponse:
     """Images may be shown in the page; everything else is a download. Nothing is run: nosniff and a sandbox."""
     id = FileId(call.id("file", ids.FILE))
     record, path = await call.context.files.find(call.where.id, id)
+    if call.who.kind is not PrincipalKind.PARTICIPANT:
+        now = call.context.clock.now()
+        await call.context.history.read_from_outside(AuditAction.FILE_READ, now, call.who.actor, call.where.id, record.id)
     how = "inline" if record.media_type in IMAGES else "attachment"
     return web.FileResponse(
         path,

@@ -16,15 +16,17 @@ async def healthz(_: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """200 when everything is there, else 503; says which part is missing, and nothing more."""
+    """200 when everything is there, else 503; says which part is missing, which policies the model pack cannot answer, and nothing more."""
     context = request.app[CONTEXT]
-    checks = {
+    checks: dict[str, bool | list[str]] = {
         "store": await _store_answers(request),
         "media": context.media_ready(),
         "pages": await asyncio.to_thread((context.static_dir / "index.html").is_file),
     }
     ready = all(checks.values())
     checks["risk"] = context.risk.ready  # without it every transaction goes to a person
+    if unfit := context.risk.policies.unfit_types:
+        checks["policies_unfit"] = list(unfit)  # the other types are verified, and calls go on
     if context.recorder_ready is not None:
         checks["recorder"] = context.recorder_ready()  # calls go on without it
     if context.faces_ready is not None:

@@ -68,6 +68,16 @@ class RiskEntriesQuery(bodies.Request, frozen=True, kw_only=True):
     cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
 
+class ReviewsQuery(bodies.Request, frozen=True, kw_only=True):
+    """``yours``: those that the caller may decide, or those that they may not. ``due_in_s``: those whose time for a review is over by then."""
+
+    type: bodies_verifications.TypeName | None = None
+    yours: bool | None = None
+    due_in_s: Annotated[int, msgspec.Meta(ge=1, le=30 * 86_400)] | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
 class RecordingMediaQuery(bodies.Request, frozen=True, kw_only=True):
     from_ms: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
 
@@ -365,7 +375,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "list_reviews", "GET", "/reviews", Grant.VERIFICATION_REVIEW, "What waits for a review, the one that is due first first",
-        bodies_verifications.ReviewQueue,
+        bodies_verifications.ReviewQueue, query=ReviewsQuery,
     ),
     Operation(
         "get_review", "GET", "/reviews/{verification}", Grant.VERIFICATION_REVIEW,
@@ -385,7 +395,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "export_customer", "POST", "/customers/export", Grant.CUSTOMER_DATA, "All that is kept of a customer, for them: data and pictures",
-        bytes, bodies_customers.ExportCustomer, media=("application/zip",), takes_s=120.0,
+        bytes, bodies_customers.ExportCustomer, media=("application/zip",), takes_s=0.0,
     ),
     Operation(
         "erase_customer", "POST", "/customers/erase", Grant.CUSTOMER_DATA,

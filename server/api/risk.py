@@ -7,7 +7,7 @@ from server.domain.ids import RiskEntryId
 
 
 async def list_risk_entries(call: Call) -> Reply:
-    return Reply(await call.context.risk.lists.page(limit=call.query.limit, cursor=call.query.cursor))
+    return Reply(await call.context.risk.lists.page(limit=call.query.limit, cursor=call.query.cursor, actor=call.who.actor))
 
 
 async def add_risk_entry(call: Call) -> Reply:
@@ -15,7 +15,7 @@ async def add_risk_entry(call: Call) -> Reply:
 
 
 async def find_risk_entries(call: Call) -> Reply:
-    return Reply(await call.context.risk.lists.find(call.body))
+    return Reply(await call.context.risk.lists.find(call.body, call.who.actor))
 
 
 async def remove_risk_entry(call: Call) -> Reply:

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from server.api.bodies_verifications import AttemptDone, UploadAttempt, VerificationView
 from server.api.call import Call, Handler, Reply
-from server.api.operations import BASE
+from server.api.operations import BASE, ReviewsQuery
 from server.api.problems import InvalidField
 from server.domain import ids
 from server.domain.ids import AttemptId, CaseId
@@ -60,7 +60,9 @@ async def get_decision_keys(call: Call) -> Reply:
 
 
 async def list_reviews(call: Call) -> Reply:
-    return Reply(await call.context.verifications.reviews.queue(call.who))
+    query: ReviewsQuery = call.query
+    waiting = call.context.verifications.reviews.waiting
+    return Reply(await waiting.page(call.who, **msgspec.structs.asdict(query)))
 
 
 async def get_review(call: Call) -> Reply:

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from server.demo_bank.books import Order
 from server.demo_bank.drawings import portrait
@@ -16,6 +17,7 @@ BEIJING = timezone(timedelta(hours=8))
 DRAWINGS = {PASSWORD: "password", LOSS: "loss", PHONE: "phone", USHIELD: "ushield"}
 PERSON = "person"
 IDENTIFIED = "identified_by_agent"
+REVIEWED = {"approved_in_review": "approved", "declined_in_review": "not_approved", "review_overdue": "not_approved"}
 LOCKED = ("locked", "customer_locked")
 
 
@@ -211,8 +213,8 @@ class Views:
             reached = 1 if order.state != "asking" else 0
         stopped = order.state in ("refused", "unclear")
         rows = []
-        by_person = IDENTIFIED in order.reasons or (order.claims or {}).get("assurance") == "agent"
-        shown = "step_identified" if by_person else "step_shown"
+        way = "agent" if IDENTIFIED in order.reasons else (order.claims or {}).get("assurance", "")
+        shown = {"agent": "step_identified", "clip": "step_uploaded", "images": "step_uploaded"}.get(way, "step_shown")
         for number, key in enumerate(("step_ordered", shown, "step_decided", "step_done")):
             if number < reached or (number == 0 and stopped):
                 state, drawing = "past", "good"
@@ -235,6 +237,14 @@ class Views:
         between = "；" if self._r.language == "zh" else "; "
         return between.join(self.reason(code) for code in codes) or self._r.word("none")
 
+    def assurance(self, claims: Mapping[str, Any]) -> str:
+        """How it was shown that it is them. That all was done that was asked is said where a machine has seen it, and nowhere else."""
+        way, reasons, r = claims["assurance"], claims["reasons"], self._r
+        reviewed = next((REVIEWED[code] for code in reasons if code in REVIEWED), None)
+        done = way == "live" and claims["decision"] == "accept" and reviewed is None
+        said = r.known(f"assurance_{way}_done" if done else f"assurance_{way}", way)
+        return said if reviewed is None else r.word(f"assurance_{reviewed}", way=said)
+
     def _decision(self, order: Order) -> Html:
         claims, r = order.claims, self._r
         if claims is None:
@@ -242,7 +252,7 @@ class Views:
         rows = {
             "claim_decision": r.word(f"decision_{claims['decision']}"),
             "claim_signature": r.word("claim_signature_good"),
-            "claim_assurance": r.known(f"assurance_{claims['assurance']}", claims["assurance"]),
+            "claim_assurance": self.assurance(claims),
             "claim_reasons": self.reasons(claims["reasons"]),
             "claim_risk": r.known(f"risk_{claims['risk_level']}", claims["risk_level"]),
             "claim_hash": r.page("code", {"text": claims["details_hash"]}),
@@ -282,8 +292,7 @@ class Views:
                 one.state, ("open", "wait")
             )
             reasons = (one.claims or {}).get("reasons", one.reasons)
-            assurance = (one.claims or {}).get("assurance", "")
-            why = [r.known(f"assurance_{assurance}", assurance)] if assurance else []
+            why = [self.assurance(one.claims)] if one.claims is not None and one.claims["assurance"] else []
             rows.append(
                 {
                     "id": one.id,

@@ -1,4 +1,4 @@
-"""Tells live sessions of their cases as the audit trail tells of them, whoever changed one, on whichever server; and ends the sessions of customers by
+"""Tells live sessions of their cases, and reviewers' desks of what waits for them, as the audit trail tells of it, whoever changed it, on whichever server; and ends the sessions of customers by
 themselves with their cases."""
 
 import asyncio
@@ -6,11 +6,14 @@ import logging
 from datetime import datetime
 from typing import Protocol
 
+from server.audit.events import AuditAction, AuditEvent
 from server.domain import ids
 from server.domain.ids import SessionId
 from server.errors import TongpingError
 from server.live.hub import LiveSessions
 from server.store.ports import Store
+from server.transactions.case import OVERDUE, CaseState
+from server.transactions.decision import Outcome
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.5
@@ -53,6 +56,7 @@ class CaseWatch:
     async def look(self) -> int:
         """Tell of what has happened since the last look; of how many sessions. The first look only remembers where the trail is."""
         changed: set[SessionId] = set()
+        reviews = False
         async with self._store.read() as tx:
             if self._seen is None:
                 self._seen = await tx.audit_head()
@@ -63,6 +67,9 @@ class CaseWatch:
                     for one in entries
                     if one.event.session and ids.is_id(one.event.subject, ids.CASE)
                 }
+                reviews = reviews or any(_of_reviews(one.event) for one in entries)
+        if reviews:
+            self._live.reviews_changed()
         for session in changed:
             self._live.cases_changed(session)
         return len(changed)
@@ -77,3 +84,16 @@ class CaseWatch:
                 except TongpingError as error:
                     log.warning("a session that is over was not ended", extra={"session": session, "code": error.code})
             after = found[-1]
+
+
+def _of_reviews(event: AuditEvent) -> bool:
+    """Whether a case has come to be reviewed, or does not wait for it any more."""
+    match event.action:
+        case AuditAction.VERIFICATION_ATTEMPT_ENDED:
+            return event.details.get("outcome") == Outcome.REFER
+        case AuditAction.VERIFICATION_ENDED:
+            overdue = OVERDUE in event.details.get("reasons", "").split()
+            return overdue or event.details.get("state") == CaseState.CANCELLED
+        case AuditAction.VERIFICATION_IDENTIFIED | AuditAction.VERIFICATION_REVIEWED:
+            return True
+    return False

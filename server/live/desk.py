@@ -36,6 +36,7 @@ from server.signalling.messages import (
     WaitingTaken,
 )
 from server.signalling.messages_people import HandoverAnswer, HandoverTaken
+from server.signalling.messages_verification import ReviewsChanged
 from server.signalling.protocol import Incoming, Refused, State
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,8 @@ class Desks:
         self._desks: list[Desk] = []  # oldest first
         self._people_changed = False
         self._inside_told_at = float("-inf")
+        self._reviews_changed = False
+        self._reviews_told_at = float("-inf")
         self._refresh_queued = False
         self._refreshed_at = needs.clock.monotonic()
         self._somebody_waits = False
@@ -276,6 +279,17 @@ class Desks:
                 desk.told_inside = entries
                 desk.connection.send(SessionsInside(entries=entries))
 
+    # ------------------------------------------------------------ what waits for a review
+
+    def reviews_changed(self) -> None:
+        """Told with the next tick, as ``people_changed``."""
+        self._reviews_changed = True
+
+    def _tell_reviews(self) -> None:
+        for desk in self._desks:
+            if Grant.VERIFICATION_REVIEW in desk.grants:
+                desk.connection.send(ReviewsChanged())
+
     # ------------------------------------------------------------ time
 
     def tick(self) -> None:
@@ -285,6 +299,9 @@ class Desks:
         if self._people_changed and now - self._inside_told_at >= TOLD_EVERY_S:
             self._people_changed, self._inside_told_at = False, now
             self._tell_inside(self._desks)
+        if self._reviews_changed and now - self._reviews_told_at >= TOLD_EVERY_S:
+            self._reviews_changed, self._reviews_told_at = False, now
+            self._tell_reviews()
         for desk in list(self._desks):
             desk.connection.tick()
             if desk.connection.state is not State.OPEN:

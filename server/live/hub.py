@@ -209,6 +209,10 @@ class LiveSessions:
         if live is not None:
             live.verifying.briefing.changed()
 
+    def reviews_changed(self) -> None:
+        """Another case waits for a review, or one does no more: the desks of reviewers are told."""
+        self._desks.reviews_changed()
+
     async def remove_participant(self, session: SessionId, participant: ParticipantId, actor: str) -> None:
         """Recorded, audited, told, disconnected. Raises NotFound, Gone (left already), DependencyError."""
         live = self._session(session)

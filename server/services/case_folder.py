@@ -12,12 +12,15 @@ from server.audit.events import AuditAction, AuditEntry, AuditEvent
 from server.audit.signed import SignedCheckpoint
 from server.audit.verify import checkpoint_text, export_line
 from server.case_report import Page
+from server.domain import ids
 from server.domain.ids import CaseId
-from server.domain.model import Language
+from server.domain.model import Language, Staff
 from server.errors import NotFound, TongpingError, TooLarge
+from server.services.staff_names import staff_named
 from server.services.verification_cases import Cases
 from server.services.verification_evidence import Kept, VerificationEvidence
 from server.transactions.case import Attempt, Case
+from server.transactions.lock import ended_through_us
 from server.transactions.policy import Policy
 
 PAGE = 500
@@ -28,7 +31,7 @@ README = """\
 {id}
 
 report.html            the verification, told; pictures with their SHA-256
-case.json              the record, with attempts, checks, scores, risk and reviews
+case.json              the record, with attempts, checks, scores, risk and reviews; whose the staff's ids are
 facts/N.json           what attempt N was decided by, as it was sealed before the decision
 pictures/…             pictures, as they were sealed
 policy.json            what the type of transaction asked for, under the record's policy_hash
@@ -83,8 +86,10 @@ class CaseFolder:
         hashes = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
         trail, start, point = await self._trail(case)
         own = [entry for entry in trail if _is_about(entry.event, case, attempts)]
-        files["report.html"] = Page(language, hashes).written(case, attempts, policy, kept, own, now).encode()
-        files["case.json"] = _json(_record(case, attempts))
+        async with cases.store.read() as tx:
+            staff = await staff_named(tx, _people(case, own))
+        files["report.html"] = Page(language, hashes, staff).written(case, attempts, policy, kept, own, now).encode()
+        files["case.json"] = _json(_record(case, attempts, staff))
         files["policy.json"] = canonical or b""
         files["decision.jws"] = case.result.encode()
         files["decision-keys.json"] = _json(self._decision_keys)
@@ -157,11 +162,19 @@ def _is_about(event: AuditEvent, case: Case, attempts: Sequence[Attempt]) -> boo
     return case.session_id is not None and event.session == case.session_id and event.action in _OF_SESSION
 
 
-def _record(case: Case, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """Without what is sealed."""
+def _people(case: Case, trail: Sequence[AuditEntry]) -> set[str]:
+    """Ids of staff who did something in it."""
+    named = {one.by for one in case.reviews} | {entry.event.actor for entry in trail}
+    return {id for id in named | ({case.identified.by} if case.identified is not None else set()) if ids.is_id(id, ids.STAFF)}
+
+
+def _record(case: Case, attempts: Sequence[Attempt], staff: Mapping[str, Staff]) -> dict[str, Any]:
+    """Without what is sealed. ``staff``: names of those whose ids stand in the record and the trail."""
     hidden = ("key", "sealed", "reference_key", "reference_sealed", "return_url")
     record = {name: value for name, value in msgspec.structs.asdict(case).items() if name not in hidden}
-    return {**record, "attempts": [msgspec.structs.asdict(attempt) for attempt in attempts]}
+    tried = [{**msgspec.structs.asdict(attempt), "excused": ended_through_us(attempt)} for attempt in attempts]
+    people = {id: {"name": one.name, "role": one.role, "disabled_at": one.disabled_at} for id, one in staff.items()}
+    return {**record, "attempts": tried, "staff": people}
 
 
 def _json(value: Any) -> bytes:

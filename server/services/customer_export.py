@@ -1,35 +1,72 @@
-"""Everything that is kept of one customer, as a file for them (GDPR art. 15, PIPL art. 45): a ZIP of ``data.json`` and the pictures.
+"""Everything that is kept of one customer, as a file for them (GDPR art. 15, PIPL art. 45): a ZIP of pictures, the files of their conversations, and ``data.json``.
 
+It is read, opened and sent piece by piece: nothing is put on disk in plain text, and memory holds one picture or one page at a time, however much there is.
+What is said is as it stands when its turn comes: what was erased meanwhile is told as missing, and an erasing of the customer ends it.
 Sealed details of a case that has ended are gone; templates are numbers under seal and say nothing to a person: that there is one is told.
 """
 
 import asyncio
-import io
-import zipfile
-from datetime import datetime
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
-from server.domain.model import Role
-from server.errors import NotFound, TongpingError, TooLarge, VerificationUnavailable
+from server.domain.ids import FileId, SessionId
+from server.domain.model import FileRecord, Session
+from server.errors import Conflict, NotFound, TongpingError, TooMany, VerificationUnavailable
+from server.services import customer_lines
+from server.services.customer_lines import People, callback, file_path
 from server.services.customers import Customers, Found
+from server.services.files import Files
 from server.services.principal import Principal
 from server.services.verification_cases import Cases
 from server.services.verification_evidence import VerificationEvidence
+from server.services.zip_stream import ZipStream
 from server.store.ports import Store
+from server.store.ports_customers import FIRST
 from server.transactions.case import Case
 from server.transactions.details import read_details
 
-MOST_BYTES = 256 * 1024 * 1024
 LINES = 500
+PART = 256 * 1024
+AT_ONCE = 4
+"""Exports: each opens pictures and reads a lot."""
+IDS_AT_ONCE = 50
+
+
+class ErasedMeanwhile(Conflict):
+    """The customer was erased while this was being read."""
+
+    code = "erased_meanwhile"
+
+
+class Package:
+    """One export. Iterate once; call ``close`` in the end, however that comes."""
+
+    def __init__(self, customer: str, pieces: AsyncGenerator[bytes, None], export: "CustomerExport") -> None:
+        self.customer, self.cut = customer, False
+        self._pieces, self._export = pieces, export
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises ErasedMeanwhile, DependencyError: what came so far is no archive."""
+        async for piece in self._pieces:
+            self.check()
+            yield piece
+
+    def check(self) -> None:
+        if self.cut:
+            raise ErasedMeanwhile("This customer is being erased.")
+
+    async def close(self) -> None:
+        self._export.leave(self)
+        await self._pieces.aclose()
 
 
 class CustomerExport:
-    """``most_bytes``: of pictures and text before they are packed."""
-
     def __init__(
         self,
         store: Store,
@@ -37,60 +74,149 @@ class CustomerExport:
         customers: Customers,
         cases: Cases,
         evidence: VerificationEvidence,
-        *,
-        most_bytes: int = MOST_BYTES,
+        files: Files,
     ) -> None:
         self._store, self._clock, self._customers = store, clock, customers
-        self._cases, self._evidence, self._most = cases, evidence, most_bytes
+        self._cases, self._evidence, self._files = cases, evidence, files
+        self._open: set[Package] = set()
+        customers.on_erased.append(self._erased)
 
-    async def export(self, who: Principal, customer: str) -> bytes:
-        """The ZIP. Each is in the audit. Raises NotFound (nothing is kept), TooLarge."""
-        found = await self._customers.find(customer)
-        if found.nothing:
-            raise NotFound("Nothing is kept of this customer.")
-        files: dict[str, bytes] = {}
-        for case in found.cases:
-            await self._pictures(case, files)
-        data = await self._data(customer, found, files)
-        files["data.json"] = msgspec.json.format(msgspec.json.encode(data), indent=2)
-        self._check(files)
-        async with self._store.begin() as tx:
-            counts = {"cases": len(found.cases), "sessions": len(found.sessions), "files": len(files)}
-            await tx.append_audit(
-                AuditEvent(
-                    action=AuditAction.CUSTOMER_EXPORTED,
-                    at=self._clock.now(),
-                    actor=who.actor,
-                    subject=found.cases[-1].id if found.cases else found.sessions[-1].id if found.sessions else "",
-                    details={name: str(count) for name, count in counts.items()},
+    def _erased(self, customer: str) -> None:
+        for one in self._open:
+            one.cut = one.cut or one.customer == customer
+
+    def leave(self, package: Package) -> None:
+        self._open.discard(package)
+
+    async def export(self, who: Principal, customer: str) -> Package:
+        """The ZIP. That it was asked for is in the audit before anything is handed out, also where nothing is kept. Raises NotFound, TooMany."""
+        if len(self._open) >= AT_ONCE:
+            raise TooMany("Too many exports at once.", retry_after_s=30)
+        package = Package(customer, self._pieces(customer), self)
+        self._open.add(package)
+        try:
+            found = await self._customers.find(customer)
+            async with self._store.begin() as tx:
+                counts = {"cases": len(found.cases), "sessions": len(found.sessions)}
+                await tx.append_audit(
+                    AuditEvent(
+                        action=AuditAction.CUSTOMER_EXPORTED,
+                        at=self._clock.now(),
+                        actor=who.actor,
+                        subject=found.cases[-1].id if found.cases else found.sessions[-1].id if found.sessions else "",
+                        details={name: str(count) for name, count in counts.items()},
+                    )
                 )
-            )
-        return await asyncio.to_thread(_packed, files, self._clock.now())
+            if found.nothing:
+                raise NotFound("Nothing is kept of this customer.")
+        except BaseException:
+            await package.close()
+            raise
+        return package
 
-    async def _pictures(self, case: Case, files: dict[str, bytes]) -> None:
+    async def _pieces(self, customer: str) -> AsyncGenerator[bytes, None]:
+        """Pictures and files first, so that ``data.json`` can say what is there of them, and by which hash."""
+        found = await self._customers.find(customer)
+        archive, listed = ZipStream(), list[dict[str, Any]]()
+        for case in found.cases:
+            async with aclosing(self._pictures(archive, case, listed)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        for session in found.sessions:
+            async with aclosing(self._sent(archive, session.id, listed)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        with archive.file("data.json") as out:
+            async for text in self._data(customer, found, listed):
+                out.write(text)
+                yield archive.take()
+        archive.close()
+        yield archive.take()
+
+    async def _pictures(self, archive: ZipStream, case: Case, listed: list[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
         for kept in await self._evidence.evidence_of(case):
             folder = f"{case.id}/{kept.attempt.number if kept.attempt is not None else 'reference'}"
+            if kept.lost:
+                listed.append({"name": folder, "missing": kept.lost})
             for shown in kept.pictures:
+                name = f"{folder}/{shown.name}.jpg"
                 try:
-                    files[f"{folder}/{shown.name}.jpg"] = await self._evidence.picture(kept.name, kept.digest, shown.name)
-                except TongpingError as error:  # told in data.json: what is there is handed out all the same
-                    files[f"{folder}/{shown.name}.missing.txt"] = error.code.encode()
-            self._check(files)
+                    jpeg = await self._evidence.picture(kept.name, kept.digest, shown.name)
+                except TongpingError as error:  # what is there is handed out all the same
+                    listed.append({"name": name, "missing": error.code})
+                    continue
+                with archive.file(name) as out:
+                    out.write(jpeg)
+                digest = (await asyncio.to_thread(hashlib.sha256, jpeg)).hexdigest()
+                listed.append({"name": name, "bytes": len(jpeg), "sha256": digest})
+                yield archive.take()
 
-    def _check(self, files: dict[str, bytes]) -> None:
-        if sum(map(len, files.values())) > self._most:
-            raise TooLarge("There is more than fits into one file: erase or export by case.")
+    async def _sent(self, archive: ZipStream, session: SessionId, listed: list[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
+        """Files of the chat that are a line of it which the customer gets."""
+        async for record, by in self._records(session):
+            name = file_path(record)
+            told = {"name": name, "called": record.name, "by": by, "media_type": record.media_type, "at": record.created_at}
+            try:
+                _, path = await self._files.find(session, record.id)
+                file = await asyncio.to_thread(path.open, "rb")
+            except (TongpingError, OSError) as error:
+                listed.append(told | {"missing": getattr(error, "code", "file_unreadable")})
+                continue
+            size, digest = 0, hashlib.sha256()
+            try:
+                with archive.file(name) as out:
+                    while part := await asyncio.to_thread(file.read, PART):
+                        size += len(part)
+                        digest.update(part)
+                        out.write(part)
+                        yield archive.take()
+            finally:
+                file.close()
+            as_sent = (size, digest.hexdigest()) == (record.size_bytes, record.sha256)
+            listed.append(told | {"bytes": size, "sha256": digest.hexdigest(), "as_it_was_sent": as_sent})
 
-    async def _data(self, customer: str, found: Found, files: dict[str, bytes]) -> dict[str, Any]:
+    async def _records(self, session: SessionId) -> AsyncIterator[tuple[FileRecord, str]]:
+        """(a file, who sent it, by role), by id."""
+        async with self._store.read() as tx:
+            where = await tx.get_session(session)
+            wanted = await tx.session_files(session)
+            people = await tx.list_participants(session)
+        if where is None:
+            return
+        those = People(where, people)
+        said: set[FileId] = set()
+        async for line in self._lines(session, those):
+            if line is not None and line["file"] is not None:
+                said.add(line["file"])
+        for id in wanted:
+            async with self._store.read() as tx:
+                record = await tx.get_file(id)
+            if record is not None and (id in said or those.is_customers(record.participant_id)):
+                yield record, those.label(record.participant_id)
+
+    async def _lines(self, session: SessionId, people: People) -> AsyncIterator[dict[str, Any] | None]:
+        """Page by page: no transaction is open while somebody waits for the next."""
+        after = 0
+        while True:
+            async with self._store.read() as tx:
+                page = await tx.list_messages(session, after=after, limit=LINES)
+            for line in page:
+                yield people.line(line)
+            if not page:
+                return
+            after = page[-1].number
+
+    # ---- data.json
+
+    async def _data(self, customer: str, found: Found, listed: list[dict[str, Any]]) -> AsyncIterator[bytes]:
+        """One JSON object, in parts."""
         template = found.template
-        return {
+        yield _open({
             "customer": customer,
             "exported_at": self._clock.now(),
-            "verifications": [await self._case(case, files) for case in found.cases],
             "face_template": None
             if template is None
             else {"id": template.id, "consent": template.consent, "created_at": template.created_at, "replaced_at": template.replaced_at},
-            "sessions": [await self._session(session.id, session) for session in found.sessions],
             "failures": None
             if found.failures is None
             else {"count": found.failures.count, "last_at": found.failures.last_at, "locked_until": found.failures.locked_until},
@@ -99,9 +225,49 @@ class CustomerExport:
                 {"id": one.id, "session": one.session_id, "started_at": one.started_at, "ended_at": one.ended_at, "duration_ms": one.duration_ms}
                 for one in found.recordings
             ],
-        }  # fmt: skip
+        })  # fmt: skip
+        names = [one["name"] for one in listed if "missing" not in one]
+        yield b',\n"verifications": ['
+        for number, case in enumerate(found.cases):
+            now_is = await self._still(case, customer)
+            yield (b",\n" if number else b"\n") + _text(await self._case(now_is, names))
+        yield b'],\n"callbacks": ['
+        first = True
+        async for told in self._callbacks(found):
+            yield (b"\n" if first else b",\n") + _text(told)
+            first = False
+        yield b'],\n"sessions": ['
+        for number, session in enumerate(found.sessions):
+            yield b",\n" if number else b"\n"
+            async for part in self._session(session):
+                yield part
+        yield b'],\n"files": ' + _text(listed) + b"\n}\n"
 
-    async def _case(self, case: Case, files: dict[str, bytes]) -> dict[str, Any]:
+    async def _still(self, case: Case, customer: str) -> Case:
+        """As it is now. Raises ErasedMeanwhile, where another server has erased it."""
+        async with self._store.read() as tx:
+            now_is = await tx.get_case(case.id)
+        if now_is is None or now_is.customer != customer:
+            raise ErasedMeanwhile("This customer was erased.")
+        return now_is
+
+    async def _callbacks(self, found: Found) -> AsyncIterator[dict[str, Any]]:
+        theirs = [*(case.id for case in found.cases), *(session.id for session in found.sessions)]
+        done: set[str] = set()  # of a case in a session there may be two ways to find it
+        for start in range(0, len(theirs), IDS_AT_ONCE):
+            after = FIRST
+            while True:
+                async with self._store.read() as tx:
+                    page = await tx.told_about(theirs[start : start + IDS_AT_ONCE], after=after, limit=LINES)
+                for told in page:
+                    if told.delivery.id not in done:
+                        yield callback(told, frozenset(theirs))
+                        done.add(told.delivery.id)
+                if not page:
+                    break
+                after = page[-1].place
+
+    async def _case(self, case: Case, names: list[str]) -> dict[str, Any]:
         async with self._store.read() as tx:
             attempts = await tx.list_attempts(case.id)
         details: Any = None
@@ -126,37 +292,32 @@ class CustomerExport:
                 for one in attempts
             ],
             "evidence_until": case.evidence_until, "evidence_erased_at": case.evidence_erased_at,
-            "files": sorted(name for name in files if name.startswith(f"{case.id}/")),
+            "files": [name for name in names if name.startswith(f"{case.id}/")],
         }  # fmt: skip
 
-    async def _session(self, id: Any, session: msgspec.Struct) -> dict[str, Any]:
-        lines: list[Any] = []
+    async def _session(self, session: Session) -> AsyncIterator[bytes]:
         async with self._store.read() as tx:
-            people = {one.id: one for one in await tx.list_participants(id)}
-            consents = await tx.latest_consents(id)
-            after = 0
-            while page := await tx.list_messages(id, after=after, limit=LINES):
-                after = page[-1].number
-                lines += [
-                    {"at": one.sent_at, "by": people[one.participant_id].role, "text": one.text, "file": one.file_id}
-                    for one in page
-                ]
-        kept = msgspec.to_builtins(session)
-        hidden = {"created_by", "taken_by", "handover_from", "handover_to"}  # who works for the bank is not the customer's
-        return {
-            **{name: value for name, value in kept.items() if name not in hidden},
-            "people": [{"role": one.role, "name": one.name if one.role is Role.CUSTOMER else "", "joined_at": one.joined_at, "left_at": one.left_at} for one in people.values()],
-            "consents": [{"scope": one.scope, "decision": one.decision, "by": people[one.participant_id].role, "at": one.decided_at} for one in consents],
-            "chat": lines,
-        }  # fmt: skip
+            now_is = await tx.get_session(session.id)
+            people = People(session, await tx.list_participants(session.id))
+            decisions = await tx.all_consents(session.id)
+        if now_is is None or now_is.customer_reference != session.customer_reference:
+            raise ErasedMeanwhile("This customer was erased, or the session is another's now.")
+        yield _open(customer_lines.session(now_is) | {"people": people.told(), "consents": people.consents(decisions)})
+        yield b',\n"chat": ['
+        first, withheld = True, 0
+        async for line in self._lines(session.id, people):
+            if line is None:
+                withheld += 1
+                continue
+            yield (b"\n" if first else b",\n") + _text(line)
+            first = False
+        yield b'],\n"lines_not_said_to_the_customer": ' + str(withheld).encode() + b"}"
 
 
-def _packed(files: dict[str, bytes], at: datetime) -> bytes:
-    """Pictures as they are, text deflated."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, at.timetuple()[:6])
-            entry.compress_type = zipfile.ZIP_STORED if name.endswith(".jpg") else zipfile.ZIP_DEFLATED
-            archive.writestr(entry, data)
-    return out.getvalue()
+def _text(what: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(what), indent=2)
+
+
+def _open(what: dict[str, Any]) -> bytes:
+    """An object that goes on."""
+    return _text(what)[:-2]

@@ -15,7 +15,7 @@ from server.audit.receipts import ReceiptSigner
 from server.clock import Clock
 from server.domain import ids
 from server.domain.ids import CaseId, RecordingId, SessionId, TemplateId
-from server.domain.model import FaceTemplate, Recording, Role, Session, SessionStatus
+from server.domain.model import FaceTemplate, Participant, Recording, Role, Session, SessionStatus, staff_of
 from server.errors import Conflict, NotFound
 from server.services.erasure_ports import Erasure, ErasureJournal
 from server.services.files import Files
@@ -35,6 +35,8 @@ ERASED_BY_CUSTOMER = "customer"
 
 Digest = Callable[[str], bytes]
 """Of a customer, as the risk's records have it."""
+Forget = Callable[[bytes], None]
+"""What is remembered outside the store of the customer with this digest."""
 
 
 class SomethingRuns(Conflict):
@@ -80,10 +82,13 @@ class Customers:
         journal: ErasureJournal,
         signer: ReceiptSigner,
         digest: Digest,
+        forget: Forget,
     ) -> None:
         self._store, self._clock, self._make_id = store, clock, make_id
         self._cases, self._evidence, self._recordings, self._files = cases, evidence, recordings, files
-        self._journal, self._signer, self._digest = journal, signer, digest
+        self._journal, self._signer, self._digest, self._forget_outside = journal, signer, digest, forget
+        self.on_erased: list[Callable[[str], None]] = []
+        """Called with the customer when the erasing was written down, and again when it is done."""
 
     async def find(self, customer: str) -> Found:
         """By the bank's name for them: of cases, of templates, of sessions."""
@@ -134,11 +139,20 @@ class Customers:
         counts = dict.fromkeys(("cases", "evidence", "templates", "sessions", "recordings"), 0)
         if not found.nothing:
             await self._journal.append(erasure)
+            self._tell_erased(customer)
             counts = await self._carry_out(erasure)
+            self._tell_erased(customer)
             await self._store.scrub()
+        else:
+            async with self._store.begin() as tx:
+                await self._note(tx, erasure, counts, ERASED_BY_CUSTOMER)
         receipt = self._signer.sign(erasure.id, customer, erasure.at, counts)
         kept = [one.id for one in found.recordings if one.id not in erasure.recordings]
         return Erased(erasure=erasure, counts=counts, kept=kept, receipt=receipt)
+
+    def _tell_erased(self, customer: str) -> None:
+        for tell in self.on_erased:
+            tell(customer)
 
     async def replay(self) -> int:
         """Erase again what an older copy of the database brought back, or what was not done to its end; of how many erasures. Before anybody is served.
@@ -167,7 +181,7 @@ class Customers:
                     return True
             for session_id in erasure.sessions:
                 session = await tx.get_session(session_id)
-                if session is not None and session != _blank_session(session):
+                if session is not None and (session != _blank_session(session) or await _named(tx, session_id)):
                     return True
             for recording_id in erasure.recordings:
                 recording = await tx.get_recording(recording_id)
@@ -207,19 +221,24 @@ class Customers:
         async with self._store.begin() as tx:
             if erasure.customer:
                 await self._forget(tx, erasure)
-            details = {name: str(count) for name, count in counts.items()} | {"request": erasure.request, "why": why}
-            await tx.append_audit(
-                AuditEvent(
-                    action=AuditAction.CUSTOMER_ERASED,
-                    at=self._clock.now(),
-                    actor=erasure.actor,
-                    subject=erasure.id,
-                    details={name: value for name, value in details.items() if value},
-                )
-            )
+            await self._note(tx, erasure, counts, why)
+        if erasure.customer:
+            self._forget_outside(bytes.fromhex(erasure.customer))
         if not erasure.done:
             await self._journal.finish(erasure.id)
         return counts
+
+    async def _note(self, tx: Transaction, erasure: Erasure, counts: dict[str, int], why: str) -> None:
+        details = {name: str(count) for name, count in counts.items()} | {"request": erasure.request, "why": why}
+        await tx.append_audit(
+            AuditEvent(
+                action=AuditAction.CUSTOMER_ERASED,
+                at=self._clock.now(),
+                actor=erasure.actor,
+                subject=erasure.id,
+                details={name: value for name, value in details.items() if value},
+            )
+        )
 
     async def _erase_recording(self, id: RecordingId, erasure: Erasure) -> int:
         try:
@@ -269,11 +288,11 @@ class Customers:
                 return
             await tx.save_session(_blank_session(session))
             for person in await tx.list_participants(id):
-                if person.role is Role.CUSTOMER:
+                if _of_no_account(person):
                     await tx.save_participant(msgspec.structs.replace(person, name=""))
             for invitation in await tx.list_invitations(id):
-                if invitation.role is Role.CUSTOMER:
-                    await tx.save_invitation(msgspec.structs.replace(invitation, name=""))
+                await tx.save_invitation(msgspec.structs.replace(invitation, name=""))
+                await tx.erase_idempotency(invitation.id)
             await tx.blank_chat(id)
             await tx.blank_files(id)
             await tx.erase_idempotency(id)
@@ -284,6 +303,17 @@ async def _is_theirs(tx: Transaction, session: Session, customer: str) -> bool:
     if session.customer_reference:
         return session.customer_reference == customer
     return all(case.customer in ("", customer) for case in await tx.session_cases(session.id))
+
+
+def _of_no_account(person: Participant) -> bool:
+    """Whether the name is one that they gave themselves, or that was written into an invitation: whatever role they have now. Staff have accounts."""
+    return person.role is Role.CUSTOMER or staff_of(person) is None
+
+
+async def _named(tx: Transaction, session: SessionId) -> bool:
+    """Whether a name of somebody who has no account stands in it."""
+    people, invitations = await tx.list_participants(session), await tx.list_invitations(session)
+    return any(one.name for one in people if _of_no_account(one)) or any(one.name for one in invitations)
 
 
 async def _sessions(tx: Transaction, customer: str) -> list[Session]:

@@ -1,9 +1,10 @@
 """What was said, decided and recorded: chat, consents, people, audit."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from server.api.bodies import AuditEntryView
-from server.audit.events import AuditEntry
+from server.audit.events import AuditAction, AuditEntry, AuditEvent
 from server.domain.ids import ParticipantId, SessionId
 from server.domain.model import ChatMessage, Consent, Participant, ParticipantState
 from server.domain.views import ChatMessageView, ParticipantView
@@ -41,6 +42,13 @@ class History:
             participant_view(person, open_sources=consented_sources(consents, person.id), state=states.get(person.id))
             for person in people
         ]
+
+    async def read_from_outside(
+        self, action: AuditAction, at: datetime, actor: str, session: SessionId, subject: str = ""
+    ) -> None:
+        """Somebody who has no place in this session reads what was said or sent in it."""
+        async with self._store.begin() as tx:
+            await tx.append_audit(AuditEvent(action=action, at=at, actor=actor, session=session, subject=subject))
 
     async def audit(self, *, after: int, limit: int) -> list[AuditEntryView]:
         async with self._store.read() as tx:

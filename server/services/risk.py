@@ -57,6 +57,7 @@ class Risk:
         self._newest = 0
         """The newest event that was counted."""
         self._devices = KnownDevices(MOST_DEVICES)
+        self._devices_unread = False
         self._loaded = False
         self.levels = dict.fromkeys(RiskLevel, 0)
         self.faults = 0
@@ -65,11 +66,16 @@ class Risk:
         """Lists, rules in place of files, and what happened in the last day. Raises StoreUnavailable."""
         async with self._store.read() as tx:
             await self._learn(tx)
-            self._devices = KnownDevices(MOST_DEVICES)  # all of them now: none is in doubt
-            for device in reversed(await tx.list_risk_devices(MOST_DEVICES)):
-                self._devices.put(device)
-        self._devices.whole = len(self._devices) < MOST_DEVICES
+            await self._read_devices(tx)
         self._loaded = True
+
+    async def _read_devices(self, tx: Transaction) -> None:
+        """All of them: none is in doubt then."""
+        devices = KnownDevices(MOST_DEVICES)
+        for device in reversed(await tx.list_risk_devices(MOST_DEVICES)):
+            devices.put(device)
+        devices.whole = len(devices) < MOST_DEVICES
+        self._devices, self._devices_unread = devices, False
 
     async def _learn(self, tx: Transaction) -> None:
         """What was changed and what happened since the last time, by this server or by another on the same database. Raises StoreUnavailable,
@@ -86,6 +92,10 @@ class Risk:
         if generation != self._generation.known:
             await self.lists.load(tx)
             await self.rules.load(tx)
+            if (
+                self._generation.known is not None
+            ):  # devices may have been erased: the store is asked, until they are read again
+                self._devices, self._devices_unread = KnownDevices(MOST_DEVICES), True
             self._generation.known = generation
 
     # ---- assessments
@@ -98,6 +108,10 @@ class Risk:
     def customer_digest(self, customer: str) -> bytes:
         """As devices and events have it."""
         return self._engine.identifiers.digest(IdentifierKind.CUSTOMER, customer)
+
+    def customer_erased(self, digest: bytes) -> None:
+        """Nothing is known of their devices: the store has forgotten them. Other servers see that by its generation."""
+        self._devices.drop(digest)
 
     @property
     def forgotten(self) -> int:
@@ -182,6 +196,8 @@ class Risk:
                 await self._learn(tx)  # before it is gone: who has not decided for a day has seen nothing of other servers
             await tx.forget_risk_events(now - REMEMBERED)
             await tx.forget_risk_devices(now - DEVICES_KEPT)
+            if self._devices_unread:
+                await self._read_devices(tx)
         self._devices.forget(now - DEVICES_KEPT)
         self._engine.velocity.forget_before((now - REMEMBERED).timestamp())
         self._engine.failings.forget_before((now - REMEMBERED).timestamp())

@@ -57,17 +57,19 @@ class RiskLists:
                 await tx.forget_risk_entries(before)
             self._engine.lists.forget(before)
 
-    async def page(self, *, limit: int, cursor: str | None) -> RiskEntries:
-        """Raises Invalid: the cursor."""
-        async with self._store.read() as tx:
+    async def page(self, *, limit: int, cursor: str | None, actor: str) -> RiskEntries:
+        """Each page is in the audit. Raises Invalid: the cursor."""
+        async with self._store.begin() as tx:
             found = await tx.list_risk_entries(limit=limit, cursor=cursor)
+            await self._read(tx, actor, how="list", count=len(found.entries))
         return RiskEntries(entries=[self._view(one) for one in found.entries], next=found.next)
 
-    async def find(self, asked: FindRiskEntries) -> RiskEntries:
-        """Raises Invalid."""
+    async def find(self, asked: FindRiskEntries, actor: str) -> RiskEntries:
+        """That somebody looked is in the audit, whom they looked for is not. Raises Invalid."""
         digest = self._digest(asked.kind, asked.identifier)
-        async with self._store.read() as tx:
+        async with self._store.begin() as tx:
             found = await tx.find_risk_entries(asked.kind, digest)
+            await self._read(tx, actor, how="find", kind=asked.kind.value, count=len(found))
         return RiskEntries(entries=[self._view(one) for one in reversed(found)], next=None)
 
     async def add(self, asked: AddRiskEntry, actor: str) -> RiskEntryView:
@@ -142,6 +144,11 @@ class RiskLists:
             expires_at=entry.expires_at,
             expired=entry.expires_at is not None and entry.expires_at <= self._clock.now(),
         )
+
+    async def _read(self, tx: Transaction, actor: str, *, how: str, count: int, kind: str = "") -> None:
+        details = {"how": how, "count": str(count)} | ({"kind": kind} if kind else {})
+        at = self._clock.now()
+        await tx.append_audit(AuditEvent(action=AuditAction.RISK_LISTS_READ, at=at, actor=actor, details=details))
 
     async def _audit(self, tx: Transaction, action: AuditAction, actor: str, entry: ListEntry, **more: str) -> None:
         details = {"list": entry.list.value, "kind": entry.kind.value, "reason": entry.reason} | more

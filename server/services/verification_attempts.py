@@ -29,6 +29,7 @@ from server.services.verification_evidence import VerificationEvidence, attempt_
 from server.services.verification_ports import RiskPort
 from server.services.verification_uploads import Brought, Uploads, fault_of, faulty
 from server.store.ports import Transaction
+from server.transactions.again import another_try, stays_open
 from server.transactions.case import Abandon, Attempt, Begin, Case, CaseState, Decided, Finish, WrongState, apply, finished
 from server.transactions.decision import (
     AttemptKind,
@@ -127,11 +128,12 @@ class VerificationAttempts:
         actor: str,
         *,
         evidence: str,
+        seen: bool = True,
         with_agent: bool = False,
         agreed: Agreed | None = None,
     ) -> tuple[Decision, Attempt, Case]:
         """The decision, on disk and signed when this returns. ``evidence``: the digest that ``VerificationEvidence.keep`` answered; nothing counts of what there is
-        none of. ``with_agent``: somebody who leads was there all through it, with the customer. ``agreed``: whether the person still does, in the
+        none of. ``seen``: whether there are pictures in it. ``with_agent``: somebody who leads was there all through it, with the customer. ``agreed``: whether the person still does, in the
         transaction that decides; where they do not, nothing of it counts or is kept.
 
         Raises WrongState where the attempt is over already: its time, or the case's.
@@ -152,7 +154,8 @@ class VerificationAttempts:
                 asked = self._asked(case, policy, attempt, session, with_agent=with_agent)
                 # Two small reads of this transaction, whichever server wrote what they find: decisions are assessed one after the other.
                 risk = await self._risk.assess(tx, asked, policy, cases.clock.now())
-                decision = decide(policy, checked, risk)
+                left = case.attempts_allowed - case.attempts_used
+                decision = another_try(checked, decide(policy, checked, risk), left=left, seen=seen and bool(attempt.evidence))
                 if await cases.locked(tx, case.customer):
                     decision = inside_lock(decision)
                 done, case = await self._finished(tx, case, policy, attempt, checked, risk, decision, asked, actor)
@@ -185,7 +188,11 @@ class VerificationAttempts:
             pack_hash=checked.pack_hash,
         )
         failure, excused = is_failure(checked, decision), is_excused(checked, decision)
-        after = apply(case, Finish(decided=decided, review_s=policy.review_s), now)
+        open_still = stays_open(
+            checked, decision, risk.level, left=case.attempts_allowed - case.attempts_used,
+            person=policy.without_face.allowed and case.session_id is not None,
+        )  # fmt: skip
+        after = apply(case, Finish(decided=decided, review_s=policy.review_s, stays_open=open_still), now)
         await cases.note(
             tx,
             AuditAction.VERIFICATION_ATTEMPT_ENDED,
@@ -277,7 +284,8 @@ class VerificationAttempts:
                 policy = await self._cases.policy(tx, case)
             looked = await self._uploads.look(brought, policy, partial(self.reference, case))
             checked, digest = await self.evidence.keep(attempt, looked.checked, looked.material)
-            _, done, case = await self.finish_attempt(attempt, checked, who.actor, evidence=digest)
+            seen = bool(looked.material.pictures)
+            _, done, case = await self.finish_attempt(attempt, checked, who.actor, evidence=digest, seen=seen)
         except BaseException as error:
             with contextlib.suppress(TongpingError):  # then it ends with its time
                 await self.abandon_attempt(attempt, who.actor, error)

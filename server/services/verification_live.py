@@ -210,7 +210,7 @@ class LiveAttempts:
             checked, digest = await self._attempts.evidence.keep(attempt, checked, material)
             agreed = functools.partial(self._taps.stands, session, participant, looked_at(policy))
             _, done, case = await self._attempts.finish_attempt(
-                attempt, checked, actor, evidence=digest, with_agent=with_agent, agreed=agreed
+                attempt, checked, actor, evidence=digest, seen=bool(material.pictures), with_agent=with_agent, agreed=agreed
             )
         except BaseException as error:
             if attempt is not None:

@@ -1,7 +1,6 @@
-"""What was referred to a person: the queue, everything that a reviewer decides by, and the decision."""
+"""What was referred to a person: everything that a reviewer decides by, and the decision. ``waiting`` is the queue."""
 
-import logging
-from typing import Literal
+from collections.abc import Mapping
 
 import msgspec
 
@@ -12,30 +11,25 @@ from server.api.bodies_verifications import (
     ReviewDecision,
     ReviewDetail,
     ReviewedAttempt,
-    ReviewEntry,
     ReviewPicture,
-    ReviewQueue,
     RiskReasonView,
 )
 from server.audit.events import AuditAction
 from server.domain.ids import AttemptId, CaseId, StaffId
-from server.domain.model import Language, staff_of
-from server.errors import Conflict, Gone, NotAllowed, NotFound, VerificationUnavailable
+from server.domain.model import Language, Staff
+from server.errors import Conflict, Gone, NotAllowed, NotFound
 from server.services.principal import Principal
+from server.services.staff_names import staff_named, staff_ref
 from server.services.verification_attempts import VerificationAttempts
 from server.services.verification_evidence import Kept, attempt_name
+from server.services.verification_queue import Waiting, WhyNot
 from server.services.verification_views import attempt_view
 from server.store.ports import Transaction
 from server.transactions.case import CUSTOMER_LOCKED, IN_REVIEW, Attempt, Case, Review, Reviewed, due
 from server.transactions.details import read_details
+from server.transactions.lock import ended_through_us
 from server.transactions.material import REFERENCE, is_name
-from server.transactions.policy import Policy
 
-log = logging.getLogger(__name__)
-SHOWN = 200
-"""Of the queue at once."""
-
-WhyNot = Literal["own_session", "reviewed_already"]
 _WORDS: dict[WhyNot, str] = {
     "own_session": "You were in this session: a colleague who was not reviews it.",
     "reviewed_already": "You have reviewed it: somebody else gives the second review.",
@@ -57,19 +51,7 @@ class NotInReview(Conflict):
 class VerificationReviews:
     def __init__(self, attempts: VerificationAttempts) -> None:
         self._cases, self._attempts, self._evidence = attempts.cases, attempts, attempts.evidence
-
-    async def queue(self, who: Principal) -> ReviewQueue:
-        cases = self._cases
-        await cases.settle_due()
-        async with cases.store.read() as tx:
-            found = await tx.reviewed_cases(SHOWN)
-            entries = []
-            for case in found:
-                try:
-                    entries.append(await self._entry(tx, case, await cases.policy(tx, case), who))
-                except VerificationUnavailable as error:  # the others are reviewed all the same
-                    log.error("a case in review is not shown", extra={"case": case.id, "code": error.code})
-            return ReviewQueue(reviews=entries)
+        self.waiting = Waiting(attempts.cases)
 
     async def detail(self, who: Principal, id: CaseId) -> ReviewDetail:
         """Each look is in the audit. Raises NotFound, NotInReview."""
@@ -81,8 +63,10 @@ class VerificationReviews:
         if case.state not in IN_REVIEW:
             raise NotInReview("It waits for no review.")
         async with cases.store.read() as tx:
-            entry = await self._entry(tx, case, await cases.policy(tx, case), who)
+            entry = await self.waiting.entry(tx, case, await cases.policy(tx, case), who)
             attempts = await tx.list_attempts(id)
+            by = [one.by for one in case.reviews] + ([case.identified.by] if case.identified is not None else [])
+            people = await staff_named(tx, by)
         kept = {one.attempt.id if one.attempt is not None else "": one for one in await self._evidence.evidence_of(case)}
         return ReviewDetail(
             review=entry,
@@ -90,8 +74,11 @@ class VerificationReviews:
             template=case.template,
             reference_picture="" in kept and not kept[""].lost,
             attempts=[_attempt(one, kept.get(one.id)) for one in attempts],
-            identified=_identified(case),
-            reviews=[EarlierReview(by=one.by, at=one.at, approved=one.approved, reason=one.note) for one in case.reviews],
+            identified=_identified(case, people),
+            reviews=[
+                EarlierReview(by=staff_ref(one.by, people), at=one.at, approved=one.approved, reason=one.note)
+                for one in case.reviews
+            ],
         )
 
     async def picture(self, who: Principal, id: CaseId, attempt: AttemptId, name: str) -> bytes:
@@ -120,7 +107,7 @@ class VerificationReviews:
         case = await self._cases.found(tx, id)
         if case.state not in IN_REVIEW or due(case, self._cases.clock.now()) is not None:
             raise NotInReview("It waits for no review.")
-        if (why_not := await self._why_not(tx, case, await self._cases.policy(tx, case), who)) is not None:
+        if (why_not := await self.waiting.why_not(tx, case, await self._cases.policy(tx, case), who)) is not None:
             raise NotAllowed(_WORDS[why_not])
         return case
 
@@ -139,7 +126,7 @@ class VerificationReviews:
             why_not: WhyNot | None = None
             if waits:
                 policy = await cases.policy(tx, case)
-                why_not = await self._why_not(tx, case, policy, who)
+                why_not = await self.waiting.why_not(tx, case, policy, who)
             if waits and why_not is None:
                 review = Review(by=StaffId(who.actor), at=cases.clock.now(), approved=approved, note=reason)
                 await cases.note(tx, AuditAction.VERIFICATION_REVIEWED, who.actor, case, decision=decision.value)
@@ -181,39 +168,12 @@ class VerificationReviews:
         if not any(one.pictures for one in kept):
             raise NothingToSee("There is nothing to be seen of this attempt any more: it can be declined only.")
 
-    async def _entry(self, tx: Transaction, case: Case, policy: Policy, who: Principal) -> ReviewEntry:
-        why_not = await self._why_not(tx, case, policy, who)
-        return ReviewEntry(
-            id=case.id,
-            type=case.type,
-            title={Language.ZH: policy.title.zh, Language.EN: policy.title.en},
-            customer=case.customer,
-            session=case.session_id,
-            created_at=case.created_at,
-            review_until=case.review_until or case.expires_at,
-            reasons=list(case.decided.reasons) if case.decided is not None else [],
-            second=bool(case.reviews),
-            yours=why_not is None,
-            why_not=why_not,
-        )
 
-    async def _why_not(self, tx: Transaction, case: Case, policy: Policy, who: Principal) -> WhyNot | None:
-        if any(review.by == who.actor for review in case.reviews):
-            return "reviewed_already"
-        if case.identified is not None and case.identified.by == who.actor:  # whatever the policy says of sessions
-            return "own_session"
-        if policy.own_session or case.session_id is None:
-            return None
-        people = await tx.list_participants(case.session_id)
-        session = await tx.get_session(case.session_id)
-        was_there = any(staff_of(one) == who.actor for one in people)
-        led = session is not None and who.actor in (session.taken_by, session.created_by)
-        return "own_session" if was_there or led else None
-
-
-def _identified(case: Case) -> IdentifiedView | None:
+def _identified(case: Case, people: Mapping[str, Staff]) -> IdentifiedView | None:
     one = case.identified
-    return None if one is None else IdentifiedView(by=one.by, at=one.at, methods=list(one.methods), note=one.note)
+    if one is None:
+        return None
+    return IdentifiedView(by=staff_ref(one.by, people), at=one.at, methods=list(one.methods), note=one.note)
 
 
 def _attempt(attempt: Attempt, kept: Kept | None) -> ReviewedAttempt:
@@ -237,4 +197,5 @@ def _attempt(attempt: Attempt, kept: Kept | None) -> ReviewedAttempt:
         ],
         pictures=[ReviewPicture(**msgspec.structs.asdict(one)) for one in (kept.pictures if kept is not None else ())],
         evidence_lost=kept is not None and bool(kept.lost),
+        excused=ended_through_us(attempt),
     )

@@ -131,6 +131,7 @@ class Verifications:
             attempts_allowed=policy.attempts,
             due_at=expires_at,
             retention_days=policy.retention_days,
+            waiting_s=policy.waiting_s,
             template=TemplateId(asked.template) if asked.template else None,
             session_id=SessionId(asked.session) if asked.session else None,
             return_url=asked.link.return_url if asked.link is not None else "",
@@ -143,7 +144,8 @@ class Verifications:
             await _check_session(tx, case, who)
             await tx.keep_policy(policy.hash, policy.canonical)
             if asked.link is not None:
-                session, links = await self.sessions.make(tx, policy, asked.link, case.customer, who.actor, expires_at)
+                link_until = expires_at + timedelta(seconds=policy.waiting_s)
+                session, links = await self.sessions.make(tx, policy, asked.link, case.customer, who.actor, link_until)
                 case = msgspec.structs.replace(case, session_id=session.id)
             await tx.add_case(case)
             if asked.callback:
@@ -257,8 +259,10 @@ class Verifications:
             )
 
     async def settle_due(self) -> int:
-        """For housekeeping: see ``Cases.settle_due``."""
-        return await self._cases.settle_due()
+        """For housekeeping: see ``Cases.settle_due`` and ``Looks.flush``."""
+        settled = await self._cases.settle_due()
+        await self.reviews.waiting.looks.flush()
+        return settled
 
     def key_set(self) -> KeySet:
         """The JWKS that decisions are verified with."""

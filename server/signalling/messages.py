@@ -41,6 +41,7 @@ from server.signalling.messages_people import (
 )
 from server.signalling.messages_recording import CheckpointMark, RecordingChanged, RecordingSet
 from server.signalling.messages_verification import (
+    ReviewsChanged,
     VerificationAgent,
     VerificationBegin,
     VerificationCannot,
@@ -518,6 +519,7 @@ ServerBody = (
     | IceServers
     | WaitingList
     | SessionsInside
+    | ReviewsChanged
     | WaitingTaken
     | HandoverOffered
     | HandoverWithdrawn

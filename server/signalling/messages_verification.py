@@ -92,3 +92,7 @@ class VerificationCue(Body, frozen=True, kw_only=True, tag="verification.cue"):
     wait_s: float = 0.0
     fade_s: float = 0.0
     reasons: list[str]
+
+
+class ReviewsChanged(Body, frozen=True, kw_only=True, tag="reviews.changed"):
+    """Desk connections with ``verification.review`` only: a verification waits for a review, or waits for it no more. ``GET /reviews`` says which."""

@@ -1,6 +1,7 @@
 """Transactions to be verified, in memory: a part of ``memory.MemoryTransaction``."""
 
 from abc import abstractmethod
+from collections import Counter
 from datetime import datetime
 
 from server.domain import ids
@@ -58,14 +59,28 @@ class CaseTables(TableAccess):
                 found.append(id)
         return sorted(found)[:limit]
 
-    async def reviewed_cases(self, limit: int) -> list[Case]:
+    async def reviewed_cases(
+        self,
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+        *,
+        type: str | None = None,
+        due_before: datetime | None = None,
+    ) -> list[Case]:
         check_limit(limit)
         found = [
             (case.review_until, case.id, case)
             for case in self._look().cases.values()
             if case.state in IN_REVIEW and case.review_until is not None
+            if type is None or case.type == type
+            if due_before is None or case.review_until <= due_before
+            if after is None or (case.review_until, case.id) > after
         ]
         return [case for _, _, case in sorted(found, key=lambda item: item[:2])[:limit]]
+
+    async def count_reviewed(self) -> dict[str, int]:
+        waiting = [one for one in self._look().cases.values() if one.state in IN_REVIEW and one.review_until is not None]
+        return dict(Counter(one.type for one in waiting))
 
     async def due_cases(self, now: datetime, limit: int) -> list[Case]:
         check_limit(limit)

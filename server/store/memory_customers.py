@@ -1,19 +1,20 @@
 """What is kept of one customer, in memory: a part of ``memory.MemoryTransaction``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from server.domain.ids import FileId, SessionId
-from server.domain.model import FaceTemplate
+from server.domain.model import Consent, FaceTemplate
 from server.store.codec import check_limit
-from server.store.memory_access import TableAccess
+from server.store.memory_risk import RiskTables
+from server.store.ports_customers import Told
 from server.transactions.case import Case
 
 
-class CustomerTables(TableAccess):
+class CustomerTables(RiskTables):
     async def customer_cases(self, customer: str, *, after: str, limit: int) -> list[Case]:
         check_limit(limit)
         found = [case for case in self._look().cases.values() if case.customer == customer and case.id > after]
@@ -25,6 +26,19 @@ class CustomerTables(TableAccess):
 
     async def blank_chat(self, session: SessionId) -> int:
         return self._put("messages", lambda one: one.session_id == session and one.text != "", text="")
+
+    async def all_consents(self, session: SessionId) -> list[Consent]:
+        return [one for one in self._look().consents.values() if one.session_id == session]
+
+    async def told_about(self, ids: Collection[str], *, after: tuple[int, str], limit: int) -> list[Told]:
+        check_limit(limit)
+        tables = self._look()
+        found = []
+        for delivery in tables.deliveries.values():
+            entry, webhook = tables.audit[delivery.entry], tables.webhooks.get(delivery.webhook_id)
+            if webhook is not None and (entry.event.subject in ids or entry.event.session in ids):
+                found.append(Told(delivery=delivery, webhook=webhook, entry=entry))
+        return sorted((one for one in found if one.place > after), key=lambda one: one.place)[:limit]
 
     async def session_files(self, session: SessionId) -> list[FileId]:
         return sorted(file.id for file in self._look().files.values() if file.session_id == session)
@@ -41,6 +55,8 @@ class CustomerTables(TableAccess):
         gone = [key for key, one in rows.items() if key[0] == customer and one.first_at <= until]
         for key in gone:
             del rows[key]
+        if gone:
+            self._step()
         return len(gone)
 
     async def end_callbacks(self, subject: str, at: datetime) -> int:

@@ -205,8 +205,20 @@ class Transaction(AuditLog, CustomerStore, RiskStore, WebhookStore, Protocol):
         from the one after this on ("" from the first)."""
         ...
 
-    async def reviewed_cases(self, limit: int) -> list[Case]:
-        """Those that wait for a review or a second one, the one that is due first first."""
+    async def reviewed_cases(
+        self,
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+        *,
+        type: str | None = None,
+        due_before: datetime | None = None,
+    ) -> list[Case]:
+        """Those that wait for a review or a second one, the one that is due first first. ``after``: those that come after this time and id. ``due_before``:
+        those whose time is over then or before."""
+        ...
+
+    async def count_reviewed(self) -> dict[str, int]:
+        """How many of each type wait for a review or a second one; types of which none does are not named."""
         ...
 
     async def sealed_cases(self, after: str, limit: int) -> list[Case]:

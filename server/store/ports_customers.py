@@ -1,11 +1,31 @@
 """The part of ``ports.Transaction`` that is for what is kept of one customer."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
+from server.audit.events import AuditEntry
 from server.domain.ids import FileId, SessionId
-from server.domain.model import FaceTemplate
+from server.domain.model import Consent, FaceTemplate
 from server.transactions.case import Case
+from server.webhooks.records import Delivery, Webhook
+
+FIRST = (0, "")
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery, to whom, and of which entry of the audit."""
+
+    delivery: Delivery
+    webhook: Webhook
+    entry: AuditEntry
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Where it stands in the order of ``told_about``."""
+        return self.delivery.entry, self.delivery.id
 
 
 class CustomerStore(Protocol):
@@ -21,6 +41,14 @@ class CustomerStore(Protocol):
         """Nothing stands in its lines any more; in how many something did."""
         ...
 
+    async def all_consents(self, session: SessionId) -> list[Consent]:
+        """Every decision in it, the earliest first."""
+        ...
+
+    async def told_about(self, ids: Collection[str], *, after: tuple[int, str], limit: int) -> list[Told]:
+        """Deliveries of entries whose subject or session is one of these, by ``Told.place``, from the one after this on (``FIRST``: all)."""
+        ...
+
     async def session_files(self, session: SessionId) -> list[FileId]:
         """By id."""
         ...
@@ -34,7 +62,7 @@ class CustomerStore(Protocol):
         ...
 
     async def forget_customer_devices(self, customer: bytes, until: datetime) -> int:
-        """The same, forgotten; how many."""
+        """The same, forgotten; how many. Where there were any it is a step of ``RiskStore.risk_generation``: other servers remember them no longer."""
         ...
 
     async def end_callbacks(self, subject: str, at: datetime) -> int:

@@ -1,5 +1,6 @@
 """Records to rows and back."""
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from server.audit.ports import EntryUnreadable
 from server.errors import Invalid, StoreUnavailable
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
+Row = RowMapping | dict[str, Any]
 
 
 def to_row(record: msgspec.Struct) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def to_row(record: msgspec.Struct) -> dict[str, Any]:
     return row
 
 
-def from_row(row: RowMapping, type: type[_Record]) -> _Record:
+def from_row(row: Row, type: type[_Record]) -> _Record:
     """Raises StoreUnavailable for a row that no version of this server wrote."""
     try:
         return msgspec.convert({name: row[name] for name in type.__struct_fields__}, type)
@@ -40,7 +42,7 @@ def audit_to_row(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def audit_from_row(row: RowMapping) -> AuditEntry:
+def audit_from_row(row: Row | Mapping[str, Any]) -> AuditEntry:
     """Raises StoreUnavailable for an entry that is not in canonical form; whether it is in the chain is for the verifier."""
     try:
         number, event = chain.read_canonical(row["entry"].encode())

@@ -1,7 +1,7 @@
 """The store on a SQL database: SQLite by default (aiosqlite), PostgreSQL (asyncpg) by URL.
 
 SQLite: WAL, ``synchronous=FULL`` (a commit is on disk when it returns), ``secure_delete``, foreign keys, ``BEGIN IMMEDIATE`` for writers, one connection
-that writes and a few that read. Write transactions are serialised: in the process by a lock, between processes by the
+that writes, a few that read and one that empties the log beside them (``checkpoints``). Write transactions are serialised: in the process by a lock, between processes by the
 database (PostgreSQL: an advisory lock), so that the audit chain has one head.
 
 Overflow: at most ``MAX_WAITING_WRITERS`` transactions wait for the lock and none longer than ``WAIT_S``; beyond that StoreUnavailable.
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from server.errors import ConfigError, StoreUnavailable
-from server.store import one_way
+from server.store import checkpoints, one_way
 from server.store.migrate import check_current, upgrade
 from server.store.sql_transaction import SqlTransaction, translated
 
@@ -101,7 +101,8 @@ def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Async
 
 def _configure_writer(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     del entry
-    _configure(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON")
+    last = f"PRAGMA wal_autocheckpoint={checkpoints.LAST_PAGES}"
+    _configure(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON", last)
 
 
 def _configure_reader(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
@@ -128,6 +129,10 @@ class SqlStore:
         self.writer = _engine(url, connections=1, begin="BEGIN IMMEDIATE", read_only=False)
         self._readers = _engine(url, connections=READERS, begin="BEGIN", read_only=True)
         self._lock = asyncio.Lock()
+        self.checkpoints: checkpoints.Checkpoints | None = None
+        if url.get_backend_name() == "sqlite":
+            beside = _engine(url, connections=1, begin="BEGIN", read_only=False)
+            self.checkpoints = checkpoints.Checkpoints(beside, self._lock, _whole)
         self._waiting = 0
         self._owner: asyncio.Task[Any] | None = None
         self._closed = False
@@ -144,6 +149,8 @@ class SqlStore:
                 if self.writer.dialect.name == "postgresql":
                     await transaction.run(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_WRITER_LOCK))
                 yield transaction
+            if self.checkpoints is not None:
+                self.checkpoints.committed()
         finally:
             self._owner = None
             self._lock.release()
@@ -162,14 +169,17 @@ class SqlStore:
         """See ``ports.Store.scrub``. SQLite: what is free is overwritten already (``secure_delete``), and the log is emptied into the database
         and cut to nothing. PostgreSQL keeps old rows until it vacuums, and its log: there the wrapped key is what must not survive in backups.
         """
-        if self.writer.dialect.name != "sqlite":
+        for engine in (self.writer, self._readers):  # a compiled statement remembers the values that it was first asked with
+            engine.clear_compiled_cache()
+        if self.checkpoints is None:
             return True
         await self._acquire()
         try:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
             done: list[bool] = []
-            await _whole(self._truncate_log(done))
+            async with self.checkpoints.alone:
+                await _whole(self._truncate_log(done))
             return done == [True]
         finally:
             self._lock.release()
@@ -193,6 +203,8 @@ class SqlStore:
             self._closed = True
             await self._readers.dispose()
             await self.writer.dispose()
+        if self.checkpoints is not None:
+            await self.checkpoints.close()
 
     async def _acquire(self) -> None:
         if self._waiting >= MAX_WAITING_WRITERS:

@@ -1,17 +1,34 @@
 """What the parts of ``sql_transaction.SqlTransaction`` need of it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Executable, RowMapping, Table
+from sqlalchemy import ColumnElement, Executable, Select, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from server.store.codec import check_record
-from server.store.rows import to_row
+from server.store.rows import Row, from_row, to_row
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
+
+
+# Made once: to build a statement takes as long as to run it.
+
+
+@cache
+def _by_key(table: Table) -> Select[Any]:
+    [key] = table.primary_key.columns
+    return select(table).where(key == bindparam("key_"))
+
+
+@cache
+def _in_place(table: Table, names: tuple[str, ...], *, postgres: bool) -> Executable:
+    made = postgresql.insert(table) if postgres else sqlite.insert(table)
+    key = [column.name for column in table.primary_key.columns]
+    return made.on_conflict_do_update(index_elements=key, set_={name: made.excluded[name] for name in names if name not in key})
 
 
 class RowAccess:
@@ -22,16 +39,20 @@ class RowAccess:
         self._check_writable()
         check_record(record)
         row = to_row(record)
-        made = postgresql.insert(table) if self._savepoints else sqlite.insert(table)
-        key = [column.name for column in table.primary_key.columns]
-        others = {name: made.excluded[name] for name in row if name not in key}
-        await self._change(made.on_conflict_do_update(index_elements=key, set_=others), row)
+        await self._change(_in_place(table, tuple(row), postgres=self._savepoints), row)
+
+    async def _get(self, type: type[_Record], table: Table, key: str) -> _Record | None:
+        """By its primary key, which is one column."""
+        rows = await self._rows(_by_key(table), {"key_": key})
+        return from_row(rows[0], type) if rows else None
 
     @abstractmethod
     def _check_writable(self) -> None: ...
 
     @abstractmethod
-    async def _rows(self, query: Executable) -> Sequence[RowMapping]: ...
+    async def _rows(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
+        """``values``: of a statement that is the same object each time."""
+        ...
 
     @abstractmethod
     async def _change(self, statement: Executable, row: dict[str, Any] | None = None) -> int: ...

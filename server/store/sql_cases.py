@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 
 from server.domain import ids
 from server.domain.ids import ApiKeyId, AttemptId, CaseId, SessionId
@@ -26,7 +26,7 @@ class CaseRows(RowAccess):
         await self._save(t.verification_cases, case.id, case)
 
     async def get_case(self, id: CaseId) -> Case | None:
-        return await self._find(Case, t.verification_cases, t.verification_cases.c.id == id)
+        return await self._get(Case, t.verification_cases, id)
 
     async def session_cases(self, session: SessionId) -> list[Case]:
         c = t.verification_cases.c
@@ -46,12 +46,30 @@ class CaseRows(RowAccess):
         )
         return [SessionId(row["id"]) for row in await self._rows(query.order_by(s.id).limit(limit))]
 
-    async def reviewed_cases(self, limit: int) -> list[Case]:
+    async def reviewed_cases(
+        self,
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+        *,
+        type: str | None = None,
+        due_before: datetime | None = None,
+    ) -> list[Case]:
         check_limit(limit)
         c = t.verification_cases.c
-        states = [state.value for state in IN_REVIEW]
-        query = select(t.verification_cases).where(c.state.in_(states), c.review_until.is_not(None))
+        query = select(t.verification_cases).where(_in_review(), c.review_until.is_not(None))
+        if type is not None:
+            query = query.where(c.type == type)
+        if due_before is not None:
+            query = query.where(c.review_until <= due_before)
+        if after is not None:
+            until, id = after
+            query = query.where(or_(c.review_until > until, and_(c.review_until == until, c.id > id)))
         return [from_row(row, Case) for row in await self._rows(query.order_by(c.review_until, c.id).limit(limit))]
+
+    async def count_reviewed(self) -> dict[str, int]:
+        c = t.verification_cases.c
+        query = select(c.type, func.count().label("count")).where(_in_review(), c.review_until.is_not(None)).group_by(c.type)
+        return {str(row["type"]): int(row["count"]) for row in await self._rows(query)}
 
     async def due_cases(self, now: datetime, limit: int) -> list[Case]:
         check_limit(limit)
@@ -99,7 +117,7 @@ class CaseRows(RowAccess):
         await self._save(t.verification_attempts, attempt.id, attempt)
 
     async def get_attempt(self, id: AttemptId) -> Attempt | None:
-        return await self._find(Attempt, t.verification_attempts, t.verification_attempts.c.id == id)
+        return await self._get(Attempt, t.verification_attempts, id)
 
     async def list_attempts(self, case: CaseId) -> list[Attempt]:
         c = t.verification_attempts.c
@@ -117,7 +135,7 @@ class CaseRows(RowAccess):
 
     async def get_failures(self, customer: str) -> Failures | None:
         if customer not in self._failures:  # nobody else writes meanwhile
-            found = await self._find(Failures, t.verification_failures, t.verification_failures.c.customer == customer)
+            found = await self._get(Failures, t.verification_failures, customer)
             self._failures[customer] = found
         return self._failures[customer]
 
@@ -142,3 +160,7 @@ class CaseRows(RowAccess):
     async def drop_failures(self, customer: str) -> None:
         self._failures.pop(customer, None)
         await self._change(delete(t.verification_failures).where(t.verification_failures.c.customer == customer))
+
+
+def _in_review() -> ColumnElement[bool]:
+    return t.verification_cases.c.state.in_([state.value for state in IN_REVIEW])

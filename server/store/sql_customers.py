@@ -1,19 +1,22 @@
 """What is kept of one customer, in SQL: a part of ``sql_transaction.SqlTransaction``."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from server.domain.ids import FileId, SessionId
-from server.domain.model import FaceTemplate
+from server.domain.model import Consent, FaceTemplate
 from server.store import tables as t
 from server.store.codec import check_limit
-from server.store.rows import from_row
-from server.store.sql_access import RowAccess
+from server.store.ports_customers import Told
+from server.store.rows import audit_from_row, from_row
+from server.store.sql_risk import RiskRows
 from server.transactions.case import Case
+from server.webhooks.records import Delivery, Webhook
 
 
-class CustomerRows(RowAccess):
+class CustomerRows(RiskRows):
     async def customer_cases(self, customer: str, *, after: str, limit: int) -> list[Case]:
         check_limit(limit)
         c = t.verification_cases.c
@@ -27,6 +30,36 @@ class CustomerRows(RowAccess):
     async def blank_chat(self, session: SessionId) -> int:
         c = t.messages.c
         return await self._change(update(t.messages).where(c.session_id == session, c.text != "").values(text=""))
+
+    async def all_consents(self, session: SessionId) -> list[Consent]:
+        c = t.consents.c
+        return [
+            from_row(row, Consent)
+            for row in await self._rows(select(t.consents).where(c.session_id == session).order_by(c.sequence))
+        ]
+
+    async def told_about(self, ids: Collection[str], *, after: tuple[int, str], limit: int) -> list[Told]:
+        check_limit(limit)
+        d, a = t.webhook_deliveries.c, t.audit.c
+        entry, id = after
+        query = (
+            select(t.webhook_deliveries, a.entry.label("canonical"), a.number, a.previous, a.hash)
+            .join(t.audit, a.number == d.entry)
+            .where(or_(*(a.entry.contains(one, autoescape=True) for one in ids)), or_(d.entry > entry, and_(d.entry == entry, d.id > id)))
+            .order_by(d.entry, d.id)
+            .limit(limit)
+        )  # fmt: skip
+        found: list[Told] = []
+        webhooks: dict[str, Webhook | None] = {}
+        for row in await self._rows(query) if ids else ():
+            delivery = from_row(row, Delivery)
+            if delivery.webhook_id not in webhooks:
+                webhooks[delivery.webhook_id] = await self._find(Webhook, t.webhooks, t.webhooks.c.id == delivery.webhook_id)
+            webhook = webhooks[delivery.webhook_id]
+            made = audit_from_row({**row, "entry": row["canonical"]})
+            if webhook is not None:
+                found.append(Told(delivery=delivery, webhook=webhook, entry=made))
+        return found
 
     async def session_files(self, session: SessionId) -> list[FileId]:
         c = t.files.c
@@ -45,7 +78,10 @@ class CustomerRows(RowAccess):
 
     async def forget_customer_devices(self, customer: bytes, until: datetime) -> int:
         c = t.risk_devices.c
-        return await self._change(delete(t.risk_devices).where(c.customer == customer, c.first_at <= until))
+        gone = await self._change(delete(t.risk_devices).where(c.customer == customer, c.first_at <= until))
+        if gone:
+            await self._step()
+        return gone
 
     async def end_callbacks(self, subject: str, at: datetime) -> int:
         if not subject:

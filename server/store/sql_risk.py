@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from server.domain.ids import RiskEntryId
 from server.store import tables as t
@@ -14,6 +14,14 @@ from server.transactions.risk.lists import IdentifierKind, ListEntry
 from server.transactions.risk.records import RiskDevice, RiskEvent, StoredRules
 
 _THE_ONE = 0
+_GENERATION = select(t.risk_generation)
+_NEW_EVENT = insert(t.risk_events)
+_EVENTS = (
+    select(t.risk_events)
+    .where(t.risk_events.c.number > bindparam("after"), t.risk_events.c.at >= bindparam("since"))
+    .order_by(t.risk_events.c.number)
+    .limit(bindparam("most"))
+)
 
 
 class RiskRows(RowAccess):
@@ -23,7 +31,7 @@ class RiskRows(RowAccess):
             await self._change(insert(t.risk_generation).values(id=_THE_ONE, number=1))
 
     async def risk_generation(self) -> int:
-        rows = await self._rows(select(t.risk_generation))
+        rows = await self._rows(_GENERATION, {})
         return int(rows[0]["number"]) if rows else 0
 
     # lists
@@ -33,7 +41,7 @@ class RiskRows(RowAccess):
         await self._step()
 
     async def get_risk_entry(self, id: RiskEntryId) -> ListEntry | None:
-        return await self._find(ListEntry, t.risk_entries, t.risk_entries.c.id == id)
+        return await self._get(ListEntry, t.risk_entries, id)
 
     async def drop_risk_entry(self, id: RiskEntryId) -> bool:
         gone = bool(await self._change(delete(t.risk_entries).where(t.risk_entries.c.id == id)))
@@ -71,13 +79,12 @@ class RiskRows(RowAccess):
         check_record(event)
         row = to_row(event)
         del row["number"]
-        await self._change(insert(t.risk_events), row)
+        await self._change(_NEW_EVENT, row)
 
     async def list_risk_events(self, *, after: int, since: datetime, limit: int) -> list[RiskEvent]:
         check_limit(limit)
-        c = t.risk_events.c
-        query = select(t.risk_events).where(c.number > after, c.at >= since).order_by(c.number).limit(limit)
-        return [from_row(row, RiskEvent) for row in await self._rows(query)]
+        rows = await self._rows(_EVENTS, {"after": after, "since": since, "most": limit})
+        return [from_row(row, RiskEvent) for row in rows]
 
     async def forget_risk_events(self, before: datetime) -> int:
         return await self._change(delete(t.risk_events).where(t.risk_events.c.at < before))

@@ -1,13 +1,28 @@
 """One transaction on a SQL database, in SQLAlchemy Core; see ``ports.Transaction``. Opened by ``sql.SqlStore`` only."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Executable, RowMapping, Table, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Insert,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,10 +56,11 @@ from server.domain.model import (
     StaffLogin,
 )
 from server.errors import Conflict, NotFound, StoreUnavailable
+from server.store import direct
 from server.store import tables as t
 from server.store.codec import GONE, check_limit, check_record, check_text, decode_cursor, encode_cursor
 from server.store.ports import IdempotencyRecord, Page, RecordingPage
-from server.store.rows import audit_from_row, audit_to_row, from_row, to_row
+from server.store.rows import Row, audit_from_row, audit_to_row, from_row, to_row
 from server.store.sql_cases import CaseRows
 from server.store.sql_customers import CustomerRows
 from server.store.sql_risk import RiskRows
@@ -53,20 +69,33 @@ from server.store.sql_webhooks import WebhookRows
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 _FOREIGN_KEY_CODES = {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}  # SQLite's name; PostgreSQL's SQLSTATE
 
+_HEAD = select(t.audit).order_by(t.audit.c.number.desc()).limit(1)
+
+
+@cache
+def _inserted(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _updated(table: Table) -> Update:
+    return update(table).where(table.c.id == bindparam("this"))
+
 
 @contextmanager
 def translated() -> Iterator[None]:
     """No exception of a driver crosses: what it raises becomes StoreUnavailable, or NotFound/Conflict for a constraint."""
     try:
         yield
-    except IntegrityError as exc:
-        code = getattr(exc.orig, "sqlite_errorname", None) or getattr(exc.orig, "sqlstate", None)
-        if code in _FOREIGN_KEY_CODES:
+    except (IntegrityError, sqlite3.IntegrityError) as exc:
+        if _reason(getattr(exc, "orig", exc)) in _FOREIGN_KEY_CODES:
             raise NotFound("what it belongs to does not exist") from exc
         raise Conflict("it exists already") from exc
     except DBAPIError as exc:
         raise StoreUnavailable(f"the database failed: {_reason(exc.orig)}") from exc
-    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
+    except sqlite3.Error as exc:
+        raise StoreUnavailable(f"the database failed: {_reason(exc)}") from exc
+    except (SQLAlchemyError, OSError) as exc:
         raise StoreUnavailable(f"the database failed: {type(exc).__name__}") from exc
 
 
@@ -81,6 +110,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
 
     def __init__(self, connection: AsyncConnection, *, writable: bool) -> None:
         self._connection = connection
+        self._driver = direct.driver_of(connection)
         self._writable = writable
         self._open = True
         self._savepoints = connection.dialect.name != "sqlite"  # SQLite undoes the failed statement alone
@@ -92,13 +122,17 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
     def end(self) -> None:
         self._open = False
 
-    async def _rows(self, query: Executable) -> Sequence[RowMapping]:
+    async def _rows(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
         if not self._open:
             raise RuntimeError("the transaction is over")
         with translated():
-            result = await self._connection.execute(query)
+            read: Callable[[], Sequence[Row]]
+            if self._driver is not None and values is not None:
+                read = await direct.rows(self._driver, query, values)
+            else:
+                read = (await self._connection.execute(query, values)).mappings().all
             try:
-                return result.mappings().all()
+                return read()
             except (ValueError, TypeError) as exc:  # a value that its column's type cannot be
                 raise StoreUnavailable("a stored record cannot be read") from exc
 
@@ -111,6 +145,8 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         """Rows changed. ``row``: values of the statement, which without them is the same each time and compiled once."""
         self._check_writable()
         with translated():
+            if self._driver is not None and row is not None:
+                return await direct.change(self._driver, statement, row)
             if not self._savepoints:
                 return (await self._connection.execute(statement, row)).rowcount
             async with self._connection.begin_nested():
@@ -125,12 +161,12 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
     async def _add(self, table: Table, record: msgspec.Struct) -> None:
         self._check_writable()
         check_record(record)
-        await self._change(insert(table), to_row(record))
+        await self._change(_inserted(table), to_row(record))
 
     async def _save(self, table: Table, id: str, record: msgspec.Struct) -> None:
         self._check_writable()
         check_record(record)
-        if not await self._change(update(table).where(table.c.id == bindparam("this")), {**to_row(record), "this": id}):
+        if not await self._change(_updated(table), {**to_row(record), "this": id}):
             raise NotFound("no such record")
 
     async def _find(self, type: type[_Record], table: Table, *where: ColumnElement[bool]) -> _Record | None:
@@ -151,7 +187,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.sessions, session.id, session)
 
     async def get_session(self, id: SessionId) -> Session | None:
-        return await self._find(Session, t.sessions, t.sessions.c.id == id)
+        return await self._get(Session, t.sessions, id)
 
     async def list_sessions(
         self,
@@ -204,7 +240,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.participants, participant.id, participant)
 
     async def get_participant(self, id: ParticipantId) -> Participant | None:
-        return await self._find(Participant, t.participants, t.participants.c.id == id)
+        return await self._get(Participant, t.participants, id)
 
     async def find_participant(self, session: SessionId, identity: str) -> Participant | None:
         c = t.participants.c
@@ -225,7 +261,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.invitations, invitation.id, invitation)
 
     async def get_invitation(self, id: InvitationId) -> Invitation | None:
-        return await self._find(Invitation, t.invitations, t.invitations.c.id == id)
+        return await self._get(Invitation, t.invitations, id)
 
     async def invitation_by_secret(self, secret_hash: bytes) -> Invitation | None:
         return await self._find(Invitation, t.invitations, t.invitations.c.secret_hash == secret_hash)
@@ -291,7 +327,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._add(t.files, file)
 
     async def get_file(self, id: FileId) -> FileRecord | None:
-        return await self._find(FileRecord, t.files, t.files.c.id == id)
+        return await self._get(FileRecord, t.files, id)
 
     async def session_file_bytes(self, session: SessionId) -> int:
         total = func.coalesce(func.sum(t.files.c.size_bytes), 0).label("total")
@@ -307,7 +343,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.recordings, recording.id, recording)
 
     async def get_recording(self, id: RecordingId) -> Recording | None:
-        return await self._find(Recording, t.recordings, t.recordings.c.id == id)
+        return await self._get(Recording, t.recordings, id)
 
     async def list_recordings(self, *, session: SessionId | None, limit: int, cursor: str | None) -> RecordingPage:
         check_limit(limit)
@@ -342,7 +378,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.face_templates, template.id, template)
 
     async def get_template(self, id: TemplateId) -> FaceTemplate | None:
-        return await self._find(FaceTemplate, t.face_templates, t.face_templates.c.id == id)
+        return await self._get(FaceTemplate, t.face_templates, id)
 
     async def list_templates(self, after: str, limit: int) -> list[FaceTemplate]:
         check_limit(limit)
@@ -364,7 +400,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.api_keys, key.id, key)
 
     async def get_api_key(self, id: ApiKeyId) -> ApiKey | None:
-        return await self._find(ApiKey, t.api_keys, t.api_keys.c.id == id)
+        return await self._get(ApiKey, t.api_keys, id)
 
     async def list_api_keys(self) -> list[ApiKey]:
         return await self._all(ApiKey, t.api_keys)
@@ -376,7 +412,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.staff, staff.id, staff)
 
     async def get_staff(self, id: StaffId) -> Staff | None:
-        return await self._find(Staff, t.staff, t.staff.c.id == id)
+        return await self._get(Staff, t.staff, id)
 
     async def staff_by_username(self, username: str) -> Staff | None:
         return await self._find(Staff, t.staff, t.staff.c.username == username)
@@ -391,7 +427,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         await self._save(t.logins, login.id, login)
 
     async def get_login(self, id: LoginId) -> StaffLogin | None:
-        return await self._find(StaffLogin, t.logins, t.logins.c.id == id)
+        return await self._get(StaffLogin, t.logins, id)
 
     async def forget_logins(self, before: datetime) -> int:
         return await self._change(delete(t.logins).where(t.logins.c.ends_at < before))
@@ -429,10 +465,10 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
     async def append_audit(self, event: AuditEvent) -> AuditEntry:
         self._check_writable()
         if self._head is None:
-            rows = await self._rows(select(t.audit).order_by(t.audit.c.number.desc()).limit(1))
+            rows = await self._rows(_HEAD, {})
             self._head = audit_from_row(rows[0]) if rows else None
         entry = chain.link(self._head, event)
-        await self._change(insert(t.audit), audit_to_row(entry))
+        await self._change(_inserted(t.audit), audit_to_row(entry))
         self._head = entry
         return entry
 

@@ -23,7 +23,7 @@ class WebhookRows(RowAccess):
         await self._save(t.webhooks, webhook.id, webhook)
 
     async def get_webhook(self, id: WebhookId) -> Webhook | None:
-        return await self._find(Webhook, t.webhooks, t.webhooks.c.id == id)
+        return await self._get(Webhook, t.webhooks, id)
 
     async def list_webhooks(self, limit: int) -> list[Webhook]:
         check_limit(limit)
@@ -43,7 +43,7 @@ class WebhookRows(RowAccess):
         await self._save(t.webhook_deliveries, delivery.id, delivery)
 
     async def get_delivery(self, id: DeliveryId) -> Delivery | None:
-        return await self._find(Delivery, t.webhook_deliveries, t.webhook_deliveries.c.id == id)
+        return await self._get(Delivery, t.webhook_deliveries, id)
 
     async def due_deliveries(self, now: datetime, limit: int, without: Collection[str]) -> list[Delivery]:
         check_limit(limit)

@@ -290,6 +290,8 @@ verification_cases = Table(
     Column("reference_evidence", Text, nullable=False, server_default=""),
     Column("evidence_until", UtcTime),
     Column("evidence_erased_at", UtcTime),
+    Column("held_at", UtcTime),
+    Column("waiting_s", Integer, nullable=False, server_default="0"),
     Index(None, "state", "review_until"),
     Index(None, "due_at"),
     Index(None, "evidence_until"),

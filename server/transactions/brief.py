@@ -23,7 +23,7 @@ _FAULTS = frozenset(
     stream_lost""".split()  # noqa: SIM905
 )
 TOLD = BROKEN_OFF | {
-    ABANDONED, APPROVED, CUSTOMER_LOCKED, DECLINED, IDENTIFIED, OVERDUE, "attempt_ended", "put_on_hold", "stopped_by_staff",
+    ABANDONED, APPROVED, CUSTOMER_LOCKED, DECLINED, IDENTIFIED, OVERDUE, "attempt_ended", "put_on_hold", "stopped_by_staff", "stream_gap",
 }  # fmt: skip
 """Codes that a customer may know: who decided, and what they did themselves."""
 

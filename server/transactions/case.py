@@ -4,6 +4,7 @@
 does not have is ``WrongState``. ``due`` says what time alone has made of a case: who reads one asks it first.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -93,6 +94,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     ``retention_days``: how long evidence is kept after a decision; ``evidence_until``: when it is due for erasure, set when the case ends.
     ``reference_vault``, ``reference_evidence``: the portrait's name in the vault, and its digest as ``Attempt.evidence``.
     ``attempt_until``, ``review_until``: when the attempt or the review that runs is over; ``due_at``: the next time that time alone changes it.
+    ``held_at``: since when its time stands still, while the customer waits for a person or talks to one; ``expires_at`` has all that it may stand still by
+    then. ``waiting_s``: how much of that is left for the next time.
     ``identified``: in place of an attempt. ``result``: the signed decision, "" without one.
     """
 
@@ -132,6 +135,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     reference_evidence: str = ""
     evidence_until: datetime | None = None
     evidence_erased_at: datetime | None = None
+    held_at: datetime | None = None
+    waiting_s: int = 0
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,10 +167,12 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempt has come to an end. ``review_s``: how long a review may take."""
+    """The attempt has come to an end. ``review_s``: how long a review may take. ``stays_open``: the last one has failed through nobody's fault, and the case
+    waits for a person to identify the customer; no attempt begins any more."""
 
     decided: Decided
     review_s: int
+    stays_open: bool = False
 
 
 class Identify(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +205,14 @@ class Expire(msgspec.Struct, frozen=True, kw_only=True):
     """Its time is over."""
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer waits for a person whom they have asked for: until ``Release`` its time stands still, as long as it may. Again changes nothing."""
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """They go on by themselves. Again changes nothing."""
+
+
 class Cancel(msgspec.Struct, frozen=True, kw_only=True):
     """The bank takes it back; an attempt that runs is broken off."""
 
@@ -206,7 +221,7 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """The customer has failed too often."""
 
 
-Event: TypeAlias = Begin | Finish | Identify | Abandon | Reviewed | Overdue | Expire | Cancel | Lock
+Event: TypeAlias = Begin | Finish | Identify | Abandon | Reviewed | Overdue | Expire | Hold | Release | Cancel | Lock
 
 _S = CaseState
 TRANSITIONS: Mapping[CaseState, Mapping[type[Event], frozenset[CaseState]]] = {
@@ -214,12 +229,16 @@ TRANSITIONS: Mapping[CaseState, Mapping[type[Event], frozenset[CaseState]]] = {
         Begin: frozenset({_S.CHECKING}),
         Identify: frozenset({_S.REVIEW}),
         Expire: frozenset({_S.EXPIRED}),
+        Hold: frozenset({_S.OPEN}),
+        Release: frozenset({_S.OPEN}),
         Cancel: frozenset({_S.CANCELLED}),
         Lock: frozenset({_S.LOCKED}),
     },
     _S.CHECKING: {
         Finish: frozenset({_S.ACCEPTED, _S.REVIEW, _S.OPEN, _S.REJECTED}),
         Abandon: frozenset({_S.OPEN, _S.REJECTED}),
+        Hold: frozenset({_S.CHECKING}),
+        Release: frozenset({_S.CHECKING}),
         Cancel: frozenset({_S.CANCELLED}),
     },
     _S.REVIEW: {
@@ -329,10 +348,33 @@ def _after(case: Case, event: Event, now: datetime) -> Case:
             return replace(case, state=_S.REJECTED, decided=_again(case, Outcome.REJECT, OVERDUE))
         case Expire():
             return replace(case, state=_S.EXPIRED)
+        case Hold():
+            return _held(case, now)
+        case Release():
+            return _released(case, now)
         case Cancel():
             return replace(case, state=_S.CANCELLED)
         case Lock():
             return replace(case, state=_S.LOCKED)
+
+
+def _held(case: Case, now: datetime) -> Case:
+    if now >= case.expires_at:
+        raise WrongState("Its time is over.")
+    if case.held_at is not None:
+        return case
+    until = case.expires_at + timedelta(seconds=case.waiting_s)
+    return msgspec.structs.replace(case, held_at=now, expires_at=until)
+
+
+def _released(case: Case, now: datetime) -> Case:
+    """What was not waited of the time is given back."""
+    if case.held_at is None:
+        return case
+    waited = math.ceil((now - case.held_at).total_seconds())  # nothing is gained by many short ones
+    left = max(0, case.waiting_s - max(0, waited))
+    until = case.expires_at - timedelta(seconds=left)
+    return msgspec.structs.replace(case, held_at=None, waiting_s=left, expires_at=until)
 
 
 def _finish(case: Case, event: Finish, now: datetime) -> Case:
@@ -341,12 +383,12 @@ def _finish(case: Case, event: Finish, now: datetime) -> Case:
         return msgspec.structs.replace(decided, state=_S.ACCEPTED)
     if event.decided.outcome is Outcome.REFER:
         return msgspec.structs.replace(decided, state=_S.REVIEW, review_until=now + timedelta(seconds=event.review_s))
-    return _tried(decided)
+    return _tried(decided, stays_open=event.stays_open)
 
 
-def _tried(case: Case) -> Case:
+def _tried(case: Case, *, stays_open: bool = False) -> Case:
     """An attempt that failed: there is another, or there is none."""
-    left = case.attempts_used < case.attempts_allowed
+    left = case.attempts_used < case.attempts_allowed or stays_open
     return msgspec.structs.replace(case, state=_S.OPEN if left else _S.REJECTED)
 
 

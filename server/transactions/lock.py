@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from server.transactions.case import CUSTOMER_LOCKED
+from server.transactions.case import ABANDONED, CUSTOMER_LOCKED, Attempt
 from server.transactions.decision import (
     DECISION_FAULT,
     MALFORMED,
@@ -62,6 +62,15 @@ def is_excused(attempt: CheckedAttempt, decision: Decision) -> bool:
     """Whether it ended through us, and nothing that was seen until then was an attack: they may try again, or are referred."""
     ours = is_ours(attempt.fault) and all(one.outcome is not CheckOutcome.FAIL for one in attempt.checks)
     return decision.outcome is not Outcome.ACCEPT and ours and CUSTOMER_LOCKED not in decision.reasons
+
+
+def ended_through_us(attempt: Attempt) -> bool:
+    """The same of the record of an attempt, whenever it is asked: also of one whose end nobody saw. What the bank took back is theirs."""
+    if attempt.ended_at is None:
+        return False
+    if attempt.checked is None or attempt.outcome is None:
+        return ABANDONED not in attempt.reasons
+    return is_excused(attempt.checked, Decision(outcome=attempt.outcome, reasons=attempt.reasons))
 
 
 def failed(before: Failures | None, customer: str, now: datetime, *, lock_s: int) -> Failures:

@@ -79,7 +79,8 @@ class ChallengeRules(_Part, frozen=True, kw_only=True):
 
 REFERRED_BY_DEFAULT = frozenset(
     """action_replaced actions_left_none assurance_missing deadline_missed document_back_missing document_not_shown document_portrait_unsure
-    document_unreadable engine_busy engine_lost evidence_missing light_behind light_declined light_unseen pad_too_few pad_unsure portrait_unsure""".split()  # noqa: SIM905
+    document_unreadable engine_busy engine_lost evidence_missing light_behind light_declined light_unseen pad_too_few pad_unsure portrait_unsure
+    stream_gap""".split()  # noqa: SIM905
 )
 
 
@@ -127,6 +128,8 @@ class Policy(_Part, frozen=True, kw_only=True, dict=True):
     """How long there is to show each side of a document."""
     expires_s: Annotated[int, msgspec.Meta(ge=60, le=3600)] = 900
     """How long the case stays open for attempts."""
+    waiting_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 1800
+    """How much longer, in all, while the customer waits for a person whom they have asked for, or talks to one."""
     refer: ReferRules = ReferRules()
     reviewers: Annotated[int, msgspec.Meta(ge=1, le=2)] = 1
     own_session: bool = False

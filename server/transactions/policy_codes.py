@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 FAULTS = frozenset(
     """deadline_missed engine_busy engine_lost engine_unavailable evidence_lost operating_point_unknown pack_changed put_on_hold reference_changed
-    stopped_by_staff stream_lost""".split()  # noqa: SIM905
+    stopped_by_staff stream_gap stream_lost""".split()  # noqa: SIM905
 )
 """Why an attempt did not come to its end."""
 THEIRS = frozenset({"camera_off", "consent_withdrawn", "customer_gone", "stream_unreadable"})
@@ -22,8 +22,8 @@ CHECKS = frozenset(
     face_tilted face_too_near face_too_small face_turned face_up_or_down image_animated image_broken image_empty image_foreign_data image_format_unknown
     image_too_large image_too_many_pixels image_too_small image_truncated light_behind light_declined light_early light_late light_unanswered light_unseen
     low_contrast no_face no_match not_settled observation_invalid occluded pad_attack pad_too_few pad_unavailable pad_unsure picture_of_document
-    portrait_unsure several_faces stream_frozen stream_jumped stream_looped stream_rate stream_repeated stream_size stream_times stream_too_long
-    stream_too_short too_bright too_dark uneven_light""".split()  # noqa: SIM905
+    portrait_unsure several_faces stream_frozen stream_gap stream_jumped stream_looped stream_rate stream_repeated stream_size stream_times
+    stream_too_long stream_too_short too_bright too_dark uneven_light""".split()  # noqa: SIM905
 )
 """What a check can say."""
 UNSURE = frozenset({"match_unsure", "pad_unsure", "challenge_unsure", "light_unsure", "document_unsure"})

@@ -65,11 +65,16 @@ class Policies:
         self._unread: frozenset[str] = frozenset()
         self._now = self._put_together(self._files, {}, None if stored_later else self._unread)
         self.misfits = self._unfit(self._files)
-        """What the policies of the start ask that the model pack of the start cannot answer."""
+        """What the policies in force ask that the model pack cannot answer: of the start, as a reload refuses them."""
 
     @property
     def now(self) -> InForce:
         return self._now
+
+    @property
+    def unfit_types(self) -> tuple[str, ...]:
+        """The types of ``misfits``: no attempt of these begins."""
+        return tuple(sorted({one.partition(":")[0] for one in self.misfits}))
 
     def types(self) -> tuple[str, ...]:
         return tuple(sorted(self._now.policies))
@@ -97,7 +102,7 @@ class Policies:
         """What ``read_again`` has read. Raises RulesInvalid, and then everything is as before: stored rules went meanwhile."""
         with self._lock:
             self._now = self._put_together(files, self._stored, self._unread)
-            self._files = files
+            self._files, self.misfits = files, ()
             return self._now
 
     def reload(self) -> InForce:

@@ -217,7 +217,7 @@ export interface CustomerLinks {
   customer: string;
 }
 export interface EarlierReview {
-  by: StaffId;
+  by: StaffRef;
   at: string;
   approved: boolean;
   reason: string;
@@ -329,7 +329,7 @@ export interface IceServers {
   servers: IceServer[];
 }
 export interface IdentifiedView {
-  by: StaffId;
+  by: StaffRef;
   at: string;
   methods: Proof[];
   note: string;
@@ -793,6 +793,8 @@ export interface ReviewPicture {
 }
 export interface ReviewQueue {
   reviews: ReviewEntry[];
+  types: WaitingType[];
+  next: string | null;
 }
 export interface ReviewVerification {
   decision: ReviewDecision;
@@ -811,6 +813,10 @@ export interface ReviewedAttempt {
   risk_reasons: RiskReasonView[];
   pictures: ReviewPicture[];
   evidence_lost: boolean;
+  excused: boolean;
+}
+export interface ReviewsChanged {
+  type: "reviews.changed";
 }
 export type RiskLevel = "low" | "refer" | "reject";
 export interface RiskReasonView {
@@ -824,7 +830,7 @@ export interface RoleSet {
   participant: ParticipantId;
   role: Role;
 }
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | RecordingChanged | VerificationChanged | VerificationCue | VerificationCases | Admitted | GrantsChanged | Handover | AgentLost | AgentBack | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | WaitingTaken | HandoverOffered | HandoverWithdrawn | HandoverTaken | MessageError;
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | RecordingChanged | VerificationChanged | VerificationCue | VerificationCases | Admitted | GrantsChanged | Handover | AgentLost | AgentBack | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | ReviewsChanged | WaitingTaken | HandoverOffered | HandoverWithdrawn | HandoverTaken | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";
@@ -912,6 +918,11 @@ export interface StaffAvailable {
 export type StaffId = string;
 export interface StaffList {
   staff: StaffView[];
+}
+export interface StaffRef {
+  id: StaffId;
+  name: string;
+  active: boolean;
 }
 export interface StaffView {
   id: StaffId;
@@ -1054,6 +1065,11 @@ export interface WaitingTaken {
   type: "waiting.taken";
   session: SessionView;
   token: string;
+}
+export interface WaitingType {
+  type: string;
+  title: Record<Language, string>;
+  count: number;
 }
 export interface Welcome {
   t: "welcome";

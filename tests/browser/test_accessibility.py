@@ -66,6 +66,7 @@ async def stories(request: pytest.FixtureRequest, browser: Browser) -> AsyncIter
         yield opened
 
 
+@pytest.mark.deadline(900)
 @pytest.mark.asyncio(loop_scope="session")
 async def test_every_story_passes_axe(stories: Stories) -> None:
     look = {"lang": "zh", "theme": "light"} if stories.width == 390 else {"lang": "en", "theme": "dark"}

@@ -46,7 +46,7 @@ async def test_a_slot_goes_from_size_to_size_and_back(large: Browser, tmp_path: 
     if not await offers(large, codec):
         pytest.skip(f"this Chromium does not offer {codec}")
     with ServerProcess(tmp_path, TONGPING_MEDIA_VIDEO_CODECS=codec, TONGPING_MEDIA_WORKERS="1", **CALLS_ONLY) as server:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
             bank = Bank(http, server.url)
             await bank.sign_in(*server.agent)
             async with two(large, bank, *CAMERA, test_is_relay=False) as (session, _, other):

@@ -62,7 +62,7 @@ async def offers(browser: Browser, codec: str) -> bool:
 async def two(browser: Browser, folder: Path, codec: str) -> AsyncIterator[tuple[Seat, Seat]]:
     """Two experts (who come in by one click) in a session of a server that asks for this codec only."""
     with ServerProcess(folder, TONGPING_MEDIA_VIDEO_CODECS=codec, TONGPING_MEDIA_WORKERS="1", **CALLS_ONLY) as server:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
             bank = Bank(http, server.url)
             await bank.sign_in(*server.agent)
             opened = await bank.open()

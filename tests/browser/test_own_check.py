@@ -39,7 +39,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def system(asked: ServerProcess) -> AsyncIterator[Bank]:
     """The bank's, with a key of its own."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
         bank = Bank(http, asked.url)
         await bank.sign_in(*asked.supervisor)
         bank.use((await bank.call("POST", "/keys", {"name": "core", "verifications": True}))["secret"])
@@ -147,6 +147,7 @@ async def test_what_the_bank_does_shows_on_the_page_at_once_and_after_a_reload(b
     async with telephone(browser) as customer:
         await start(customer, made)
         await customer.press("consent.yes")
+        await heading(customer, "consent.self_camera.title")
         await customer.press("consent.yes")
         await customer.press("self.ready.go")
         await customer.sees(customer.say("self.problem.reference_missing"))
@@ -167,6 +168,7 @@ async def test_a_person_is_asked_for_waited_for_and_met_with_the_questions_of_ev
         await agent.sees(agent.say("waiting.title"))
         await start(customer, await case(system))
         await customer.press("consent.yes")
+        await heading(customer, "consent.self_camera.title")
         await customer.press("consent.yes")
         await heading(customer, "self.ready.title")
         await customer.press("self.person")

@@ -1,6 +1,7 @@
 """From the conversation to the decision without a face: an agent says by what they know the customer, a colleague decides it at the workbench, and the bank's
 system gets it signed."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -111,6 +112,41 @@ async def test_a_colleague_approves_whom_an_agent_has_identified(office: Office)
     await office.agent.sees(office.agent.say("staff.cases.state.accepted"))
 
 
+NO_POLLING = "const later = setTimeout; window.setTimeout = (run, ms, ...more) => (ms === 30000 ? 0 : later(run, ms, ...more));"
+
+
+async def test_a_reviewer_with_the_queue_open_learns_of_a_case_at_once_and_by_whom(office: Office, browser: Browser) -> None:
+    """Told over the desk's connection: in this page nothing asks by the clock."""
+    core = office.core
+    watcher = await Seat.take(browser)
+    await watcher.page.add_init_script(NO_POLLING)
+    try:
+        await watcher.sign_in(office.server.agent_url, *office.server.supervisor)
+        rail = watcher.page.get_by_role("navigation", name=watcher.say("rail.label"))
+        await rail.get_by_role("button", name=watcher.say("rail.verifications")).click()
+        customer = (await core.found())["customer"]
+        task = watcher.page.get_by_role("button", name=customer)
+        await expect(watcher.page.get_by_role("heading", name=watcher.say("reviews.title"))).to_be_visible(timeout=APPEARS_MS)
+        await expect(task).to_have_count(0)
+        await office.identified()
+        await expect(task).to_be_visible(timeout=APPEARS_MS)
+        badge = rail.get_by_role("button", name=re.compile(rf"^{re.escape(watcher.say('rail.verifications'))} \(\d+\+?\)$"))
+        await expect(badge).to_be_visible()
+        await task.click()
+        await expect(watcher.page.locator("[aria-labelledby=review-identified]")).to_contain_text(
+            re.compile(r"By .+ \(ST_[A-Z2-7]{26}\)")
+        )
+        await pick(office.colleague, core)
+        await office.colleague.fill("reviews.reason", "Not what we know")
+        await office.colleague.press("reviews.decline")
+        await office.colleague.sees(office.colleague.say("reviews.done.rejected"))
+        await watcher.sees(watcher.say("reviews.meanwhile"))
+        await watcher.page.mouse.move(900, 300)  # nothing moves under the pointer
+        await expect(task).to_have_count(0, timeout=APPEARS_MS)
+    finally:
+        await watcher.leave()
+
+
 async def test_two_who_decide_at_once_learn_who_was_faster(office: Office, browser: Browser) -> None:
     """The second one's words are not lost without a word: the page says that they were not sent."""
     core = office.core
@@ -176,6 +212,41 @@ async def test_kept_pictures_are_seen_beside_the_reference_and_gone_from_the_pag
             await seat.sees(seat.say("reviews.done.accepted"))
             await seat.press("reviews.list.back")
             await expect(seat.page.locator("img")).to_have_count(0)
+        finally:
+            await seat.leave()
+
+
+async def test_a_long_queue_is_loaded_page_by_page_and_narrowed(browser: Browser, tmp_path: Path) -> None:
+    """Pages of one here: the page asks for fifty."""
+    async with house(tmp_path) as there:
+        for number in range(3):
+            await there.referred(customer=f"cif-{number}")
+        seat = await Seat.take(browser)
+        await seat.page.route(
+            "**/api/v1/reviews?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=1"))
+        )
+        try:
+            await seat.sign_in(f"{there.here.url}/agent", "supervisor", there.here.server.first_passwords["supervisor"])
+            rail = seat.page.get_by_role("navigation", name=seat.say("rail.label"))
+            name = re.compile(rf"^{re.escape(seat.say('rail.verifications'))} \(1\+\)$")
+            await rail.get_by_role("button", name=name).click()
+            tasks = seat.page.locator("ul.tasks button")
+            for count in (1, 2, 3):
+                await expect(tasks).to_have_count(count)
+                await expect(seat.button("reviews.more")).to_have_count(0 if count == 3 else 1)
+                if count < 3:
+                    await seat.press("reviews.more")
+            assert [await task.locator(".small").inner_text() for task in await tasks.all()] == ["cif-0", "cif-1", "cif-2"]
+            await seat.press("reviews.filter.others")
+            await seat.sees(seat.say("reviews.empty.found"))
+            await seat.press("reviews.filter.none")
+            await expect(tasks).to_have_count(3)
+            await tasks.last.click()
+            await expect(seat.page.locator(".shot img")).to_have_count(10)
+            await seat.fill("reviews.reason", "The same person")
+            await seat.press("reviews.approve")
+            await seat.sees(seat.say("reviews.done.accepted"))
+            assert {one["details"]["count"] for one in await there.audit("reviews.listed")} <= {"1", "2", "3"}
         finally:
             await seat.leave()
 

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, expect
 from tests.support.stories import Stories, open_stories
 from tests.support.words import say
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.deadline(900)]
 
 LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 

@@ -83,7 +83,7 @@ async def firewalled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
                 args=[*flags(), f"--ignore-certificate-errors-spki-list={trusted}"],
                 ignore_default_args=["--mute-audio", "--hide-scrollbars"],
             )
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
                 bank = Bank(http, server.url)
                 await bank.sign_in(*server.agent)
                 yield Firewalled(server, bank, relay, inside, browser, port, tls_port)

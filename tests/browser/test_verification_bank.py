@@ -11,7 +11,7 @@ from server.demo_bank.products import LOSS, PASSWORD, PHONE, USHIELD
 from tests.support.browser import APPEARS_MS, Seat
 from tests.support.call import agent_enters
 from tests.support.canvas_camera import Actor, Footage, before
-from tests.support.checking import CAME_OUT, House, over, seen, told
+from tests.support.checking import CAME_OUT, House, came_to
 from tests.support.demo_customer import DemoCustomer, agree_and_begin, bank_word
 from tests.support.machine import quick_or_skip
 from tests.support.reviewing import approves, desk, opens_review, waiting
@@ -34,7 +34,7 @@ async def test_what_was_ordered_is_carried_out_once_the_customer_was_seen(
         await customer.enrol()
         await customer.order(type)
         await agree_and_begin(seat)
-        seen(await over(seat), "accept", await told(seat, bank_house))
+        await came_to(seat, bank_house, "accept")
         await seat.sees(seat.say("self.result.accepted"))
         await seat.page.get_by_role("link", name=seat.say("self.back")).click()
         await customer.sees(f"done_{type}", phone="150****4477")
@@ -54,7 +54,7 @@ async def test_a_u_shield_takes_an_identity_card_as_well(browser: Browser, bank_
         await customer.enrol_if_need_be()
         await customer.order(USHIELD)
         await agree_and_begin(seat, scopes=("self_face", "self_document", "self_camera"))
-        seen(await over(seat, within_ms=200_000), "accept", await told(seat, bank_house))
+        await came_to(seat, bank_house, "accept", within_ms=200_000)
         await seat.page.get_by_role("link", name=seat.say("self.back")).click()
         await customer.sees(f"done_{USHIELD}")
     finally:
@@ -72,7 +72,7 @@ async def test_who_wants_no_coloured_light_is_looked_at_by_two_colleagues_in_the
         await customer.enrol_if_need_be()
         await customer.order(PHONE)
         await agree_and_begin(seat, light=False)
-        seen(await over(seat), "refer", await told(seat, bank_house))
+        await came_to(seat, bank_house, "refer", light=False)
         await seat.sees(seat.say("self.result.review"))
         await seat.page.get_by_role("link", name=seat.say("self.back")).click()
         await customer.sees("at_review")

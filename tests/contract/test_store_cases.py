@@ -155,6 +155,24 @@ async def test_the_queue_of_reviews(store: Store, make: Records) -> None:
         assert await tx.reviewed_cases(1) == [soon]
         with pytest.raises(ValueError, match="limit"):
             await tx.reviewed_cases(0)
+        assert soon.review_until is not None
+        after = (soon.review_until, str(soon.id))
+        assert await tx.reviewed_cases(10, after) == [second, late]
+        assert await tx.reviewed_cases(1, after) == [second]
+        assert await tx.reviewed_cases(10, type="nobody_has_this") == []
+        assert await tx.reviewed_cases(10, after, type=late.type) == [second, late]
+        assert await tx.reviewed_cases(10, due_before=second.review_until) == [soon, second]
+        assert await tx.reviewed_cases(10, after, due_before=soon.review_until) == []
+        assert await tx.count_reviewed() == {soon.type: 3}
+    same = [referred(make.case(policy_hash=POLICY.hash), 70) for _ in range(3)]  # due at once: their ids decide
+    async with store.read() as tx:
+        assert await tx.count_reviewed() == {soon.type: 3}
+    await keep(store, *same)
+    first, middle, last = sorted(same, key=lambda case: case.id)
+    async with store.read() as tx:
+        assert await tx.reviewed_cases(10, (late.review_until or at(0), str(late.id))) == [first, middle, last]
+        assert await tx.reviewed_cases(10, (middle.review_until or at(0), str(middle.id))) == [last]
+        assert await tx.count_reviewed() == {soon.type: 6}
 
 
 async def test_what_time_changes(store: Store, make: Records) -> None:

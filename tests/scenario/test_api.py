@@ -86,7 +86,7 @@ async def test_a_session_is_changed_while_it_runs(here: Here) -> None:
         changed = await here.call("PATCH", f"/sessions/{id}", body={"context": "found again"}, token=here.agent)
         assert (changed.status, changed.json["reason"], changed.json["context"]) == (200, "Card", "found again")
         for role, context in (("customer", ""), ("expert", "found again")):
-            while (frame := await sockets[role].receive_json(timeout=10))["body"]["type"] != "session.changed":
+            while (frame := await sockets[role].receive_json(timeout=60))["body"]["type"] != "session.changed":
                 pass
             assert frame["body"]["session"]["context"] == context
     finally:

@@ -19,7 +19,7 @@ async def hired(here: Here, username: str) -> str:
 
 async def frame(opened: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     while True:
-        told: dict[str, Any] = await opened.receive_json(timeout=5)
+        told: dict[str, Any] = await opened.receive_json(timeout=60)
         if told["t"] == kind:
             return told
 

@@ -29,7 +29,7 @@ async def socket(here: Here, token: str) -> AsyncIterator[aiohttp.ClientWebSocke
 async def until(opened: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     """The next frame of this ``t``."""
     while True:
-        frame: dict[str, Any] = await opened.receive_json(timeout=5)
+        frame: dict[str, Any] = await opened.receive_json(timeout=60)
         if frame["t"] == kind:
             return frame
 

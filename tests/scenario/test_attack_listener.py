@@ -18,23 +18,23 @@ PARTS = {
 
 @pytest.mark.parametrize("sent", PARTS.values(), ids=PARTS)
 async def test_a_request_that_does_not_end_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(listener, "HEADERS_S", 0.2)
+    monkeypatch.setattr(listener, "HEADERS_S", 1.0)
     async with app(tmp_path) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.server.port)
         writer.write(sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             answered = await reader.read()
         assert (b"200 OK" in answered) == (sent.count(b"\r\n\r\n") == 1)
         writer.close()
 
 
 async def test_a_header_line_now_and_then_does_not_keep_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "HEADERS_S", 0.2)
+    monkeypatch.setattr(listener, "HEADERS_S", 1.0)
     async with app(tmp_path) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.server.port)
         writer.write(b"GET /healthz HTTP/1.1\r\n")
         ended = asyncio.create_task(reader.read())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (await asyncio.wait([ended], timeout=0.02))[0]:
                 writer.write(b"X-More: of it\r\n")
         assert ended.exception() is not None or ended.result() == b""
@@ -42,14 +42,14 @@ async def test_a_header_line_now_and_then_does_not_keep_a_connection(tmp_path: P
 
 
 async def test_a_busy_connection_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "HEADERS_S", 0.2)
+    monkeypatch.setattr(listener, "HEADERS_S", 1.0)
     async with app(tmp_path) as here:
         place = await here.place(await here.session())
         async with here.http.ws_connect(f"{here.url}/api/v1/signal") as socket:
             await socket.send_json({"t": "hello", "version": 1, "token": place["token"]})
             assert (await socket.receive_json())["t"] == "welcome"
             heard = asyncio.create_task(socket.receive_json())
-            assert not (await asyncio.wait([heard], timeout=0.5))[0]  # longer than the time that headers have
+            assert not (await asyncio.wait([heard], timeout=1.2))[0]  # longer than the time that headers have
             await socket.send_json({"t": "ping", "n": 1})
             assert (await heard)["t"] == "pong"
             assert not socket.closed
@@ -70,7 +70,7 @@ async def test_one_connection_too_many_is_dropped_and_room_comes_back(tmp_path: 
     monkeypatch.setattr("server.app.BACKLOG", 8)
     async with app(tmp_path, limits__max_connections=1, limits__max_connections_per_address=1) as here:
         held = [await asyncio.open_connection("127.0.0.1", here.server.port) for _ in range(12)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             gone = [asyncio.create_task(reader.read()) for reader, _ in held]
             done, _ = await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED)
             assert all(task.exception() is not None or task.result() == b"" for task in done)
@@ -79,7 +79,7 @@ async def test_one_connection_too_many_is_dropped_and_room_comes_back(tmp_path: 
         await asyncio.gather(*gone, return_exceptions=True)
         for _, writer in held:
             writer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     answer = await here.get("//healthz")
@@ -115,7 +115,7 @@ async def test_what_is_no_request_is_counted_and_no_error_of_ours(
     async with app(tmp_path) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.server.port)
         writer.write(sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert (await reader.read()).startswith(b"HTTP/1.0 400")
         writer.close()
         metrics = (await here.get("//metrics")).raw.decode()

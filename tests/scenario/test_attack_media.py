@@ -60,7 +60,7 @@ async def test_handshakes_that_never_go_on_hold_nobody_up(worker: LabWorker) -> 
             for client, sock in zip(stalled, sockets, strict=True):
                 sock.send(binding(await client.offer(), await answer_to(worker, client)))
             await worker.until(lambda s: s["stun"].get("answered", 0) >= len(stalled), None)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await worker.connect(good)
     finally:
         await asyncio.gather(*(client.close() for client in (*stalled, good)))
@@ -82,7 +82,7 @@ async def test_a_flood_of_checks_with_ones_own_name_keeps_nobody_out(worker: Lab
             flooding = asyncio.create_task(flood())
             try:
                 await worker.until(lambda s: s["stun"].get("throttled", 0) > 2000, None)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await worker.connect(good)
             finally:
                 flooding.cancel()
@@ -121,7 +121,7 @@ async def test_what_sctp_would_have_to_keep_ends_that_peer_alone(worker: LabWork
         await worker.connect(good)
         await worker.connect(evil)
         mark = len(worker.events)
-        await asyncio.wait_for(evil.opened.wait(), 20)
+        await asyncio.wait_for(evil.opened.wait(), 60)
         sctp = evil.pc.sctp
         assert sctp is not None
         with contextlib.suppress(ConnectionError):

@@ -117,13 +117,16 @@ class Rest(NamedTuple):
     mib: float
 
 
-async def at_rest(here: Here) -> Rest:
+async def at_rest(here: Here, tasks: int) -> Rest:
+    """When no more than so many tasks run: one of the server's own ticks may be at work just now."""
     async with asyncio.timeout(DEADLINE_S):
         while here.server.live.stats()["sessions"] or here.server.live.stats()["greeting"]:  # noqa: ASYNC110 - the server's ticks
             await asyncio.sleep(0)
         series = len((await here.get("//metrics")).raw.splitlines())
         await here.http.close()
-        while any("RequestHandler" in repr(task.get_coro()) for task in asyncio.all_tasks()):  # noqa: ASYNC110 - as they end
+        while any("RequestHandler" in repr(task.get_coro()) for task in asyncio.all_tasks()) or (  # noqa: ASYNC110 - as they end
+            len(asyncio.all_tasks()) > tasks
+        ):
             await asyncio.sleep(0)
     here.media.calls.clear()
     assert not here.media.offers
@@ -146,12 +149,13 @@ async def test_sessions_that_ended_leave_nothing_behind(tmp_path: Path, caplog: 
             async with aiohttp.ClientSession() as here.http:
                 await asyncio.gather(*(visit(here, AT_ONCE * round_ + n) for n in range(AT_ONCE)))
                 caplog.clear()  # pytest keeps every record of a test
-                rests.append(await at_rest(here))
+                most = max(rest.tasks for rest in rests) if round_ >= WARM_UPS else sys.maxsize
+                rests.append(await at_rest(here, most))
     before, after, sessions = rests[WARM_UPS - 1], rests[-1], ROUNDS * AT_ONCE
     print([(rest.tasks, rest.descriptors, rest.series, rest.blocks, round(rest.mib, 1)) for rest in rests])
-    assert {(rest.tasks, rest.descriptors, rest.series) for rest in rests[WARM_UPS:]} == {
-        (before.tasks, before.descriptors, before.series)
-    }
+    for rest in rests[WARM_UPS:]:
+        assert rest.descriptors <= before.descriptors
+        assert rest.series <= before.series
     more = Counter({kind: count for kind, count in (after.kinds - before.kinds).items() if not issubclass(kind, TypeDecorator)})
     assert not {kind: count for kind, count in more.items() if count >= sessions // AT_ONCE}, more
     assert after.blocks - before.blocks <= sessions * BLOCKS_A_SESSION, (before.blocks, after.blocks)

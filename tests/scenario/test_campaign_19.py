@@ -31,6 +31,8 @@ from verification.evidence.vault import FileVault
 
 pytestmark = pytest.mark.campaign(19)
 
+LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+"""Every byte of a picture's files is changed, not seven."""
 REFERRED = CALM.replace('action = "reject"', 'action = "refer"')
 LARGE = {"card": "6222020200112233", "amount": "2000000.00"}
 CANARY = "consents/CANARY-19"
@@ -138,12 +140,14 @@ async def test_a_changed_swapped_replayed_or_missing_file_is_never_shown(tmp_pat
         folder = there.of(attempt)
         for name in ("key", "manifest", "0000.blob"):
             whole = (folder / name).read_bytes()
-            for at in {0, 7, 8, 20, 40, len(whole) // 2, len(whole) - 1}:
+            some = {0, 7, 8, 20, 40, len(whole) // 2, len(whole) - 1}
+            for at in range(len(whole)) if LONG else some:
                 changed = bytearray(whole)
-                changed[at] ^= 1
+                changed[at] ^= 1 << at % 8
                 (folder / name).write_bytes(changed)
                 assert (await there.picture(id, attempt)).code == "evidence_changed", (name, at)
             (folder / name).write_bytes(whole)
+            print(f"{name}: {len(whole)} bytes, {len(whole) if LONG else len(some)} changed, none shown")
             with away(folder / name):
                 assert (await there.picture(id, attempt)).status in (404, 410), name
         assert (await there.picture(id, attempt)).status == 200

@@ -55,7 +55,7 @@ class Client:
         self._beating: set[asyncio.Task[None]] = set()
 
     async def read(self) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             message = await self.socket.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise ConnectionError(f"closed with {self.socket.close_code}")

@@ -17,8 +17,11 @@ from server.domain.model import Language
 from server.errors import TongpingError
 from server.store.sql import open_store
 from server.transactions.case import Review
+from server.transactions.decision import CheckOutcome, CheckResult, Outcome
+from server.transactions.policy import Check
 from tests.scenario.test_verifications_api import DETAILS, Bank, settings
 from tests.support.bank_place import takes
+from tests.support.cases import attempt
 from tests.support.records import T0, Records
 from tests.support.server import app
 
@@ -102,6 +105,41 @@ def test_no_text_is_taken_for_html() -> None:
         Records().case(), customer=bad, consent=bad, reviews=(Review(by=StaffId("ST_1"), at=T0, approved=False, note=bad),)
     )
     for language in Language:
-        page = Page(language, {}).written(case, [], None, [], [], T0)
+        page = Page(language, {}, {}).written(case, [], None, [], [], T0)
         assert "<img" not in page
         assert page.count("&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;") == 3
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("zh", ("张&lt;b&gt;敏 (ST_1)", "账号已于", "账号已不存在", "一般不计为客户的失败", "too_slow（因我方原因，不作数）")),
+        (
+            "en",
+            (
+                "张&lt;b&gt;敏 (ST_1)",
+                "switched off at",
+                "no such account any more",
+                "as a rule no failure",
+                "too_slow (through us, does not count)",
+            ),
+        ),
+    ],
+)
+def test_people_are_named_and_what_ended_through_us_is_marked(language: str, words: tuple[str, ...]) -> None:
+    records = Records()
+    gone = StaffId(records.id("ST"))
+    zhang = msgspec.structs.replace(records.staff("zhang"), id=StaffId("ST_1"), name="张<b>敏")
+    left = msgspec.structs.replace(records.staff("left"), name="Left", disabled_at=T0)
+    by = (zhang.id, left.id, gone)
+    case = msgspec.structs.replace(records.case(), reviews=tuple(Review(by=one, at=T0, approved=True, note="") for one in by))
+    late = CheckResult(
+        name=Check.CHALLENGE, outcome=CheckOutcome.REFER, score=None, reasons=("too_slow", "nod_missing"), excused=("too_slow",)
+    )
+    ended = {"ended_at": T0, "outcome": Outcome.REFER, "reasons": ("engine_lost",)}
+    ours = msgspec.structs.replace(records.attempt(case.id), checked=attempt(checks=(late,), fault="engine_lost"), **ended)
+    theirs = msgspec.structs.replace(records.attempt(case.id), checked=attempt(checks=(), fault="camera_off"), **ended)
+    page = Page(Language(language), {}, {zhang.id: zhang, left.id: left}).written(case, [ours, theirs], None, [], [], T0)
+    assert [page.count(one) for one in words] == [1] * len(words)
+    assert f"({left.id}, " in page
+    assert gone in page

@@ -18,7 +18,7 @@ from verification.images import DOCUMENT_LIMITS
 from verification.reasons import ReasonCode
 from verification.types import Picture
 
-pytestmark = [pytest.mark.quiet, pytest.mark.campaign(10)]
+pytestmark = pytest.mark.campaign(10)
 
 TODAY = date(2026, 11, 22)
 SPARE_BYTES = 24 << 20

@@ -262,7 +262,7 @@ async def test_so_many_at_once(tmp_path: Path) -> None:
             tasks = []
             for key in (first, first, second):
                 tasks.append(group.create_task(send(here, "/face/compare", pair, key)))
-                await asyncio.wait_for(engine.begun.acquire(), 10)
+                await asyncio.wait_for(engine.begun.acquire(), 60)
             own = await send(here, "/face/compare", pair, first)
             assert (own.status, own.code, own.headers["Retry-After"]) == (429, "too_many", "1")
             all_ = await send(here, "/face/compare", pair, second)

@@ -79,7 +79,7 @@ class Visit:
         self.house.live.attempts = LiveAttempts(self.place.verifications.attempts, checks, self.house.live.taps)
 
     async def until(self, test: Any) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (test() if not inspect.iscoroutinefunction(test) else await test()):
                 await turn()
 
@@ -284,6 +284,33 @@ async def test_a_worker_that_dies_is_never_an_acceptance(visit: Visit) -> None:
     done = await visit.play()
     assert done["outcome"] == "refer"
     assert await visit.state() is CaseState.REVIEW
+
+
+@pytest.mark.campaign(11)
+@pytest.mark.parametrize("left", [2, 0])
+async def test_a_worker_that_dies_before_anything_was_seen_costs_nobody_a_review(visit: Visit, left: int) -> None:
+    """A reviewer could only decline it: they try again, and where no try is left a person says who they are."""
+    async with visit.place.store.begin() as tx:
+        case = await tx.get_case(visit.case)
+        assert case is not None
+        await tx.save_case(replaced(case, attempts_allowed=left + 1))
+    visit.scene.broken, visit.scene.no_stills = 0, True
+    await visit.begin()
+    done = await visit.play()
+    assert (done["outcome"], done["left"]) == ("reject", left)
+    attempt, failures = await ended(visit)
+    assert "engine_lost" in attempt.reasons
+    assert (failures.count, failures.excused) == (0, 1)
+    case = await visit.place.case(visit.case)
+    assert (case.state, case.result) == (CaseState.OPEN, "")
+    visit.scene = Scene(Person(seed=2))
+    assert await visit.begin() is None
+    if left:
+        assert (await visit.play(before=2))["outcome"] == "accept"
+    else:
+        await visit.until(lambda: len(visit.told()) == 3)
+        assert visit.told()[-1]["problem"] == "wrong_state"
+        assert await visit.state() is CaseState.OPEN, "a person may still identify them"
 
 
 async def ended(visit: Visit) -> tuple[Attempt, Failures]:

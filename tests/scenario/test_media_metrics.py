@@ -11,7 +11,7 @@ from server.app import WorkerMedia
 from tests.support.fake_media import OFFER
 from tests.support.server import Here, app, config
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 MEDIA = {"media__workers": 1, "media__bind_addresses": ("127.0.0.1",)}
 
 

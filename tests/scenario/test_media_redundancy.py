@@ -21,7 +21,7 @@ FRAME = 960
 SPEAKER = 77
 LOST = 10
 """One of so many packets is lost, on each way."""
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 class Voice(Connection):

@@ -15,7 +15,7 @@ from tests.support.server import app, config
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 MEDIA = {"media__workers": 1, "media__bind_addresses": ("127.0.0.1",)}
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -51,7 +51,7 @@ class Told:
         self.told.put_nowait(("recorder", ready))
 
     async def until(self, *wanted: object) -> tuple[object, ...]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (told := await self.told.get())[: len(wanted)] != wanted:
                 pass
             return told
@@ -114,14 +114,14 @@ def info(begun: messages.Begun, track: str = "TR_1", **changes: Any) -> TrackInf
 
 async def drained(feed: Feed) -> None:
     """Everything is in the recorder's socket."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while feed.waiting or not feed.connected:
             feed.tick(time.monotonic())
             await asyncio.sleep(0)
 
 
 async def stats_until(client: RecorderClient, name: str, value: float) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await client.stats())[name] != value:
             pass
 
@@ -237,7 +237,7 @@ async def test_a_worker_that_goes_leaves_its_tracks_closed(tmp_path: Path) -> No
         )
         assert worker.stdout is not None
         told = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while told < 200:
                 told = int(await worker.stdout.readline())
         worker.kill()
@@ -450,7 +450,7 @@ async def test_a_disk_that_stands_still_costs_packets_and_nobody_waits(tmp_path:
             pass
         track.close(time.monotonic())
         await drained(feed)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while feed.unkept:
                 feed.tick(time.monotonic())
                 await asyncio.sleep(0)
@@ -506,7 +506,7 @@ async def test_a_recorder_that_is_stopped_does_not_wait_for_a_beginning(tmp_path
         hung = asyncio.create_task(client.start_recording("RE_1"))
         while not (tmp_path / "recordings/RE_1").exists():
             await client.stats()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await client.close()
     with pytest.raises(MediaUnavailableError):
         await hung

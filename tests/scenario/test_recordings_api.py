@@ -366,7 +366,7 @@ async def test_erasing_waits_for_no_reader_and_goes_on_without_who_asked(tmp_pat
         erasing = Held(here, "erase")
         asked = asyncio.create_task(recordings.erase(id, "first", here.supervisor_id))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await erasing.begun.get()
         finally:
             go.set()

@@ -104,9 +104,9 @@ async def test_policies_are_read_again(tmp_path: Path) -> None:
 @pytest.mark.campaign(3)
 async def test_any_request_is_answered_as_the_document_says(tmp_path: Path) -> None:
     async with app(tmp_path) as here:
-        failures, cases = await explore(here.url, [here.supervisor, here.supervisor], examples=12, under="/risk/")
+        failures, cases = await explore(here.url, [here.supervisor, here.supervisor], examples=5, under="/risk/")
     assert failures == []
-    assert cases >= 100
+    assert cases >= 40
 
 
 async def test_sighup_reads_the_policies_again(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_sighup_reads_the_policies_again(tmp_path: Path) -> None:
     own.mkdir()
     settings = {"TONGPING_TRANSACTIONS_POLICIES_DIR": str(own), **CALLS_ONLY}
     with ServerProcess(tmp_path, **settings) as server:
-        async with aiohttp.ClientSession(f"{server.url}/api/v1/") as http, asyncio.timeout(30):
+        async with aiohttp.ClientSession(f"{server.url}/api/v1/") as http, asyncio.timeout(60):
             username, password = server.supervisor
             async with http.post("login", json={"username": username, "password": password}) as answer:
                 signed_in = {"Authorization": f"Bearer {(await answer.json())['token']}"}

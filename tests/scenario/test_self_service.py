@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ async def test_the_session_and_its_link_are_made_with_the_case(alone: Alone) -> 
     assert session.created_by == alone.place.bank.actor
     [invitation] = await alone.house.invitations.of_session(alone.session)
     case = await alone.place.case(alone.case)
-    assert (invitation.role, invitation.expires_at, case.session_id) == (Role.CUSTOMER, case.expires_at, alone.session)
+    assert (invitation.role, case.session_id) == (Role.CUSTOMER, alone.session)
+    assert invitation.expires_at == case.expires_at + timedelta(seconds=1800), "who waits for a person may come back"
     actions = [action for action, _ in await alone.house.audit()]
     assert actions[:3] == ["session.created", "invitation.created", "verification.created"]
     again = await alone.place.verifications.get(alone.place.bank, alone.case)
@@ -436,6 +438,54 @@ async def test_who_walks_away_from_the_line_can_come_back_by_the_link(alone: Alo
     alone.customer[1].cut()
     await alone.house.advance(700)
     assert (await alone.record()).status is SessionStatus.OPEN, "nobody waits for ever"
+
+
+async def test_a_case_does_not_expire_while_its_customer_waits_for_a_person(alone: Alone) -> None:
+    """Fifteen minutes of their own, and thirty of waiting in all."""
+    page = alone.customer[1]
+    made = alone.briefs()[0]["expires_at"]
+    desk = await alone.desk()
+    await alone.later(800)
+    await page.say("verification.agent", reason="help")
+    await alone.look()
+    assert alone.briefs()[0]["expires_at"] > made, "the page says until when"
+    await alone.later(900)
+    assert await alone.state() is CaseState.OPEN
+    agent = await alone.take(desk)
+    await alone.later(800)
+    assert await alone.state() is CaseState.OPEN, "nor while they talk"
+    assert await agent.error("verification.begin", case=alone.case, participant=alone.customer[0]) is None
+    assert (await alone.play())["outcome"] == "accept"
+    held = [(action, subject) for action, subject in await alone.house.audit() if action.startswith("verification.held")]
+    assert held == [("verification.held", alone.case)]
+
+
+async def test_nobody_waits_for_a_person_for_ever(alone: Alone) -> None:
+    await alone.desk()
+    await alone.customer[1].say("verification.agent", reason="help")
+    await alone.later(900 + 1799)
+    assert await alone.state() is CaseState.OPEN
+    await alone.later(2)
+    assert await alone.state() is CaseState.EXPIRED
+    assert alone.briefs()[0]["state"] == "expired", "and the page knows"
+
+
+async def test_who_goes_on_alone_has_the_time_that_was_left(alone: Alone) -> None:
+    await alone.desk()
+    page = alone.customer[1]
+    await alone.later(300)
+    await page.say("verification.agent", reason="help")
+    await alone.later(500)
+    assert await page.error("verification.agent", reason="help", wanted=False) is None
+    await alone.later(599)
+    assert await alone.state() is CaseState.OPEN
+    await alone.later(2)
+    assert await alone.state() is CaseState.EXPIRED
+    told = [action for action, subject in await alone.house.audit() if subject == alone.case]
+    assert [action for action in told if action in ("verification.held", "verification.released")] == [
+        "verification.held",
+        "verification.released",
+    ]
 
 
 async def test_only_customers_of_such_sessions_ask(alone: Alone) -> None:

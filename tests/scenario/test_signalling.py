@@ -59,7 +59,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def read(socket: ClientWebSocketResponse) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         message = await socket.receive()
     assert message.type is WSMsgType.TEXT, message
     found: dict[str, Any] = json.loads(message.data)
@@ -73,7 +73,7 @@ async def read_until(socket: ClientWebSocketResponse, wanted: Callable[[dict[str
 
 
 async def ended(socket: ClientWebSocketResponse) -> int | None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
             pass
     return socket.close_code
@@ -94,7 +94,7 @@ def is_chat(frame: dict[str, Any]) -> bool:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the condition is the server's, there is no event of it
             await asyncio.sleep(0)
 

@@ -97,6 +97,7 @@ async def test_a_killed_writer_loses_nothing_that_was_acknowledged(writers: subp
         sessions, messages, audited = stored(path)
         assert acknowledged <= sessions, f"round {round}: {len(acknowledged - sessions)} acknowledged records are lost"
         assert sessions == messages == audited, f"round {round}: half a transaction is in the database"
+    print(f"{KILLS} kills, {inside} of them inside a statement; {written} sessions acknowledged, none lost")
     assert written > KILLS
     assert inside >= KILLS // 2
     # And the next one goes on where they stopped.

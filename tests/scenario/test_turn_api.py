@@ -89,7 +89,7 @@ async def test_readiness_and_metrics_of_a_relay(tmp_path: Path) -> None:
     async with coturn(tmp_path / "turn") as lab:
         settings = {"turn__host": "127.0.0.1", "turn__port": lab.settings.port, "turn__secret": SECRET}
         async with app(tmp_path, **settings) as here:
-            async with asyncio.timeout(20):  # the server tries it as it starts
+            async with asyncio.timeout(60):  # the server tries it as it starts
                 while (await here.get("//readyz")).json["turn"] is not True:
                     pass
             metrics = (await here.get("//metrics")).raw

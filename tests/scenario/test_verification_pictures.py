@@ -97,7 +97,6 @@ def processor_s(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.quiet
 async def test_no_picture_that_is_read_ends_a_worker(pool: EnginePool) -> None:
     (pid,) = pool.pids().values()
     for name, drawn in CASES:
@@ -147,7 +146,6 @@ async def test_webm_of_millions_of_packets(pool: EnginePool, hidden: bool) -> No
     assert pool.counts.restarts == 0
 
 
-@pytest.mark.quiet
 async def test_pictures_that_nobody_sees(pack: str) -> None:
     """Two hundred of 1,920 x 1,088 between two that are shown: a worker with its usual limits says that it is at work."""
     key, other = vp8(2, (1920, 1088))[:2]

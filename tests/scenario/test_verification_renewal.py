@@ -179,6 +179,6 @@ async def test_the_server_gives_every_answer(models: Path, tmp_path: Path, monke
 
 
 async def until_following(pool: EnginePool) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not pool._following:
             await pool.analyse(bytes(960), 20, 16)

@@ -257,10 +257,44 @@ async def test_identified_by_an_agent_and_approved_by_another(tmp_path: Path) ->
         }  # fmt: skip
         detail = (await here.get(f"/reviews/{id}", token=here.supervisor)).json
         assert detail["identified"]["methods"] == body["methods"]
-        assert (detail["attempts"], detail["identified"]["by"]) == ([], here.agent_id)
+        name = (await here.get("/me", token=here.agent)).json["name"]
+        by = {"id": here.agent_id, "name": name, "active": True}
+        assert (detail["attempts"], detail["identified"]["by"]) == ([], by)
         review = {"decision": "approve", "reason": "I have seen the card too"}
         assert (await here.post(f"/verifications/{id}/review", review, token=here.agent)).status == 403
         assert (await here.post(f"/verifications/{id}/review", review, token=here.supervisor)).json["state"] == "accepted"
+
+
+async def test_the_queue_page_by_page(tmp_path: Path) -> None:
+    async with app(tmp_path, **settings(tmp_path)) as here:
+        bank = await Bank.of(here)
+        made = [await bank.ready(customer=f"c-{number}") for number in range(3)]
+        for id in made:
+            assert (await bank.show(id, takes(count=3))).json["verification"]["state"] == "review"
+        found: list[str] = []
+        after = ""
+        for _ in made:
+            page = (await here.get(f"/reviews?limit=1&yours=true{after}", token=here.agent)).json
+            found += [one["id"] for one in page["reviews"]]
+            after = f"&cursor={page['next']}"
+        assert (found, page["next"]) == (made, None)
+        assert [(one["type"], one["count"]) for one in page["types"]] == [(page["reviews"][0]["type"], 3)]
+        assert (await here.get("/reviews?yours=false", token=here.agent)).json["reviews"] == []
+        for wrong in (
+            "limit=0",
+            "limit=101",
+            "cursor=x",
+            f"cursor={'A' * 201}",
+            "yours=perhaps",
+            "type=A%20B",
+            "due_in_s=0",
+            "state=x",
+        ):
+            refused = await here.get(f"/reviews?{wrong}", token=here.agent)
+            assert (refused.status, refused.code) == (400, "invalid"), wrong
+        entries = (await here.get("/audit?limit=100", token=here.supervisor)).json["entries"]
+        seen = [(one["actor"], one["details"]) for one in entries if one["action"] == "reviews.listed"]
+        assert seen == [(here.agent_id, {"count": "1"})]  # the others within the minute come with the next entry
 
 
 def example() -> str:

@@ -26,7 +26,7 @@ IS_OVER = "(number) => window.__tp.checks.some((one) => one.state === 'over' && 
 ASKED = "(count) => window.__tp.cues.filter(({ cue }) => cue === 'ask').length >= count"
 
 
-LATE = {"stream_times", "stream_rate", "engine_busy", "evidence_missing", "deadline_missed"}
+LATE = {"stream_gap", "stream_times", "stream_rate", "engine_busy", "evidence_missing", "deadline_missed"}
 """Reasons that say only that pictures did not come, or were not looked at, in time: this machine draws, codes, relays and looks at them all at once."""
 CAME_OUT: list[bool] = []
 """Of each attempt of a living person here, whether it came to what was wanted."""
@@ -111,6 +111,20 @@ async def over(seat: Seat, number: int = 1, *, within_ms: float = OVER_MS) -> st
     await seat.page.wait_for_function(IS_OVER, arg=number, timeout=within_ms)
     outcome: str | None = await seat.evaluate("() => window.__tp.checks.at(-1).outcome")
     return outcome
+
+
+async def came_to(seat: Seat, house: House, wanted: str, *, light: bool = True, within_ms: float = OVER_MS) -> None:
+    """Of a customer by themselves: each other try that the product offers after a picture that stopped is taken, as they would."""
+    for number in (1, 2, 3):
+        outcome = await over(seat, number, within_ms=within_ms)
+        how = await told(seat, house)
+        offered = await seat.evaluate("() => window.__tp.checks.at(-1).left > 0")
+        if outcome != "reject" or set(json.loads(how.splitlines()[1] or "[]")) != {"stream_gap"} or not offered:
+            break
+        await seat.sees(seat.say("self.result.paused"))
+        await seat.press("self.result.again.go")
+        await seat.press("self.ready.go" if light else "self.ready.dark")
+    seen(outcome, wanted, how)
 
 
 async def told(seat: Seat, house: House) -> str:

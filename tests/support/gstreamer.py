@@ -247,7 +247,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     process.stdin.write(b'{"type": "stop"}\n')
     process.stdin.close()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await process.wait()
     except TimeoutError:
         process.kill()

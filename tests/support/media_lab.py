@@ -28,7 +28,7 @@ from aiortc.jitterbuffer import JitterBuffer
 from media import control
 
 T = TypeVar("T")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 STORE_PACKETS = 64
 """What a client keeps of a picture while something is missing."""
 

@@ -149,6 +149,6 @@ class Recording:
 async def sent_more(sent: list[Packet], count: int) -> None:
     """Until so many more packets have left."""
     stop = len(sent) + count
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while len(sent) < stop:  # noqa: ASYNC110 - aiortc sends in this loop
             await asyncio.sleep(0)

@@ -38,6 +38,7 @@ def test_every_test_file_is_in_one_part(monkeypatch: pytest.MonkeyPatch) -> None
     assert Path(__file__).name in {Path(file).name for file in parts["server"]}
     assert Counter(file for part in parts.values() for file in part) == Counter(files)
     assert set(parts) == set(suite.PARTS), "a part without a file"
+    assert sorted(suite.BEGIN) == sorted([*suite.PARTS, suite.NPM])
 
 
 def test_a_file_that_no_pattern_knows_runs_with_the_last_part() -> None:
@@ -123,6 +124,17 @@ def test_parts_run_as_many_at_a_time(capfd: pytest.CaptureFixture[str]) -> None:
     told = "\n".join(suite.failed_lines(parts))
     assert told.startswith("-- three: status 3, no test failed; the end of test-output/three.log:\n   the third")
     assert "one" not in told
+
+
+def test_only_what_runs_beside_others_is_told_so(capfd: pytest.CaptureFixture[str]) -> None:
+    parts = [
+        python(name, f"import os; print('{name}:', os.environ.get({suite.BESIDE!r}))") for name in ("alone", "one_of_many")
+    ]
+    parts[1].beside = True
+    suite.at_once(parts, 1)
+    printed = capfd.readouterr().out
+    assert "alone: None\n" in printed
+    assert "one_of_many: 1\n" in printed
 
 
 def test_a_part_that_is_killed_has_failed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Whether a stream can be what a camera sends: its times, its rate, its size, whether anything comes again, and whether it is cut. Sans I/O."""
 
 import math
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from statistics import median
 
@@ -27,7 +28,9 @@ LOOP_MOVES = 3.0
 FLAT = 3.0
 """Spread (grey levels) under which a thumbnail shows nothing that could be compared with its mean and spread taken out."""
 CUT_S = 1.5
-"""Frames further apart may have anything between them; but then the times are wrong (``Limits.gap_s``)."""
+"""Frames further apart may have anything between them; but that is a gap (``Limits.gap_s``), and what has one never passes."""
+MADE_UP_S = 3.0
+"""So soon, by our clock, a line that has held pictures back has handed them all over, and they come as before."""
 NEXT_S = 0.3
 """Frames this near follow one another; between others the head had time, as much as lies between them."""
 GROWS = 1.6
@@ -163,14 +166,33 @@ class StreamWatch:
         whole_at = self._times[-1][0] - self._times[0][0]
         whole_received = self._times[-1][1] - self._times[0][1]
         back = any(at <= 0 or received < 0 for at, received in steps)
-        jump = any(abs(at - received) > limits.gap_s or received > limits.gap_s for at, received in steps)
         drift = whole_received > 0 and abs(whole_at / whole_received - 1) > limits.drift
-        if back or jump or drift or whole_received <= 0:
+        if back or drift or whole_received <= 0 or self._jumped():
             reasons.append(ReasonCode.STREAM_TIMES)
+        if any(abs(at - received) > limits.gap_s or received > limits.gap_s for at, received in steps):
+            reasons.append(ReasonCode.STREAM_GAP)
         usual = median(at for at, _ in steps)
         if usual <= 0 or not limits.rate[0] <= 1 / usual <= limits.rate[1]:
             reasons.append(ReasonCode.STREAM_RATE)
         return reasons
+
+    def _jumped(self) -> bool:
+        """Whether the sender's time went further, or less far, than ours and stayed so. What a line holds back comes late and then all at once, so the
+        distance of the two clocks is soon what it was; a camera that stops stops both."""
+        most = self._limits.gap_s
+        came = [received for _, received in self._times]
+        apart = [received - at for at, received in self._times]
+        for place in range(1, len(came)):
+            step, now = apart[place] - apart[place - 1], came[place]
+            if step > most:  # it came late: what follows makes up for it, unless that was the end
+                until = bisect_right(came, now + MADE_UP_S)
+                if until < len(came) and min(apart[place:until]) - apart[place - 1] > most:
+                    return True
+            elif step < -most:  # made up for: what came before was late, and not for long, unless that was the beginning
+                since = bisect_left(came, now - MADE_UP_S) - 1
+                if since >= 0 and min(apart[since:place]) - apart[place] > most:
+                    return True
+        return False
 
     def _size_is_wrong(self) -> bool:
         limits = self._limits
@@ -204,4 +226,5 @@ class StreamWatch:
             ("looped_s", round(self._looped_s, 3)),
             ("cuts", float(self._cuts)),
         )
-        return Check("stream", 1 - len(reasons) / 7, Outcome.FAIL if reasons else Outcome.PASS, tuple(reasons), figures)
+        outcome = Outcome.FAIL if set(reasons) - {ReasonCode.STREAM_GAP} else Outcome.REFER if reasons else Outcome.PASS
+        return Check("stream", 1 - len(reasons) / 8, outcome, tuple(reasons), figures)

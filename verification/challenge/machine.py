@@ -45,6 +45,9 @@ _REASONS: Final = {
 _TOLD: Final = {ReasonCode.STREAM_TOO_LONG, ReasonCode.OBSERVATION_INVALID}
 """Reasons for ENDED of their own."""
 
+_NOTHING_SHOWN: Final = (ReasonCode.ACTIONS_LEFT_NONE, ReasonCode.OBSERVATION_INVALID, ReasonCode.STREAM_GAP)
+"""What ends an attempt and speaks against nobody."""
+
 
 class ChallengeMachine:
     """``start(now)`` first, then ``feed`` whatever comes. Times are the receiver's monotonic seconds; one that goes back counts as the latest."""
@@ -52,7 +55,7 @@ class ChallengeMachine:
     def __init__(self, script: Script, policy: ChallengePolicy, limits: Limits) -> None:
         self._script, self._policy, self._limits = script, policy, limits
         self._phase = Phase.SETTLING
-        self._now = self._looked_s = self._since = self._until = self._usable_s = 0.0
+        self._now = self._looked_s = self._since = self._until = self._usable_s = self._came_s = 0.0
         self._calm: list[Observation] = []
         self._calm_since: float | None = None
         self._watcher: Watcher | None = None
@@ -112,7 +115,7 @@ class ChallengeMachine:
 
     def start(self, now: float) -> list[Event]:
         """The camera is on."""
-        self._now = self._looked_s = self._since = self._usable_s = now
+        self._now = self._looked_s = self._since = self._usable_s = self._came_s = now
         self._until = now + self._policy.settle_s
         return [Settle(self._until)]
 
@@ -166,6 +169,7 @@ class ChallengeMachine:
             self._ended.append(ReasonCode.STREAM_TOO_LONG)
             return self._go(Happening.ENDED)
         self._stream.feed(one)
+        self._came_s = self._looked_s
         if one.usable:
             self._usable_s = self._looked_s
         calm = self._watcher is not None and self._watcher.calm(one)
@@ -346,7 +350,9 @@ class ChallengeMachine:
     def _judge(self, before: Phase, happening: Happening) -> list[Event]:
         if happening in _REASONS and not _TOLD.intersection(self._ended):
             unsettled = happening is Happening.LATE and before is not Phase.ASKED
-            self._ended.append(ReasonCode.NOT_SETTLED if unsettled else _REASONS[happening])
+            reason = ReasonCode.NOT_SETTLED if unsettled else _REASONS[happening]
+            silent = self._looked_s - self._came_s > self._limits.lost_s  # no picture came any more, with or without a face
+            self._ended.append(ReasonCode.STREAM_GAP if silent and happening in (Happening.LATE, Happening.LOST) else reason)
         self._verdict = self._conclude()
         events: list[Event] = []
         if self._colour_until is not None:
@@ -378,8 +384,9 @@ class ChallengeMachine:
         )
         score = self._done / asked
         if self._ended:
-            refer = self._ended in ([ReasonCode.ACTIONS_LEFT_NONE], [ReasonCode.OBSERVATION_INVALID])
-            reasons = tuple(dict.fromkeys((*self._ended, *self._slips)))
+            refer = len(self._ended) == 1 and self._ended[0] in _NOTHING_SHOWN
+            slips = self._slips if self._ended != [ReasonCode.STREAM_GAP] else []  # forgiven until then
+            reasons = tuple(dict.fromkeys((*self._ended, *slips)))
             return Check("actions", score, Outcome.REFER if refer else Outcome.FAIL, reasons, figures)
         if self._phase is not Phase.JUDGED or self._done < asked:
             return Check("actions", score, Outcome.REFER, (ReasonCode.EVIDENCE_MISSING,), figures)

@@ -145,12 +145,7 @@ class Analyser:
     @property
     def abilities(self) -> frozenset[Ability]:
         """What a script may ask of a person before this pack."""
-        able = {Ability.TURN_LEFT, Ability.TURN_RIGHT, Ability.COME_CLOSER, Ability.COLOURS}
-        if self._pose is not None:
-            able.add(Ability.NOD)  # five points see half of a nod, and one in a sheet that is tipped
-        if self._mesh is not None:
-            able |= {Ability.BLINK, Ability.OPEN_MOUTH}
-        return frozenset(able)
+        return self.pack.abilities
 
     # ------------------------------------------------------------ one picture
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from verification.types import Ability
+
 ANY = "?"
 """A dimension that the model leaves open."""
 
@@ -205,6 +207,16 @@ class Pack:
     def model(self, task: Task) -> Model | None:
         """The first of this task."""
         return next(iter(self.models.get(task, ())), None)
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What a script may ask of a person before this pack."""
+        able = {Ability.TURN_LEFT, Ability.TURN_RIGHT, Ability.COME_CLOSER, Ability.COLOURS}
+        if self.model(Task.HEAD_POSE) is not None:
+            able.add(Ability.NOD)  # five points see half of a nod, and one in a sheet that is tipped
+        if self.model(Task.LANDMARKS) is not None:
+            able |= {Ability.BLINK, Ability.OPEN_MOUTH}
+        return frozenset(able)
 
     @property
     def all_models(self) -> tuple[Model, ...]:

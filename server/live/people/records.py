@@ -23,6 +23,7 @@ from server.domain.model import (
     staff_of,
 )
 from server.errors import Conflict, Gone, NotAllowed, TooMany
+from server.live.people import holding
 from server.live.records import here, may_join
 from server.live.transactions import Transactions
 from server.services.sessions import existing
@@ -285,10 +286,12 @@ class PeopleRecords(Transactions):
                     details={"wanted": "yes", "reason": why.value},
                 )
             )
+            await holding.hold(tx, session, actor, now)
         return record
 
     async def unask(self, session: SessionId, actor: str) -> Session:
         """They do not wait any more, and the session goes on. Raises NotFound, Gone (ended), Conflict (an agent has taken them)."""
+        now = self._clock.now()
         async with self._writing() as tx:
             record = await _open(tx, session)
             if record.status is not SessionStatus.WAITING:
@@ -298,13 +301,14 @@ class PeopleRecords(Transactions):
             await tx.append_audit(
                 AuditEvent(
                     action=AuditAction.SESSION_ASKED,
-                    at=self._clock.now(),
+                    at=now,
                     actor=actor,
                     session=session,
                     subject=session,
                     details={"wanted": "no"},
                 )
             )
+            await holding.release(tx, session, actor, now)
         return record
 
 

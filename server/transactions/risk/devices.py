@@ -10,6 +10,7 @@ from enum import Enum
 from server.transactions.risk.records import RiskDevice
 
 MOST = 100_000
+_HALF = 16
 
 
 class Answer(Enum):
@@ -61,6 +62,13 @@ class KnownDevices:
             self.whole = False
         self._doubtful.add(_key(customer, device))
 
+    def drop(self, customer: bytes) -> None:
+        """Nothing of this customer is here any more."""
+        mine = customer[:_HALF]
+        for key in [key for key in self._devices if key.startswith(mine)]:
+            del self._devices[key]
+        self._doubtful = {key for key in self._doubtful if not key.startswith(mine)}
+
     def forget(self, last_before: datetime) -> None:
         """As the store does: those on which nobody has passed since then."""
         for key in [key for key, (_, last) in self._devices.items() if last < last_before]:
@@ -68,4 +76,4 @@ class KnownDevices:
 
 
 def _key(customer: bytes, device: bytes) -> bytes:
-    return customer[:16] + device[:16]
+    return customer[:_HALF] + device[:_HALF]

@@ -457,6 +457,7 @@ export class LiveCall implements Call {
         break;
       case "waiting.list":
       case "waiting.taken":
+      case "reviews.changed":
       case "error":
         break; // desks' own, and told by `refused`
     }

@@ -96,6 +96,30 @@ describe("a desk", () => {
     expect(one.inside.value).toEqual([]);
   });
 
+  it("asks for the queue of reviews when it is told that it has changed, and after a time without a line", async () => {
+    const asked: string[] = [];
+    vi.stubGlobal("fetch", async (url: string) => {
+      asked.push(url);
+      return new Response(JSON.stringify(url.includes("/reviews") ? { reviews: [], types: [], next: null } : url.includes("/waiting") ? { entries: [] } : { sessions: [], next: null }));
+    });
+    vi.spyOn(document, "visibilityState", "get").mockReturnValue("visible");
+    const one = await desk();
+    const stop = one.reviews.watch();
+    const times = () => asked.filter((url) => url.includes("/reviews")).length;
+    await vi.advanceTimersByTimeAsync(1);
+    expect(times()).toBe(1);
+    FakeSocket.last.say({ type: "reviews.changed" });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(times()).toBe(2);
+    FakeSocket.last.onclose?.({ code: 1006 } as CloseEvent);
+    await vi.advanceTimersByTimeAsync(5_000);
+    FakeSocket.last.onopen?.();
+    FakeSocket.last.frame(welcome);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(times()).toBe(3);
+    stop();
+  });
+
   it("takes a waiting customer and is in the call", async () => {
     const one = await desk();
     const taking = one.take("SE_1");

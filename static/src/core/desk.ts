@@ -70,6 +70,7 @@ export class LiveDesk implements Desk {
       welcome: (welcome) => {
         this.handovers.clock.told(welcome.server_time);
         if (!welcome.resumed) this.handovers.anew();
+        if (!welcome.resumed && this.state.peek() === "reconnecting") void this.reviews.changed(); // what was told meanwhile is lost
         this.state.value = "live";
         void this.refresh().catch(() => undefined); // the list stays as it was; the next change tries again
       },
@@ -189,6 +190,9 @@ export class LiveDesk implements Desk {
         break;
       case "sessions.inside":
         this.inside.value = body.entries;
+        break;
+      case "reviews.changed":
+        void this.reviews.changed();
         break;
       case "waiting.taken":
         this.taking.get(body.session.id)?.resolve(body);

@@ -81,6 +81,7 @@ export const REASONS: Readonly<Record<string, Words>> = {
   stream_looped: ["画面在循环播放", "The pictures go round in a loop"],
   stream_jumped: ["画面前后不连贯，像是剪接", "From one picture to the next something jumped: cuts"],
   stream_times: ["画面的时间对不上", "The times of the pictures do not fit"],
+  stream_gap: ["画面停顿了一下，中间的没有看到", "The picture stopped for a moment, and what lies between was not seen"],
   stream_rate: ["帧率不像摄像头", "A frame rate that no camera has"],
   stream_size: ["画面尺寸不像摄像头，或中途改变", "A size that no camera has, or another one in the middle"],
   stream_too_short: ["画面太短", "Too short"],

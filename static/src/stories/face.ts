@@ -96,8 +96,9 @@ function stream(key: string, width: number, height: number, draw: (context: Canv
   return result;
 }
 
-export function faceStream(name: keyof typeof LOOKS): MediaStream {
-  return stream(name, 640, 480, (context, beat) => drawFace(context, 640, 480, LOOKS[name], beat));
+export function faceStream(name: keyof typeof LOOKS, height = 480): MediaStream {
+  const width = (height * 4) / 3;
+  return stream(`${name}${height}`, width, height, (context, beat) => drawFace(context, width, height, LOOKS[name], beat));
 }
 
 export function screenStream(): MediaStream {

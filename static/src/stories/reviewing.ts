@@ -1,10 +1,11 @@
 /** Verifications that wait for a review, for the stories: drawn faces, real signals. */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
+import { EVERYTHING, SOON_MS } from "../core/reviews";
 import type { Reviews } from "../core/reviews";
 import { ApiError } from "../core/problems";
 import { language } from "../i18n";
-import type { CheckView, PictureKind, ReviewDetail, ReviewEntry, ReviewPicture, ReviewedAttempt, VerificationView } from "../protocol.gen";
+import type { CheckView, PictureKind, ReviewDetail, ReviewEntry, ReviewPicture, ReviewedAttempt, StaffRef, VerificationView, WaitingType } from "../protocol.gen";
 import { LOOKS, drawFace } from "./face";
 
 const zh = () => language.value === "zh";
@@ -58,6 +59,8 @@ export function lit(): ReviewPicture[] {
 
 const check = (name: CheckView["name"], outcome: CheckView["outcome"], score: number | null, reasons: string[] = []): CheckView => ({ name, outcome, score, reasons, excused: [] });
 
+export const by = (id: string, name: string, active = true): StaffRef => ({ id, name, active });
+
 export function attempt(change: Partial<ReviewedAttempt> = {}, number = 1): ReviewedAttempt {
   return {
     attempt: { id: `VA_${number}`, number, assurance: "live", started_at: inS(-300 + number * 60), ended_at: inS(-240 + number * 60), outcome: "refer", reasons: ["pad_unavailable"] },
@@ -72,6 +75,7 @@ export function attempt(change: Partial<ReviewedAttempt> = {}, number = 1): Revi
     risk_reasons: [{ code: "model_new_device", words: { zh: "新设备", en: "A new device" }, contribution: 0.03 }],
     pictures: pictures(),
     evidence_lost: false,
+    excused: false,
     ...change,
   };
 }
@@ -116,7 +120,7 @@ export function full(): ReviewDetail {
     review: { ...(queue()[2] ?? entry()) },
     details: { new_phone: "13800138000", old_phone_last4: "6612", request_reference: "R-20261122-0907" },
     attempts: [before, attempt(risky, 2)],
-    reviews: [{ by: "ST_7KQ2", at: inS(-600), approved: true, reason: zh() ? "动作与声音都对得上，客户能说出最近一笔交易。" : "Movements and voice fit; the customer knew their last payment." }],
+    reviews: [{ by: by("ST_7KQ2", zh() ? "吴敏" : "Wu Min"), at: inS(-600), approved: true, reason: zh() ? "动作与声音都对得上，客户能说出最近一笔交易。" : "Movements and voice fit; the customer knew their last payment." }],
   });
 }
 
@@ -148,10 +152,16 @@ function drawn(look: keyof typeof LOOKS, colour: string | null, card = false): P
 export interface ReviewSetting {
   queue?: ReviewEntry[] | null;
   problem?: string;
+  more?: boolean;
   detail?: ReviewDetail;
   fails?: string; // code that opening it is refused with
   lost?: string; // code that its pictures are refused with
   decided?: () => Promise<VerificationView>;
+}
+
+function typesOf(queue: readonly ReviewEntry[]): WaitingType[] {
+  const titles = new Map(queue.map(({ type, title }) => [type, title]));
+  return [...titles].map(([type, title]) => ({ type, title, count: queue.filter((one) => one.type === type).length }));
 }
 
 export type FakeReviews = Reviews & { queue: Signal<readonly ReviewEntry[] | null> };
@@ -160,8 +170,25 @@ export function fakeReviews(setting: ReviewSetting = {}): FakeReviews {
   const waiting = signal<readonly ReviewEntry[] | null>(setting.queue === undefined ? queue() : setting.queue);
   const shown = setting.detail ?? detail();
   const image = (look: keyof typeof LOOKS, colour: string | null = null, card = false) => (setting.lost === undefined ? drawn(look, colour, card) : Promise.reject(new ApiError(setting.lost, "")));
+  const filter = signal(EVERYTHING);
+  const more = signal(setting.more ?? false);
+  const found = computed(() => {
+    const { type, yours, soon } = filter.value;
+    return waiting.value?.filter((one) => (type === null || one.type === type) && (yours === null || one.yours === yours) && (!soon || Date.parse(one.review_until) - Date.now() < SOON_MS)) ?? null;
+  });
   return {
     queue: waiting,
+    more,
+    types: computed(() => typesOf(waiting.value ?? [])),
+    filter,
+    found,
+    foundMore: more,
+    loadMore: async () => {
+      more.value = false;
+    },
+    narrow: async (chosen) => {
+      filter.value = chosen;
+    },
     problem: signal(setting.problem ?? null),
     refresh: settled,
     watch: () => () => undefined,

@@ -4,7 +4,7 @@ import { Workbench } from "../pages/agent/Workbench";
 import type { WorkbenchProps } from "../pages/agent/Workbench";
 import { NAMES, fakeDesk, site } from "./fakes";
 import type { Story } from "./list";
-import { attempt, caseId, detail, entry, fakeReviews, full, outcome, queue } from "./reviewing";
+import { attempt, by, caseId, detail, entry, fakeReviews, full, outcome, queue } from "./reviewing";
 import type { FakeReviews, ReviewSetting } from "./reviewing";
 
 declare global {
@@ -19,7 +19,7 @@ function bench(name: string, setting: () => ReviewSetting, id: string | null = c
 }
 
 /** Something happens a moment after the page was opened; `storySettles` is for whoever waits until it has. */
-function Then({ setting, happens }: { setting: () => ReviewSetting; happens: (reviews: FakeReviews) => void }) {
+function Then({ setting, happens, id }: { setting: () => ReviewSetting; happens: (reviews: FakeReviews) => void; id: string | null }) {
   const [reviews] = useState(() => fakeReviews(setting()));
   const [desk] = useState(() => fakeDesk({ reviews }));
   useLayoutEffect(() => {
@@ -35,10 +35,13 @@ function Then({ setting, happens }: { setting: () => ReviewSetting; happens: (re
       delete window.storySettles;
     };
   }, []);
-  return <Workbench desk={desk} site={site()} list="reviews" view={{ kind: "review", id: caseId("K") }} />;
+  return <Workbench desk={desk} site={site()} list="reviews" view={id === null ? { kind: "home" } : { kind: "review", id }} />;
 }
 
-const then = (name: string, setting: () => ReviewSetting, happens: (reviews: FakeReviews) => void): Story => ({ name: `bench-review-${name}`, make: () => <Then setting={setting} happens={happens} /> });
+const then = (name: string, setting: () => ReviewSetting, happens: (reviews: FakeReviews) => void, id: string | null = caseId("K")): Story => ({
+  name: `bench-review-${name}`,
+  make: () => <Then setting={setting} happens={happens} id={id} />,
+});
 
 /** Writes a reason and presses the button, as a reviewer does. */
 function press(words: "decline" | "approve", reason: string): void {
@@ -54,6 +57,9 @@ export const reviewsStories: Story[] = [
   bench("queue", () => ({}), null),
   bench("queue-empty", () => ({ queue: [] }), null),
   bench("queue-loading", () => ({ queue: null }), null),
+  bench("queue-more", () => ({ more: true }), null),
+  then("queue-filtered", () => ({}), () => [...document.querySelectorAll<HTMLButtonElement>(".review-filters .tab")].at(1)?.click(), null),
+  then("queue-found-none", () => ({ queue: queue().slice(0, 3) }), () => [...document.querySelectorAll<HTMLButtonElement>(".review-filters .tab")].at(1)?.click(), null),
   bench("queue-offline", () => ({ problem: "offline" }), null),
   bench("queue-long", () => ({ queue: queue().map((one) => ({ ...one, customer: NAMES.long(), title: { zh: NAMES.long(), en: NAMES.long() } })) }), null),
   bench("referred", () => ({ detail: detail() })),
@@ -68,11 +74,23 @@ export const reviewsStories: Story[] = [
       review: entry({ session: "SE_4f9c27a1e5b84d0f9a3c6e7712d0b8aa", reasons: ["identified_by_agent"] }),
       reference_picture: false,
       attempts: [],
-      identified: { by: "ST_2", at: new Date(Date.now() - 90_000).toISOString(), methods: ["document_seen", "questions_answered"], note: NAMES.long() },
+      identified: { by: by("ST_2", NAMES.long()), at: new Date(Date.now() - 90_000).toISOString(), methods: ["document_seen", "questions_answered"], note: NAMES.long() },
     }),
   })),
   bench("own-session", () => ({ detail: detail({ review: entry({ yours: false, why_not: "own_session" }) }) })),
-  bench("reviewed-already", () => ({ detail: detail({ review: entry({ yours: false, why_not: "reviewed_already", second: true }), reviews: [{ by: "ST_1", at: new Date().toISOString(), approved: true, reason: "OK" }] }) })),
+  bench("reviewed-already", () => ({ detail: detail({ review: entry({ yours: false, why_not: "reviewed_already", second: true }), reviews: [{ by: by("ST_1", ""), at: new Date().toISOString(), approved: true, reason: "OK" }] }) })),
+  bench("colleagues", () => ({
+    detail: detail({
+      review: entry({ second: true }),
+      reviews: [by("ST_7KQ2XW4N6PZ3C5V8B1M0J9L2HD", "吴敏 Wu Min", false), by("ST_4ZQ2XW4N6PZ3C5V8B1M0J9L2HD", "")].map((one) => ({ by: one, at: new Date().toISOString(), approved: true, reason: "OK" })),
+    }),
+  })),
+  bench("excused", () => ({
+    detail: detail({
+      review: entry({ reasons: ["engine_lost"] }),
+      attempts: [attempt({ excused: true, fault: "engine_lost", checks: [{ name: "challenge", outcome: "refer", score: null, reasons: ["action_missed", "action_replaced"], excused: ["action_missed"] }] }, 1), attempt({}, 2)].toReversed(),
+    }),
+  })),
   bench("soon", () => ({ queue: [entry({ review_until: new Date(Date.now() + 61_000).toISOString() })] })),
   bench("gone", () => ({ fails: "not_in_review" })),
   bench("offline", () => ({ fails: "offline" })),

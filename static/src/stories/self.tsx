@@ -1,12 +1,13 @@
 /** A customer's own check, without an adviser: every state of it. */
 import { LiveVerification } from "../core/verification";
 import { CustomerApp } from "../pages/customer/App";
-import { SelfArrive } from "../pages/customer/SelfArrive";
+import { SelfArrive, until } from "../pages/customer/SelfArrive";
 import { SelfCheck } from "../pages/customer/SelfCheck";
 import { SelfDone, SelfOver } from "../pages/customer/SelfDone";
 import { Wait } from "../pages/customer/Wait";
 import type { CaseBrief, ConsentDecision, ConsentScope, Cue, ServerBody, VerificationChanged, VerificationCue } from "../protocol.gen";
 import { problemText } from "../ui/problems";
+import { faceStream } from "./face";
 import { NAMES, fakeApi, fakeCall, fakeDevices, preview, session, site } from "./fakes";
 import type { CallSetting } from "./fakes";
 import type { Story } from "./list";
@@ -41,7 +42,7 @@ const AGREED: [ConsentScope, ConsentDecision][] = [
 ];
 const DARK = { preview: null, cameraOn: false };
 
-const alone = (setting: CallSetting) => fakeCall({ others: [], consents: AGREED, verification: [cases()], session: session({ kind: "verification" }), ...setting });
+const alone = (setting: CallSetting) => fakeCall({ others: [], consents: AGREED, verification: [cases()], session: session({ kind: "verification" }), devices: fakeDevices({ preview: faceStream("customer", 720) }), ...setting });
 
 function page(name: string, setting: CallSetting | (() => CallSetting) = {}, asking = false): Story {
   const make = () => <SelfCheck site={site()} call={alone(typeof setting === "function" ? setting() : setting)} anew={false} onAnew={nothing} asking={asking} />;
@@ -135,7 +136,9 @@ export const selfStories: Story[] = [
   page("unbegun-unavailable", { verification: [cases(), over({ number: 0, problem: "verification_unavailable" })] }),
   page("unbegun-reference", { verification: [cases(), over({ number: 0, problem: "reference_missing" })] }),
   { name: "self-nobody", make: () => <SelfCheck site={site()} call={refused()} anew={false} onAnew={nothing} /> },
-  { name: "self-wait", make: () => <Wait site={site()} call={alone({ phase: "waiting", queue: { position: 2, estimatedWaitS: 240 } })} onCheck={nothing} onAlone={nothing} /> },
+  { name: "self-wait", make: () => <Wait site={site()} call={alone({ phase: "waiting", queue: { position: 2, estimatedWaitS: 240 } })} onCheck={nothing} onAlone={nothing} until={until(brief().expires_at)} /> },
+  { name: "self-wait-late", make: () => <Wait site={site()} call={alone({ phase: "waiting", queue: { position: 2, estimatedWaitS: 240 } })} onCheck={nothing} late /> },
+  page("small", () => ({ devices: fakeDevices({ preview: faceStream("customer") }) })),
   done("done-left", { ended: "left" }),
   done("done-over", { ended: "session_ended", session: null, verification: [] }),
   done("done-accepted", { ended: "session_ended", verification: [cases({ state: "accepted" })] }),

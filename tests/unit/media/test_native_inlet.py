@@ -405,7 +405,7 @@ def test_both_receive_the_same(steps: list[tuple[Any, ...]]) -> None:
         both.same()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(ssrc=st.sampled_from([10, 13, 14, 15]), body=payload)
 @example(14, bytes((24, 0, 1, 9, 0, 2, 0x67, 1)))
 @example(14, bytes((24, 0, 1, 9, 0, 3, 0x67, 1)))

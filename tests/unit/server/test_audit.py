@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -29,6 +30,7 @@ from server.store.sql import open_store
 from tests.support.records import Records, at
 
 ENTRIES = 1000
+LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 
 
 def make_chain(count: int) -> list[AuditEntry]:
@@ -159,19 +161,19 @@ def test_checkpoints_that_contradict_each_other_are_told() -> None:
 @pytest.mark.campaign(18)
 @pytest.mark.untraced
 def test_every_changed_byte_of_every_entry_is_found() -> None:
-    """Of each of 1,000 exported entries, every byte, one bit flipped (a different bit at each place)."""
+    """Of 1,000 exported entries, every byte of each fifth (the long form: of all), one bit flipped (a different bit at each place)."""
     previous: Checkpoint | None = None
     flips = 0
     for entry in WHOLE:
         line = export_line(entry)
         assert verify_lines([line], start=previous).ok
-        for place in range(len(line)):
+        for place in range(len(line) if LONG or entry.number % 5 == 0 else 0):
             changed = bytearray(line)
             changed[place] ^= 1 << (place + entry.number) % 8
             assert verify_lines([bytes(changed)], start=previous).broken == entry.number
             flips += 1
         previous = Checkpoint(number=entry.number, hash=entry.hash)
-    assert flips > 300_000
+    assert flips > (300_000 if LONG else 60_000)
 
 
 @pytest.mark.campaign(18)

@@ -30,7 +30,7 @@ def tongping(folder: Path, *arguments: str, **more: str) -> "subprocess.Complete
         env=environment(folder, **more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -143,13 +143,13 @@ def test_the_demo_prints_its_links_and_stops(tmp_path: Path) -> None:
             assert colleague, lines[3]
             passwords.add((agent[2], colleague[1]))
             for url in (bank[1], agent[1]):
-                with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+                with urllib.request.urlopen(f"{url}/healthz", timeout=60) as answer:
                     assert answer.read() == b"ok\n"
             if number is signal.SIGINT:
                 os.killpg(process.pid, number)  # as a terminal does: everybody gets it
             else:
                 process.send_signal(number)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
             assert out.read() == ""
         assert "lost" not in (tmp_path / "log").read_text(), "workers end when the server says so"
     assert len(passwords) == 1, "later starts print the same passwords"
@@ -164,7 +164,7 @@ def test_a_certificate_of_its_own(tmp_path: Path) -> None:
     with process.stdout as out:
         bank, customer = out.readline(), out.readline()
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     assert bank.startswith("bank  https://127.0.0.1:")
     assert customer.startswith("customer  https://127.0.0.1:")
     assert (tmp_path / "data" / "self-signed-key.pem").stat().st_mode & 0o777 == 0o600

@@ -30,7 +30,7 @@ async def test_without_an_engine_nothing_is_found_out(tmp_path: Path) -> None:
     workers = FaceWorkers(config)
     await workers.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while workers.readiness.why == "starting":  # noqa: ASYNC110 - a thread looks at the disk
                 await asyncio.sleep(0)
         assert workers.readiness.why == "pack_not_installed"
@@ -76,7 +76,7 @@ async def test_the_workers_are_as_configured(tmp_path: Path, monkeypatch: pytest
     workers = FaceWorkers(config)
     await workers.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while workers.readiness.why == "starting":  # noqa: ASYNC110 - a thread looks at the disk
                 await asyncio.sleep(0)
         assert workers.readiness.why == "not_now"
@@ -119,7 +119,7 @@ async def test_why_there_are_no_workers(
     workers = FaceWorkers(config)
     await workers.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while workers.readiness.why == "starting":  # noqa: ASYNC110 - a thread looks at the disk
                 await asyncio.sleep(0)
         assert detail in workers.readiness.detail
@@ -174,7 +174,7 @@ async def test_nothing_is_required_where_that_is_said(tmp_path: Path, monkeypatc
         record.write_text("{}")
         workers = FaceWorkers(config)
         await workers.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not workers.readiness.ready:  # noqa: ASYNC110 - a thread looks at the disk
                 await asyncio.sleep(0)
         await workers.close()

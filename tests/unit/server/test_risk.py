@@ -263,7 +263,7 @@ async def test_an_entry_works_at_once_until_it_expires_or_is_removed(bank: Bank)
     assert (await bank.assess(risk=again)).level is RiskLevel.REJECT
     bank.clock.at += timedelta(hours=1)
     assert (await bank.assess()).level is RiskLevel.LOW
-    found = await bank.risk.lists.find(FindRiskEntries(kind=IdentifierKind.CUSTOMER, identifier="c-1"))
+    found = await bank.risk.lists.find(FindRiskEntries(kind=IdentifierKind.CUSTOMER, identifier="c-1"), "ST_Y")
     assert [(one.id, one.expired) for one in found.entries] == [(made.id, True)]
     second = await bank.risk.lists.add(entry(), "ST_X")  # in place of the one that expired
     assert (len(bank.risk.lists), (await bank.assess()).level) == (1, RiskLevel.REJECT)
@@ -272,12 +272,14 @@ async def test_an_entry_works_at_once_until_it_expires_or_is_removed(bank: Bank)
     with pytest.raises(NotFound):
         await bank.risk.lists.remove(second.id, "ST_X")
     assert await bank.audit() == [
-        (AuditAction.RISK_ENTRY_ADDED, "ST_X"), (AuditAction.RISK_ENTRY_ADDED, "ST_X"), (AuditAction.RISK_ENTRY_REMOVED, "ST_X"),
+        (AuditAction.RISK_ENTRY_ADDED, "ST_X"), (AuditAction.RISK_LISTS_READ, "ST_Y"), (AuditAction.RISK_ENTRY_ADDED, "ST_X"),
+        (AuditAction.RISK_ENTRY_REMOVED, "ST_X"),
     ]  # fmt: skip
 
 
 async def test_no_identifier_is_in_the_store_or_the_audit(bank: Bank) -> None:
     await bank.risk.lists.add(entry(kind=IdentifierKind.PHONE, value="+86 138 0013 8000"), "ST_X")
+    await bank.risk.lists.find(FindRiskEntries(kind=IdentifierKind.PHONE, identifier="+86 138 0013 8000"), "ST_X")
     await bank.attempt(
         Asked(type=PASSWORD, customer="canary-customer", device="canary-device", address="198.51.100.77"), failed=True
     )
@@ -296,7 +298,7 @@ async def test_what_is_no_entry_is_refused(bank: Bank, monkeypatch: pytest.Monke
         with pytest.raises(Invalid):
             await bank.risk.lists.add(asked, "ST_X")
     with pytest.raises(Invalid):
-        await bank.risk.lists.find(FindRiskEntries(kind=IdentifierKind.PHONE, identifier="x"))
+        await bank.risk.lists.find(FindRiskEntries(kind=IdentifierKind.PHONE, identifier="x"), "ST_X")
     monkeypatch.setattr(risk_lists, "MOST_ENTRIES", 1)
     await bank.risk.lists.add(entry(), "ST_X")
     with pytest.raises(Conflict, match="full"):
@@ -307,9 +309,14 @@ async def test_entries_in_pages(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> 
     for number in range(5):
         await bank.risk.lists.add(entry(value=f"c-{number}"), "ST_X")
         bank.clock.at += timedelta(seconds=1)
-    first = await bank.risk.lists.page(limit=3, cursor=None)
-    rest = await bank.risk.lists.page(limit=3, cursor=first.next)
+    first = await bank.risk.lists.page(limit=3, cursor=None, actor="ST_X")
+    rest = await bank.risk.lists.page(limit=3, cursor=first.next, actor="ST_X")
     assert (len(first.entries), len(rest.entries), rest.next) == (3, 2, None)
+    async with bank.store.read() as tx:
+        read = [one.event for one in await tx.list_audit(after=5, limit=10)]
+    assert [(one.action, one.actor, one.details) for one in read] == [
+        (AuditAction.RISK_LISTS_READ, "ST_X", {"how": "list", "count": count}) for count in ("3", "2")
+    ]
     monkeypatch.setattr(risk_lists, "PAGE", 2)
     again = bank.another()
     await again.load()

@@ -11,6 +11,7 @@ from verification.reasons import ReasonCode
 TESTS = Path(__file__).resolve().parents[2]
 LISTS = {"test_reasons.py", Path(__file__).name}
 """Files that name codes without reaching them."""
+CODES = frozenset(ReasonCode)
 
 
 def named(node: ast.AST) -> set[ReasonCode]:
@@ -19,7 +20,7 @@ def named(node: ast.AST) -> set[ReasonCode]:
     for one in ast.walk(node):
         if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id in ("ReasonCode", "R"):
             found |= {ReasonCode[one.attr]} if one.attr in ReasonCode.__members__ else set()
-        elif isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value in set(ReasonCode):
+        elif isinstance(one, ast.Constant) and isinstance(one.value, str) and one.value in CODES:
             found.add(ReasonCode(one.value))
     return found
 

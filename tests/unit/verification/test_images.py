@@ -248,10 +248,10 @@ def test_a_bomb_is_refused_before_it_is_decoded(name: str, data: bytes, monkeypa
         pytest.fail(f"{name} was decoded")
 
     monkeypatch.setattr(images, "_decode", decoded)
-    began = time.perf_counter()
+    began = time.thread_time()
     reason = refusal(data)
     assert reason in {ReasonCode.IMAGE_TOO_MANY_PIXELS, ReasonCode.IMAGE_TRUNCATED}
-    assert time.perf_counter() - began < 0.2
+    assert time.thread_time() - began < 0.2
 
 
 def test_a_jpeg_that_is_too_short_for_its_size_is_no_picture() -> None:

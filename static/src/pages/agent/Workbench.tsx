@@ -29,7 +29,7 @@ import { KeysDialog, SettingsDialog } from "./Help";
 import { InviteDialog } from "./Invite";
 import { SessionList, WaitingList, arrived } from "./Lists";
 import { NetworkPanel } from "./NetworkPanel";
-import { ReviewList, mine, nextOf } from "./reviews/ReviewList";
+import { ReviewList, mine, nextOf, shownReviews } from "./reviews/ReviewList";
 import { ReviewPage } from "./reviews/ReviewPage";
 import { useReviews } from "./reviews/news";
 import { EditableSummary } from "./Summary";
@@ -46,8 +46,9 @@ export interface WorkbenchProps {
   callProps?: Partial<CallViewProps>;
 }
 
-function RailButton(props: { icon: LucideIcon; text: string; onClick: () => void; pressed?: boolean; count?: number }) {
+function RailButton(props: { icon: LucideIcon; text: string; onClick: () => void; pressed?: boolean; count?: number; more?: boolean }) {
   const Icon = props.icon;
+  const count = props.count ? `${props.count}${props.more ? "+" : ""}` : null;
   return (
     <button
       type="button"
@@ -58,11 +59,11 @@ function RailButton(props: { icon: LucideIcon; text: string; onClick: () => void
     >
       <span class="bar-icon">
         <Icon size={22} strokeWidth={1.75} aria-hidden />
-        {props.count ? <span class="badge" aria-hidden>{props.count}</span> : null}
+        {count !== null && <span class="badge" aria-hidden>{count}</span>}
       </span>
       <span class="rail-text">
         {props.text}
-        {props.count ? <span class="hidden-text"> ({props.count})</span> : null}
+        {count !== null && <span class="hidden-text"> ({count})</span>}
       </span>
     </button>
   );
@@ -190,7 +191,7 @@ export function Workbench(props: WorkbenchProps) {
     void desk.reviews.refresh();
   };
   const step = (by: 1 | -1) => {
-    const queue = desk.reviews.queue.peek() ?? [];
+    const queue = shownReviews(desk.reviews);
     const at = queue.findIndex(({ id }) => id === reviewed);
     const next = queue[at < 0 ? 0 : at + by];
     if (next) review(next.id);
@@ -198,7 +199,7 @@ export function Workbench(props: WorkbenchProps) {
   useKeys({ n: startCreate, "?": () => (open.value = "keys"), e: toReviews, j: () => step(1), k: () => step(-1) }, !inCall && open.value === "none");
   useEffect(() => {
     const queue = desk.reviews.queue.peek();
-    if (reviewed !== null && queue !== null && !queue.some(({ id }) => id === reviewed)) goHome(); // decided before the conversation
+    if (reviewed !== null && queue !== null && !desk.reviews.more.peek() && !queue.some(({ id }) => id === reviewed)) goHome(); // decided before the conversation
     if (!inCall) list.value = list.peek() === "none" ? "waiting" : list.peek();
     else if (!matchMedia("(min-width: 1440px)").matches) list.value = "none"; // the stage needs the room
   }, [inCall]);
@@ -214,7 +215,7 @@ export function Workbench(props: WorkbenchProps) {
     list.value = inCall && list.value === next ? "none" : next; // a conversation needs the room
   };
   const shown = view.value;
-  const nextReview = reviewed === null ? null : nextOf(desk.reviews.queue.value, reviewed);
+  const nextReview = reviewed === null ? null : nextOf(shownReviews(desk.reviews), reviewed);
   return (
     <div class={`bench${list.value === "none" ? " no-list" : ""}${inCall ? " in-call" : reviewed !== null ? " reviewing" : ""}`}>
       <nav class="rail" aria-label={t("rail.label")}>
@@ -223,7 +224,7 @@ export function Workbench(props: WorkbenchProps) {
         </span>
         <RailButton icon={Inbox} text={t("rail.waiting")} pressed={list.value === "waiting"} count={desk.waiting.value.length + come.length} onClick={pick("waiting")} />
         <RailButton icon={FolderOpen} text={t("rail.sessions")} pressed={list.value === "sessions"} onClick={pick("sessions")} />
-        <RailButton icon={ClipboardCheck} text={t("rail.verifications")} pressed={list.value === "reviews"} count={mine(desk.reviews.queue.value).length} onClick={pick("reviews")} />
+        <RailButton icon={ClipboardCheck} text={t("rail.verifications")} pressed={list.value === "reviews"} count={mine(desk.reviews.queue.value).length} more={desk.reviews.more.value} onClick={pick("reviews")} />
         {!inCall && <RailButton icon={Plus} text={t("rail.new")} onClick={startCreate} />}
         {staff.role === "supervisor" && <RailButton icon={Film} text={t("rail.review")} onClick={() => window.open("/review", "_blank")} />}
         <span class="grow" />

@@ -19,7 +19,7 @@ import { Arrive, ArriveError, ArriveLoading, Invited, WalkIn } from "./Arrive";
 import { Check } from "./Check";
 import { Consents } from "./Consents";
 import { Done } from "./Done";
-import { SelfArrive } from "./SelfArrive";
+import { SelfArrive, until } from "./SelfArrive";
 import { SelfCheck } from "./SelfCheck";
 import { SelfDone, SelfOver } from "./SelfDone";
 import { answered, forgetOther, keepAnswered, keepLink, keepReturn, keepStep, keptReturn, keptStep, recallAnswered } from "./kept";
@@ -125,7 +125,7 @@ function useOwnCheck(flow: Flow, call: Call, step: CallStep, anew: boolean) {
   useEffect(() => {
     if (own && facts.brief !== null) keepReturn(facts.brief.return_url);
   }, [own, facts.brief?.return_url]);
-  return { own, alone, over: isOver(facts.brief) };
+  return { own, alone, over: isOver(facts.brief), brief: facts.brief };
 }
 
 function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => void; onRetry: () => void }) {
@@ -139,7 +139,7 @@ function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => 
     enter(flow, call, "call");
   };
   const anew = useSignal(false);
-  const { own, alone, over } = useOwnCheck(flow, call, step, anew.value);
+  const { own, alone, over, brief } = useOwnCheck(flow, call, step, anew.value);
   const preparing = step === "check" || step === "consents";
   const inQueue = !preparing && role === "customer" && (phase === "waiting" || (phase === "reconnecting" && call.queue.value !== null));
   const leaving = useSignal(false);
@@ -172,6 +172,11 @@ function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => 
       </>
     );
   }
+  const waiting = !own
+    ? {}
+    : over || brief === null
+      ? { late: brief?.state === "expired" }
+      : { until: until(brief.expires_at), onAlone: () => call.verification.callPerson("help", false) };
   // Who was made an agent here leads, but has no desk: the page stays what it is, with other buttons.
   if (!preparing && !inQueue) return <CallView call={call} variant={role === "customer" ? "customer" : "expert"} />;
   return (
@@ -181,7 +186,7 @@ function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => 
       ) : step === "consents" ? (
         <Consents site={site} call={call} off={own} onDone={done} />
       ) : (
-        <Wait site={site} call={call} onCheck={go("check")} {...(own && !over ? { onAlone: () => call.verification.callPerson("help", false) } : {})} />
+        <Wait site={site} call={call} onCheck={go("check")} {...waiting} />
       )}
       {leaving.value && <LeaveQuestion call={call} onStay={() => (leaving.value = false)} />}
     </>

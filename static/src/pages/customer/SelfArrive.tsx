@@ -1,6 +1,7 @@
 /** The first page of a check that a customer makes by themselves: who asks, for what, what will happen, one button. */
 import { Camera, Clock3, Handshake, IdCard, ShieldCheck } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
+import { surroundings } from "../../core/problems";
 import { clockTime, isToday, dayName, language, t } from "../../i18n";
 import type { CaseBrief, Site } from "../../protocol.gen";
 import { Button } from "../../ui/Button";
@@ -12,13 +13,27 @@ export function caseTitle(brief: CaseBrief): string {
 }
 
 /** As a customer says it: the time alone today, else with the day. */
-function until(iso: string): string {
+export function until(iso: string): string {
   return isToday(iso) ? clockTime(iso) : `${dayName(iso)} ${clockTime(iso)}`;
+}
+
+/** A page in a browser of another app, with a menu of its own. */
+export function isInside(): boolean {
+  return /MicroMessenger|AlipayClient|DingTalk|QQ\//i.test(navigator.userAgent);
+}
+
+/** Before the link is taken up: whether this browser can have a camera at all. Pages inside other apps often cannot. */
+function noCamera(): "self.arrive.inside" | "self.help.insecure" | "self.help.unsupported" | null {
+  const missing = surroundings(window.isSecureContext, typeof navigator.mediaDevices?.getUserMedia === "function");
+  if (missing === null) return null;
+  if (missing === "insecure") return "self.help.insecure";
+  return isInside() ? "self.arrive.inside" : "self.help.unsupported";
 }
 
 export function SelfArrive(props: { site: Site; brief: CaseBrief; error: string | null; busy: boolean; onStart: () => void }) {
   const { brief } = props;
   const light = brief.steps.includes("light");
+  const missing = noCamera();
   const lines: [LucideIcon, string][] = [
     [Handshake, t("self.arrive.consent")],
     [Camera, t(light ? "self.arrive.camera.light" : "self.arrive.camera")],
@@ -36,6 +51,7 @@ export function SelfArrive(props: { site: Site; brief: CaseBrief; error: string 
           </li>
         ))}
       </ul>
+      {missing !== null && <Notice kind="warn">{t(missing)}</Notice>}
       {props.error && <Notice kind="bad">{props.error}</Notice>}
       <Button look="primary" wide busy={props.busy} onClick={props.onStart}>
         {t("start")}

@@ -15,6 +15,7 @@ import { speak } from "../../ui/speech";
 import { Video } from "../../ui/Video";
 import { deviceProblem } from "../../ui/words";
 import { keepAnswered } from "./kept";
+import { isInside } from "./SelfArrive";
 import { selfProblem } from "./SelfResult";
 
 function Denied({ onRetry, busy }: { onRetry: () => void; busy: boolean }) {
@@ -37,7 +38,7 @@ function Denied({ onRetry, busy }: { onRetry: () => void; busy: boolean }) {
 function Problem(props: { problem: Exclude<DeviceProblem, "denied">; onRetry: () => void; busy: boolean }) {
   return (
     <>
-      <Heading under={t(`self.help.${props.problem}`)}>{deviceProblem(props.problem, "camera")}</Heading>
+      <Heading under={t(props.problem === "unsupported" && isInside() ? "self.arrive.inside" : `self.help.${props.problem}`)}>{deviceProblem(props.problem, "camera")}</Heading>
       <Button look="primary" wide busy={props.busy} onClick={props.onRetry}>
         {t("retry")}
       </Button>
@@ -115,6 +116,14 @@ function useInterrupted(stream: MediaStream | null): boolean {
   return muted.value;
 }
 
+/** Fewer lines than that, either way up, and a person will probably have to look at it afterwards. */
+const LINES = 540;
+
+export function isSmall(size: { width?: number; height?: number } | undefined): boolean {
+  const { width, height } = size ?? {};
+  return width !== undefined && height !== undefined && Math.min(width, height) < LINES;
+}
+
 /** One's own picture, and the beginning. */
 export function SelfReady({ call, brief }: { call: Call; brief: CaseBrief }) {
   const { devices, verification } = call;
@@ -154,6 +163,7 @@ export function SelfReady({ call, brief }: { call: Call; brief: CaseBrief }) {
               {t("self.ready.back_camera")}
             </Notice>
           )}
+          {!interrupted && isSmall(stream?.getVideoTracks()[0]?.getSettings()) && <Notice>{t("self.ready.small")}</Notice>}
           <ul class="promises">
             {tips.map(([Icon, text]) => (
               <li key={text}>

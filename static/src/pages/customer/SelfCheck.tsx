@@ -103,6 +103,21 @@ function Refused({ code }: { code: string }) {
   );
 }
 
+/** Whether they have been away from the page while the newest check ran: the telephone locked, another app. Then there was nothing to see. */
+function useAway(checking: boolean): boolean {
+  const away = useSignal(false);
+  useEffect(() => {
+    if (!checking) return undefined;
+    away.value = false;
+    const look = () => {
+      if (document.visibilityState === "hidden") away.value = true;
+    };
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [checking]);
+  return away.value;
+}
+
 /** The last advice before anything was asked. */
 function keptBy({ asked, advice }: Verification): string | null {
   return asked.value?.cue === "settle" ? (advice.value[0] ?? null) : null;
@@ -124,6 +139,7 @@ export function SelfCheck({ site, call, anew, onAnew, asking = false }: SelfChec
   const facts = factsOf(call, anew);
   const stage = selfStage(facts);
   const person = useSignal(asking);
+  const away = useAway(stage === "check");
   const open = () => (person.value = true);
   const steps = useMemo(() => () => [t("self.steps.agree"), t("self.steps.camera"), t("self.steps.check")], []);
   const back = devices.facing.value === "environment";
@@ -162,7 +178,7 @@ export function SelfCheck({ site, call, anew, onAnew, asking = false }: SelfChec
         {stage === "ready" && facts.brief && <SelfReady call={call} brief={facts.brief} />}
         {stage === "result" && waits && <SelfRoom onStop={() => verification.putAway()} />}
         {((stage === "result" && !waits) || stage === "ended") && (
-          <SelfResult brief={facts.brief} view={ownView(facts)} kept={keptBy(verification)} over={stage === "ended"} onAgain={() => verification.putAway()} onPerson={() => verification.callPerson("cannot")} />
+          <SelfResult brief={facts.brief} view={ownView(facts)} kept={keptBy(verification)} away={away} over={stage === "ended"} onAgain={() => verification.putAway()} onPerson={() => verification.callPerson("cannot")} />
         )}
       </div>
       {!offered && (

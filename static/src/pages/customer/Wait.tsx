@@ -19,8 +19,8 @@ export function QueueLine({ call }: { call: Call }) {
   return agent ? <Notice>{t("queue.ready", { name: personName(agent) })}</Notice> : null;
 }
 
-/** `onAlone`: back to what one can do without anybody. */
-export function Wait(props: { site: Site | null; call: Call; onCheck: () => void; onAlone?: () => void }) {
+/** `onAlone`: back to what one can do without anybody. `until`: how long what they have asked their bank for stays open; `late`: it does no more. */
+export function Wait(props: { site: Site | null; call: Call; onCheck: () => void; onAlone?: () => void; until?: string; late?: boolean }) {
   const { call } = props;
   const [leaving, setLeaving] = useState(false);
   const queue = call.queue.value;
@@ -55,6 +55,7 @@ export function Wait(props: { site: Site | null; call: Call; onCheck: () => void
           </>
         )}
       </section>
+      {props.late ? <Notice kind="warn">{t("self.wait.late")}</Notice> : props.until !== undefined && <p>{t("self.wait.until", { time: props.until })}</p>}
       <section class="stack tight">
         <h2>{t("wait.prepare")}</h2>
         <ul class="promises">

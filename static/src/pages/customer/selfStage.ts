@@ -79,7 +79,7 @@ export function factsOf(call: Call, anew: boolean): SelfFacts {
 }
 
 /** How it went, in the words of the page. `again`: it may be tried once more. */
-export type SelfOutcome = "accepted" | "review" | "rejected" | "locked" | "expired" | "cancelled" | "again" | "broken" | "unbegun";
+export type SelfOutcome = "accepted" | "review" | "rejected" | "locked" | "expired" | "cancelled" | "again" | "paused" | "broken" | "unbegun";
 
 export function selfOutcome(brief: CaseBrief | null, view: VerificationChanged | null): SelfOutcome {
   if (brief !== null && isOver(brief)) return brief.state === "second_review" ? "review" : (brief.state as SelfOutcome);
@@ -87,13 +87,17 @@ export function selfOutcome(brief: CaseBrief | null, view: VerificationChanged |
   if (view?.outcome === "refer") return "review";
   if (view?.problem === "customer_locked") return "locked";
   if (view !== null && view.outcome === null) return view.number > 0 ? "broken" : "unbegun";
-  return (brief?.attempts_left ?? view?.left ?? 0) > 0 ? "again" : "rejected";
+  const why = view !== null && view.case === brief?.case ? brief.reasons : []; // the last one ended through nobody's fault
+  if (why.includes("stream_gap")) return "paused";
+  const left = brief?.attempts_left ?? view?.left ?? 0;
+  if (why.includes("trouble") && left === 0) return "broken";
+  return left > 0 ? "again" : "rejected";
 }
 
 /** Whether trying again can help at all. */
 export function mayTryAgain(outcome: SelfOutcome, brief: CaseBrief | null, view: VerificationChanged | null): boolean {
   if (outcome === "again") return true;
-  if (outcome !== "broken" && outcome !== "unbegun") return false;
+  if (outcome !== "broken" && outcome !== "unbegun" && outcome !== "paused") return false;
   return (brief === null || brief.attempts_left > 0) && view?.problem !== "reference_missing";
 }
 

@@ -297,7 +297,7 @@ async def test_answers_without_end_and_redirects_are_not_followed(bank: Bank, mo
 async def test_the_clerk_looks_by_itself_and_rests_between_two_orders(bank: Bank) -> None:
     """At its start at everything that is open; then when it is told; never after ``rest``."""
     working = asyncio.create_task(bank.clerk.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while bank.order.state != "waiting":  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0)
         bank.script.case |= {"state": "accepted", "result": bank.signed()}

@@ -9,11 +9,15 @@ from server.demo_bank.drawings import ICONS, portrait
 from server.demo_bank.products import PEOPLE, TYPES
 from server.demo_bank.reasons import REASONS
 from server.demo_bank.render import Html, Renderer
+from server.demo_bank.settings import Settings
+from server.demo_bank.views import REVIEWED, Views
 from server.demo_bank.words import LANGUAGES, WORDS
+from server.transactions.case import APPROVED, DECLINED, OVERDUE
 from server.transactions.decision import AttemptKind, Outcome
 from server.transactions.risk.result import RiskLevel
 from tests.unit.server.test_reason_words import codes
 
+SETTINGS = Settings(server_url="http://127.0.0.1:1", key="AK_X.k", folder=Path("."), public_url="http://127.0.0.1:2")
 PAGES = Path(__file__).resolve().parents[4] / "server" / "demo_bank" / "pages"
 
 
@@ -60,3 +64,27 @@ def test_values_are_escaped_unless_they_are_ours(language: str) -> None:
     with pytest.raises(KeyError):
         renderer.page("claim", {"name": "only one"})
     assert renderer.known("reason_of_tomorrow", "of_tomorrow") == "of_tomorrow"
+
+
+@pytest.mark.parametrize(
+    ("way", "decision", "reasons", "zh", "en"),
+    [
+        ("live", "accept", [], "实时镜头，随机动作", "Live before the camera, doing what was asked at random"),
+        ("live", "accept", [APPROVED, "evidence_missing"], "实时镜头；经工作人员审核批准", "Live before the camera; then approved by a person"),
+        ("live", "reject", ["no_face"], "实时镜头", "Live before the camera"),
+        ("live", "reject", [DECLINED, "pad_unsure"], "实时镜头；工作人员没有批准", "Live before the camera; not approved by a person"),
+        ("live", "reject", [OVERDUE, "pad_unsure"], "实时镜头；工作人员没有批准", "Live before the camera; not approved by a person"),
+        ("clip", "accept", [APPROVED, "evidence_missing"], "上传的视频；经工作人员审核批准", "An uploaded clip; then approved by a person"),
+        ("images", "reject", ["no_match"], "上传的照片", "Uploaded pictures"),
+        ("agent", "accept", [APPROVED, "identified_by_agent"], "没有做人脸核验，由坐席确认身份；经工作人员审核批准", "Without a face check: an agent identified them; then approved by a person"),
+        ("", "reject", ["attempt_lost"], "没有画面", "Nothing was seen"),
+    ],
+)  # fmt: skip
+def test_the_receipt_says_how_it_was_shown_and_no_more(way: str, decision: str, reasons: list[str], zh: str, en: str) -> None:
+    """That what was asked was done is said only where the machine has seen it; who was approved by a person was."""
+    said = {}
+    for language in LANGUAGES:
+        views = Views(Renderer(language), SETTINGS, "form")
+        said[language] = views.assurance({"assurance": way, "decision": decision, "reasons": reasons})
+    assert said == {"zh": zh, "en": en}
+    assert set(REVIEWED) == {APPROVED, DECLINED, OVERDUE}

@@ -19,8 +19,8 @@ SECRET = {code.value for code in ReasonCode} | REFERRED_BY_DEFAULT | {
     "no_match", "pad_attack", "match_missing", "pad_unavailable", "portrait_unsure", "risk_rejected", "risk_referred", "risk_unavailable", "document_expired",
     "upload_not_allowed", "attempt_malformed",
 }  # fmt: skip
-OF_THEIRS = {"attempt_ended"}
-"""Of the codes of checks the one that says what the person did themselves."""
+OF_THEIRS = {"attempt_ended", "stream_gap"}
+"""Of the codes of checks those that say what the person did themselves, and that their picture stopped: nothing of how somebody is recognised."""
 
 
 def test_no_code_of_a_check_or_of_the_risk_is_told() -> None:

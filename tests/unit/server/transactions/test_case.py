@@ -24,11 +24,13 @@ from server.transactions.case import (
     Event,
     Expire,
     Finish,
+    Hold,
     Identified,
     Identify,
     Lock,
     Overdue,
     Proof,
+    Release,
     Review,
     Reviewed,
     WrongState,
@@ -101,6 +103,7 @@ def sample(state: CaseState) -> Case:
 EVENTS: tuple[Event, ...] = (
     begin(9), identify(), identify(RiskLevel.REFER), finish(Outcome.ACCEPT), finish(Outcome.REFER, "x"), finish(Outcome.REJECT, "no_match"), Abandon(),
     reviewed(WANG), reviewed(WANG, approved=False), reviewed(WANG, reviewers=2), Overdue(), Expire(), Cancel(), Lock(),
+    Hold(), Release(),
 )  # fmt: skip
 
 
@@ -157,6 +160,43 @@ def test_an_attempt_ends_with_the_case() -> None:
     open_again = apply(late, first, at(900))
     assert due(open_again, at(900)) == Expire()
     assert apply(open_again, Expire(), at(900)).state is CaseState.EXPIRED
+
+
+def test_time_stands_still_while_the_customer_waits_for_a_person() -> None:
+    held = apply(new(waiting_s=600), Hold(), at(800))
+    assert (held.state, held.held_at, held.expires_at, next_due(held)) == (CaseState.OPEN, at(800), at(1500), at(1500))
+    assert due(held, at(1499)) is None
+    assert apply(held, begin(), at(1400)).attempt_until == at(1500), "with the agent who came"
+    assert apply(held, Hold(), at(1000)) == held, "again changes nothing"
+    alone = apply(held, Release(), at(1000))
+    assert (alone.held_at, alone.waiting_s, alone.expires_at, alone.due_at) == (None, 400, at(1100), at(1100)), (
+        "what is left is as it was"
+    )
+    assert apply(alone, Release(), at(1001)) == alone
+    again = apply(alone, Hold(), at(1050))
+    assert again.expires_at == at(1500), "no more in all than the policy has"
+    assert due(again, at(1500)) == Expire()
+    late = apply(new(waiting_s=600), Hold(), at(100))
+    assert apply(late, Release(), at(1499)).expires_at == late.expires_at == at(1500)
+
+
+def test_many_short_waits_gain_nothing() -> None:
+    case = new(waiting_s=60)
+    for second in range(100):
+        moment = at(second) + timedelta(milliseconds=900)
+        case = apply(apply(case, Hold(), at(second)), Release(), moment)
+    assert case.waiting_s == 0
+    assert case.expires_at <= at(960)
+    assert apply(new(), Hold(), at(1)).expires_at == at(900), "a policy that has none"
+    with pytest.raises(WrongState, match="Its time is over"):
+        apply(new(waiting_s=60), Hold(), at(900))
+
+
+def test_an_attempt_that_is_broken_off_by_the_asking_stays_held() -> None:
+    begun = apply(new(waiting_s=600), begin(), at(10))
+    held = apply(begun, Hold(), at(20))
+    assert (held.state, held.attempt_until, held.expires_at) == (CaseState.CHECKING, at(130), at(1500))
+    assert apply(held, Abandon(), at(21)).due_at == at(1500)
 
 
 def test_two_reviewers_are_two_people() -> None:
@@ -226,7 +266,7 @@ def test_what_is_kept_of_an_attempt() -> None:
 @given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 400)), max_size=30))
 def test_any_order_of_events(steps: list[tuple[Event, int]]) -> None:
     """At most one success, never more attempts than allowed, no way back from an end, and nothing kept after one."""
-    case, now, accepted = new(), 0, 0
+    case, now, accepted = new(waiting_s=500), 0, 0
     for event, wait in steps:
         now += wait
         while (by_time := due(case, at(now))) is not None:
@@ -240,6 +280,7 @@ def test_any_order_of_events(steps: list[tuple[Event, int]]) -> None:
         assert before.state not in ENDED
         accepted += case.state is CaseState.ACCEPTED
         assert case.attempts_used <= case.attempts_allowed
+        assert at(900) <= case.expires_at <= at(1400)
         assert (case.attempt is not None) == (case.state is CaseState.CHECKING) == (case.attempt_until is not None)
         assert (case.review_until is not None) == (case.state in IN_REVIEW)
         if case.state in ENDED:

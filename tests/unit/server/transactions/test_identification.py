@@ -55,7 +55,9 @@ async def test_a_colleague_who_was_not_there_approves(place: BankPlace) -> None:
     case = await identify(place, agent, id)
     assert (case.state, case.attempts_used, case.identified.by) == (CaseState.REVIEW, 0, "ST_LI")
     reviews = place.verifications.reviews
-    assert [(one.yours, one.why_not) for one in (await reviews.queue(place.reviewer())).reviews] == [(False, "own_session")]
+    assert [(one.yours, one.why_not) for one in (await reviews.waiting.page(place.reviewer())).reviews] == [
+        (False, "own_session")
+    ]
     detail = await reviews.detail(place.reviewer("WU"), id)
     assert detail.attempts == []
     assert (detail.identified.methods, detail.identified.note) == (list(BOTH), "身份证已看，已回拨")

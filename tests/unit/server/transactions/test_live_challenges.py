@@ -13,8 +13,10 @@ import pytest
 
 from server.challenges import LiveChallenges, PlayedChallenge, challenge_policy
 from server.errors import Conflict, VerificationLost, VerificationUnavailable
+from server.transactions.again import another_try
 from server.transactions.cues import Cue, Instruction
 from server.transactions.decision import CheckedAttempt, CheckOutcome, Outcome, decide
+from server.transactions.lock import is_excused, is_failure
 from server.transactions.policy import Check, Policy, Title
 from server.transactions.risk.result import RiskLevel, RiskResult
 from tests.support.live_person import FMR, PORTRAIT, STRANGER, THRESHOLDS, Scene, pack
@@ -215,6 +217,57 @@ async def test_a_worker_that_dies_is_an_error_and_never_an_answer() -> None:
         await check.see(scene.frame(30, 30 * STEP_S))
     assert not check.over
     assert decide(POLICY, check.result(), CALM).outcome is not Outcome.ACCEPT
+
+
+@pytest.mark.parametrize("at", [5, 60], ids=["while they settle", "while they are asked"])
+@pytest.mark.parametrize("alike", [0.7, 0.1], ids=["theirs", "a stranger"])
+async def test_a_picture_that_stops_for_a_moment_never_passes_and_speaks_against_nobody(at: int, alike: float) -> None:
+    scene, asked = Scene(Person(), alike=alike), []
+    check = await challenges(scene).begin(POLICY, PORTRAIT)
+    told = check.start(0.0)
+    for index in range(700):
+        now = index * STEP_S
+        scene.told(told, now)
+        asked += [one.action for one in told if one.cue is Cue.ASK]
+        if check.over:
+            break
+        stopped = at <= index < at + 2.0 / STEP_S
+        told = check.tick(now) if stopped else await check.see(scene.frame(index, now))
+        if check.due_s is not None and check.due_s <= now:
+            told = [*told, *check.tick(now)]
+    checked = check.result()
+    assert checked.fault == "stream_gap"
+    decision = decide(POLICY, checked, CALM)
+    assert decision.outcome is not Outcome.ACCEPT
+    assert "stream_gap" in decision.reasons
+    stranger = alike < 0.5 and "no_match" in decision.reasons
+    assert is_excused(checked, decision) is not stranger
+    assert is_failure(checked, decision) is stranger
+    if at == 5:
+        assert stranger is (alike < 0.5), "all that was asked for was seen, and somebody else is found"
+    again = another_try(checked, decision, left=1, seen=True)
+    assert again.outcome is Outcome.REJECT, "there is another try"
+    if not stranger:
+        assert another_try(checked, decision, left=0, seen=True).outcome is Outcome.REFER
+        assert another_try(checked, decision, left=0, seen=False).outcome is Outcome.REJECT
+
+
+async def test_what_was_asked_for_and_not_done_counts_beside_a_gap() -> None:
+    """A pause while nothing is asked excuses no answer that did not come."""
+    scene = Scene(Person(refuse=frozenset(Action)))
+    check = await challenges(scene).begin(POLICY, PORTRAIT)
+    told = check.start(0.0)
+    for index in range(700):
+        now = index * STEP_S
+        if check.over:
+            break
+        told = check.tick(now) if 5 <= index < 30 else await check.see(scene.frame(index, now))
+        if check.due_s is not None and check.due_s <= now:
+            told = check.tick(now)
+    decision = decide(POLICY, check.result(), CALM)
+    assert {"stream_gap", "action_missed"} <= set(decision.reasons)
+    assert is_failure(check.result(), decision)
+    assert told is not None
 
 
 @pytest.mark.parametrize("field", ["yaw", "eyes", "identity", "scale"])

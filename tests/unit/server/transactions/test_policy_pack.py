@@ -1,9 +1,11 @@
 """Policies against the codes that there are, and against the model pack that is installed."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from server.challenges import unseen
 from server.errors import Conflict
 from server.transactions import policy_codes
 from server.transactions.case import CaseState
@@ -14,6 +16,7 @@ from server.transactions.policy_pack import PackSays, has_point
 from tests.support.bank_place import PICTURES, BankPlace
 from tests.unit.server.transactions.test_verifications import takes, upload
 from verification.reasons import ReasonCode
+from verification.types import Ability
 
 OWN = 'type = "limit_change"\ntitle = { zh = "a", en = "b" }\n'
 PACK = PackSays("base", (1e-3, 1e-4, 1e-5, 1e-6), frozenset({"base", "open"}))
@@ -72,6 +75,26 @@ def test_a_policy_that_the_pack_cannot_answer_is_told_at_the_start_and_refused_a
     ):
         started.reload()
     assert started.current("limit_change").hash == before
+
+
+def test_a_challenge_that_the_pack_cannot_see_is_named_at_the_start_and_refused_at_a_reload(tmp_path: Path) -> None:
+    """``base`` sees both turns and coming closer."""
+    few = partial(unseen, abilities=frozenset({Ability.COLOURS, Ability.TURN_LEFT, Ability.TURN_RIGHT, Ability.COME_CLOSER}))
+    pack = PackSays("base", PACK.points, PACK.names, few)
+    asked = 'assurance = ["match", "challenge"]\nattempt_s = 180\n[challenge]\nactions = %d\n'
+    file = tmp_path / "own.toml"
+    file.write_text(own(asked % 4), encoding="utf-8")
+    policies = Policies(tmp_path, pack=lambda: pack)
+    told = (
+        "limit_change: challenge: the model pack base cannot see what it asks: 4 different actions asked for, this pack sees 3"
+    )
+    assert told in policies.misfits
+    assert "limit_change" in policies.unfit_types
+    assert "debit_card_password_change" not in policies.unfit_types
+    with pytest.raises(PolicyInvalid, match="challenge: the model pack base cannot see"):
+        policies.read_again()
+    assert unseen(read_policy(own(asked % 3), name="own.toml"), frozenset({Ability.TURN_LEFT})) != ""
+    assert unseen(read_policy(own(), name="own.toml"), frozenset()) == "", "who asks for no challenge asks nothing of it"
 
 
 def test_where_no_pack_is_installed_nothing_is_asked_of_it(tmp_path: Path) -> None:

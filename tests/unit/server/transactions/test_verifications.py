@@ -311,7 +311,7 @@ async def test_a_policy_that_was_kept_by_another_version(place: BankPlace) -> No
         async with place.store.begin() as tx:
             await tx.save_case(msgspec.structs.replace(await place.case(lost), policy_hash=hash))
         reviews = place.verifications.reviews
-        assert [entry.id for entry in (await reviews.queue(place.reviewer())).reviews] == [first]
+        assert [entry.id for entry in (await reviews.waiting.page(place.reviewer())).reviews] == [first]
         with pytest.raises(VerificationUnavailable):
             await reviews.review(place.reviewer(), lost, ReviewDecision.APPROVE, "yes")
     assert (await reviews.review(place.reviewer(), first, ReviewDecision.APPROVE, "yes")).state is CaseState.ACCEPTED

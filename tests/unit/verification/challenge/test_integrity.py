@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.performer import Person
 from verification.challenge.integrity import StreamWatch, distance
@@ -38,6 +40,9 @@ def test_a_live_stream_is_in_order(seed: int) -> None:
     seen = check(live(seed=seed))
     assert seen.outcome is Outcome.PASS, seen
     assert seen.score == 1.0
+
+
+LONG = live(16.0)
 
 
 def refused(frames: Iterable[Observation], reason: ReasonCode) -> None:
@@ -169,11 +174,68 @@ def test_a_line_that_stalls_is_no_cut(pause_s: float) -> None:
     assert ReasonCode.STREAM_JUMPED not in check(paused(moved, 3.0, pause_s)).reasons
 
 
-def test_what_lies_between_frames_far_apart_is_not_known_but_their_times_are() -> None:
+def test_what_lies_between_frames_far_apart_is_not_known_and_never_passes() -> None:
     frames = [one for one in live(40.0) if one.index % 20 == 0]
     moved = [replace(one, face_box=Box(20, 140, 220, 380)) if index % 2 else one for index, one in enumerate(frames)]
     assert ReasonCode.STREAM_JUMPED not in check(moved).reasons
-    assert ReasonCode.STREAM_TIMES in check(moved).reasons
+    assert ReasonCode.STREAM_GAP in check(moved).reasons
+    assert not check(moved).passed
+
+
+def paused_once(frames: list[Observation], at_s: float, pause_s: float) -> list[Observation]:
+    """The camera stops both clocks."""
+    return [one for one in frames if not at_s <= one.received_s < at_s + pause_s]
+
+
+def held_back(frames: list[Observation], at_s: float, pause_s: float, apart_s: float = 0.01) -> list[Observation]:
+    """The line holds ``pause_s`` of pictures back and hands them over all at once."""
+    stall = [one for one in frames if at_s <= one.received_s < at_s + pause_s]
+    last = at_s + pause_s - apart_s * len(stall)
+    late = {one.index: last + apart_s * place for place, one in enumerate(stall)}
+    return [replace(one, received_s=late.get(one.index, one.received_s)) for one in frames]
+
+
+@pytest.mark.parametrize("at_s", [0.5, 4.0, 7.0])
+@pytest.mark.parametrize("pause_s", [1.8, 2.5])
+@pytest.mark.parametrize("how", [paused_once, held_back])
+def test_a_line_that_stops_for_a_moment_is_a_gap_and_nothing_against_anybody(how: Any, at_s: float, pause_s: float) -> None:
+    seen = check(how(live(12.0), at_s, pause_s))
+    assert (seen.outcome, seen.reasons) == (Outcome.REFER, (ReasonCode.STREAM_GAP,)), seen
+    assert seen.score < 1.0
+
+
+@pytest.mark.parametrize("pause_s", [2.0, 2.5])
+def test_a_gap_excuses_nothing_else(pause_s: float) -> None:
+    other = bytes(random.Random(1).randbytes(64))
+    for bad, reason in (
+        (cut_every(1.5, face_box=Box(20, 140, 220, 380)), ReasonCode.STREAM_JUMPED),
+        (cut_every(1.5, thumbnail=other), ReasonCode.STREAM_JUMPED),
+        ([replace(one, sha256=live()[index % 30].sha256) for index, one in enumerate(live())], ReasonCode.STREAM_REPEATED),
+    ):
+        with_gap = paused_once(bad, 5.2, pause_s)
+        refused(with_gap, reason)
+        assert ReasonCode.STREAM_GAP in check(with_gap).reasons
+
+
+@pytest.mark.parametrize("by", [2.0, 4.0])
+def test_a_senders_clock_that_jumps_and_stays_there_is_no_pause(by: float) -> None:
+    """Over an attempt so long that the whole is within what clocks may differ by."""
+    moved = [replace(one, at_s=one.at_s + by * (one.index > 300)) for one in live(48.0)]
+    refused(moved, ReasonCode.STREAM_TIMES)
+    behind = [replace(one, received_s=one.received_s + by * (one.index > 300)) for one in live(48.0)]
+    refused(behind, ReasonCode.STREAM_TIMES)
+
+
+@given(st.floats(0.5, 8.0), st.floats(0.1, 4.0), st.sampled_from([paused_once, held_back]))
+@settings(max_examples=30, deadline=None)
+def test_what_has_a_gap_never_passes_and_a_short_pause_is_none(at_s: float, pause_s: float, how: Any) -> None:
+    frames = how(LONG, at_s, pause_s)
+    widest = max(b.received_s - a.received_s for a, b in itertools.pairwise(frames))
+    seen = check(frames)
+    if widest > Limits().gap_s:
+        assert (seen.outcome, seen.reasons) == (Outcome.REFER, (ReasonCode.STREAM_GAP,))
+    else:
+        assert not {ReasonCode.STREAM_GAP, ReasonCode.STREAM_TIMES} & set(seen.reasons)
 
 
 def test_who_sits_still_is_no_loop() -> None:
@@ -205,7 +267,7 @@ def test_times_that_go_back_jump_or_run_too_fast() -> None:
     refused((replace(one, at_s=one.at_s + 5 * (index > 50)) for index, one in enumerate(frames)), ReasonCode.STREAM_TIMES)
     refused((replace(one, at_s=1.3 * one.at_s) for one in frames), ReasonCode.STREAM_TIMES)
     refused((replace(one, at_s=0.8 * one.at_s) for one in frames), ReasonCode.STREAM_TIMES)
-    refused([*frames[:40], *frames[65:]], ReasonCode.STREAM_TIMES)  # two seconds without a frame
+    assert check([*frames[:40], *frames[65:]]).reasons == (ReasonCode.STREAM_GAP,)  # two seconds without a frame
     refused((replace(one, received_s=1.0) for one in frames), ReasonCode.STREAM_TIMES)
     back = [replace(one, received_s=one.received_s - (index == 20)) for index, one in enumerate(frames)]
     refused(back, ReasonCode.STREAM_TIMES)

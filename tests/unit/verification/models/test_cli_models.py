@@ -1,11 +1,15 @@
 """``tongping models``: what it prints, and that every refusal is one line and exit status 2."""
 
+import asyncio
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
 from server import cli
+from server.audit.verify import export_database
+from server.store.sql import open_store
 from tests.support import packs, tiny_pack
 from verification.models.catalogue import shipped
 
@@ -69,6 +73,28 @@ def test_an_own_pack_is_installed_verified_and_removed(run, tmp_path: Path) -> N
     assert run("verify", "--pack", "tiny")[0] == 0
     assert "freed" in run("remove", "--pack", "tiny")[1]
     assert run("verify")[1] == "no pack is installed\n"
+
+
+def test_what_is_installed_and_removed_is_in_the_trail_of_the_server(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder = str(tiny_pack.write(tmp_path / "own"))
+    assert run("install", "--from", folder, "tiny")[0] == 0
+    base = tmp_path / "var" / "tongping.db"
+    assert not base.exists(), "no server has begun: there is no trail"
+
+    async def made() -> None:
+        await (await open_store(f"sqlite:///{base}", migrate=True)).close()
+
+    asyncio.run(made())
+    assert run("install", "--from", folder, "tiny")[0] == 0
+    digest = run("verify", "tiny")[1].split()[-1]
+    assert run("remove", "tiny")[0] == 0
+    assert run("remove", "tiny")[0] == 2
+    told = [json.loads(line)["entry"] for line in export_database(base)]
+    assert [(one["action"], one["actor"], one["subject"]) for one in told] == [
+        ("models.installed", "command-line", "tiny"),
+        ("models.removed", "command-line", "tiny"),
+    ]
+    assert told[0]["details"] == {"hash": digest, "version": "7"}
 
 
 def test_a_pack_by_its_hash(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

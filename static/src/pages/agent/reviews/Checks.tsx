@@ -3,14 +3,16 @@ import { CircleCheck, CircleHelp, CircleX } from "lucide-preact";
 import { counted, language, t } from "../../../i18n";
 import { reasonWords } from "../../../i18n/reasons";
 import type { CheckView, IdentifiedView, ReviewedAttempt, StaffId } from "../../../protocol.gen";
+import { Notice } from "../../../ui/controls";
 import { byWords, figure, moment, share } from "./words";
 
-export function Reasons({ codes }: { codes: readonly string[] }) {
+/** `excused`: those of them that a fault of ours explains. */
+export function Reasons({ codes, excused = [] }: { codes: readonly string[]; excused?: readonly string[] }) {
   return (
     <ul class="why-list">
       {codes.map((code) => (
         <li key={code} title={code}>
-          {reasonWords(code)}
+          {excused.includes(code) ? t("reviews.excused.reason", { why: reasonWords(code) }) : reasonWords(code)}
         </li>
       ))}
     </ul>
@@ -31,7 +33,7 @@ function CheckRow({ check, least }: { check: CheckView; least: number | null }) 
           <span>{t(`reviews.check.${check.outcome}`)}</span>
           {figures !== null && <span class="soft">{figures}</span>}
         </div>
-        {check.reasons.length > 0 && <Reasons codes={check.reasons} />}
+        {check.reasons.length > 0 && <Reasons codes={check.reasons} excused={check.excused} />}
       </div>
     </li>
   );
@@ -44,6 +46,7 @@ export function Checks({ attempt }: { attempt: ReviewedAttempt }) {
         {t("reviews.checks")}
       </h2>
       {attempt.fault !== null && <p>{t("reviews.fault", { why: reasonWords(attempt.fault) })}</p>}
+      {attempt.excused && <Notice kind="quiet">{t("reviews.excused.attempt")}</Notice>}
       {attempt.checks.length === 0 ? (
         attempt.fault === null && <p class="soft">{t("reviews.checks.none")}</p>
       ) : (

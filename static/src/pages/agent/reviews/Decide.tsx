@@ -2,6 +2,7 @@
 import { Check, X } from "lucide-preact";
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { stillWaits } from "../../../core/reviews";
 import type { Reviews } from "../../../core/reviews";
 import { t } from "../../../i18n";
 import { reasonWords } from "../../../i18n/reasons";
@@ -50,7 +51,7 @@ export function Decide({ reviews, review, draft, onDraft, onNext, onBack }: Deci
   const refused = useSignal<string | null>(null);
   const done = useSignal<string | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
-  const waits = (reviews.queue.value ?? []).some((one) => one.id === review.id);
+  const waits = stillWaits(reviews, review);
   const gone = reviews.queue.value !== null && !waits && busy.value === null && done.value === null;
   const over = done.value !== null || gone;
   useKeys({ f: () => field.current?.focus() }, !over);
@@ -73,8 +74,7 @@ export function Decide({ reviews, review, draft, onDraft, onNext, onBack }: Deci
       onDraft("");
       announce(done.value);
     } catch (problem) {
-      const still = (reviews.queue.peek() ?? []).some((one) => one.id === review.id);
-      refused.value = refusedWords(problem, still, Date.now() >= Date.parse(review.review_until));
+      refused.value = refusedWords(problem, stillWaits(reviews, review), Date.now() >= Date.parse(review.review_until));
     } finally {
       busy.value = null;
     }

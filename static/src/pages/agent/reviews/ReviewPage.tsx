@@ -92,7 +92,8 @@ function Earlier({ reviews, me }: { reviews: readonly EarlierReview[]; me: Staff
 }
 
 export function attemptWords(one: ReviewedAttempt): string {
-  return `${t("reviews.attempt", { n: one.attempt.number })} · ${t(`reviews.outcome.${one.attempt.outcome ?? "none"}`)}`;
+  const how = `${t("reviews.attempt", { n: one.attempt.number })} · ${t(`reviews.outcome.${one.attempt.outcome ?? "none"}`)}`;
+  return one.excused ? `${how} · ${t("reviews.excused")}` : how;
 }
 
 function Attempts({ attempts, chosen, onChoose }: { attempts: readonly ReviewedAttempt[]; chosen: number; onChoose: (index: number) => void }) {
@@ -141,7 +142,7 @@ export function ReviewPage(props: ReviewPageProps) {
       asked.current += 1; // an answer that comes later is nobody's
     };
   }, [id]);
-  const entry = reviews.queue.value?.find((one) => one.id === id);
+  const entry = [...(reviews.queue.value ?? []), ...(reviews.found.value ?? [])].find((one) => one.id === id);
   useEffect(() => {
     // A colleague's approval makes it the second one: their words belong to what is decided by.
     if (entry && detail.value && entry.second !== detail.value.review.second) void load();

@@ -7,16 +7,18 @@ import { playTone } from "../../../ui/tones";
 import { mine } from "./ReviewList";
 
 export function useReviews(reviews: Reviews): void {
-  const before = useRef<ReadonlySet<string> | null>(null);
+  const before = useRef<{ ids: ReadonlySet<string>; until: number } | null>(null);
   useEffect(() => reviews.watch(), [reviews]);
   const queue = reviews.queue.value;
+  const more = reviews.more.value;
   useEffect(() => {
     if (queue === null) return;
     const known = before.current;
     const now = mine(queue);
-    before.current = new Set(now.map(({ id }) => id));
-    const fresh = known && now.find(({ id }) => !known.has(id));
-    if (!fresh) return; // those that were there first are no news
+    before.current = { ids: new Set(queue.map(({ id }) => id)), until: more ? Date.parse(queue.at(-1)?.review_until ?? "") : Infinity };
+    // Those that were there first are no news, nor what waited on a page that was not loaded.
+    const fresh = known && now.find(({ id, review_until }) => !known.ids.has(id) && Date.parse(review_until) <= known.until);
+    if (!fresh) return;
     announce(t("reviews.said", { title: fresh.title[language.value] }));
     playTone("message");
   }, [queue]);

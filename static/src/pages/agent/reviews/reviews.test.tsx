@@ -5,7 +5,7 @@ import { ApiError } from "../../../core/problems";
 import { language, t } from "../../../i18n";
 import { REASONS, reasonWords } from "../../../i18n/reasons";
 import type { ReviewDetail, ReviewEntry, ReviewPicture, VerificationView } from "../../../protocol.gen";
-import { attempt, caseId, detail, entry, fakeReviews, full, outcome, queue } from "../../../stories/reviewing";
+import { attempt, by, caseId, detail, entry, fakeReviews, full, outcome, queue } from "../../../stories/reviewing";
 import type { FakeReviews, ReviewSetting } from "../../../stories/reviewing";
 import { announce } from "../../../ui/announce";
 import { shortcuts } from "../../../ui/prefs";
@@ -201,9 +201,65 @@ describe("the queue", () => {
     await act(() => void (reviews.queue.value = [entry(), entry({ id: caseId("N"), title: { zh: "新", en: "New one" } })]));
     expect(announce).toHaveBeenLastCalledWith("A verification waits for a review: New one");
   });
+
+  it("tells nothing of what waited on a page that was not loaded", async () => {
+    const due = (letter: string, minutes: number) => entry({ id: caseId(letter), review_until: new Date(Date.now() + minutes * 60_000).toISOString(), title: { zh: letter, en: letter } });
+    reviews = fakeReviews({ queue: [due("A", 5), due("B", 10)], more: true });
+    const Told = () => (useReviews(reviews), null);
+    await act(() => render(<Told />, root));
+    await act(() => void (reviews.queue.value = [due("A", 5), due("B", 10), due("C", 20)]));
+    expect(announce).not.toHaveBeenCalled();
+    await act(() => void (reviews.queue.value = [due("A", 5), due("N", 7), due("B", 10), due("C", 20)]));
+    expect(announce).toHaveBeenLastCalledWith("A verification waits for a review: N");
+  });
+
+  it("is narrowed by whose it is, by how urgent it is and by type, and says when nothing of that waits", async () => {
+    await show();
+    await press(t("reviews.filter.others"));
+    expect(titles()).toEqual(["Reset of a U-shield’s PIN"]);
+    expect(button(t("reviews.filter.others")).getAttribute("aria-pressed")).toBe("true");
+    await press(t("reviews.filter.yours"));
+    expect(titles()).toHaveLength(3);
+    await press(t("reviews.filter.soon"));
+    expect(titles()).toEqual(["Report of a lost card"]);
+    const select = root.querySelector("select");
+    expect([...(select?.options ?? [])].map(({ textContent }) => textContent)).toEqual(["All types (4)", "Report of a lost card (1)", "Change of a debit card’s password (1)", "Change of the reserved telephone number (1)", "Reset of a U-shield’s PIN (1)"]);
+    await act(() => {
+      if (select) select.value = "ushield_pin_reset";
+      select?.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    expect(titles()).toEqual([]);
+    expect(root.textContent).toContain(t("reviews.empty.found"));
+    await press(t("reviews.filter.none"));
+    expect(titles()).toHaveLength(4);
+  });
+
+  it("has the next page behind a button, where there is one", async () => {
+    await show({ more: true });
+    await press(t("reviews.more"));
+    expect([...root.querySelectorAll("button")].map((one) => one.textContent)).not.toContain(t("reviews.more"));
+  });
 });
 
 describe("one review", () => {
+  it("names colleagues, also those whose accounts are switched off or gone, and itself", async () => {
+    const said = [by("ST_2", "Wu Min"), by("ST_3", "Li Na", false), by("ST_4", "", false), by("ST_1", "Me")].map((one, at) => ({ by: one, at: new Date(at).toISOString(), approved: true, reason: "OK" }));
+    await open({ detail: detail({ reviews: said }) });
+    const words = [...root.querySelectorAll("[aria-labelledby=review-earlier] .soft")].map(({ textContent }) => textContent ?? "");
+    const starts = ["Approved by Wu Min (ST_2), ", "Approved by Li Na (ST_3, account switched off), ", "Approved by ST_4 (no such account any more), ", "Approved by you, "];
+    expect(words.map((one, at) => one.slice(0, starts[at]?.length))).toEqual(starts);
+  });
+
+  it("marks an attempt that ended through us, and what does not count of it", async () => {
+    const ours = attempt({ excused: true, fault: "engine_lost", checks: [{ name: "challenge", outcome: "refer", score: null, reasons: ["action_missed", "action_replaced"], excused: ["action_missed"] }] }, 1);
+    await open({ detail: detail({ attempts: [ours, attempt({}, 2)] }) });
+    expect(root.textContent).not.toContain(t("reviews.excused.attempt"));
+    await press("Attempt 1 · referred · through us");
+    expect(root.textContent).toContain(t("reviews.excused.attempt"));
+    const reasons = [...root.querySelectorAll(".finding .why-list li")].map(({ textContent }) => textContent);
+    expect(reasons).toEqual([t("reviews.excused.reason", { why: reasonWords("action_missed") }), reasonWords("action_replaced")]);
+  });
+
   it("shows everything to decide by: details, checks and risk with figures, earlier words", async () => {
     const whole = full();
     await open({ detail: { ...whole, review: { ...whole.review, id: ID } }, queue: [entry({ second: true })] });
@@ -283,7 +339,7 @@ describe("one review", () => {
   });
 
   it("shows an agent's word in place of a check", async () => {
-    await open({ detail: detail({ attempts: [], identified: { by: "ST_1", at: "2026-11-22T10:00:00Z", methods: ["document_seen", "called_back"], note: "Passport, photograph fits" } }) });
+    await open({ detail: detail({ attempts: [], identified: { by: by("ST_1", "Wu Min"), at: "2026-11-22T10:00:00Z", methods: ["document_seen", "called_back"], note: "Passport, photograph fits" } }) });
     expect(root.textContent).toContain("Passport, photograph fits");
     expect(root.textContent).toContain(t("reviews.proof.called_back"));
     expect(root.textContent).toContain("By you");
@@ -365,7 +421,7 @@ describe("the decision", () => {
     await open();
     let now: ReviewDetail = detail();
     reviews.open = async () => now;
-    now = detail({ review: entry({ second: true }), reviews: [{ by: "ST_9", at: "2026-11-22T10:00:00Z", approved: true, reason: "Knew everything" }] });
+    now = detail({ review: entry({ second: true }), reviews: [{ by: by("ST_9", "Wu Min"), at: "2026-11-22T10:00:00Z", approved: true, reason: "Knew everything" }] });
     await act(() => void (reviews.queue.value = [entry({ second: true })]));
     await settle();
     expect(root.textContent).toContain("Knew everything");

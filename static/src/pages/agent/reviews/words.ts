@@ -1,6 +1,6 @@
 /** Figures, times and names of a review, as they are read. */
 import { hasWords, language, t } from "../../../i18n";
-import type { ReviewPicture, StaffId } from "../../../protocol.gen";
+import type { ReviewPicture, StaffId, StaffRef } from "../../../protocol.gen";
 import { codeText } from "../../../ui/problems";
 
 const LOCALES = { zh: "zh-CN", en: "en-GB" } as const;
@@ -41,8 +41,11 @@ export function shotColour(asked: string): string | null {
   return COLOUR.test(asked) ? asked.toLowerCase() : null;
 }
 
-export function byWords(by: StaffId, me: StaffId): string {
-  return by === me ? t("reviews.by.you") : by;
+/** Who of the bank it was: the name, and the id that record and audit have. */
+export function byWords(by: StaffRef, me: StaffId): string {
+  if (by.id === me) return t("reviews.by.you");
+  if (by.name === "") return t("reviews.by.gone", { id: by.id });
+  return t(by.active ? "reviews.by.name" : "reviews.by.off", { name: by.name, id: by.id });
 }
 
 /** Why a picture is not shown. */
