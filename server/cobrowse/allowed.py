@@ -12,7 +12,8 @@ Kept = Callable[[str], str | None]
 """A value as it leaves, or None."""
 
 NUMBER = re.compile(r"-?\d{1,5}(?:\.\d{1,6})?(?:px|em|rem|%|pt|vh|vw)?")
-NUMBERS = re.compile(r"[\s,]*(?:-?\d{0,5}(?:\.\d{1,6})?%?[\s,]*){0,64}")
+NUMBERS = re.compile(r"-?(?:\d{1,6}(?:\.\d{1,6})?|\.\d{1,6})(?:px|%)?")
+MAX_NUMBERS = 10_000
 PATH = re.compile(r"[MmLlHhVvCcSsQqTtAaZz0-9eE\s,.+-]{0,20000}")
 COLOUR = re.compile(r"none|currentColor|transparent|inherit|[a-z]{3,20}|#(?:[0-9a-fA-F]{3,4}){1,2}|rgba?\([\d\s,.%]{5,30}\)")
 TRANSFORM = re.compile(r"(?:(?:translate|scale|rotate|skewX|skewY|matrix)\([\d\s,.eE+-]{1,80}\)[\s,]*){1,8}")
@@ -38,6 +39,12 @@ def fits(pattern: re.Pattern[str]) -> Kept:
         return value if pattern.fullmatch(value) else None
 
     return kept
+
+
+def numbers(value: str) -> str | None:
+    """A list of them, between blanks and commas."""
+    parts = value.replace(",", " ").split(maxsplit=MAX_NUMBERS)
+    return value.strip() if len(parts) <= MAX_NUMBERS and all(NUMBERS.fullmatch(one) for one in parts) else None
 
 
 _NUMBER, _BOOL = fits(NUMBER), one_of("true false mixed undefined")
@@ -326,9 +333,8 @@ OF_ELEMENT: Mapping[str, Mapping[str, Kept]] = MappingProxyType(
 )
 SVG: Mapping[str, Kept] = MappingProxyType(
     {
-        **{
-            name: fits(NUMBERS)
-            for name in [
+        **dict.fromkeys(
+            [
                 "x",
                 "y",
                 "x1",
@@ -363,8 +369,9 @@ SVG: Mapping[str, Kept] = MappingProxyType(
                 "markerwidth",
                 "markerheight",
                 "font-size",
-            ]
-        },
+            ],
+            numbers,
+        ),
         "d": fits(PATH),
         **{name: fits(COLOUR) for name in ("fill", "stroke", "stop-color", "flood-color", "color")},
         "transform": fits(TRANSFORM),
@@ -393,6 +400,70 @@ SVG_NAMES = MappingProxyType(
 )  # fmt: skip
 REPLAYED = MappingProxyType({"rr_scrollleft": "rr_scrollLeft", "rr_scrolltop": "rr_scrollTop"})
 """Names that the replayer wants with capitals."""
+STATES = frozenset(f"aria-{name}" for name in ("checked", "selected", "pressed", "current", "sort", "invalid"))
+"""What somebody has chosen, in components that pages make of their own: only where words are shown."""
+SHAPES = frozenset({"viewbox", "preserveaspectratio", "width", "height"})
+"""What of a drawing leaves where words are masked: how large it is. Lines can be a code that a telephone reads, or a signature."""
+LAYOUT = frozenset(
+    [
+        "display",
+        "position",
+        "top",
+        "left",
+        "right",
+        "bottom",
+        "width",
+        "height",
+        "min-width",
+        "min-height",
+        "max-width",
+        "max-height",
+        "margin",
+        "margin-top",
+        "margin-left",
+        "margin-right",
+        "margin-bottom",
+        "padding",
+        "padding-top",
+        "padding-left",
+        "padding-right",
+        "padding-bottom",
+        "flex",
+        "flex-direction",
+        "flex-wrap",
+        "flex-grow",
+        "flex-shrink",
+        "flex-basis",
+        "gap",
+        "row-gap",
+        "column-gap",
+        "grid-template-columns",
+        "grid-template-rows",
+        "grid-column",
+        "grid-row",
+        "overflow",
+        "overflow-x",
+        "overflow-y",
+        "visibility",
+        "opacity",
+        "transform",
+        "z-index",
+        "text-align",
+        "float",
+        "clear",
+        "order",
+        "align-items",
+        "align-self",
+        "align-content",
+        "justify-content",
+        "justify-items",
+        "justify-self",
+        "box-sizing",
+        "vertical-align",
+        "white-space",
+    ]
+)
+"""What of a node's own style leaves where words are masked: where it stands. Colours and shadows of its own can draw a code."""
 WORDS = frozenset({"placeholder", "label"})
 """Attributes that the page shows as words: masked like words."""
 

@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from server.cobrowse import allowed
 from server.cobrowse.nodes import Json, Nodes, number, place, whole
+from server.cobrowse.rules import UNKNOWN_PAGE, Level
+from server.cobrowse.shadow import Node
 
 
 class Source(IntEnum):
@@ -58,16 +60,20 @@ class Gestures:
             return None
         kept = []
         for one in positions:
-            if not isinstance(one, dict) or self._nodes.shown(one.get("id")) is None:
+            if not isinstance(one, dict) or not self._is_pointed_at(self._nodes.shown(one.get("id"))):
                 continue
             x, y, at = number(one.get("x")), number(one.get("y")), number(one.get("timeOffset"))
             if x is not None and y is not None and at is not None:
                 kept.append({"x": x, "y": y, "id": one["id"], "timeOffset": at})
         return {"positions": kept} if kept else None
 
+    def _is_pointed_at(self, node: Node | None) -> bool:
+        """Where the pointer may be seen: not in what is masked for good, nor on pages that no rule names; it would tell what is typed on a keypad there."""
+        return node is not None and node.level > Level.SEALED and self._nodes.page is not UNKNOWN_PAGE
+
     def _interaction(self, data: Json) -> Json | None:
         node, kind = self._nodes.shown_by(data), whole(data.get("type"), 10)
-        if node is None or kind is None:
+        if node is None or kind is None or not self._is_pointed_at(node):
             return None
         made: Json = {"type": kind, "id": node.id}
         x, y = number(data.get("x")), number(data.get("y"))
@@ -91,6 +97,9 @@ class Gestures:
         choice = node.attributes.get("type", "").lower() in ("checkbox", "radio")
         if choice and not self._nodes.may_read(node):
             return None  # the mark alone would tell
+        if not self._nodes.may_read(node) and node.filled == bool(text):
+            return None  # how often a key was pressed tells how long it is
+        node.filled = bool(text)
         return {
             "id": node.id,
             "text": "on" if choice else self._nodes.value(node, text),
@@ -113,7 +122,7 @@ class Gestures:
             return None
         for key in ("replace", "replaceSync"):
             if isinstance(text := data.get(key), str):
-                made[key] = self._nodes.styles.sheet(text)
+                made[key] = self._nodes.sheet(text)
         if isinstance(adds := data.get("adds"), list):
             made["adds"] = [rule for one in adds if (rule := self._rule(one)) is not None]
         if isinstance(removes := data.get("removes"), list):
@@ -125,7 +134,7 @@ class Gestures:
     def _rule(self, given: object) -> Json | None:
         if not isinstance(given, dict) or not isinstance(text := given.get("rule"), str):
             return None
-        made: Json = {"rule": self._nodes.styles.sheet(text) or "tp-gone{}"}
+        made: Json = {"rule": self._nodes.sheet(text) or "tp-gone{}"}
         if (at := place(given.get("index"))) is not None:
             made["index"] = at
         return made

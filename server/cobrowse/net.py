@@ -18,7 +18,7 @@ _BETWEEN = r"[\s.\-_/·‐-―]{0,3}"
 _DIGITS = re.compile(rf"\d(?:{_BETWEEN}\d)+")
 _MOBILE = re.compile(r"(?:\+?86)?1[3-9]\d{9}")
 _IDENTITY = re.compile(rf"(?<!\d)(?:\d{_BETWEEN}){{17}}[\dXx](?!\w)")
-_MAIL = re.compile(r"[\w.+-]+\s?@\s?[\w-]+(?:\s?\.\s?[\w-]+)+")
+_MAIL = re.compile(r"[\w.+-]\s?@\s?[\w-]{1,63}(?:\s?\.\s?[\w-]{1,63})")
 _ACCOUNT = re.compile(r"(?<![A-Za-z])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
 
 

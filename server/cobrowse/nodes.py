@@ -1,6 +1,6 @@
 """Nodes of a page as they leave: elements, attributes, words. Sans-I/O. ``sanitiser`` says what for."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator
 from enum import IntEnum
 from typing import Any
@@ -25,13 +25,14 @@ class NodeType(IntEnum):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """``event_bytes``: of one event, a whole picture among them. ``slice``: nodes between two pauses. ``depth``: how deep a page may nest (Blink's parser
+    """``event_bytes``: of one event, a whole picture among them. ``slice``: nodes between two pauses. ``css``: characters of sheets that are new, of one event. ``depth``: how deep a page may nest (Blink's parser
     stops at 512). ``changes``: of one mutation."""
 
     event_bytes: int = 8 * 1024 * 1024
     nodes: int = 60_000
     depth: int = 640
     slice: int = 200
+    css: int = 400_000
     changes: int = 60_000
     positions: int = 200
     text: int = 100_000
@@ -52,12 +53,31 @@ class Nodes:
         self.looked_at = frozenset[str]()
         self.dropped: Counter[str] = Counter()
         self.resync = False
+        self._secret: set[int] = set()
+        self._url = ""
+        self._css_left = 0
 
-    def begin(self, page: Page) -> None:
-        """Another document."""
+    def begin(self, page: Page, url: str) -> None:
+        """Another document, or another picture of the same: rrweb's numbers stay, and so does what was secret once."""
+        if url != self._url:
+            self._secret.clear()
+        self._url = url
         self.page = page
-        self.looked_at = page.names() | {"id", "class", "type", "autocomplete"}
+        self.looked_at = page.names() | {"id", "class", "type", "autocomplete", "data-rr-is-password"}
         self.shadow.clear()
+
+    def heard(self) -> None:
+        """The next event begins."""
+        self.dropped, self.resync, self._css_left = Counter(), False, self.limits.css
+
+    def sheet(self, text: str) -> str:
+        """A sheet as it leaves; new ones as long as the event's share of time lasts."""
+        if not self.styles.is_known(text):
+            self._css_left -= len(text)
+            if self._css_left < 0:
+                self.drop("stylesheet")
+                return ""
+        return self.styles.sheet(text)
 
     def drop(self, kind: str) -> None:
         self.dropped[kind] += 1
@@ -83,10 +103,10 @@ class Nodes:
         top = self._made(given, above)
         if top is None:
             return None
-        waiting = [top]
+        waiting = deque([top])
         count = 0
         while waiting:
-            raw, made, node = waiting.pop()
+            raw, made, node = waiting.popleft()
             below = raw.get("childNodes")
             if node is None or not isinstance(below, list):
                 continue
@@ -121,6 +141,8 @@ class Nodes:
             node.level = Level.MASKED if above is None else above.level
             if kind == NodeType.DOCUMENT and (above is None or above.tag == "iframe"):
                 made = {"type": int(NodeType.DOCUMENT), "childNodes": [], "id": id}
+                if above is not None:
+                    node.level = Level.SEALED  # rules speak of the page, not of another that stands in it
                 if given.get("compatMode") == "BackCompat":
                     made["compatMode"] = "BackCompat"
             elif kind == NodeType.DOCTYPE:
@@ -187,9 +209,13 @@ class Nodes:
         node.level = page.level(node, above)
         node.value_shown = page.value_shown(node)
         node.sensitive = (
-            node.attributes.get("type", "").lower() in allowed.NEVER_TYPES
+            node.id in self._secret
+            or "data-rr-is-password" in node.attributes
+            or node.attributes.get("type", "").lower() in allowed.NEVER_TYPES
             or allowed.NEVER_AUTOCOMPLETE.search(node.attributes.get("autocomplete", "").lower()) is not None
         )
+        if node.sensitive and node.tag in allowed.CONTROLS:
+            self._secret.add(node.id)
 
     def words(self, text: object, above: Node) -> str:
         """What stands between tags."""
@@ -197,7 +223,7 @@ class Nodes:
             self.drop("text")
             return ""
         if above.tag in ("style", "link"):
-            return self.styles.sheet(text)
+            return self.sheet(text)
         if not text.strip():
             return " " if text else ""
         if above.tag == "textarea":
@@ -226,9 +252,9 @@ class Nodes:
         if lower in ("class", "id"):
             made = None if text is None else " ".join(self.styles.names(one) for one in text.split()[:200])
         elif lower == "style":
-            made = None if text is None else self.styles.declarations(text)
+            made = None if text is None else self.styles.declarations(text, self._of_style(node))
         elif lower == "_csstext" and node.tag in ("link", "style"):
-            return None if text is None else ("_cssText", self.styles.sheet(text))
+            return None if text is None else ("_cssText", self.sheet(text))
         elif lower == "for" and node.tag == "label":
             made = None if text is None else self.styles.names(text)
         elif lower in ("href", "xlink:href") and (svg or node.tag == "a"):
@@ -253,6 +279,9 @@ class Nodes:
         return own or (allowed.SVG.get(name) if svg else None)
 
     def _plain(self, node: Node, name: str, text: str | None, *, svg: bool) -> str | None:
+        drawn = svg and name not in allowed.SHAPES and name in allowed.SVG
+        if node.level is not Level.SHOWN and (name in allowed.STATES or drawn):
+            return None
         rule = self._rule_of(node, name, svg=svg)
         return None if rule is None or text is None else rule(text)
 
@@ -262,6 +291,8 @@ class Nodes:
             return None
         if node.tag == "a":
             return "#"
+        if node.level is not Level.SHOWN:
+            return None
         return f"#{self.styles.names(text[1:])}" if text.startswith("#") and len(text) > 1 else None
 
     def _entered(self, node: Node, name: str, value: object) -> tuple[str, Any] | None:
@@ -308,10 +339,17 @@ class Nodes:
                 min(level, one.level), value_shown and one.value_shown, sensitive or one.sensitive
             )  # fmt: skip
 
-    def properties(self, given: Json) -> Json:
+    @staticmethod
+    def _of_style(node: Node) -> frozenset[str] | None:
+        return None if node.level is Level.SHOWN else allowed.LAYOUT
+
+    def properties(self, node: Node, given: Json) -> Json:
         """rrweb's ``styleOMValue``: property to value, to [value, priority], or to false for one that is taken away."""
         made: Json = {}
+        only = self._of_style(node)
         for name, value in given.items():
+            if only is not None and name not in only:
+                continue
             if value is False:
                 if len(name) <= 60 and name.replace("-", "").isalpha():
                     made[name] = False

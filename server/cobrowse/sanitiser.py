@@ -9,7 +9,6 @@ it hides more, and a new picture is asked for (``Sanitised.resync``), as what is
 whole picture.
 """
 
-from collections import Counter
 from collections.abc import Generator, Mapping
 from enum import IntEnum
 from typing import Any
@@ -78,7 +77,7 @@ class Sanitiser:
 
     def steps(self, raw: bytes) -> Generator[None, None, Sanitised]:
         """One event, with a pause after every ``Limits.slice`` nodes; the next begins when this one is over. Whatever goes wrong, nothing leaves."""
-        self._nodes.dropped, self._nodes.resync = Counter(), False
+        self._nodes.heard()
         event: Json | None = None
         try:
             event = yield from self._event(self._read(raw))
@@ -129,7 +128,7 @@ class Sanitiser:
         if not isinstance(url, str) or width is None or height is None:
             self._nodes.drop("event")
             return None
-        self._nodes.begin(self._pack.page(url))
+        self._nodes.begin(self._pack.page(url), url)
         self._begun, self._drawn = True, False
         self.epoch += 1
         return None if self.page.pause else {"href": self.page.name, "width": width, "height": height}
@@ -246,7 +245,7 @@ class Sanitiser:
         made: Json = {}
         for name, value in changes.items():
             if name == "style" and isinstance(value, dict):
-                made["style"] = self._nodes.properties(value)
+                made["style"] = self._nodes.properties(node, value)
             elif (kept := self._nodes.attribute(node, name, value, svg=node.svg)) is not None:
                 made[kept[0]] = kept[1]
         if node.level is Level.BLOCKED:

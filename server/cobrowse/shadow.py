@@ -11,7 +11,20 @@ NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 class Node:
     """One node of an epoch. ``tag``: in lower case, empty for what is no element. ``attributes``: only those that rules look at."""
 
-    __slots__ = ("above", "attributes", "below", "classes", "depth", "id", "level", "sensitive", "svg", "tag", "value_shown")
+    __slots__ = (
+        "above",
+        "attributes",
+        "below",
+        "classes",
+        "depth",
+        "filled",
+        "id",
+        "level",
+        "sensitive",
+        "svg",
+        "tag",
+        "value_shown",
+    )
 
     def __init__(self, id: int, tag: str, above: "Node | None", attributes: Mapping[str, str] = NO_ATTRIBUTES) -> None:
         self.id = id
@@ -24,6 +37,8 @@ class Node:
         self.level = Level.MASKED
         self.value_shown = False
         self.svg = False
+        self.filled: bool | None = None
+        """Whether what is entered there was last said to be something; None: nothing was said."""
         self.sensitive = False
         """What is entered there is never seen."""
 

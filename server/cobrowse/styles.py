@@ -15,7 +15,10 @@ from typing import Any
 
 import tinycss2
 
-MAX_SHEET = 2 * 1024 * 1024
+MAX_SHEET = 1024 * 1024
+"""Longer ones are not read."""
+MAX_STYLE = 4096
+"""Of one node's own."""
 MAX_DEPTH = 12
 MAX_KEPT = 256
 MAX_KEPT_CHARS = 8 * 1024 * 1024
@@ -188,19 +191,23 @@ class Styles:
 
     def sheet(self, text: str) -> str:
         """A whole sheet, or some rules of one: as many rules as it had."""
-        if len(text) > MAX_SHEET:
-            return ""
-        return self._kept_or(b"sheet", text)
+        return "" if len(text) > MAX_SHEET else self._kept_or(text)
 
-    def declarations(self, text: str) -> str:
-        """What stands in ``style="…"``."""
-        if len(text) > MAX_SHEET:
+    def is_known(self, text: str) -> bool:
+        """Whether it was worked out before: reading one anew takes some 5 µs a character."""
+        return _digest(text) in self._kept
+
+    def declarations(self, text: str, only: frozenset[str] | None = None) -> str:
+        """What stands in ``style="…"``. ``only``: of these properties."""
+        if len(text) > MAX_STYLE:
             return ""
-        return self._kept_or(b"style", text)
+        content = tinycss2.parse_blocks_contents(text)
+        kept = [one for one in content if one.type == "declaration" and (only is None or one.lower_name in only)]
+        return self._declarations(kept, 0)
 
     def value(self, name: str, text: str, *, important: bool = False) -> str | None:
         """Of one property, or None: not that one, or not with that value."""
-        if len(text) > MAX_SHEET:
+        if len(text) > MAX_STYLE:
             return None
         tokens = tinycss2.parse_component_value_list(text, skip_comments=True)
         if not self._is_kept(name, tokens):
@@ -208,14 +215,14 @@ class Styles:
         written: str = tinycss2.serialize(tokens).strip()
         return written or None
 
-    def _kept_or(self, kind: bytes, text: str) -> str:
-        digest = hashlib.sha256(kind + text.encode("utf-8", "surrogatepass")).digest()
+    def _kept_or(self, text: str) -> str:
+        digest = _digest(text)
         kept = self._kept.get(digest)
         if kept is not None:
             self._kept.move_to_end(digest)
             return kept
         try:
-            made = self._sheet(text) if kind == b"sheet" else self._declarations(tinycss2.parse_blocks_contents(text), 0)
+            made = self._sheet(text)
         except RecursionError:
             made = ""
         self._kept[digest] = made
@@ -276,7 +283,9 @@ class Styles:
 
     def _token(self, name: str, one: Any, depth: int) -> bool:
         kind = one.type
-        if kind in ("whitespace", "literal"):
+        if kind == "literal":
+            return one.value not in ("<", ">") or not name
+        if kind == "whitespace":
             return True
         if kind == "ident":
             return _is_ident(one.value)
@@ -353,6 +362,10 @@ class Styles:
         ):
             return None
         return f'[{name}="{value.value}"]'
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _is_ident(text: str) -> bool:

@@ -33,3 +33,16 @@ def test_luhn() -> None:
     assert luhn("4111111111111111")
     assert not luhn("4111111111111112")
     assert luhn("0")
+
+
+def test_a_long_text_is_looked_through_at_once() -> None:
+    """A quadratic reader would take a minute for each."""
+    for letters in (
+        "1" + "a" * 65_000,
+        "1" + "字" * 65_000,
+        "1" + "a@" * 32_000,
+        "a." * 32_000 + "1@",
+        "1 " + "AB12" * 16_000,
+        "1-a" * 20_000,
+    ):
+        identifies(letters)

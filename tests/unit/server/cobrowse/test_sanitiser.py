@@ -9,53 +9,10 @@ from hypothesis import strategies as st
 
 from server.cobrowse.net import MASK
 from server.cobrowse.nodes import Limits
-from server.cobrowse.rules import ELSEWHERE, read_rules
-from server.cobrowse.sanitiser import DEFAULT, Sanitised, Sanitiser
-from server.cobrowse.styles import Names, Styles
+from server.cobrowse.rules import ELSEWHERE
+from server.cobrowse.sanitiser import Sanitised, Sanitiser
 from tests.support.pages import Json, Recorder, added, event, happens, mutation, nodes_of
-
-NAMES = Names(b"k" * 32)
-STYLES = Styles(NAMES)
-PACK = read_rules(
-    b"""
-[[page]]
-url = "https://bank.example/transfers/*"
-name = "transfer/{id}"
-show = ["h1", "label", ".shown", "button", "option"]
-values = ["#amount", "#note", "#kind", "#secret", "[type=checkbox]"]
-mask = [".balance", "[data-private]"]
-block = ["#photo"]
-
-[[page]]
-url = "https://bank.example/login"
-name = "login"
-pause = true
-"""
-)
-
-
-class Share:
-    """A page that is shared, and what viewers have of it."""
-
-    def __init__(self, recorder: Recorder, limits: Limits = DEFAULT) -> None:
-        self.recorder = recorder
-        self.sanitiser = Sanitiser(PACK, STYLES, limits)
-        self.meta = self.take(recorder.meta())
-        self.picture = self.take(recorder.picture())
-
-    def take(self, raw: bytes) -> Sanitised:
-        made = self.sanitiser.take(raw)
-        json.dumps(made.event)
-        return made
-
-    def of(self, node: Json) -> Json:
-        """As it left in the first picture."""
-        assert self.picture.event is not None
-        return nodes_of(self.picture.event["data"]["node"])[node["id"]]
-
-    def left(self, raw: bytes) -> Json | None:
-        made = self.take(raw)
-        return None if made.event is None else made.event["data"]
+from tests.support.shared_page import NAMES, PACK, STYLES, Share
 
 
 def test_a_page_without_rules_is_masked_and_nobody_learns_its_address() -> None:
@@ -181,7 +138,7 @@ def test_what_is_blocked_is_a_box_and_what_is_unknown_nothing() -> None:
     assert share.of(photo) == {
         "type": 2,
         "tagName": "div",
-        "attributes": {"rr_width": "20px", "rr_height": "10px", "style": "color:red;"},
+        "attributes": {"rr_width": "20px", "rr_height": "10px", "style": ""},
         "childNodes": [],
         "id": photo["id"],
         "needBlock": True,
@@ -237,25 +194,39 @@ def test_attributes(tag: str, attributes: Json, left: Json) -> None:
     assert made == left
 
 
-def test_drawings() -> None:
-    page = Recorder()
+def drawing(page: Recorder, of: str) -> tuple[Json, list[Json]]:
     path = page.element(
         "path", {"d": "M0 0L10 10Z", "fill": "url(https://evil.example)", "stroke": "#ff0000", "onload": "x"}, isSVG=True
     )
     use = page.element("use", {"xlink:href": "#icon", "href": "https://evil.example/x.svg#a"}, isSVG=True)
-    words = page.element("text", {"x": "3", "textLength": "6222"}, "Li Si", isSVG=True)
+    line = page.element("polyline", {"points": "0,0 1.5,-2 .5,3"}, isSVG=True)
+    words = page.element("text", {"x": "3", "textLength": "6222"}, "4111 1111 1111 1111", isSVG=True)
     gone = [
         page.element(tag, {"href": "https://evil.example", "values": "6222"}, isSVG=True)
         for tag in ("image", "foreignObject", "animate", "set", "script", "feImage")
     ]
-    drawing = page.element(
-        "svg", {"viewBox": "0 0 10 10", "xmlns": "x", "preserveAspectRatio": "none"}, path, use, words, *gone, isSVG=True
+    shape = {"class": of, "viewBox": "0 0 10 10", "xmlns": "x", "preserveAspectRatio": "none", "width": "20"}
+    return page.element("svg", shape, path, use, line, words, *gone, isSVG=True), gone
+
+
+def test_drawings() -> None:
+    page = Recorder()
+    (shown, gone), (masked, _) = drawing(page, "shown"), drawing(page, "balance")
+    share = Share(page.put(shown, masked))
+    size = {"viewBox": "0 0 10 10", "preserveAspectRatio": "none", "width": "20"}
+    assert share.of(shown)["attributes"] == {"class": NAMES("shown"), **size}
+    assert share.of(masked)["attributes"] == {"class": NAMES("balance"), **size}
+    left = [share.of(one)["attributes"] for one in shown["childNodes"][:4]]
+    assert left == [
+        {"d": "M0 0L10 10Z", "stroke": "#ff0000"},
+        {"xlink:href": f"#{NAMES('icon')}"},
+        {"points": "0,0 1.5,-2 .5,3"},
+        {"x": "3"},
+    ]
+    assert [share.of(one)["attributes"] for one in masked["childNodes"][:4]] == [{}] * 4, (
+        "lines can be a code that a telephone reads"
     )
-    share = Share(page.put(drawing))
-    assert share.of(drawing)["attributes"] == {"viewBox": "0 0 10 10", "preserveAspectRatio": "none"}
-    assert share.of(path)["attributes"] == {"d": "M0 0L10 10Z", "stroke": "#ff0000"}
-    assert share.of(use)["attributes"] == {"xlink:href": f"#{NAMES('icon')}"}
-    assert share.of(words)["childNodes"][0]["textContent"] == MASK
+    assert share.of(shown["childNodes"][3])["childNodes"][0]["textContent"] == MASK
     assert {share.of(one)["type"] for one in gone} == {5}
 
 
@@ -418,9 +389,7 @@ def test_styles_that_scripts_change() -> None:
             }
         ]
     )
-    assert share.left(changed)["attributes"][0]["attributes"] == {
-        "style": {"color": "red", "width": ["3px", "important"], "margin-top": False}
-    }  # type: ignore[index]
+    assert share.left(changed)["attributes"][0]["attributes"] == {"style": {"width": ["3px", "important"], "margin-top": False}}  # type: ignore[index]
 
 
 def test_a_page_that_is_not_to_be_shown_shows_nothing() -> None:
