@@ -135,8 +135,6 @@ def unseen(policy: Policy, abilities: "frozenset[Ability]") -> str:
     from verification.challenge.policy import PolicyInvalid
     from verification.challenge.script import draw_script
 
-    if Check.CHALLENGE not in policy.assurance:
-        return ""
     try:
         draw_script(bytes(NONCE_BYTES), abilities, challenge_policy(policy))
     except PolicyInvalid as error:

@@ -39,12 +39,12 @@ async def _send(call: Call, package: Package) -> web.StreamResponse:
             async for piece in package:
                 async with asyncio.timeout(WRITE_S):
                     await response.write(piece)
-    except (TongpingError, TimeoutError) as error:
-        log.warning("an export was cut short", extra={"code": getattr(error, "code", "timeout")})
+    except ConnectionResetError:
+        return response
+    except (TongpingError, OSError) as error:  # a timeout, and a disk that fails in the middle, are OSErrors
+        log.warning("an export was cut short", extra={"code": getattr(error, "code", type(error).__name__)})
         if call.request.transport is not None:
             call.request.transport.abort()
-        return response
-    except ConnectionResetError:
         return response
     await response.write_eof()
     return response

@@ -74,6 +74,7 @@ class Verifying:
         try:
             attempt, case = await player.play(page.case, self._session.id, page.participant, actor, page, light=light)
             changed = msgspec.structs.replace(changed, number=attempt.number, left=_left(case), outcome=attempt.outcome)
+            await self.briefing.tell()  # why it ended, before that it did: a page that knows it says nothing else in between
         except TongpingError as error:
             message = "an attempt did not come to an end" if page.number else "an attempt could not begin"
             log.info(message, extra={"case": page.case, "code": error.code, "detail": error.detail})

@@ -19,7 +19,7 @@ from server.domain.ids import FileId, SessionId
 from server.domain.model import FileRecord, Session
 from server.errors import Conflict, NotFound, TongpingError, TooMany, VerificationUnavailable
 from server.services import customer_lines
-from server.services.customer_lines import People, callback, file_path
+from server.services.customer_lines import People, callback, file_path, of_case, of_session
 from server.services.customers import Customers, Found
 from server.services.files import Files
 from server.services.principal import Principal
@@ -27,15 +27,16 @@ from server.services.verification_cases import Cases
 from server.services.verification_evidence import VerificationEvidence
 from server.services.zip_stream import ZipStream
 from server.store.ports import Store
-from server.store.ports_customers import FIRST
+from server.store.ports_customers import FIRST, Told
 from server.transactions.case import Case
 from server.transactions.details import read_details
 
 LINES = 500
 PART = 256 * 1024
-AT_ONCE = 4
-"""Exports: each opens pictures and reads a lot."""
-IDS_AT_ONCE = 50
+AT_ONCE = 3
+"""Exports: each opens pictures and reads a lot. Fewer than a database's readers (``store.sql.READERS``): whatever they wait for, others can read."""
+OF_ONE = 2
+"""Of these for one account or key: who reads slowly does not take all."""
 
 
 class ErasedMeanwhile(Conflict):
@@ -47,8 +48,8 @@ class ErasedMeanwhile(Conflict):
 class Package:
     """One export. Iterate once; call ``close`` in the end, however that comes."""
 
-    def __init__(self, customer: str, pieces: AsyncGenerator[bytes, None], export: "CustomerExport") -> None:
-        self.customer, self.cut = customer, False
+    def __init__(self, customer: str, actor: str, pieces: AsyncGenerator[bytes, None], export: "CustomerExport") -> None:
+        self.customer, self.actor, self.cut = customer, actor, False
         self._pieces, self._export = pieces, export
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -90,9 +91,9 @@ class CustomerExport:
 
     async def export(self, who: Principal, customer: str) -> Package:
         """The ZIP. That it was asked for is in the audit before anything is handed out, also where nothing is kept. Raises NotFound, TooMany."""
-        if len(self._open) >= AT_ONCE:
+        if len(self._open) >= AT_ONCE or sum(one.actor == who.actor for one in self._open) >= OF_ONE:
             raise TooMany("Too many exports at once.", retry_after_s=30)
-        package = Package(customer, self._pieces(customer), self)
+        package = Package(customer, who.actor, self._pieces(customer), self)
         self._open.add(package)
         try:
             found = await self._customers.find(customer)
@@ -252,20 +253,35 @@ class CustomerExport:
         return now_is
 
     async def _callbacks(self, found: Found) -> AsyncIterator[dict[str, Any]]:
-        theirs = [*(case.id for case in found.cases), *(session.id for session in found.sessions)]
-        done: set[str] = set()  # of a case in a session there may be two ways to find it
-        for start in range(0, len(theirs), IDS_AT_ONCE):
-            after = FIRST
-            while True:
-                async with self._store.read() as tx:
-                    page = await tx.told_about(theirs[start : start + IDS_AT_ONCE], after=after, limit=LINES)
-                for told in page:
-                    if told.delivery.id not in done:
-                        yield callback(told, frozenset(theirs))
-                        done.add(told.delivery.id)
-                if not page:
-                    break
-                after = page[-1].place
+        """Of the cases, then of the sessions; no event is of both."""
+        theirs = frozenset[str](case.id for case in found.cases)
+        for case in found.cases:
+            people = None if case.session_id is None else await self._people(case.session_id)
+            async for told in self._told(case.id):
+                if of_case(told.entry.event, case.id):
+                    yield callback(told, theirs, people)
+        for session in found.sessions:
+            those = await self._people(session.id)
+            async for told in self._told(session.id):
+                if those is not None and of_session(told.entry.event, session.id, those):
+                    yield callback(told, theirs, those)
+
+    async def _people(self, session: SessionId) -> People | None:
+        async with self._store.read() as tx:
+            where = await tx.get_session(session)
+            return None if where is None else People(where, await tx.list_participants(session))
+
+    async def _told(self, about: str) -> AsyncIterator[Told]:
+        """Page by page: no transaction is open while somebody waits for the next."""
+        after = FIRST
+        while True:
+            async with self._store.read() as tx:
+                page = await tx.told_about(about, after=after, limit=LINES)
+            for told in page:
+                yield told
+            if len(page) < LINES:
+                return
+            after = page[-1].place
 
     async def _case(self, case: Case, names: list[str]) -> dict[str, Any]:
         async with self._store.read() as tx:

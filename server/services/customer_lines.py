@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from server.audit.events import AuditAction, AuditEvent
 from server.domain import ids
 from server.domain.ids import ParticipantId
 from server.domain.model import ChatMessage, Consent, FileRecord, Participant, Role, Session, staff_of
@@ -17,6 +18,19 @@ from server.store.ports_customers import Told
 
 OF_THE_BANK = frozenset({"created_by", "taken_by", "handover_from", "handover_to"})
 """Of a session: who works for the bank is not the customer's."""
+ABOUT_SESSION = frozenset(
+    {
+        AuditAction.SESSION_CREATED,
+        AuditAction.SESSION_TAKEN,
+        AuditAction.SESSION_UPDATED,
+        AuditAction.SESSION_LOCKED,
+        AuditAction.SESSION_UNLOCKED,
+        AuditAction.SESSION_REQUEUED,
+        AuditAction.SESSION_ASKED,
+        AuditAction.SESSION_ENDED,
+    }
+)
+"""Events of the session itself: what the bank's systems were told of it is its customer's."""
 _ACCOUNTS = (ids.STAFF, ids.API_KEY, ids.LOGIN)
 
 
@@ -100,8 +114,25 @@ def file_path(file: FileRecord) -> str:
     return f"files/{file.session_id}/{file.id}{extension}"
 
 
-def callback(told: Told, theirs: frozenset[str]) -> dict[str, Any]:
-    """One delivery. The address is the one that was given for this case alone, else the receiver's origin; who acted is told where it is no account of the bank."""
+def of_case(event: AuditEvent, case: str) -> bool:
+    """Whether it is about this case. What else is said of the session in which it was, is not."""
+    return event.subject == case
+
+
+def of_session(event: AuditEvent, session: str, people: People) -> bool:
+    """Whether it is about the session itself, or what a customer in it agreed to. A session may have cases of somebody else in it, and people of whom a
+    customer is not told: so what is theirs is listed (``ABOUT_SESSION``), and everything else is not.
+    """
+    if event.session != session:
+        return False
+    if event.action is AuditAction.CONSENT_DECIDED:
+        return people.is_customers(ParticipantId(event.actor))
+    return event.action in ABOUT_SESSION and event.subject == session
+
+
+def callback(told: Told, theirs: frozenset[str], people: People | None) -> dict[str, Any]:
+    """One delivery. The address is the one that was given for this case alone, else the receiver's origin. Who acted is told where it is no account of the bank,
+    and nobody but a customer among the ``people`` of the session (None: there is none)."""
     delivery, event = told.delivery, told.entry.event
     return {
         "id": delivery.id,
@@ -115,13 +146,15 @@ def callback(told: Told, theirs: frozenset[str]) -> dict[str, Any]:
             "type": event.action,
             "timestamp": event.at,
             "number": told.entry.number,
-            "actor": _no_account(event.actor),
-            "subject": _no_account(event.subject),
+            "actor": _no_other(event.actor, people),
+            "subject": _no_other(event.subject, people),
             "session": event.session,
-            "details": {name: _no_account(value) for name, value in event.details.items()},
+            "details": {name: _no_other(value, people) for name, value in event.details.items()},
         },
     }
 
 
-def _no_account(value: str) -> str:
+def _no_other(value: str, people: People | None) -> str:
+    if ids.is_id(value, ids.PARTICIPANT):
+        return value if people is not None and people.is_customers(ParticipantId(value)) else ""
     return "" if any(ids.is_id(value, kind) for kind in _ACCOUNTS) else value

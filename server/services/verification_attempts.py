@@ -29,7 +29,7 @@ from server.services.verification_evidence import VerificationEvidence, attempt_
 from server.services.verification_ports import RiskPort
 from server.services.verification_uploads import Brought, Uploads, fault_of, faulty
 from server.store.ports import Transaction
-from server.transactions.again import another_try, stays_open
+from server.transactions.again import another_try, person_may, stays_open
 from server.transactions.case import Abandon, Attempt, Begin, Case, CaseState, Decided, Finish, WrongState, apply, finished
 from server.transactions.decision import (
     AttemptKind,
@@ -154,8 +154,7 @@ class VerificationAttempts:
                 asked = self._asked(case, policy, attempt, session, with_agent=with_agent)
                 # Two small reads of this transaction, whichever server wrote what they find: decisions are assessed one after the other.
                 risk = await self._risk.assess(tx, asked, policy, cases.clock.now())
-                left = case.attempts_allowed - case.attempts_used
-                decision = another_try(checked, decide(policy, checked, risk), left=left, seen=seen and bool(attempt.evidence))
+                decision = another_try(checked, decide(policy, checked, risk), seen=seen and bool(attempt.evidence))
                 if await cases.locked(tx, case.customer):
                     decision = inside_lock(decision)
                 done, case = await self._finished(tx, case, policy, attempt, checked, risk, decision, asked, actor)
@@ -190,7 +189,7 @@ class VerificationAttempts:
         failure, excused = is_failure(checked, decision), is_excused(checked, decision)
         open_still = stays_open(
             checked, decision, risk.level, left=case.attempts_allowed - case.attempts_used,
-            person=policy.without_face.allowed and case.session_id is not None,
+            person=person_may(case, policy),
         )  # fmt: skip
         after = apply(case, Finish(decided=decided, review_s=policy.review_s, stays_open=open_still), now)
         await cases.note(

@@ -22,6 +22,7 @@ from server.services.principal import Principal, PrincipalKind
 from server.services.verification_ports import Noted, PolicySource, RiskPort
 from server.store.ports import Store, Transaction
 from server.transactions import lock
+from server.transactions.again import person_may
 from server.transactions.case import (
     ABANDONED,
     CUSTOMER_LOCKED,
@@ -140,6 +141,8 @@ class Cases:
     async def happened(self, tx: Transaction, case: Case, event: Event, actor: str) -> Case:
         """``event`` and all that follows from it, saved. Raises WrongState."""
         now = self.clock.now()
+        if isinstance(event, Abandon):
+            event = msgspec.structs.replace(event, stays_open=await self._person_may(tx, case))
         after = apply(case, event, now)
         if isinstance(event, Abandon | Cancel) and case.attempt is not None:  # who takes a case back breaks its attempt off
             attempt = await tx.get_attempt(case.attempt)
@@ -153,6 +156,12 @@ class Cases:
         elif isinstance(event, Overdue) and case.identified is None:  # who is referred at will must not try without end either
             after = await self.failed(tx, case, after, actor, excused=True)
         return await self.saved(tx, case, after, actor)
+
+    async def _person_may(self, tx: Transaction, case: Case) -> bool:
+        """Whether a person of the bank can still say who the customer is."""
+        with contextlib.suppress(VerificationUnavailable):  # without its policy nobody can
+            return person_may(case, await self.policy(tx, case))
+        return False
 
     async def saved(self, tx: Transaction, before: Case, after: Case, actor: str) -> Case:
         """Signed where it has come to a decision, audited where it has ended."""

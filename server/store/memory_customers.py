@@ -1,6 +1,6 @@
 """What is kept of one customer, in memory: a part of ``memory.MemoryTransaction``."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -30,13 +30,13 @@ class CustomerTables(RiskTables):
     async def all_consents(self, session: SessionId) -> list[Consent]:
         return [one for one in self._look().consents.values() if one.session_id == session]
 
-    async def told_about(self, ids: Collection[str], *, after: tuple[int, str], limit: int) -> list[Told]:
+    async def told_about(self, about: str, *, after: tuple[int, str], limit: int) -> list[Told]:
         check_limit(limit)
         tables = self._look()
         found = []
-        for delivery in tables.deliveries.values():
-            entry, webhook = tables.audit[delivery.entry], tables.webhooks.get(delivery.webhook_id)
-            if webhook is not None and (entry.event.subject in ids or entry.event.session in ids):
+        for delivery in tables.deliveries.values() if about else ():
+            entry, webhook = tables.audit.get(delivery.entry), tables.webhooks.get(delivery.webhook_id)
+            if entry is not None and webhook is not None and about in (delivery.subject, delivery.session):
                 found.append(Told(delivery=delivery, webhook=webhook, entry=entry))
         return sorted((one for one in found if one.place > after), key=lambda one: one.place)[:limit]
 

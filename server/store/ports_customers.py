@@ -1,6 +1,5 @@
 """The part of ``ports.Transaction`` that is for what is kept of one customer."""
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -45,8 +44,9 @@ class CustomerStore(Protocol):
         """Every decision in it, the earliest first."""
         ...
 
-    async def told_about(self, ids: Collection[str], *, after: tuple[int, str], limit: int) -> list[Told]:
-        """Deliveries of entries whose subject or session is one of these, by ``Told.place``, from the one after this on (``FIRST``: all)."""
+    async def told_about(self, about: str, *, after: tuple[int, str], limit: int) -> list[Told]:
+        """Deliveries of entries whose subject or session is this, by ``Told.place``, from the one after this on (``FIRST``: all). Of a session that is also what
+        was told of everybody in it."""
         ...
 
     async def session_files(self, session: SessionId) -> list[FileId]:

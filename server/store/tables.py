@@ -358,9 +358,13 @@ webhook_deliveries = Table(
     Column("last_at", UtcTime),
     Column("last_status", Integer, nullable=False),
     Column("last_fault", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("session", Text, nullable=False, server_default=""),
     UniqueConstraint("webhook_id", "entry"),
     Index(None, "next_at"),
     Index(None, "state", "created_at"),
+    Index(None, "subject", "entry", "id"),
+    Index(None, "session", "entry", "id"),
 )
 
 webhook_cursor = Table(

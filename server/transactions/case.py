@@ -184,9 +184,11 @@ class Identify(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Abandon(msgspec.Struct, frozen=True, kw_only=True):
-    """The attempt is over and nobody has seen its end. ``why``: a code of what went wrong here, ``attempt_lost`` where only its time tells."""
+    """The attempt is over and nobody has seen its end. ``why``: a code of what went wrong here, ``attempt_lost`` where only its time tells. ``stays_open``:
+    as in ``Finish``."""
 
     why: str = LOST
+    stays_open: bool = False
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
@@ -341,7 +343,7 @@ def _after(case: Case, event: Event, now: datetime) -> Case:
         case Abandon():
             reasons = (event.why,)
             decided = Decided(outcome=Outcome.REJECT, reasons=reasons, assurance=None, risk_level=None, pack_hash="")
-            return _tried(replace(case, attempt=None, attempt_until=None, decided=decided))
+            return _tried(replace(case, attempt=None, attempt_until=None, decided=decided), stays_open=event.stays_open)
         case Reviewed():
             return _review(case, event)
         case Overdue():
@@ -371,9 +373,9 @@ def _released(case: Case, now: datetime) -> Case:
     """What was not waited of the time is given back."""
     if case.held_at is None:
         return case
-    waited = math.ceil((now - case.held_at).total_seconds())  # nothing is gained by many short ones
-    left = max(0, case.waiting_s - max(0, waited))
-    until = case.expires_at - timedelta(seconds=left)
+    waited = max(0.0, (now - case.held_at).total_seconds())
+    left = max(0, case.waiting_s - math.ceil(waited))  # nothing is gained by many short ones
+    until = case.expires_at - timedelta(seconds=case.waiting_s - min(case.waiting_s, math.floor(waited)))
     return msgspec.structs.replace(case, held_at=None, waiting_s=left, expires_at=until)
 
 

@@ -40,7 +40,7 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """``origin``: of its webhook's address. ``entry``: the number of the audit entry. ``next_at``: of the next try, None where
+    """``origin``: of its webhook's address. ``entry``: the number of the audit entry; ``subject`` and ``session`` are that entry's. ``next_at``: of the next try, None where
     there is none. ``last_status``: HTTP status of the last answer, 0 where none came; ``last_fault``: why that was not good, a code."""
 
     id: DeliveryId
@@ -55,6 +55,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime | None = None
     last_status: int = 0
     last_fault: str = ""
+    subject: str = ""
+    session: str = ""
 
 
 class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -215,6 +215,8 @@ class Webhooks:
             state=DeliveryState.PENDING,
             created_at=now,
             next_at=now,
+            subject=entry.event.subject,
+            session=entry.event.session,
         )
 
     async def send(self) -> int:

@@ -19,6 +19,8 @@ from tests.support.reviewing import approves, desk, opens_review, waiting
 DRAWN = "() => [...document.querySelectorAll('img[alt^=\"The customer, \"]')].every((one) => one.naturalWidth > 100)"
 """Every picture of a review is one, not a frame with words; how many there are was seen before."""
 
+TRIES = "() => window.__tp.checks.filter(({ state }) => state === 'over').map(({ number }) => number)"
+
 pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.asyncio(loop_scope="session")]
 
 
@@ -40,6 +42,24 @@ async def test_what_was_ordered_is_carried_out_once_the_customer_was_seen(
         await customer.sees(f"done_{type}", phone="150****4477")
         await expect(seat.page.get_by_text(bank_word("claim_signature_good"))).to_be_visible()
         await expect(seat.page.get_by_text(bank_word("assurance_live"))).to_be_visible()
+    finally:
+        await seat.leave()
+
+
+async def test_whose_picture_stops_for_a_moment_is_told_so_and_accepted_at_the_next_try(
+    browser: Browser, bank_house: House, film: Footage
+) -> None:
+    seat = await Seat.take(browser)
+    try:
+        await before(seat, Actor(film, pauses_s=2.0))
+        customer = DemoCustomer(seat, bank_house.bank_url)
+        await customer.sign_in("Chen Ming")
+        await customer.enrol_if_need_be()
+        await customer.order(LOSS)
+        await agree_and_begin(seat)
+        await came_to(seat, bank_house, "accept")
+        assert len(set(await seat.evaluate(TRIES))) >= 2, "the first try came to something all the same"
+        await seat.sees(seat.say("self.result.accepted"))
     finally:
         await seat.leave()
 

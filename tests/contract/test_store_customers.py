@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 
+from server.audit.events import AuditAction, AuditEvent
 from server.domain import ids
-from server.domain.ids import TemplateId, WebhookId
-from server.domain.model import FaceTemplate, Participant, Session
+from server.domain.ids import DeliveryId, TemplateId, WebhookId
+from server.domain.model import ConsentDecision, ConsentScope, FaceTemplate, Participant, Session
 from server.store.ports import Store
+from server.store.ports_customers import FIRST, Told
 from server.transactions.risk.records import RiskDevice
-from server.webhooks.records import Webhook
+from server.webhooks.records import Delivery, DeliveryState, Webhook
 from tests.support import cases
 from tests.support.records import T0, Records, at
 
@@ -91,3 +93,62 @@ async def test_devices_and_callbacks(store: Store, make: Records) -> None:
         assert await tx.get_webhook(everything.id) == everything
         with pytest.raises(ValueError, match="about something"):
             await tx.end_callbacks("", at(11))
+
+
+async def test_every_decision_is_found_the_earliest_first(
+    store: Store, make: Records, session: Session, participant: Participant
+) -> None:
+    other = make.session()
+    person = make.participant(other.id)
+    said = [ConsentDecision.GIVEN, ConsentDecision.WITHDRAWN, ConsentDecision.GIVEN]
+    mine = [make.consent(session.id, participant.id, scope=ConsentScope.FACE, decision=one) for one in said]
+    mine = [msgspec.structs.replace(one, decided_at=T0) for one in mine]  # all at once: in the order in which they were written
+    async with store.begin() as tx:
+        await tx.add_session(other)
+        await tx.add_participant(person)
+        for one in (mine[0], make.consent(other.id, person.id), *mine[1:]):
+            await tx.add_consent(one)
+    async with store.read() as tx:
+        assert await tx.all_consents(session.id) == mine
+        assert await tx.all_consents(make.session().id) == []
+
+
+async def test_what_was_told_is_found_by_what_it_is_about(store: Store, make: Records) -> None:
+    """By subject and by session, never by a mention: the details of another's entry may name it."""
+    everything, callback = (
+        Webhook(id=WebhookId(make.id(ids.WEBHOOK)), url=url, events=("*",), created_at=T0, created_by="ST_1", subject=subject)
+        for url, subject in (("https://a.example/x", ""), ("https://a.example/order/7", "VE_MINE"))
+    )
+    about = [("VE_MINE", "SE_1", {}), ("VE_OTHER", "SE_1", {}), ("VE_OTHER", "SE_2", {"case": "VE_MINE", "in": "SE_1"}),
+             ("SE_1", "SE_1", {}), ("VE_MINE", "", {}), ("", "", {"case": "VE_MINE"}), ("VE_MINE", "SE_2", {})]  # fmt: skip
+    told: list[Told] = []
+    async with store.begin() as tx:
+        for hook in (everything, callback):
+            await tx.add_webhook(hook)
+        for subject, session, details in about:
+            event = AuditEvent(
+                action=AuditAction.VERIFICATION_CREATED, at=T0, actor="AK_1", subject=subject, session=session, details=details
+            )
+            entry = await tx.append_audit(event)
+            for hook in (callback, everything):
+                made = Delivery(
+                    id=DeliveryId(make.id(ids.DELIVERY)), webhook_id=hook.id, origin="https://a.example", entry=entry.number, event=event.action.value,
+                    state=DeliveryState.DELIVERED, created_at=T0, subject=subject, session=session,
+                )  # fmt: skip
+                await tx.add_delivery(made)
+                told.append(Told(delivery=made, webhook=hook, entry=entry))
+        lost = msgspec.structs.replace(made, id=DeliveryId(make.id(ids.DELIVERY)), entry=999, subject="VE_MINE")
+        await tx.add_delivery(lost)
+    told.sort(key=lambda one: one.place)
+    async with store.read() as tx:
+        for wanted in ("VE_MINE", "VE_OTHER", "SE_1", "SE_2", "VE_NONE", "%", "VE_"):
+            mine = [one for one in told if wanted in (one.entry.event.subject, one.entry.event.session)]
+            assert await tx.told_about(wanted, after=FIRST, limit=100) == mine, wanted
+            found, after = list[Told](), FIRST
+            while page := await tx.told_about(wanted, after=after, limit=3):
+                assert len(page) == 3 or len(found) + len(page) == len(mine)
+                found, after = found + page, page[-1].place
+            assert found == mine, wanted
+        assert await tx.told_about("", after=FIRST, limit=100) == []
+        with pytest.raises(ValueError, match="limit"):
+            await tx.told_about("VE_MINE", after=FIRST, limit=0)

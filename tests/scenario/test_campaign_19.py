@@ -134,7 +134,7 @@ async def test_who_may_not_review_it_sees_no_picture_and_nobody_does_once_it_is_
 
 
 async def test_a_changed_swapped_replayed_or_missing_file_is_never_shown(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
+    async with house(tmp_path, clock=ManualClock()) as there:
         id, attempt = await there.referred()
         _, other = await there.referred(customer="c-2")
         folder = there.of(attempt)

@@ -2,6 +2,7 @@
 meets an erasing, a retention job, a slow reader or a large conversation."""
 
 import asyncio
+import dataclasses
 import gc
 import hashlib
 import io
@@ -16,13 +17,15 @@ import aiohttp
 import msgspec
 import pytest
 
+from server.audit.events import AuditAction, AuditEvent
 from server.domain.ids import SessionId
 from server.domain.model import ConsentDecision, ConsentScope, Role
-from server.errors import DependencyError
-from server.services.customer_export import AT_ONCE, PART, ErasedMeanwhile
+from server.errors import DependencyError, TooMany
+from server.services.customer_export import AT_ONCE, OF_ONE, PART, ErasedMeanwhile
 from server.services.principal import Principal
 from server.services.zip_stream import ZipStream
-from server.store.sql import open_store
+from server.store.ports_customers import FIRST
+from server.store.sql import READERS, open_store
 from tests.scenario.test_customers_api import CUSTOMER, NOBODY, on_disk
 from tests.scenario.test_verifications_api import Bank, settings
 from tests.support.bank_place import takes
@@ -156,6 +159,55 @@ async def test_of_others_it_says_the_role_and_what_they_said_to_the_customer(tmp
         whole = json.dumps(told)
         for secret in (here.agent_id, here.supervisor_id, GUEST, "short of money"):
             assert secret not in whole
+
+
+async def test_of_anothers_case_in_the_session_nothing_is_handed_out(tmp_path: Path) -> None:
+    """Neither of the case, its attempts and its end, nor of who listened, and what somebody else agreed to."""
+    async with app(tmp_path, **settings(tmp_path, webhooks__origins=(NOBODY,))) as here:
+        bank = await Bank.of(here)
+        everything = {"url": f"{NOBODY}/all", "events": ["*"]}
+        assert (await here.post("/webhooks", everything, token=here.supervisor)).status == 201
+        await here.server.context.webhooks.feed()
+        session, _, _ = await talk(here)
+        mine = await bank.ready(customer=CUSTOMER, session=session)
+        other = await bank.ready(customer="somebody-else", session=session, callback=f"{NOBODY}/orders/9999")
+        for case in (mine, other):
+            assert (await bank.show(case, takes())).json["attempt"]["outcome"] == "accept"
+        assert (await here.post(f"/sessions/{session}/enter", token=here.supervisor)).status == 200
+        store = here.server.context.store
+        async with store.begin() as tx:
+            by = {one.role: one.id for one in await tx.list_participants(session)}
+            for role, subject in ((Role.CUSTOMER, "CO_OWN"), (Role.EXPERT, "CO_OTHER")):
+                await tx.append_audit(
+                    AuditEvent(action=AuditAction.CONSENT_DECIDED, at=T0, actor=by[role], session=session, subject=subject)
+                )
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.SESSION_LOCKED, at=T0, actor=by[Role.SUPERVISOR], session=session, subject=session
+                )
+            )
+        await here.post(f"/sessions/{session}/end", {}, token=here.agent)
+        while await here.server.context.webhooks.feed():
+            pass
+        async with store.read() as tx:
+            sent = await tx.told_about(session, after=FIRST, limit=500)
+        types = {(one.entry.event.action, one.entry.event.subject) for one in sent}
+        assert {(AuditAction.VERIFICATION_ENDED, other), (AuditAction.GRANTS_ISSUED, by[Role.SUPERVISOR])} <= types
+        archive, told = await taken(here)
+
+        whole = json.dumps(told)
+        for secret in (other, "orders/9999", "CO_OTHER", by[Role.SUPERVISOR], by[Role.EXPERT], by[Role.AGENT]):
+            assert secret not in whole, secret
+            assert not any(secret in name for name in archive.namelist())
+        assert {one["sent"]["subject"] for one in told["callbacks"]} == {mine, session, "CO_OWN"}
+        of_mine = {one["sent"]["type"] for one in told["callbacks"] if one["sent"]["subject"] == mine}
+        assert {"verification.created", "verification.attempt_ended", "verification.ended"} <= of_mine
+        assert [one["sent"]["type"] for one in told["callbacks"] if one["sent"]["subject"] == session] == [
+            "session.created",
+            "session.locked",
+            "session.ended",
+        ]
+        assert len({one["id"] for one in told["callbacks"]}) == len(told["callbacks"])
 
 
 async def test_of_two_who_came_as_customers_only_the_one_the_session_names_is_named(tmp_path: Path) -> None:
@@ -333,26 +385,32 @@ async def test_only_so_many_at_once_and_who_goes_away_leaves_room(tmp_path: Path
     async with app(tmp_path) as here:
         await talk(here)
         exports = here.server.context.customer_exports
-        held = [await exports.export(supervisor(here), CUSTOMER) for _ in range(AT_ONCE)]
+        assert AT_ONCE < READERS, "whatever they read, a reader is left for others"
+        held = [await exports.export(supervisor(here), CUSTOMER) for _ in range(OF_ONE)]
         refused = await here.post("/customers/export", {"customer": CUSTOMER}, token=here.supervisor)
         assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "too_many", "30")
+        others = [dataclasses.replace(supervisor(here), actor=f"AK_{number}") for number in range(AT_ONCE - OF_ONE + 1)]
+        held += [await exports.export(who, CUSTOMER) for who in others[:-1]]
+        with pytest.raises(TooMany):
+            await exports.export(others[-1], CUSTOMER)
         for one in held:
             await one.close()
         assert (await here.post("/customers/export", {"customer": "nobody"}, token=here.supervisor)).status == 404
         assert exports._open == set()
 
-        async def broken(*_: object, **__: object) -> None:
-            raise DependencyError("the disk is gone")
-
-        monkeypatch.setattr(exports, "_callbacks", broken_pages)
-        with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError)):
-            await here.post("/customers/export", {"customer": CUSTOMER}, token=here.supervisor)
-        assert exports._open == set()
+        for error in (DependencyError("the disk is gone"), OSError(5, "the disk is gone")):
+            monkeypatch.setattr(exports, "_callbacks", broken_pages(error))
+            with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError)):
+                await here.post("/customers/export", {"customer": CUSTOMER}, token=here.supervisor)
+            assert exports._open == set()
 
 
-async def broken_pages(_: object) -> Any:
-    raise DependencyError("the disk is gone")
-    yield
+def broken_pages(error: Exception) -> Any:
+    async def pages(_: object) -> Any:
+        raise error
+        yield
+
+    return pages
 
 
 async def test_that_it_was_asked_for_is_in_the_audit_also_where_nothing_is_kept(tmp_path: Path) -> None:

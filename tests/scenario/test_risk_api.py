@@ -8,6 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.support import packs
+from tests.support.fake_engine import FakeEngine
 from tests.support.schemathesis_run import explore
 from tests.support.server import Here, app
 from tests.support.server_process import CALLS_ONLY, ServerProcess
@@ -49,7 +51,7 @@ async def test_lists(tmp_path: Path) -> None:
         path = f"/risk/lists/{made.json['id']}"
         assert (await here.delete(path, token=here.supervisor)).status == 204
         assert (await here.delete(path, token=here.supervisor)).status == 404
-        assert await audited(here) == ["risk.entry_added", "risk.entry_removed"]
+        assert await audited(here) == ["risk.entry_added", "risk.lists_read", "risk.lists_read", "risk.entry_removed"]
 
 
 async def test_rules_and_what_would_come_of_facts(tmp_path: Path) -> None:
@@ -99,6 +101,27 @@ async def test_policies_are_read_again(tmp_path: Path) -> None:
         assert await audited(here) == ["policies.reloaded"]
         assert (await here.get("//readyz")).json["risk"] is True
         assert "tongping_risk_ready 1.0" in (await here.get("//metrics")).raw.decode()
+
+
+async def test_a_policy_that_the_model_pack_cannot_answer_is_named_and_calls_go_on(tmp_path: Path) -> None:
+    """``base`` was not evaluated at one in 3,030: a start says so, and a reload refuses it, until the file is mended."""
+    packs.base()
+    own = tmp_path / "policies"
+    own.mkdir()
+    file = own / "limit.toml"
+    file.write_text(POLICY + "fmr = 3.3e-4\n", encoding="utf-8")
+    of_base = {"models_dir": str(packs.FOLDER), "verification__pack": "base"}
+    async with app(tmp_path, engine=FakeEngine(), transactions__policies_dir=str(own), **of_base) as here:
+        ready = await here.get("//readyz")
+        assert (ready.status, ready.json["policies_unfit"]) == (200, ["limit_change"])
+        refused = await here.post("/risk/reload", token=here.supervisor)
+        assert (refused.status, refused.code) == (409, "policies_invalid")
+        assert "base was not evaluated at 0.00033" in refused.json["detail"]
+        assert (await here.get("//readyz")).json["policies_unfit"] == ["limit_change"]
+        assert (await here.post("/sessions", {"kind": "video", "customer_reference": "C-7"}, token=here.agent)).status == 201
+        file.write_text(POLICY, encoding="utf-8")
+        assert (await here.post("/risk/reload", token=here.supervisor)).status == 200
+        assert "policies_unfit" not in (await here.get("//readyz")).json
 
 
 @pytest.mark.campaign(3)

@@ -82,6 +82,7 @@
 
     let heard = 0; // cues
     let { declines } = clip;
+    let paused = null; // { from, until }
     let planned = []; // { at, action }
     let playing = null; // { at, frames }
     let closer = null;
@@ -95,6 +96,7 @@
     };
     const hear = (now) => {
       for (const cue of window.__tp.cues.slice(heard)) {
+        if (cue.cue === "ask" && clip.pauses_s > 0) paused ??= { from: now + 0.3, until: now + 0.3 + clip.pauses_s };
         if (clip.answers && cue.cue === "ask") {
           if (declines > 0) declines -= 1;
           else planned.push({ at: now + clip.react_s, action: cue.action });
@@ -130,6 +132,7 @@
     const draw = () => {
       const now = seconds();
       hear(now);
+      if (paused !== null && now >= paused.from && now < paused.until) return;
       if (card !== null) {
         drawCard(now);
         return;

@@ -120,7 +120,7 @@ class Actor:
     """``answers``: does what the page is asked, ``react_s`` after it; else plays ``blindly`` one after the other, as a recording does. ``declines``: so
     many questions at the start they leave alone. ``light``, ``spill``: how much of the light of the face and of what is behind it comes from the screen. ``cards``: photographs (JPEG) of what they
     hold before the camera, by what is asked for (``Card``). ``late_s``: that long later than the page shows it, as displays and cameras take (under 50 ms in all
-    is no light that came from a screen)."""
+    is no light that came from a screen). ``pauses_s``: so long no picture is made, once, soon after the first question."""
 
     footage: Footage
     answers: bool = True
@@ -130,6 +130,7 @@ class Actor:
     late_s: float = 0.12
     unrest_px: float = 3.0
     declines: int = 0
+    pauses_s: float = 0.0
     cards: dict[str, bytes] = field(default_factory=dict)
     blindly: Sequence[Action] = (Action.TURN_LEFT, Action.NOD, Action.BLINK, Action.TURN_RIGHT, Action.OPEN_MOUTH)
 
@@ -161,7 +162,7 @@ class Actor:
             {
                 "fps": one.fps, "frames": one.frames, "faces": one.faces, "hold": one.hold, "cuts": one.cuts, "scale": SMALLER,
                 "closer": 1 / SMALLER, "answers": self.answers, "react_s": self.react_s, "light": self.light, "spill": self.spill, "late_s": self.late_s,
-                "unrest_px": self.unrest_px, "declines": self.declines,
+                "unrest_px": self.unrest_px, "declines": self.declines, "pauses_s": self.pauses_s,
                 "cards": {action: base64.b64encode(picture).decode() for action, picture in self.cards.items()}, "blindly": list(self.blindly),
             }
         )  # fmt: skip

@@ -24,6 +24,7 @@ OVER_MS = 60_000
 """From the beginning of an attempt to its end, at the most: a deadline only."""
 IS_OVER = "(number) => window.__tp.checks.some((one) => one.state === 'over' && one.number === number)"
 ASKED = "(count) => window.__tp.cues.filter(({ cue }) => cue === 'ask').length >= count"
+ENDED = "window.__tp.checks.some((one) => one.state === 'over' && one.number > 0)"
 
 
 LATE = {"stream_gap", "stream_times", "stream_rate", "engine_busy", "evidence_missing", "deadline_missed"}
@@ -95,9 +96,10 @@ class Meeting:
         await self.agent.press("staff.verify.begin")
 
     async def cannot(self, count: int) -> None:
-        """As soon as they are asked for the ``count``-th time they say that they cannot do it."""
-        await self.customer.page.wait_for_function(ASKED, arg=count, timeout=OVER_MS)
-        await self.customer.press("verify.cannot")
+        """As soon as they are asked for the ``count``-th time they say that they cannot do it; nothing where it ended before: why, ``seen`` looks at."""
+        await self.customer.page.wait_for_function(f"(count) => ({ASKED})(count) || {ENDED}", arg=count, timeout=OVER_MS)
+        if not await self.customer.evaluate(f"() => {ENDED}"):
+            await self.customer.press("verify.cannot")
 
     async def over(self, number: int = 1) -> str | None:
         return await over(self.agent, number)

@@ -19,9 +19,9 @@ async def release(tx: Transaction, session: SessionId, actor: str, now: datetime
 
 
 async def _told(tx: Transaction, session: SessionId, actor: str, now: datetime, event: Event, action: AuditAction) -> None:
-    """What time has ended already, and nobody has written down yet, is left to whoever does."""
+    """What time has ended already, and nobody has written down yet, is left to whoever does; so is what is only judged still."""
     for case in await tx.session_cases(session):
-        if type(event) not in TRANSITIONS[case.state] or due(case, now) is not None:
+        if type(event) not in TRANSITIONS[case.state] or due(case, now) is not None or now >= case.expires_at:
             continue
         after = apply(case, event, now)
         if after == case:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -14,12 +15,16 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from server.audit import chain
+from server.domain import ids
+from server.domain.ids import DeliveryId, WebhookId
 from server.errors import ConfigError, StoreUnavailable
 from server.store import sql
 from server.store.migrate import newest_revision
+from server.store.ports_customers import FIRST, Told
 from server.store.sql import SqlStore, open_store
 from server.store.tables import metadata
-from tests.support.records import Records
+from server.webhooks.records import Delivery, DeliveryState, Webhook
+from tests.support.records import T0, Records
 
 
 @pytest.fixture
@@ -123,6 +128,40 @@ async def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall() == [("staff",)]
     connection.close()
+
+
+async def test_what_older_deliveries_are_about_is_written_to_them(path: Path) -> None:
+    store, make = await open_at(path), Records()
+    hook = Webhook(id=WebhookId(make.id(ids.WEBHOOK)), url="https://a.example", events=("*",), created_at=T0, created_by="ST_1")
+    wanted: list[Told] = []
+    async with store.begin() as tx:
+        await tx.add_webhook(hook)
+        for number in range(1003):  # more than a step of the migration
+            event = msgspec.structs.replace(make.event(), subject=f"VE_{number // 2}", session=f"SE_{number // 3}")
+            entry = await tx.append_audit(event)
+            told = Delivery(
+                id=DeliveryId(make.id(ids.DELIVERY)), webhook_id=hook.id, origin=hook.url, entry=entry.number, event=event.action,
+                state=DeliveryState.DELIVERED, created_at=T0, subject=event.subject, session=event.session,
+            )  # fmt: skip
+            await tx.add_delivery(told)
+            wanted.append(Told(delivery=told, webhook=hook, entry=entry))
+        broken = msgspec.structs.replace(told, id=DeliveryId(make.id(ids.DELIVERY)), entry=1004)
+        await tx.add_delivery(broken)
+    await store.close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("INSERT INTO audit VALUES (1004, 'none of ours', x'00', x'00')")
+        for column in ("subject", "session"):
+            connection.execute(f"DROP INDEX ix_webhook_deliveries_{column}_entry_id")
+            connection.execute(f"ALTER TABLE webhook_deliveries DROP COLUMN {column}")
+        connection.execute("UPDATE alembic_version SET version_num = '0017'")
+    connection.close()
+    store = await open_at(path)
+    async with store.read() as tx:
+        assert await tx.told_about("VE_0", after=FIRST, limit=10) == wanted[:2]
+        assert await tx.told_about("SE_334", after=FIRST, limit=10) == wanted[1002:]
+        assert await tx.get_delivery(broken.id) == msgspec.structs.replace(broken, subject="", session="")
+    await store.close()
 
 
 def test_the_tables_are_portable() -> None:

@@ -2,7 +2,7 @@ import { render } from "preact";
 import { act } from "preact/test-utils";
 import { signal } from "@preact/signals";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { ClientBody, ConsentDecision, ParticipantView, ServerBody, VerificationChanged, VerificationCue } from "../../protocol.gen";
+import type { CaseBrief, ClientBody, ConsentDecision, ParticipantView, ServerBody, VerificationChanged, VerificationCue } from "../../protocol.gen";
 import { LiveVerification } from "../../core/verification";
 import { language, t } from "../../i18n";
 import { fakeCall, fakeDevices, person } from "../../stories/fakes";
@@ -123,6 +123,24 @@ it("tells calmly how it went and what can be done, and goes when that was read",
   expect(says({ number: 2, problem: "a_new_code" })).toContain(t("verify.broken.title"));
   press(t("verify.done"));
   expect(root.textContent).toBe("");
+});
+
+it("says of a picture that stopped that it stopped, not that somebody was not confirmed", () => {
+  asCustomer();
+  const brief = (reasons: string[], id = CASE): CaseBrief => ({ case: id, type: "limit_change", title: { zh: "限额", en: "Limit" }, state: "open", attempts_left: 1, attempts_used: 1, expires_at: "2030-01-01T10:00:00Z", steps: ["face"], without_face: true, retention_days: 30, return_url: "", reasons });
+  const says = (left: number, ...cases: CaseBrief[]): string => {
+    tell({ type: "verification.cases", cases }, changed({ state: "over", outcome: "reject", left }));
+    return root.querySelector(".verify-result")?.textContent ?? "";
+  };
+  const title = t("verify.over.reject.title");
+  for (const [left, line] of [[1, t("verify.over.paused.again")], [0, t("verify.left.none")]] as const) {
+    const text = says(left, brief(["stream_gap"]));
+    expect([text.includes(t("verify.over.paused.title")), text.includes(line), text.includes(title)]).toEqual([true, true, false]);
+    expect(vi.mocked(announce).mock.lastCall?.[0]).toContain(line);
+  }
+  expect(says(1, brief([]), brief(["stream_gap"], `VE_${"B3".repeat(13)}`))).toContain(title);
+  tell({ type: "verification.cases", cases: [brief(["stream_gap"])] }); // known a moment later
+  expect(root.querySelector(".verify-result")?.textContent).not.toContain(title);
 });
 
 it("says that it waits for room, once, and gives the page to the check when there is", () => {

@@ -1,5 +1,6 @@
 """The way without a face: who may vouch for a customer, and who must look at that."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from server.errors import Conflict, Gone, Invalid, NotAllowed, NotFound, Tongpin
 from server.services.principal import Principal, PrincipalKind
 from server.services.verification_cases import CustomerLocked
 from server.services.verification_identification import RiskRejected
+from server.services.verification_uploads import faulty
 from server.transactions.case import CaseState, Proof, WrongState
 from server.transactions.decision import AttemptKind, CheckOutcome
 from server.transactions.policy import Check
@@ -177,3 +179,39 @@ async def test_no_way_round_a_lock(place: BankPlace) -> None:
         await identify(place, agent, id)
     case = await place.verifications.reviews.review(place.reviewer("WU"), waits, ReviewDecision.APPROVE, "yes")
     assert (case.state, case.decided.reasons[0]) == (CaseState.REJECTED, "customer_locked")
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped", "nothing seen"])
+async def test_a_last_try_that_ends_through_us_leaves_the_way_to_a_person(place: BankPlace, how: str) -> None:
+    """Where there is one: in a session, by a policy that has it. No attempt begins there any more, and its time goes on."""
+    once = PASSWORD.replace("attempts = 3", "attempts = 1")
+    for name, more in (("test_once", ""), ("test_never", "\n[without_face]\nallowed = false\n")):
+        text = once.replace("debit_card_password_change", name) + more
+        (place.own / f"{name}.toml").write_text(text, encoding="utf-8")
+    place.policies.reload()
+    id, _, agent = await scene(place, "test_once")
+    late, _, _ = await scene(place, "test_once")
+    never, _, _ = await scene(place, "test_never")
+    for one in (id, late, never):
+        await place.portrait(one)
+    alone = await place.ready("test_once")
+    for one, state in ((id, "open"), (late, "open"), (never, "rejected"), (alone, "rejected")):
+        attempts = place.verifications.attempts
+        attempt = await attempts.begin_attempt(one, AttemptKind.LIVE, "PA_X")
+        if how == "killed":
+            place.anew()
+            place.clock.mono += 150
+            await place.verifications.settle_due()
+        elif how == "stopped":
+            await attempts.abandon_attempt(attempt, "PA_X", asyncio.CancelledError())
+        else:
+            lost = faulty(AttemptKind.LIVE, "stream_lost")
+            await attempts.finish_attempt(attempt, lost, "PA_X", evidence="", seen=False)
+        case = await place.case(one)
+        assert (case.state, case.attempts_used, bool(case.result)) == (state, 1, state == "rejected")
+    with pytest.raises(WrongState):
+        await place.verifications.attempts.begin_attempt(id, AttemptKind.LIVE, "PA_X")
+    assert (await identify(place, agent, id)).state is CaseState.REVIEW
+    place.clock.mono += 900
+    await place.verifications.settle_due()
+    assert (await place.case(late)).state is CaseState.EXPIRED

@@ -56,10 +56,13 @@ def test_a_frame_that_cannot_be_used_ends_the_attempt_and_is_referred(asked: boo
 
 
 def test_also_where_the_deadline_was_over_before() -> None:
+    """For a minute no picture came: that, and neither the action nor the frame, is what ended it."""
     made, now = asked_once()
     events = made.feed(Unreadable(now + 60))
     assert [type(event) for event in events].count(Judged) == 1
-    assert ReasonCode.ACTION_MISSED in made.verdict().reasons
+    actions = made.verdict().check("actions")
+    assert (actions.outcome, actions.reasons) == (Outcome.REFER, (ReasonCode.STREAM_GAP,))
+    assert not made.verdict().passed
 
 
 numbers = st.one_of(st.floats(), st.floats(-400, 400), st.none())
