@@ -45,7 +45,7 @@ def _webhook(one: Webhook) -> WebhookView:
 
 
 def _delivery(one: Delivery) -> DeliveryView:
-    fields = {name: getattr(one, name) for name in one.__struct_fields__ if name not in {"webhook_id", "origin"}}
+    fields = {name: getattr(one, name) for name in DeliveryView.__struct_fields__ if name != "webhook"}
     return DeliveryView(webhook=one.webhook_id, **fields)
 
 

@@ -1,7 +1,7 @@
 """What was said, decided and recorded: chat, consents, people, audit."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from server.api.bodies import AuditEntryView
 from server.audit.events import AuditAction, AuditEntry, AuditEvent
@@ -12,10 +12,15 @@ from server.services.sessions import existing
 from server.services.views import consented_sources, message_view, participant_view
 from server.store.ports import Store, Transaction
 
+NOTED_EVERY = timedelta(minutes=1)
+MOST_NOTED = 10_000
+"""Readings that are remembered; of more each is noted."""
+
 
 class History:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._noted: dict[tuple[AuditAction, str, SessionId, str], datetime] = {}
 
     async def messages(self, session: SessionId, *, after: int, limit: int) -> list[ChatMessageView]:
         """Ascending from the first with a number greater than ``after``. Raises NotFound."""
@@ -46,9 +51,17 @@ class History:
     async def read_from_outside(
         self, action: AuditAction, at: datetime, actor: str, session: SessionId, subject: str = ""
     ) -> None:
-        """Somebody who has no place in this session reads what was said or sent in it."""
+        """Somebody who has no place in this session reads what was said or sent in it. Noted once in ``NOTED_EVERY`` for the same reader and the same thing:
+        who asks again and again, or for parts of a file, does not write the trail full. Raises what the store raises: then they get nothing."""
+        read = (action, actor, session, subject)
+        if timedelta() <= at - self._noted.get(read, datetime.min.replace(tzinfo=UTC)) < NOTED_EVERY:
+            return
         async with self._store.begin() as tx:
             await tx.append_audit(AuditEvent(action=action, at=at, actor=actor, session=session, subject=subject))
+        if len(self._noted) >= MOST_NOTED:
+            self._noted = {one: noted for one, noted in self._noted.items() if timedelta() <= at - noted < NOTED_EVERY}
+        if len(self._noted) < MOST_NOTED:
+            self._noted[read] = at
 
     async def audit(self, *, after: int, limit: int) -> list[AuditEntryView]:
         async with self._store.read() as tx:

@@ -48,7 +48,7 @@ class Looks:
         now = self._cases.clock.monotonic()
         for actor, look in list(self._of.items()):
             await self._note(actor, look, now)
-            if not look.held and now - look.since >= TOLD_ANEW_S and self._of.get(actor) is look:
+            if not (look.held or look.writing) and now - look.since >= TOLD_ANEW_S and self._of.get(actor) is look:
                 del self._of[actor]
 
     async def close(self) -> None:
@@ -64,6 +64,7 @@ class Looks:
             return
         held, before = look.held, look.noted_at
         look.held, look.told, look.noted_at = set(), look.told | held, now
+        look.writing += 1
         event = AuditEvent(
             action=AuditAction.REVIEWS_LISTED, at=self._cases.clock.now(), actor=actor, details={"count": str(len(held))}
         )
@@ -73,13 +74,17 @@ class Looks:
         except BaseException:
             look.held, look.told, look.noted_at = look.held | held, look.told - held, before
             raise
+        finally:
+            look.writing -= 1
 
 
 class _Look:
-    """``told``: cases of which the audit has it since ``since``; ``held``: seen, and not noted yet."""
+    """``told``: cases of which the audit has it since ``since``; ``held``: seen, and not noted yet. ``writing``: entries under way, whose cases are held again
+    where they fail."""
 
     def __init__(self, now: float) -> None:
         self.since, self.noted_at = now, float("-inf")
+        self.writing = 0
         self.told: set[CaseId] = set()
         self.held: set[CaseId] = set()
 
