@@ -282,9 +282,12 @@ def test_a_number_of_a_residence_permit_is_of_no_known_document(reader: Document
 def test_a_card_full_of_print_takes_no_longer_than_a_document(reader: DocumentReader) -> None:
     """Labels of the card on every line: each would be read again."""
     sheet = cards.printed("姓名性别民族出生住址公民身份号码" * 6, lines=26, height=1.4)
-    begun = time.process_time()
-    reading = look(reader, sheet, Shot(size=(2560, 1920), fill=0.9))
-    assert time.process_time() - begun < 6.0  # 2 s of an idle core; without a bound 10
+    took = []
+    for card in (cards.back(), sheet):
+        begun = time.process_time()
+        reading = look(reader, card, Shot(size=(2560, 1920), fill=0.9))
+        took.append(time.process_time() - begun)
+    assert took[1] < 5 * took[0]  # 2.6 times; without a bound 13
     assert (reading.type, reading.reasons) == (None, (ReasonCode.DOCUMENT_TYPE_UNKNOWN,))
     assert look(reader, cards.back()).accepted  # what was spent is not held against the next
 

@@ -135,7 +135,8 @@ async def test_a_lost_worker_is_no_pass(tmp_path: Path) -> None:
         id = await bank.ready()
         told["engine"].next_error = EngineLost("gone")
         done = await show(bank, id, record(shots()))
-        assert (done.json["attempt"]["outcome"], done.json["attempt"]["reasons"]) == ("refer", ["engine_lost"])
+        assert (done.json["attempt"]["outcome"], done.json["attempt"]["reasons"]) == ("reject", ["engine_lost"])
+        assert (await bank.get(id)).json["state"] == "open"  # nothing was seen: another try, and nothing for a reviewer
 
 
 async def test_a_clip_of_a_real_face(tmp_path: Path) -> None:
