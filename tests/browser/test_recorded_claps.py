@@ -5,6 +5,8 @@ either is some milliseconds late by itself: so the middle of many claps is what 
 """
 
 import asyncio
+import re
+from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -103,7 +105,9 @@ async def test_the_export_of_a_call_is_in_step(browser: Browser, bank: Bank, ser
         await answer(agent, "consent.yes")
         await answer(customer, "consent.yes")
         await lit(customer, "on")
-        await expect(agent.page.locator(".light .light-time")).to_have_text("0:15", timeout=APPEARS_MS)
+        await expect(agent.page.locator(".light .light-time")).to_have_text(
+            re.compile(r"^0:(1[5-9]|[2-5]\d)$"), timeout=APPEARS_MS
+        )
         await agent.press("recording.stop")
         await agent.confirm("recording.stop.yes")
         await expect(customer.page.locator(".light")).to_have_count(0, timeout=APPEARS_MS)
@@ -123,9 +127,8 @@ async def test_the_export_of_a_call_is_in_step(browser: Browser, bank: Bank, ser
     middles = {}
     for participant, role in roles.items():
         seen, heard = flashes(frames, inside(places[participant])), clicks(sound, PITCHES[role])
-        off = [at - min(seen, key=lambda one: abs(one - at)) for at in heard]
+        off = [min((at - one for one in seen), key=abs, default=inf) for at in heard]
         off = [each for each in off if abs(each) < 0.3]
         print(role, "ms:", sorted(round(1000 * each) for each in off))
-        assert off
-        middles[role] = (len(off), median(off))
+        middles[role] = (len(off), median(off) if off else inf)
     quick_or_skip(all(many >= CLAPS and abs(middle) <= MIDDLE_S for many, middle in middles.values()), middles)

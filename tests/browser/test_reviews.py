@@ -17,6 +17,7 @@ from tests.scenario.test_campaign_19 import house
 from tests.support.bank import Bank
 from tests.support.browser import Seat
 from tests.support.call import agent_enters
+from tests.support.reviewing import case_is
 from tests.support.server_process import ServerProcess
 from tests.support.watching import APPEARS_MS
 
@@ -52,7 +53,7 @@ class Office:
             await agent.page.get_by_label(agent.say(f"reviews.proof.{proof}")).check()
         await agent.fill("staff.identify.note", NOTE)
         await agent.press("staff.identify.go")
-        await agent.sees(agent.say("staff.cases.state.review"))
+        await case_is(agent, "review")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -109,7 +110,7 @@ async def test_a_colleague_approves_whom_an_agent_has_identified(office: Office)
     await colleague.sees(colleague.say("reviews.done.accepted"))
     found = await core.found()
     assert (found["state"], found["verdict"]["assurance"], bool(found["result"])) == ("accepted", "agent", True)
-    await office.agent.sees(office.agent.say("staff.cases.state.accepted"))
+    await case_is(office.agent, "accepted")
 
 
 NO_POLLING = "const later = setTimeout; window.setTimeout = (run, ms, ...more) => (ms === 30000 ? 0 : later(run, ms, ...more));"

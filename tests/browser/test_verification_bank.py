@@ -14,7 +14,7 @@ from tests.support.canvas_camera import Actor, Footage, before
 from tests.support.checking import CAME_OUT, House, came_to
 from tests.support.demo_customer import DemoCustomer, agree_and_begin, bank_word
 from tests.support.machine import quick_or_skip
-from tests.support.reviewing import approves, desk, opens_review, waiting
+from tests.support.reviewing import approves, case_is, desk, opens_review, waiting
 
 DRAWN = "() => [...document.querySelectorAll('img[alt^=\"The customer, \"]')].every((one) => one.naturalWidth > 100)"
 """Every picture of a review is one, not a frame with words; how many there are was seen before."""
@@ -141,14 +141,14 @@ async def test_who_wants_no_check_of_the_face_is_identified_by_an_agent(
                 await agent.page.get_by_label(agent.say(f"reviews.proof.{proof}")).check()
             await agent.fill("staff.identify.note", "Identity card ending in 7123, and the street of the branch.")
             await agent.press("staff.identify.go")
-            await agent.sees(agent.say("staff.cases.state.review"))
+            await case_is(agent, "review")
             case = await waiting(bank_house, PASSWORD)
             assert case["reasons"] == ["identified_by_agent"]
             async with desk(browser, bank_house, bank_house.server.supervisor) as colleague:
                 await opens_review(colleague, case["customer"])
                 await colleague.sees(colleague.say("reviews.proof.document_seen"))
                 await approves(colleague, "Two proofs, both written down.", "reviews.done.accepted")
-            await agent.sees(agent.say("staff.cases.state.accepted"))
+            await case_is(agent, "accepted")
         customer.seat.page = await seat.context.new_page()
         await seat.page.goto(order)
         await customer.sees(f"done_{PASSWORD}")

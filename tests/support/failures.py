@@ -3,7 +3,7 @@
     python -m pytest -p tests.support.failures --failures=test-output/some.jsonl …
 
 One JSON object a line: ``test`` (its node id), ``when`` (collect, setup, call, teardown), ``text`` (the last lines of what pytest says of it).
-What was noted before a run died is there all the same.
+What was noted before a run died is there all the same. With ``--skips-are-failures`` a test that skipped is noted as well.
 """
 
 import json
@@ -49,8 +49,8 @@ def read(path: Path) -> list[Failure]:
 class Notes:
     """The hooks."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, skips: bool) -> None:
+        self._path, self._skips = path, skips
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("", encoding="utf-8")
 
@@ -59,7 +59,7 @@ class Notes:
             file.write(json.dumps(asdict(failure)) + "\n")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
+        if report.failed or (report.skipped and self._skips):
             self._note(Failure(report.nodeid, report.when or "call", shortened(report.longreprtext)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -69,8 +69,9 @@ class Notes:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--failures", default="", metavar="FILE", help="note each failure there, a JSON object a line")
+    parser.addoption("--skips-are-failures", action="store_true", help="note there what skipped, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if path := config.getoption("failures"):
-        config.pluginmanager.register(Notes(Path(path)), "failures-notes")
+        config.pluginmanager.register(Notes(Path(path), skips=config.getoption("skips_are_failures")), "failures-notes")

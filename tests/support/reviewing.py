@@ -42,3 +42,9 @@ async def approves(seat: Seat, reason: str, then: str) -> None:
     await seat.page.get_by_label(seat.say("reviews.reason"), exact=True).fill(reason)
     await seat.press("reviews.approve")
     await seat.sees(seat.say(then))
+
+
+async def case_is(seat: Seat, state: str) -> None:
+    """Beside the conversation, in the case's own line: the form to identify somebody says of a colleague's review what the state says."""
+    words = seat.say(f"staff.cases.state.{state}")
+    await expect(seat.page.locator("[data-case]").get_by_text(words, exact=True)).to_be_visible(timeout=APPEARS_MS)

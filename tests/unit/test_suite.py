@@ -143,6 +143,42 @@ def test_a_part_that_is_killed_has_failed(capfd: pytest.CaptureFixture[str]) -> 
     assert part.status == -signal.SIGKILL
 
 
+def failed(name: str, *tests: str, status: int = 1, beside: bool = True, when: str = "call") -> Part:
+    return Part(name, [], beside=beside, status=status, failures=[Failure(test, when, "") for test in tests])
+
+
+def test_few_tests_that_failed_beside_others_are_run_again() -> None:
+    two = failed("pages", "a.py::one", "a.py::one", "a.py::two")
+    assert suite.to_run_again([two, Part("fine", [], beside=True)]) == ["a.py::one", "a.py::two"]
+    for other in (
+        failed("media", *(f"b.py::{n}" for n in range(3))),  # five in all
+        failed("server", "c.py::unit"),
+        failed("quiet", "c.py::speed", beside=False),
+        failed("npm", status=1),
+        failed("own", status=-9),
+        failed("own", "c.py::three", status=2),
+        failed("own", "c.py", when="collect"),
+    ):
+        assert suite.to_run_again([two, other]) == [], other.name
+
+
+@pytest.mark.parametrize(("body", "passes"), [("...", True), ("assert False", False), ("pytest.skip('too busy')", False)])
+def test_what_passes_alone_is_unsteady_and_what_does_not_stays_red(
+    output: Path, monkeypatch: pytest.MonkeyPatch, body: str, passes: bool
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    (suite.ROOT / "test_again.py").write_text(f"import pytest\n\ndef test_one():\n    {body}\n")
+    parts = [failed("pages", "test_again.py::test_one"), Part("fine", [], beside=True)]
+    assert suite.again(parts) == (["test_again.py::test_one"] if passes else [])
+    assert [part.status for part in parts] == ([0, 0, 0] if passes else [1, 0, 1])
+    assert (output / "unsteady.json").read_text().count("test_one") == passes
+
+
+def test_nothing_runs_again_where_nothing_failed(output: Path) -> None:
+    parts = [Part("fine", [], beside=True)]
+    assert (suite.again(parts), len(parts), list(output.iterdir())) == ([], 1, [])
+
+
 def test_what_runs_is_ended_with_the_suite(tmp_path: Path) -> None:
     code = "import signal, sys\ntry: print('begun', flush=True) or signal.pause()\nexcept KeyboardInterrupt: sys.exit(7)"
     with ExitStack() as stack:
