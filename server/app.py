@@ -34,6 +34,8 @@ from server.auth.attempts import Throttle
 from server.auth.passwords import Passwords
 from server.auth.throttle import policies
 from server.clock import Clock, SystemClock
+from server.cobrowsing import Cobrowsing
+from server.cobrowsing import opened as opened_packs
 from server.config import PREFIX, Config, read_checklist
 from server.context import CONTEXT, Context
 from server.domain import ids
@@ -144,6 +146,7 @@ async def running(
         templates = faces.RingSeal(ring)
         vault = evidence.DiskEvidence(await asyncio.to_thread(evidence.open_vault, config))
         stack.callback(vault.close)
+        packs = await opened_packs(config)
         assessed = await risk.opened(config, store, clock, make_id)
         post = HttpPost(config.webhooks.timeout_s)
         stack.push_async_callback(post.close)
@@ -164,6 +167,12 @@ async def running(
         first_passwords = await context.staff.create_first(agent_name=demo.AGENT_NAME if config.demo else "Agent")
         await live.recover()
         app = _application(context, endpoint)
+        cobrowsing: Cobrowsing | None = None
+        if packs:
+            cobrowsing = Cobrowsing(config, packs, context, live, make_id, _client_address(config), stop_s=STOP_S)
+            stack.push_async_callback(cobrowsing.stop)
+            await cobrowsing.start()
+            cobrowsing.add_routes(app)
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -175,6 +184,8 @@ async def running(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(live.close, STOP_S)
+        if cobrowsing is not None:
+            stack.push_async_callback(cobrowsing.close)
         tasks = [
             asyncio.create_task(live.run_ticks(), name="live-ticks"),
             asyncio.create_task(context.metrics.watch_loop(), name="loop-lag"),
@@ -192,6 +203,10 @@ async def running(
         stack.callback(accepting.close)
         log.info("serving", port=port, tls=ssl_context is not None)
         yield Server(public_url, port, context, live, first_passwords)
+
+
+def _client_address(config: Config) -> Callable[[web.Request], str]:
+    return lambda request: router.client_address(request, config.trusted_proxies)
 
 
 def _bounds(config: Config) -> listener.Bounds:
@@ -294,7 +309,7 @@ def _compose(
             sockets=limits.max_connections,
             sockets_per_address=limits.max_connections_per_address,
         ),
-        lambda request: router.client_address(request, config.trusted_proxies),
+        _client_address(config),
     )
     recordings = Recordings(
         store,
@@ -371,7 +386,7 @@ def _compose(
         verifications=verified,
         customers=customers,
         customer_exports=customer_exports,
-        faces=Faces(store, clock, make_id, checks, templates, config.verification),
+        faces=Faces(store, clock, make_id, checks, templates, config.verification, assessed.policies.keep_references),
         audit=audit,
         webhooks=webhooks,
         webhook_keys=own.webhooks.verify_keys,

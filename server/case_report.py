@@ -10,6 +10,7 @@ from server.domain.model import Language, Staff
 from server.services.verification_evidence import Kept
 from server.transactions.case import Attempt, Case
 from server.transactions.lock import ended_through_us
+from server.transactions.material import PictureKind, ReferenceShown
 from server.transactions.policy import Policy
 
 _STYLE = """
@@ -57,6 +58,15 @@ _WORDS = {
     "score": ("分数", "Score"),
     "none": ("没有留存画面。", "No pictures are kept of it."),
     "lost": ("证据读不出：{code}", "The evidence cannot be read: {code}"),
+    "no_reference": (
+        "没有对照照片：登记时只留了模板、没有留照片，或者策略不要求留存。",
+        "There is no reference picture: of the enrolment a template was kept and no picture, or the policy keeps none.",
+    ),
+    "reference_changed": (
+        "没有对照照片：核验期间模板或照片更换或删除了，比对所用的那一张没有留下。",
+        "There is no reference picture: template or portrait was replaced or erased meanwhile, and the one that was compared with was not kept.",
+    ),
+    "reference_lost": ("对照照片无法读取，没有留下。", "The reference picture could not be read, and was not kept."),
     "trail": ("审计记录", "Audit trail"),
     "number": ("序号", "Number"),
     "when": ("时间", "Time"),
@@ -78,6 +88,13 @@ _KINDS = {
     "match": ("最相似的画面", "Most alike"), "last": ("最后一张", "Last"), "upload": ("上传的照片", "Uploaded"), "document": ("证件", "Document"),
     "reference": ("对照照片", "Reference"),
 }  # fmt: skip
+
+
+_NO_REFERENCE = {
+    ReferenceShown.NONE: "no_reference",
+    ReferenceShown.CHANGED: "reference_changed",
+    ReferenceShown.LOST: "reference_lost",
+}
 
 
 class Page:
@@ -140,7 +157,7 @@ class Page:
             if one.attempt is None:
                 parts += [f"<h2>{self._say('reference')}</h2>", self._pictures(one, "pictures")]
         for attempt in attempts:
-            parts.append(self._attempt(attempt, by_attempt.get(attempt.id)))
+            parts.append(self._attempt(attempt, by_attempt.get(attempt.id), by_template=case.template is not None))
         entries = [
             (
                 str(entry.number),
@@ -157,7 +174,7 @@ class Page:
             f"<title>{self._say('title')} {escape(case.id)}</title><style>{_STYLE}</style><main>{''.join(parts)}</main></html>\n"
         )
 
-    def _attempt(self, attempt: Attempt, kept: Kept | None) -> str:
+    def _attempt(self, attempt: Attempt, kept: Kept | None, *, by_template: bool) -> str:
         checked, risk = attempt.checked, attempt.risk
         head = f"<h2>{self._say('attempt').format(n=attempt.number)}</h2>"
         rows = [
@@ -192,7 +209,17 @@ class Page:
             + self._facts(*rows)
             + checks
             + (self._pictures(kept, f"pictures/{attempt.number}") if kept is not None else f"<p>{self._say('none')}</p>")
+            + self._without_reference(kept, by_template)
         )
+
+    def _without_reference(self, kept: Kept | None, by_template: bool) -> str:
+        """Why there is nothing that the pictures can be held against."""
+        if kept is None or kept.facts is None or not kept.pictures:
+            return ""
+        reference = kept.facts.reference
+        if reference not in _NO_REFERENCE or (reference is ReferenceShown.NONE and not by_template):
+            return ""
+        return f"<p>{self._say(_NO_REFERENCE[reference])}</p>"
 
     def _pictures(self, kept: Kept, folder: str) -> str:
         if kept.lost:
@@ -200,7 +227,8 @@ class Page:
         shown = []
         for one in kept.pictures:
             path = f"{folder}/{one.name}.jpg"
-            told = [_KINDS[one.kind.value][self._at], *([escape(one.asked)] if one.asked else []), f"{one.at_ms / 1000:.1f} s"]
+            told = [_KINDS[one.kind.value][self._at], *([escape(one.asked)] if one.asked else [])]
+            told += [] if one.kind is PictureKind.REFERENCE else [f"{one.at_ms / 1000:.1f} s"]
             told += [
                 f"{name} {value:.3f}"
                 for name, value in (("match", one.match), ("pad", one.pad), ("quality", one.quality))

@@ -247,6 +247,14 @@ def bench_decisions(context: typer.Context) -> None:
     raise typer.Exit(decisions.main(context.args))
 
 
+@bench.command("cobrowse", context_settings=_BENCH)
+def bench_cobrowse(context: typer.Context) -> None:
+    """What the sanitiser of co-browse takes for large pages and what happens in them. `--help` lists its options."""
+    from server import bench_cobrowse as cobrowse
+
+    raise typer.Exit(cobrowse.main(context.args))
+
+
 @bench.command("verify", context_settings=_BENCH)
 def bench_verify(context: typer.Context) -> None:
     """Comparing two pictures, ours and others' in one run. `--help` lists its options."""

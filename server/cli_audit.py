@@ -1,6 +1,8 @@
 """``tongping audit``: check the audit trail offline, export it, and what is needed to check signed checkpoints."""
 
+import asyncio
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +13,12 @@ from server.errors import ConfigError, Invalid, StoreUnavailable
 
 if TYPE_CHECKING:
     from server.audit.chain import Checkpoint
+    from server.audit.events import AuditEntry
 
 app = typer.Typer(no_args_is_help=True, help="The audit trail.")
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file; see docs/configuration.md.")]
 EXIT_NOT_INTACT = 1
+AT_ONCE = 500
 
 
 @app.command("verify")
@@ -40,7 +44,12 @@ def verify(
     from server import config as configuration
     from server.audit import verify as checks
 
-    path = source or configuration.load(config).data_dir / "tongping.db"
+    if source is None:
+        loaded = configuration.load(config)
+        if loaded.database_url:
+            raise ConfigError("with a database_url name an export: tongping audit export > trail.jsonl")
+        source = loaded.data_dir / "tongping.db"
+    path = source
     if not path.is_file():
         raise ConfigError(f"{path} is not there")
     points = [checks.read_checkpoint(text) for text in checkpoint or []]
@@ -99,12 +108,37 @@ def export(
     config: ConfigFile = None,
     after: Annotated[int, typer.Option(help="Only entries with a greater number.", min=0)] = 0,
 ) -> None:
-    """Write the audit trail to standard output as JSON lines."""
+    """Write the audit trail to standard output as JSON lines, out of whichever database the server has."""
     from server import config as configuration
     from server.audit import verify as checks
 
-    for line in checks.export_database(configuration.load(config).data_dir / "tongping.db", after=after):
+    loaded = configuration.load(config)
+    if loaded.database_url:
+        lines = _stored(loaded.database_url, after)
+    else:
+        lines = checks.export_database(loaded.data_dir / "tongping.db", after=after)
+    for line in lines:
         sys.stdout.buffer.write(line)
+
+
+def _stored(url: str, after: int) -> Iterator[bytes]:
+    """Page by page: entries are only ever added."""
+    from server.audit.verify import export_line
+    from server.store.sql import open_store
+
+    with asyncio.Runner() as runner:
+        store = runner.run(open_store(url, migrate=False))
+
+        async def page(after: int) -> "Sequence[AuditEntry]":
+            async with store.read() as tx:
+                return await tx.list_audit(after=after, limit=AT_ONCE)
+
+        try:
+            while entries := runner.run(page(after)):
+                after = entries[-1].number
+                yield from (export_line(entry) + b"\n" for entry in entries)
+        finally:
+            runner.run(store.close())
 
 
 @app.command("keys")

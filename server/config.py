@@ -19,7 +19,9 @@ import msgspec
 from server.config_audit import AuditConfig
 from server.config_base import Section as _Section
 from server.config_base import doc as _doc
+from server.config_cobrowse import CobrowseConfig, check_cobrowse
 from server.config_evidence import EvidenceConfig
+from server.config_live import LiveConfig, SupervisionConfig
 from server.config_transactions import TransactionsConfig
 from server.config_verification import VerificationConfig
 from server.config_webhooks import WebhooksConfig
@@ -215,31 +217,6 @@ class RecordingConfig(_Section, frozen=True, kw_only=True):
     ] = 3600
 
 
-class LiveConfig(_Section, frozen=True, kw_only=True):
-    """Sessions that are going on."""
-
-    agent_keep_s: Annotated[
-        int,
-        _doc(
-            "How long the place of an agent whose connection is lost is kept, in seconds; then the customer waits again, at the front.",
-            ge=20,
-            le=600,
-        ),
-    ] = 60
-
-
-class SupervisionConfig(_Section, frozen=True, kw_only=True):
-    """Supervisors who listen."""
-
-    disclosed: Annotated[
-        Literal["everybody", "staff", "nobody"],
-        _doc(
-            "Who is shown that a supervisor listens: `everybody` in the session, `staff` (agents and supervisors), or `nobody` (other "
-            "supervisors still see it, and the audit has it). What your law and your customers were told decides."
-        ),
-    ] = "everybody"
-
-
 class BankConfig(_Section, frozen=True, kw_only=True):
     """What customers see of the bank."""
 
@@ -310,6 +287,7 @@ class Config(_Section, frozen=True, kw_only=True):
     webhooks: WebhooksConfig = WebhooksConfig()
     transactions: TransactionsConfig = TransactionsConfig()
     evidence: EvidenceConfig = EvidenceConfig()
+    cobrowse: CobrowseConfig = CobrowseConfig()
 
     @property
     def tls(self) -> bool:
@@ -509,6 +487,7 @@ def _check(config: Config) -> None:
             raise ConfigError(
                 "transactions.return_origins: like https://app.bank.example, lower case, without a path or the standard port; http on this machine alone"
             )
+    check_cobrowse(config.cobrowse, demo=config.demo)
     for origin in config.cors_origins:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:

@@ -14,16 +14,20 @@ from pathlib import Path
 
 import msgspec
 
-from server import app, tls
+from server import app, data_lock, tls
 from server.clock import SystemClock
 from server.config import Config
+from server.config_cobrowse import CobrowseSite
 from server.context import Context
 from server.demo_bank.run import running
 from server.demo_bank.settings import Settings
+from server.demo_bank.shown import rules
 from server.errors import ConfigError, Unauthenticated
 
 FOLDER = "demo-bank"
 KEY_FILE = "api.key"
+RULES_FILE = "cobrowse.toml"
+SITE = "pk_demo"
 KEY_NAME = "demo bank"
 PORTS_TRIED = 9
 HOOK_HOST = "127.0.0.1"
@@ -59,8 +63,17 @@ def place(config: Config) -> Place:
     transactions = config.transactions
     if Settings(server_url="", key="", folder=config.data_dir, public_url=url).may_return:
         transactions = msgspec.structs.replace(transactions, return_origins=(*transactions.return_origins, url))
-    changed = msgspec.structs.replace(config, webhooks=webhooks, transactions=transactions)
+    cobrowse = msgspec.structs.replace(config.cobrowse, sites=(*config.cobrowse.sites, _site(config, url)))
+    changed = msgspec.structs.replace(config, webhooks=webhooks, transactions=transactions, cobrowse=cobrowse)
     return Place(changed, sock, hooks, url, callback_url)
+
+
+def _site(config: Config, url: str) -> CobrowseSite:
+    """The bank's own pages. Its rules name its address, so they are written anew at each start. Raises ConfigError."""
+    data_lock.make_folder(config.data_dir)
+    path = config.data_dir / FOLDER / RULES_FILE
+    _write(path, rules(url).decode())
+    return CobrowseSite(key=SITE, name=config.bank.name_en, origins=(url,), rules=path)
 
 
 def _listen(config: Config) -> socket.socket:
@@ -89,6 +102,7 @@ async def bank(place: Place, context: Context) -> AsyncIterator[str]:
         name_zh=config.bank.name_zh,
         name_en=config.bank.name_en,
         pack=config.verification.pack if config.verification.enabled else "",
+        site=SITE,
     )
     certificate = await asyncio.to_thread(tls.server_context, config, SystemClock().now())
     async with AsyncExitStack() as stack:

@@ -18,6 +18,7 @@ from server.clock import SystemClock
 from server.errors import VerificationBusy, VerificationTimeout
 from server.live.ports import TapPicture
 from server.services.documents import CHINA
+from server.transactions.again import TOO_BUSY
 from server.transactions.cues import Card, Cue, Instruction
 from server.transactions.decision import CheckedAttempt, CheckOutcome, CheckResult
 from server.transactions.policy import Check, Policy
@@ -159,21 +160,22 @@ class WithDocument:
         self._showing = Showing(self._rules)
         return told + _said(self._showing.start(now))
 
-    def result(self, *, ours: bool = False) -> CheckedAttempt:
-        face = self._face.result(ours=ours)
+    def result(self, *, ours: bool = False, slow: bool = False) -> CheckedAttempt:
+        face = self._face.result(ours=ours, slow=slow)
         if self._showing is None:
             return face
         found = self._showing.check()
         reasons = () if found.passed else tuple(reason.value for reason in found.reasons)
         outcome = CheckOutcome(found.outcome.value)
+        busy = next((code for code in reasons if code in TOO_BUSY), None)  # nothing of it was ever read
         document = CheckResult(
             name=Check.DOCUMENT,
             outcome=outcome,
             score=min(1.0, max(0.0, found.score)),
             reasons=reasons,
-            excused=reasons if ours and outcome is CheckOutcome.REFER else (),
+            excused=reasons if (ours or busy is not None) and outcome is CheckOutcome.REFER else (),
         )
-        return replace(face, checks=(*face.checks, document), frames=face.frames + self._read)
+        return replace(face, checks=(*face.checks, document), frames=face.frames + self._read, fault=face.fault or busy)
 
     async def material(self) -> "Material":
         return await self._face.material()

@@ -362,9 +362,20 @@ class RingSeal:
         return RingSeal(self._ring, what)
 
     def seal(self, id: str, binding: str, template: bytes) -> tuple[bytes, bytes]:
-        key, nonce = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(NONCE_BYTES)
-        sealed = nonce + AESGCM(key).encrypt(nonce, template, _associated(self._what, id, binding))
-        return self._ring.wrap(id, key, secrets.token_bytes(NONCE_BYTES)), sealed
+        key = secrets.token_bytes(KEY_BYTES)
+        return self._ring.wrap(id, key, secrets.token_bytes(NONCE_BYTES)), self._sealed(key, id, binding, template)
+
+    def seal_under(self, key: bytes, id: str, binding: str, plain: bytes) -> bytes:
+        try:
+            unwrapped = self._ring.unwrap(id, key)
+        except RecordingError as error:
+            log.error("a key cannot be opened", extra={"what": self._what, "id": id, "error": type(error).__name__})
+            raise SealBroken from None
+        return self._sealed(unwrapped, id, binding, plain)
+
+    def _sealed(self, key: bytes, id: str, binding: str, plain: bytes) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + AESGCM(key).encrypt(nonce, plain, _associated(self._what, id, binding))
 
     def open(self, id: str, binding: str, key: bytes, sealed: bytes) -> bytes:
         try:

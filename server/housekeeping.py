@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from server import risk
 from server.context import Context
 from server.errors import TongpingError
 
@@ -13,6 +14,7 @@ HOUSE_S = 3600.0
 EXPORTS_S = 30.0
 CASES_S = 5.0
 REFUSALS_S = 60.0
+PACK_S = 15.0
 
 Chore = Callable[[], Awaitable[Any]]
 
@@ -37,6 +39,7 @@ def chores(context: Context) -> list[tuple[str, float, Mapping[str, Chore]]]:
         ),
         ("exports-tidy", EXPORTS_S, {"exports": context.recordings.exports.tidy}),
         ("refusals", REFUSALS_S, {"refusals": context.refusals.flush}),
+        ("policies-pack", PACK_S, {"policies": lambda: risk.look_at_pack(context.risk.policies)}),
         ("cases-settle", CASES_S, {"cases": lambda: _until_nothing(context.verifications.settle_due)}),
     ]
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -26,12 +26,21 @@ async def opened(config: Config, store: Store, clock: Clock, make_id: MakeId) ->
     """Ready to assess. Raises ConfigError (a policy, rules or a model that cannot be meant, no such time zone), StoreUnavailable."""
     folder = Path(config.transactions.policies_dir) if config.transactions.policies_dir else None
     policies = await asyncio.to_thread(Policies, folder, stored_later=True, pack=partial(faces.pack_says, config))
-    for wrong in policies.misfits:
-        log.error("a policy asks what the model pack cannot answer: its attempts are refused", extra={"detail": wrong})
+    _say(policies.misfits)
     key = await asyncio.to_thread(auth_keys.identifier_key, config.data_dir, config.secret, config.secret_previous)
     risk = Risk(store, clock, make_id, policies, Identifiers(key), zone(config.transactions.time_zone))
     await risk.load()
     return risk
+
+
+async def look_at_pack(policies: Policies) -> None:
+    """What a pack that came, or went, since the last look cannot answer: in the log once, in ``/readyz`` for as long as it is so."""
+    _say(await asyncio.to_thread(policies.look_at_pack))
+
+
+def _say(misfits: Iterable[str]) -> None:
+    for wrong in misfits:
+        log.error("a policy asks what the model pack cannot answer: its attempts are refused", extra={"detail": wrong})
 
 
 def zone(name: str) -> zoneinfo.ZoneInfo:

@@ -86,7 +86,7 @@ def customers(
         store, clock, make_id, made.cases, made.evidence, recordings, files, FileJournal(path), signer,
         risk.customer_digest, risk.customer_erased,
     )  # fmt: skip
-    return those, CustomerExport(store, clock, those, made.cases, made.evidence, files)
+    return those, CustomerExport(store, clock, those, made.cases, made.evidence, files, made.attempts.enrolled)
 
 
 async def described(tx: Transaction, event: AuditEvent) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { sdk } from "./sdk.build";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** One page per kind of user; the server serves `stories.html` in development only. */
-const pages = ["index", "agent", "review", "stories"].filter((name) => existsSync(here(`${name}.html`)));
+/** One page per kind of user, and the frame in which a customer's page is replayed; the server serves `stories.html` in development only. */
+const pages = ["index", "agent", "review", "replay", "stories"].filter((name) => existsSync(here(`${name}.html`)));
 
 export default defineConfig({
   root: here("."),
   base: "/",
+  plugins: [sdk()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",

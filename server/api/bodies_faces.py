@@ -26,6 +26,12 @@ Subject = Annotated[
         description="Your pseudonym of the person, which says nothing of who it is to anybody else. One template each.",
     ),
 ]
+KeepPicture = Annotated[
+    bool,
+    msgspec.Meta(
+        description="The consent is also to keeping a small copy of this picture, sealed with the template, for people of the bank who review what was compared with it."
+    ),
+]
 ConsentRef = Annotated[
     str,
     msgspec.Meta(
@@ -67,13 +73,15 @@ class EnrolTemplate(Request, frozen=True, kw_only=True):
     image: bytes
     subject: Subject
     consent: ConsentRef
+    keep_picture: KeepPicture = False
 
 
 class ReplaceTemplate(Request, frozen=True, kw_only=True):
-    """``consent``: a newer one; left out, the one that is known still holds."""
+    """``consent``: a newer one; left out, the one that is known still holds. ``keep_picture``: left out, as it was."""
 
     image: bytes
     consent: ConsentRef | None = None
+    keep_picture: KeepPicture | None = None
 
 
 class FaceReason(Answer, frozen=True, kw_only=True):
@@ -212,13 +220,15 @@ class TemplateState(StrEnum):
 
 
 class TemplateView(Answer, frozen=True, kw_only=True):
-    """What is known of a template; the template itself never leaves. ``state`` is null while no pack works."""
+    """What is known of a template; the template itself never leaves, nor does its picture. ``state`` is null while no pack works. ``picture_kept``: whether the
+    picture that it was made from is kept with it."""
 
     id: TemplateId
     subject: str
     consent: str
     state: TemplateState | None
     pack_hash: str
+    picture_kept: bool
     created_at: datetime
     replaced_at: datetime | None
 

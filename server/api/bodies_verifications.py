@@ -12,7 +12,7 @@ from server.domain.ids import AttemptId, CaseId, SessionId, StaffId, TemplateId
 from server.domain.model import Language
 from server.transactions.case import CaseState, Proof
 from server.transactions.decision import AttemptKind, CheckOutcome, Outcome
-from server.transactions.material import PictureKind
+from server.transactions.material import PictureKind, ReferenceShown
 from server.transactions.policy import Check
 from server.transactions.risk.result import RiskLevel
 from server.transactions.token import MAX_TOKEN_CHARS
@@ -253,7 +253,7 @@ class ReviewPicture(Answer, frozen=True, kw_only=True):
 class ReviewedAttempt(Answer, frozen=True, kw_only=True):
     """An attempt as a reviewer sees it. Null and empty: it was broken off, or a fault ended it (``fault``). ``pictures``: in their order.
     ``evidence_lost``: there was more, and it is not there any more or is not what it was. ``excused``: it ended through us, and is as a rule no failure of
-    the customer."""
+    the customer. ``reference``: what there is to hold them against: ``portrait``: ``GET …/reference``; ``enrolment``: ``GET …/pictures/reference-1`` of this attempt."""
 
     attempt: AttemptView
     checks: list[CheckView]
@@ -266,6 +266,7 @@ class ReviewedAttempt(Answer, frozen=True, kw_only=True):
     risk_level: RiskLevel | None
     risk_reasons: list[RiskReasonView]
     pictures: list[ReviewPicture]
+    reference: ReferenceShown
     evidence_lost: bool
     excused: bool
 

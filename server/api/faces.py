@@ -56,7 +56,7 @@ async def check_liveness(call: Call) -> Reply:
 
 async def enrol_template(call: Call) -> Reply:
     body: EnrolTemplate = call.body
-    made = await call.context.faces.enrol(call.who, body.image, body.subject, body.consent)
+    made = await call.context.faces.enrol(call.who, body.image, body.subject, body.consent, keep_picture=body.keep_picture)
     return Reply(made, f"{BASE}/face/templates/{made.template.id}")
 
 
@@ -66,7 +66,8 @@ async def get_template(call: Call) -> Reply:
 
 async def replace_template(call: Call) -> Reply:
     body: ReplaceTemplate = call.body
-    return Reply(await call.context.faces.replace(call.who, _id(call), body.image, body.consent))
+    made = await call.context.faces.replace(call.who, _id(call), body.image, body.consent, keep_picture=body.keep_picture)
+    return Reply(made)
 
 
 async def erase_template(call: Call) -> Reply:

@@ -21,7 +21,7 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; "
+    "media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; frame-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 SECURITY_HEADERS = {
@@ -64,7 +64,7 @@ async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
             tell("request", method=request.method[:10], route=pattern, status=status, ms=round(took_s * 1000, 1))
 
 
-ASSETS = frozenset({"/assets/{name}", "/{name}"})
+ASSETS = frozenset({"/assets/{name}", "/sdk/{name}", "/{name}"})
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 
 

@@ -383,7 +383,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "get_review_picture", "GET", "/reviews/{verification}/attempts/{attempt}/pictures/{name}", Grant.VERIFICATION_REVIEW,
-        "One picture of an attempt, for whoever may review the case; each look is in the audit", bytes, media=("image/jpeg",),
+        "One picture of an attempt, or of the enrolment that it was compared with, for whoever may review the case; each look is in the audit", bytes, media=("image/jpeg",),
     ),
     Operation(
         "get_review_reference", "GET", "/reviews/{verification}/reference", Grant.VERIFICATION_REVIEW,

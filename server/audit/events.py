@@ -99,6 +99,21 @@ class AuditAction(StrEnum):
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_ENDED = "webhook.ended"
     WEBHOOK_REPLAYED = "webhook.replayed"
+    COBROWSE_ATTACHED = "cobrowse.attached"
+    COBROWSE_VIEWER_CAME = "cobrowse.viewer_came"
+    COBROWSE_VIEWER_LEFT = "cobrowse.viewer_left"
+    COBROWSE_ASKED = "cobrowse.asked"
+    COBROWSE_UNANSWERED = "cobrowse.unanswered"
+    COBROWSE_RELEASED = "cobrowse.released"
+    COBROWSE_LAPSED = "cobrowse.lapsed"
+    COBROWSE_PAUSED = "cobrowse.paused"
+    COBROWSE_RESUMED = "cobrowse.resumed"
+    COBROWSE_HIDDEN = "cobrowse.hidden"
+    COBROWSE_SHOWN = "cobrowse.shown"
+    COBROWSE_TAKEN_BACK = "cobrowse.taken_back"
+    COBROWSE_ACT = "cobrowse.act"
+    COBROWSE_DROPPED = "cobrowse.dropped"
+    COBROWSE_ENDED = "cobrowse.ended"
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,6 +51,9 @@ def policies(*, attempts: int = 5, window_s: float = 900, waiting_joins: int = 1
             free=attempts, window_s=window_s, base_s=5, cap_s=900, address=True, budgets=((20, 60), (120, 3600), (500, 86400))
         ),
         "link": address,
+        "cobrowse_code": Policy(
+            free=attempts, window_s=window_s, base_s=5, cap_s=900, budgets=((20, 60), (120, 3600), (500, 86400))
+        ),
         "network_test": Policy(free=40, window_s=window_s, base_s=5, cap_s=60),
         "waiting": Policy(free=waiting_joins, window_s=window_s, base_s=5, cap_s=600, address=True),
     }

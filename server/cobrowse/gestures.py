@@ -51,7 +51,9 @@ class Gestures:
             self._nodes.drop("source")
             return None
         made = make(data)
-        return None if made is None else {"source": source, **made}
+        if made is not None:
+            made["source"] = source
+        return made
 
     def _moves(self, data: Json) -> Json | None:
         positions = data.get("positions")
@@ -122,7 +124,7 @@ class Gestures:
             return None
         for key in ("replace", "replaceSync"):
             if isinstance(text := data.get(key), str):
-                made[key] = self._nodes.sheet(text)
+                self._nodes.put_sheet(made, key, text)
         if isinstance(adds := data.get("adds"), list):
             made["adds"] = [rule for one in adds if (rule := self._rule(one)) is not None]
         if isinstance(removes := data.get("removes"), list):
@@ -150,7 +152,7 @@ class Gestures:
             and isinstance(name := change.get("property"), str)
             and isinstance(text := change.get("value"), str)
         ):
-            if (value := self._nodes.styles.value(name, text)) is None:
+            if (value := self._nodes.property(name, text)) is None:
                 self._nodes.drop("style")
                 return None
             made["set"] = {

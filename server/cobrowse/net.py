@@ -20,6 +20,12 @@ _MOBILE = re.compile(r"(?:\+?86)?1[3-9]\d{9}")
 _IDENTITY = re.compile(rf"(?<!\d)(?:\d{_BETWEEN}){{17}}[\dXx](?!\w)")
 _MAIL = re.compile(r"[\w.+-]\s?@\s?[\w-]{1,63}(?:\s?\.\s?[\w-]{1,63})")
 _ACCOUNT = re.compile(r"(?<![A-Za-z])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
+_LONG = re.compile(rf"\d(?:{_BETWEEN}\d){{{LONG_NUMBER - 1}}}")
+_TELLS = re.compile(
+    "[@\\d\u1369-\u1371\u19da\u24f5-\u24fd\u24ff\u2776-\u277e\u2780-\u2788\u278a-\u2792\U00010a40-\U00010a43\U00010e60-\U00010e68\U00011052-\U0001105a]"
+)
+"""What has to be there for anything to be found, after NFKC: a mail address's sign, or a digit, those of scripts that ``\\d`` does not count among them."""
+MAX_CHARACTERS = 4096
 
 
 def luhn(digits: str) -> bool:
@@ -31,21 +37,42 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _plain(text: str) -> str:
-    """Digits of every script as ASCII, wide letters narrow, what nobody sees gone."""
-    made = unicodedata.normalize("NFKC", text)
-    shown = (one for one in made if unicodedata.category(one) not in ("Cf", "Mn", "Me"))
-    return "".join(str(unicodedata.digit(one, one)) if one.isdigit() and not one.isascii() else one for one in shown)
+class _Plain(dict[int, str | None]):
+    """What a character, after NFKC, is looked at as: digits of every script as ASCII, what nobody sees gone. Kept for the first ``MAX_CHARACTERS``."""
+
+    def __missing__(self, code: int) -> str | None:
+        one = chr(code)
+        made: str | None = one
+        if unicodedata.category(one) in ("Cf", "Mn", "Me"):
+            made = None
+        elif one.isdigit():
+            made = str(unicodedata.digit(one, one))
+        if len(self) < MAX_CHARACTERS:
+            self[code] = made
+        return made
+
+
+_PLAIN = _Plain()
 
 
 def identifies(text: str) -> bool:
     """Whether something in there names or numbers a person, a card or an account."""
     if len(text) > MAX_LOOKED_AT:
         return True
-    if not any(one.isnumeric() or one in "@＠﹫" for one in text):
+    if text.isascii():
+        if not _TELLS.search(text):
+            return False
+        plain = text
+    else:
+        plain = unicodedata.normalize("NFKC", text)  # wide letters narrow
+        if not _TELLS.search(plain):
+            return False
+        plain = plain.translate(_PLAIN)
+    if ("@" in plain and _MAIL.search(plain)) or _ACCOUNT.search(plain):
+        return True
+    if not _LONG.search(plain):
         return False
-    plain = _plain(text)
-    if _MAIL.search(plain) or _IDENTITY.search(plain) or _ACCOUNT.search(plain):
+    if _IDENTITY.search(plain):
         return True
     for found in _DIGITS.finditer(plain):
         digits = re.sub(r"\D", "", found[0])

@@ -1,17 +1,20 @@
 """Nodes of a page as they leave: elements, attributes, words. Sans-I/O. ``sanitiser`` says what for."""
 
-from collections import Counter, deque
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from enum import IntEnum
 from typing import Any
 
 import msgspec
 
 from server.cobrowse import allowed
+from server.cobrowse.attributes import Carried, How, Tables
+from server.cobrowse.matching import Matching
 from server.cobrowse.net import MASK, identifies
+from server.cobrowse.pictures import read_node
 from server.cobrowse.rules import UNKNOWN_PAGE, Level, Page
-from server.cobrowse.shadow import Node, Shadow
-from server.cobrowse.styles import Styles
+from server.cobrowse.shadow import Look, Node, Shadow
+from server.cobrowse.styles import PIECE, Allowance, Spent, Styles
 
 Json = dict[str, Any]
 
@@ -24,9 +27,19 @@ class NodeType(IntEnum):
     COMMENT = 5
 
 
+DOCUMENT, DOCTYPE, ELEMENT, TEXT, COMMENT = map(int, NodeType)
+SHOWN, BLOCKED, GONE = Level.SHOWN, Level.BLOCKED, Level.GONE
+NAMES, STYLE, SHEET, NAME, LINK, WORDS, ENTERED = (
+    How.NAMES, How.STYLE, How.SHEET, How.NAME, How.LINK, How.WORDS, How.ENTERED,
+)  # fmt: skip
+MAX_ID = 1 << 31
+MAX_LOOKS = 20_000
+_NO_ELEMENT = Look("")
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """``event_bytes``: of one event, a whole picture among them. ``slice``: nodes between two pauses. ``css``: characters of sheets that are new, of one event. ``depth``: how deep a page may nest (Blink's parser
-    stops at 512). ``changes``: of one mutation."""
+    stops at 512). ``changes``: of one mutation; ``judged``: nodes that its changes make rules look at again."""
 
     event_bytes: int = 8 * 1024 * 1024
     nodes: int = 60_000
@@ -34,12 +47,29 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     slice: int = 200
     css: int = 400_000
     changes: int = 60_000
+    judged: int = 500_000
     positions: int = 200
     text: int = 100_000
 
 
 class TooMuch(ValueError):
     """A page beyond ``Limits``: nothing more of it is shown."""
+
+
+_Waiting = list[tuple[Iterator[Any], list[Json], Node]]
+"""From the top down to where one is: (what stands below as it came, as it leaves, what stands for the node above)."""
+
+
+class _Same:
+    """What leaves of elements with the same attributes in one event. ``left``, ``lost``: by whether words are shown there, the attributes that leave, and how
+    many of those that could do not."""
+
+    __slots__ = ("left", "look", "lost")
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.left: list[Json | None] = [None, None]
+        self.lost = [0, 0]
 
 
 class Nodes:
@@ -55,29 +85,79 @@ class Nodes:
         self.resync = False
         self._secret: set[int] = set()
         self._url = ""
-        self._css_left = 0
+        self._looks: dict[tuple[str, ...], Look] = {}
+        self._same: dict[tuple[object, ...], _Same] = {}
+        self._unread: list[tuple[Json, str, str]] = []
+        self._as_came: dict[tuple[object, ...], tuple[_Same | None, int]] = {}
+        self.heard()
+        self._rules(UNKNOWN_PAGE)
 
     def begin(self, page: Page, url: str) -> None:
         """Another document, or another picture of the same: rrweb's numbers stay, and so does what was secret once."""
         if url != self._url:
             self._secret.clear()
         self._url = url
+        if page is not self.page:
+            self._rules(page)
+        self.clear()
+
+    def _rules(self, page: Page) -> None:
         self.page = page
         self.looked_at = page.names() | {"id", "class", "type", "autocomplete", "data-rr-is-password"}
+        self._tables = Tables(self.looked_at)
+        self._matching = Matching(page)
+        self._document = Look("")
+        self._document.fits = self._matching.fits(self._document)
+
+    def clear(self) -> None:
+        """No node is known any more."""
         self.shadow.clear()
+        self._looks.clear()
 
     def heard(self) -> None:
         """The next event begins."""
-        self.dropped, self.resync, self._css_left = Counter(), False, self.limits.css
+        self.dropped, self.resync = Counter(), False
+        self._css = Allowance(self.limits.css)
+        self._worked = self._judged = 0
+        self._pause_at = self.limits.slice - self.limits.css
+
+    def done(self) -> None:
+        """The event is over: nothing of its words stays."""
+        self._same.clear()
+        self._as_came.clear()
+        self._unread.clear()
+
+    def is_due(self) -> bool:
+        """Whether a pause is, after one more node. A character of CSS takes as long as a node."""
+        self._worked = worked = self._worked + 1
+        if worked - self._css.left < self._pause_at:
+            return False
+        self._pause_at = worked - self._css.left + self.limits.slice
+        return True
 
     def sheet(self, text: str) -> str:
-        """A sheet as it leaves; new ones as long as the event's share of time lasts."""
-        if not self.styles.is_known(text):
-            self._css_left -= len(text)
-            if self._css_left < 0:
+        """A sheet as it leaves, or a rule of one; new ones as long as the event's share of time lasts."""
+        try:
+            return self.styles.sheet(text, self._css)
+        except Spent:
+            self.drop("stylesheet")
+            return ""
+
+    def put_sheet(self, made: Json, name: str, text: str) -> None:
+        """``made[name]`` becomes the sheet, or does when the event is over, as a long one is read with pauses."""
+        if len(text) <= PIECE:
+            made[name] = self.sheet(text)
+        else:
+            made[name] = ""
+            self._unread.append((made, name, text))
+
+    def read_sheets(self) -> Generator[None, None, None]:
+        """Those that ``put_sheet`` has left."""
+        for made, name, text in self._unread:
+            try:
+                made[name] = yield from self.styles.reading(text, self._css)
+            except Spent:
                 self.drop("stylesheet")
-                return ""
-        return self.styles.sheet(text)
 
     def drop(self, kind: str) -> None:
         self.dropped[kind] += 1
@@ -85,7 +165,7 @@ class Nodes:
     def shown(self, id: object) -> Node | None:
         """A node that is known and not hidden."""
         found = self.shadow.get(id)
-        return found if found is not None and found.level > Level.BLOCKED else None
+        return found if found is not None and found.level > BLOCKED else None
 
     def known(self, given: object) -> Node | None:
         """The node of which something is said; one that is not known is counted."""
@@ -96,135 +176,221 @@ class Nodes:
 
     def shown_by(self, given: object) -> Node | None:
         node = self.known(given)
-        return node if node is not None and node.level > Level.BLOCKED else None
+        return node if node is not None and node.level > BLOCKED else None
 
     def tree(self, given: object, above: Node | None) -> Generator[None, None, Json | None]:
-        """A node and all below it, without recursion: pages may nest as they like."""
-        top = self._made(given, above)
-        if top is None:
-            return None
-        waiting = deque([top])
-        count = 0
+        """A node and all below it, without recursion: pages may nest as they like. ``given``: what ``pictures`` reads of it, too. Raises TooMuch,
+        msgspec.DecodeError."""
+        waiting: _Waiting = []
+        css, worked, pause_at = self._css, self._worked, self._pause_at  # ``is_due``
+        if type(given) is msgspec.Raw:
+            given, took = read_node(given, 0)
+            worked += took
+        top = self._made(given, above, waiting)
         while waiting:
-            raw, made, node = waiting.popleft()
-            below = raw.get("childNodes")
-            if node is None or not isinstance(below, list):
-                continue
-            kept = made.get("childNodes")
+            below, kept, node = waiting[-1]
+            level = len(waiting)
             for one in below:
-                count += 1
-                if count % self.limits.slice == 0:
+                if type(one) is msgspec.Raw:
+                    one, took = read_node(one, level)
+                    worked += took
+                worked += 1
+                if worked - css.left >= pause_at:
+                    pause_at = worked - css.left + self.limits.slice
                     yield
-                found = self._made(one, node)
-                if found is None:
-                    continue
-                if kept is not None:
-                    kept.append(found[1])
-                waiting.append(found)
-        return top[1]
+                made = self._made(one, node, waiting)
+                if made is not None:
+                    kept.append(made)
+                    if len(waiting) > level:
+                        break
+            else:
+                waiting.pop()
+        self._worked, self._pause_at = worked, pause_at
+        return top
 
-    def _made(self, given: object, above: Node | None) -> tuple[Json, Json, Node | None] | None:
-        """(as it came, as it leaves, what stands for it); the last None where nothing below it leaves."""
-        if not isinstance(given, dict) or (id := whole(given.get("id"), 1 << 31)) is None:
+    def _made(self, given: object, above: Node | None, waiting: _Waiting) -> Json | None:
+        """As it leaves; what stands below it, if that leaves, waits."""
+        if type(given) is not dict or type(id := given.get("id")) is not int or not 0 <= id <= MAX_ID:
             self.drop("node")
             return None
-        kind = given.get("type")
-        if len(self.shadow) >= self.limits.nodes or (above is not None and above.depth >= self.limits.depth):
+        shadow, limits = self.shadow, self.limits
+        if len(shadow.nodes) >= limits.nodes or (above is not None and above.depth >= limits.depth):
             raise TooMuch
-        root = whole(given.get("rootId"), 1 << 31)
-        made: Json = {"type": int(NodeType.COMMENT), "textContent": "", "id": id}
-        node: Node | None = None
-        if kind == NodeType.ELEMENT:
-            node = self._element(given, made, above, id)
+        kind = given.get("type")
+        made: Json
+        if kind == ELEMENT:
+            node, made = self._element(given, above, id)
+        elif kind == TEXT and above is not None:
+            made = {"type": TEXT, "textContent": "", "id": id}
+            self.put_words(made, "textContent", given.get("textContent"), above)
+            node = Node(id, _NO_ELEMENT, above, above.level)
         else:
-            node = Node(id, "", above)
-            node.level = Level.MASKED if above is None else above.level
-            if kind == NodeType.DOCUMENT and (above is None or above.tag == "iframe"):
-                made = {"type": int(NodeType.DOCUMENT), "childNodes": [], "id": id}
-                if above is not None:
-                    node.level = Level.SEALED  # rules speak of the page, not of another that stands in it
-                if given.get("compatMode") == "BackCompat":
-                    made["compatMode"] = "BackCompat"
-            elif kind == NodeType.DOCTYPE:
-                made = {"type": int(NodeType.DOCTYPE), "name": "html", "publicId": "", "systemId": "", "id": id}
-            elif kind == NodeType.TEXT and above is not None:
-                made = {"type": int(NodeType.TEXT), "textContent": self.words(given.get("textContent"), above), "id": id}
-            else:
-                node.level = Level.GONE
-                if kind != NodeType.COMMENT:
-                    self.drop("node")
-        if root is not None:
+            node, made = self._other(given, kind, above, id)
+        if "rootId" in given and (root := whole(given["rootId"], MAX_ID)) is not None:
             made["rootId"] = root
-        if given.get("isShadow") is True and made["type"] != NodeType.COMMENT:
+        if "isShadow" in given and given["isShadow"] is True and made["type"] != COMMENT:
             made["isShadow"] = True
-        self.shadow.put(node)
-        return given, made, node if node.level > Level.BLOCKED else None
+        shadow.put(node)
+        if node.level > BLOCKED and (kept := made.get("childNodes")) is not None:
+            below = given.get("childNodes")
+            if below and type(below) is list:
+                waiting.append((iter(below), kept, node))
+        return made
 
-    def _element(self, given: Json, made: Json, above: Node | None, id: int) -> Node:
-        """Fills in ``made`` where the element leaves."""
+    def _other(self, given: Json, kind: object, above: Node | None, id: int) -> tuple[Node, Json]:
+        """Neither element nor text."""
+        node = Node(id, _NO_ELEMENT, above, Level.MASKED if above is None else above.level)
+        if kind == DOCUMENT and (above is None or above.tag == "iframe"):
+            node.look = self._document
+            self._stands(node)
+            if above is not None:
+                node.level = Level.SEALED  # rules speak of the page, not of another that stands in it
+            made: Json = {"type": DOCUMENT, "childNodes": [], "id": id}
+            if given.get("compatMode") == "BackCompat":
+                made["compatMode"] = "BackCompat"
+            return node, made
+        if kind == DOCTYPE:
+            return node, {"type": DOCTYPE, "name": "html", "publicId": "", "systemId": "", "id": id}
+        node.level = GONE
+        if kind != COMMENT:
+            self.drop("node")
+        return node, {"type": COMMENT, "textContent": "", "id": id}
+
+    def _element(self, given: Json, above: Node | None, id: int) -> tuple[Node, Json]:
         tag, attributes = given.get("tagName"), given.get("attributes")
-        tag = tag.lower() if isinstance(tag, str) and len(tag) <= 100 else ""
-        attributes = attributes if isinstance(attributes, dict) else {}
-        seen = {
-            name.lower(): str(value)
-            for name, value in attributes.items()
-            if name.lower() in self.looked_at and isinstance(value, str | int)
-        }
-        node = Node(id, tag, above, seen)
-        name = allowed.element_as(tag)
+        tag = tag.lower() if type(tag) is str and len(tag) <= 100 else ""
+        if type(attributes) is not dict:
+            attributes = {}
+        svg = given.get("isSVG") is True
+        values = attributes.values()
+        as_came = (tag, svg, *attributes, *values, *map(type, values))  # 1 is True, but not as it leaves
+        try:
+            known = self._as_came.get(as_came)
+        except TypeError:  # a list or an object among them
+            known = None, 0
+        if known is None:
+            known = self._as_came[as_came] = self._known_as(tag, svg, attributes)
+        same, unknown = known
+        node = Node(id, self._look(tag, svg, attributes) if same is None else same.look, above)
+        name = node.look.leaves_as
         self._judge(node)
+        level = node.level
         if name is None:
-            node.level = Level.GONE
             self.drop("element")
-            return node
-        if tag == "link" and not isinstance(attributes.get("_cssText"), str):
-            node.level = Level.GONE
+        elif tag == "link" and type(attributes.get("_cssText")) is not str:
+            name = None
             self.drop("stylesheet")
-            return node
-        if node.level is Level.GONE:
-            return node
-        svg = node.svg = given.get("isSVG") is True
-        made.clear()
-        made.update(type=int(NodeType.ELEMENT), tagName=name, attributes={}, childNodes=[], id=id)
+        if name is None or level is GONE:
+            node.level = GONE
+            return node, {"type": COMMENT, "textContent": "", "id": id}
+        left: Json | None
+        if same is None:
+            left = {}
+            lost = self.carry(node, attributes, left)
+        else:
+            shown = level is SHOWN
+            left = same.left[shown]
+            if left is None:
+                left = same.left[shown] = {}
+                same.lost[shown] = self.carry(node, attributes, left) - unknown
+            lost = same.lost[shown] + unknown
+        if lost:
+            self.dropped["attribute"] += lost
+        made: Json = {"type": ELEMENT, "tagName": name, "attributes": left, "childNodes": [], "id": id}
         if svg:
             made["isSVG"] = True
         if name == allowed.COMPONENT_AS:
             made["isCustom"] = True
         if given.get("isShadowHost") is True:
             made["isShadowHost"] = True
-        for attribute, value in attributes.items():
-            if (kept := self.attribute(node, attribute, value, svg=svg)) is not None:
-                made["attributes"][kept[0]] = kept[1]
-        if node.level is Level.BLOCKED:
+        if level is BLOCKED:
             made["needBlock"] = True
             made["attributes"] = {
-                key: value for key, value in made["attributes"].items() if key in ("class", "rr_width", "rr_height", "style")
+                key: value for key, value in left.items() if key in ("class", "rr_width", "rr_height", "style")
             }
-        return node
+        return node, made
+
+    def _known_as(self, tag: str, svg: bool, attributes: Json) -> tuple[_Same | None, int]:
+        """What is known of elements with these attributes, None where that is not all; and how many of them no table names."""
+        table, unknown = self._tables(tag, svg), 0
+        key: list[object] = [tag, svg]
+        for name, value in attributes.items():
+            one = table.get(name)
+            if one is None and (len(name) > 100 or (one := table.get(name.lower())) is None):
+                if value is not None or len(name) > 100:
+                    unknown += 1
+                continue
+            if type(value) is not str or one.alone:
+                return None, 0
+            key += name, value
+        whole_key = tuple(key)
+        found = self._same.get(whole_key)
+        if found is None:
+            found = self._same[whole_key] = _Same(self._look(tag, svg, attributes))
+        return found, unknown
+
+    def _look(self, tag: str, svg: bool, attributes: Json) -> Look:
+        """What rules see of an element with these attributes, any more than that left out."""
+        looked_at = self.looked_at
+        key = [tag, "svg" if svg else ""]
+        for name, value in attributes.items():
+            lower = name.lower()
+            if lower in looked_at and (type(value) is str or isinstance(value, int)):
+                key += lower, str(value)
+        whole_key = tuple(key)
+        found = self._looks.get(whole_key)
+        if found is None:
+            if len(self._looks) >= MAX_LOOKS:
+                self._looks.clear()
+            found = self._looks[whole_key] = Look(tag, dict(zip(key[2::2], key[3::2], strict=True)), svg=svg)
+            found.leaves_as = allowed.element_as(tag)
+            found.fits = self._matching.fits(found)
+            seen = found.attributes
+            found.sensitive = (
+                "data-rr-is-password" in seen
+                or seen.get("type", "").lower() in allowed.NEVER_TYPES
+                or allowed.NEVER_AUTOCOMPLETE.search(seen.get("autocomplete", "").lower()) is not None
+            )
+        return found
+
+    def _stands(self, node: Node) -> None:
+        """Which selectors it fits where it stands."""
+        above, fits = node.above, node.look.fits
+        if above is None:
+            node.here = node.so_far = self._matching.here(fits, 0, 0) if fits else 0
+        elif fits:
+            node.here = here = self._matching.here(fits, above.here, above.so_far)
+            node.so_far = above.so_far | here
+        else:
+            node.here, node.so_far = 0, above.so_far
 
     def _judge(self, node: Node) -> None:
         """What rules say of an element as it stands now."""
-        page = self.page
-        above = Level.MASKED if node.above is None else node.above.level
-        node.level = page.level(node, above)
-        node.value_shown = page.value_shown(node)
-        node.sensitive = (
-            node.id in self._secret
-            or "data-rr-is-password" in node.attributes
-            or node.attributes.get("type", "").lower() in allowed.NEVER_TYPES
-            or allowed.NEVER_AUTOCOMPLETE.search(node.attributes.get("autocomplete", "").lower()) is not None
-        )
-        if node.sensitive and node.tag in allowed.CONTROLS:
+        self._stands(node)
+        above, here = node.above, node.here
+        level = Level.MASKED if above is None else above.level
+        if here or level <= BLOCKED:
+            level = self._matching.level(here, level)
+        node.level = level
+        node.value_shown = here & self._matching.values != 0
+        node.sensitive = node.look.sensitive or node.id in self._secret
+        if node.sensitive and node.look.tag in allowed.CONTROLS:
             self._secret.add(node.id)
 
-    def words(self, text: object, above: Node) -> str:
-        """What stands between tags."""
-        if not isinstance(text, str) or len(text) > self.limits.text * (20 if above.tag in ("style", "link") else 1):
+    def put_words(self, made: Json, name: str, text: object, above: Node) -> None:
+        """``made[name]`` becomes what stands between tags."""
+        tag = above.look.tag
+        is_sheet = tag == "style" or tag == "link"
+        if not isinstance(text, str) or len(text) > self.limits.text * (20 if is_sheet else 1):
             self.drop("text")
-            return ""
-        if above.tag in ("style", "link"):
-            return self.sheet(text)
-        if not text.strip():
+            made[name] = ""
+        elif is_sheet:
+            self.put_sheet(made, name, text)
+        else:
+            made[name] = self._words(text, above)
+
+    def _words(self, text: str, above: Node) -> str:
+        if not text or text.isspace():
             return " " if text else ""
         if above.tag == "textarea":
             return text if self.may_read(above) and not identifies(text) else MASK
@@ -239,84 +405,100 @@ class Nodes:
         """What is entered there."""
         return node.value_shown and not node.sensitive and node.level > Level.SEALED
 
-    def attribute(self, node: Node, name: object, value: object, *, svg: bool) -> tuple[str, Any] | None:
-        """(name, value) as they leave, or None. ``value``: a text, a number, true, or null for one that is taken away."""
-        if not isinstance(name, str) or len(name) > 100:
-            self.drop("attribute")
-            return None
-        lower = name.lower()
-        text = "" if value is True else str(value) if isinstance(value, str | int | float) and value is not False else None
-        if text is not None and len(text) > self.limits.text * 20:
-            text = None
-        made: str | None = None
-        if lower in ("class", "id"):
-            made = None if text is None else " ".join(self.styles.names(one) for one in text.split()[:200])
-        elif lower == "style":
-            made = None if text is None else self.styles.declarations(text, self._of_style(node))
-        elif lower == "_csstext" and node.tag in ("link", "style"):
-            return None if text is None else ("_cssText", self.sheet(text))
-        elif lower == "for" and node.tag == "label":
-            made = None if text is None else self.styles.names(text)
-        elif lower in ("href", "xlink:href") and (svg or node.tag == "a"):
-            made = self._link(node, text)
-        elif lower in allowed.WORDS:
-            made = None if text is None else text if node.level is Level.SHOWN and not identifies(text) else MASK
-        elif node.tag in ("input", "option", "select", "textarea", "button") and lower in ("value", "checked", "selected"):
-            return self._entered(node, lower, value)
-        else:
-            made = self._plain(node, lower, text, svg=svg)
-        if made is None and value is not None:
-            self.drop("attribute")
-            return None
-        written = allowed.REPLAYED.get(lower) or (allowed.SVG_NAMES.get(lower, lower) if svg else lower)
-        if value is None:  # taken away: only of what could have been there
-            known = lower in ("class", "id", "style", *allowed.WORDS) or self._rule_of(node, lower, svg=svg) is not None
-            return (written, None) if known else None
-        return written, made
+    def carry(self, node: Node, given: Json, made: Json, *, changed: bool = False) -> int:
+        """Adds to ``made`` what leaves of attributes; how many do not. A value is a text, a number, true, or null for one that is taken away; if it is what ``changed``, that of
+        ``style`` can be what of it did."""
+        table, lost = self._tables(node.look.tag, node.look.svg), 0
+        most = self.limits.text * 20
+        for name, value in given.items():
+            one = table.get(name)
+            if one is None and (len(name) > 100 or (one := table.get(name.lower())) is None):
+                if value is not None or len(name) > 100:
+                    lost += 1
+                continue
+            text: str | None = None
+            if type(value) is str:
+                text = value
+            elif value is True:
+                text = ""
+            elif type(value) in (int, float):
+                text = str(value)
+            if text is not None and len(text) > most:
+                text = None
+            how = one.how
+            if how is ENTERED:
+                if (entered := self._entered(node, one.written, value)) is not None:
+                    made[one.written] = entered
+                continue
+            if how is SHEET:
+                if text is not None:
+                    self.put_sheet(made, one.written, text)
+                continue
+            if text is not None:
+                kept = self._kept(node, one, text)
+                if kept is not None:
+                    made[one.written] = kept
+                else:
+                    lost += 1
+            elif value is None:
+                if one.goes:
+                    made[one.written] = None
+            elif changed and how is STYLE and isinstance(value, dict):
+                made["style"] = self.properties(node, value)
+            else:
+                lost += 1
+        return lost
 
-    def _rule_of(self, node: Node, name: str, *, svg: bool) -> allowed.Kept | None:
-        own = allowed.OF_ELEMENT.get(node.tag, {}).get(name) or allowed.GLOBAL.get(name)
-        return own or (allowed.SVG.get(name) if svg else None)
-
-    def _plain(self, node: Node, name: str, text: str | None, *, svg: bool) -> str | None:
-        drawn = svg and name not in allowed.SHAPES and name in allowed.SVG
-        if node.level is not Level.SHOWN and (name in allowed.STATES or drawn):
+    def _kept(self, node: Node, one: Carried, text: str) -> str | None:
+        """A value as it leaves."""
+        how = one.how
+        if how is NAMES:
+            names = self.styles.names
+            return " ".join([names(each) for each in text.split()[:200]])
+        if how is STYLE:
+            try:
+                return self.styles.declarations(text, self._of_style(node), self._css)
+            except Spent:
+                return None
+        if how is NAME:
+            return self.styles.names(text)
+        if how is LINK:
+            return self._link(node, text)
+        if how is WORDS:
+            return text if node.level is SHOWN and not identifies(text) else MASK
+        if one.kept is None or (one.shown_only and node.level is not SHOWN):
             return None
-        rule = self._rule_of(node, name, svg=svg)
-        return None if rule is None or text is None else rule(text)
+        return one.kept(text)
 
-    def _link(self, node: Node, text: str | None) -> str | None:
+    def _link(self, node: Node, text: str) -> str | None:
         """That it is a link, and within a drawing to what; never where it leads."""
-        if text is None:
-            return None
         if node.tag == "a":
             return "#"
-        if node.level is not Level.SHOWN:
+        if node.level is not SHOWN:
             return None
         return f"#{self.styles.names(text[1:])}" if text.startswith("#") and len(text) > 1 else None
 
-    def _entered(self, node: Node, name: str, value: object) -> tuple[str, Any] | None:
+    def _entered(self, node: Node, name: str, value: object) -> str | bool | None:
         owner: Node = node
         if node.tag == "option":
             while owner.above is not None and owner.tag != "select":
                 owner = owner.above
-        reads = self.may_read(owner)
         if name != "value":
-            return (name, value is True or value == "") if reads and value is not None else None
+            return value is True or value == "" if self.may_read(owner) and value is not None else None
         if node.tag == "option":
             return None  # never shown by a browser
         if not isinstance(value, str):
             return None
         if node.tag == "button" or node.attributes.get("type", "").lower() in ("button", "submit", "reset"):
-            return name, (value if node.level is Level.SHOWN and not identifies(value) else MASK)
-        return name, self.value(node, value)
+            return value if node.level is SHOWN and not identifies(value) else MASK
+        return self.value(node, value)
 
     def value(self, node: Node, text: str) -> str:
         if not text:
             return ""
         return text if self.may_read(node) and len(text) <= self.limits.text and not identifies(text) else MASK
 
-    def rejudge(self, node: Node, changes: Json) -> None:
+    def rejudge(self, node: Node, changes: Json) -> Generator[None, None, None]:
         """After a change of what rules look at: less may be seen from now on, never more."""
         looked_at = {
             name.lower(): value
@@ -325,11 +507,19 @@ class Nodes:
         }
         if not looked_at:
             return
-        attributes = {name: value for name, value in node.attributes.items() if name not in looked_at}
-        attributes.update((name, str(value)) for name, value in looked_at.items() if value is not None)
-        node.attributes, node.classes = attributes, frozenset(attributes.get("class", "").split())
+        attributes: Json = {name: value for name, value in node.attributes.items() if name not in looked_at}
+        attributes.update((name, value) for name, value in looked_at.items() if value is not None)
+        before, node.look = node.look, self._look(node.tag, node.svg, attributes)
+        if node.look.fits == before.fits and (node.sensitive or not node.look.sensitive):
+            return  # no rule sees a difference, here or below
         for one in (node, *node.all_below()):
+            self._judged += 1
+            if self._judged > self.limits.judged:
+                raise TooMuch
+            if self.is_due():
+                yield
             if not one.tag:
+                self._stands(one)
                 one.level = min(one.level, one.above.level if one.above is not None else one.level)
                 continue
             level, value_shown, sensitive = one.level, one.value_shown, one.sensitive
@@ -355,12 +545,19 @@ class Nodes:
                     made[name] = False
                 continue
             text, priority = (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (value, "")
-            kept = self.styles.value(name, text) if isinstance(text, str) else None
+            kept = self.property(name, text) if isinstance(text, str) else None
             if kept is None:
                 self.drop("style")
             else:
                 made[name] = [kept, "important"] if priority == "important" else kept
         return made
+
+    def property(self, name: str, text: str) -> str | None:
+        """A value of one as it leaves."""
+        try:
+            return self.styles.value(name, text, self._css)
+        except Spent:
+            return None
 
 
 def number(value: object) -> float | int | None:

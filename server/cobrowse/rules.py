@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from server.cobrowse.selectors import Matchable, Selector, SelectorInvalid, read_selector
+from server.cobrowse.selectors import Selector, SelectorInvalid, read_selector
 from server.errors import ConfigError
 
 MAX_TEXT = 256 * 1024
@@ -71,22 +71,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         if origin != self.origin or len(parts) < len(self.parts) or (len(parts) > len(self.parts) and not self.rest):
             return False
         return all(mine in ("*", theirs) for mine, theirs in zip(self.parts, parts, strict=False))
-
-    def level(self, node: Matchable, above: Level) -> Level:
-        """Of an element; ``above``: its parent's."""
-        if above <= Level.BLOCKED:
-            return Level.GONE
-        if any(one.matches(node) for one in self.block):
-            return Level.BLOCKED
-        if above is Level.SEALED or any(one.matches(node) for one in self.mask):
-            return Level.SEALED
-        if above is Level.SHOWN or any(one.matches(node) for one in self.show):
-            return Level.SHOWN
-        return Level.MASKED
-
-    def value_shown(self, node: Matchable) -> bool:
-        """Whether what is entered there may be read, unless it is masked with what it stands in."""
-        return any(one.matches(node) for one in self.values)
 
     def names(self) -> frozenset[str]:
         """The attributes by which a node's level may change."""

@@ -9,6 +9,7 @@ it hides more, and a new picture is asked for (``Sanitised.resync``), as what is
 whole picture.
 """
 
+import heapq
 from collections.abc import Generator, Mapping
 from enum import IntEnum
 from typing import Any
@@ -17,6 +18,7 @@ import msgspec
 
 from server.cobrowse.gestures import Gestures, Source
 from server.cobrowse.nodes import Json, Limits, Nodes, NodeType, TooMuch, number, whole
+from server.cobrowse.pictures import read_event
 from server.cobrowse.rules import Level, Page, RulePack
 from server.cobrowse.shadow import Node
 from server.cobrowse.styles import Styles
@@ -59,7 +61,12 @@ class Sanitiser:
 
     @property
     def nodes(self) -> int:
-        return len(self._nodes.shadow)
+        return len(self._nodes.shadow.nodes)
+
+    def lose(self) -> None:
+        """Events were left out: nothing more of this page leaves until its next whole picture. What was secret once stays so."""
+        self._nodes.clear()
+        self._drawn = False
 
     def node(self, id: int) -> Node | None:
         """For the gate of control: None also for what is not shown."""
@@ -81,11 +88,18 @@ class Sanitiser:
         event: Json | None = None
         try:
             event = yield from self._event(self._read(raw))
+            yield from self._nodes.read_sheets()
         except TooMuch:
+            event = None
             self._forget("too_much")
         except (RecursionError, ValueError, msgspec.DecodeError):
+            event = None
+            if not self._drawn:  # half a picture
+                self._nodes.clear()
             self._nodes.drop("unreadable")
             self._nodes.resync = True
+        finally:
+            self._nodes.done()
         return Sanitised(event, self._nodes.resync, self.page.pause, dict(self._nodes.dropped))
 
     # ---- events
@@ -93,7 +107,7 @@ class Sanitiser:
     def _read(self, raw: bytes) -> Json:
         if len(raw) > self._nodes.limits.event_bytes:
             raise TooMuch
-        found = msgspec.json.decode(raw)
+        found = read_event(raw, EventType.FULL_SNAPSHOT)
         if not isinstance(found, dict):
             raise ValueError("no event")
         return found
@@ -137,11 +151,12 @@ class Sanitiser:
         if not self._begun:
             self._nodes.drop("before_meta")
             return None
-        self._nodes.shadow.clear()
+        self._nodes.clear()
         self._drawn = False
+        yield
         made = yield from self._nodes.tree(data.get("node"), None)
         if made is None or made["type"] != NodeType.DOCUMENT:
-            self._nodes.shadow.clear()
+            self._nodes.clear()
             self._nodes.drop("picture")
             return None
         self._drawn = True
@@ -163,16 +178,20 @@ class Sanitiser:
             raise TooMuch
         made: Json = {"source": int(Source.MUTATION), "removes": [], "adds": [], "texts": [], "attributes": []}
         for one in lists.get("removes", ()):
+            if self._nodes.is_due():
+                yield
             if (removed := self._removed(one)) is not None:
                 made["removes"].append(removed)
         yield from self._adds(lists.get("adds", []), made["adds"])
         for one in lists.get("texts", ()):
+            if self._nodes.is_due():
+                yield
             if (text := self._text(one)) is not None:
                 made["texts"].append(text)
-        for count, one in enumerate(lists.get("attributes", ())):
-            if count % self._nodes.limits.slice == self._nodes.limits.slice - 1:
+        for one in lists.get("attributes", ()):
+            if self._nodes.is_due():
                 yield
-            if (changed := self._changed(one)) is not None:
+            if (changed := (yield from self._changed(one))) is not None:
                 made["attributes"].append(changed)
         if data.get("isAttachIframe") is True and made["adds"]:
             made["isAttachIframe"] = True
@@ -194,23 +213,32 @@ class Sanitiser:
         return made
 
     def _adds(self, given: list[Any], made: list[Json]) -> Generator[None, None, None]:
-        """In the order they come; those whose parent comes later wait for it."""
-        waiting = given
-        while waiting:
-            later = []
-            for count, one in enumerate(waiting):
-                if count % self._nodes.limits.slice == self._nodes.limits.slice - 1:
-                    yield
-                parent = self._nodes.shadow.get(one.get("parentId")) if isinstance(one, dict) else None
-                if parent is None:
-                    later.append(one)
-                elif parent.level > Level.BLOCKED:
-                    yield from self._added(one, parent, made)
-            if len(later) == len(waiting):
-                self._nodes.dropped["unknown_node"] += len(later)
-                self._nodes.resync = True
-                return
-            waiting = later
+        """In the order they come; those whose parent comes later wait for it, and are looked at again in the next round, or in the same if their turn is still
+        to come."""
+        nodes = self._nodes
+        turns = [(0, place) for place in range(len(given))]
+        later: dict[int | None, list[int]] = {}
+        while turns:
+            if nodes.is_due():
+                yield
+            turn, place = heapq.heappop(turns)
+            one = given[place]
+            parent_id = one.get("parentId") if isinstance(one, dict) else None
+            parent = nodes.shadow.get(parent_id)
+            if parent is None:
+                later.setdefault(parent_id if type(parent_id) is int else None, []).append(place)
+                continue
+            if parent.level <= Level.BLOCKED:
+                continue
+            yield from self._added(one, parent, made)
+            raw = one.get("node")
+            come = nodes.shadow.get(raw.get("id")) if later and isinstance(raw, dict) else None
+            for node in () if come is None else (come, *come.all_below()):
+                for waits in later.pop(node.id, ()):
+                    heapq.heappush(turns, (turn + (waits < place), waits))
+        if later:
+            nodes.dropped["unknown_node"] += sum(map(len, later.values()))
+            nodes.resync = True
 
     def _added(self, given: Json, parent: Node, made: list[Json]) -> Generator[None, None, None]:
         raw = given.get("node")
@@ -234,26 +262,24 @@ class Sanitiser:
         node = self._nodes.known(given)
         if node is None or node.above is None or node.tag or node.level <= Level.BLOCKED or not isinstance(given, dict):
             return None
-        return {"id": node.id, "value": self._nodes.words(given.get("value"), node.above)}
+        made: Json = {"id": node.id}
+        self._nodes.put_words(made, "value", given.get("value"), node.above)
+        return made
 
-    def _changed(self, given: object) -> Json | None:
+    def _changed(self, given: object) -> Generator[None, None, Json | None]:
         node = self._nodes.known(given)
         changes = given.get("attributes") if isinstance(given, dict) else None
         if node is None or not node.tag or node.level is Level.GONE or not isinstance(changes, dict):
             return None
-        self._nodes.rejudge(node, changes)
+        yield from self._nodes.rejudge(node, changes)
         made: Json = {}
-        for name, value in changes.items():
-            if name == "style" and isinstance(value, dict):
-                made["style"] = self._nodes.properties(node, value)
-            elif (kept := self._nodes.attribute(node, name, value, svg=node.svg)) is not None:
-                made[kept[0]] = kept[1]
+        if lost := self._nodes.carry(node, changes, made, changed=True):
+            self._nodes.dropped["attribute"] += lost
         if node.level is Level.BLOCKED:
             made = {key: value for key, value in made.items() if key in ("rr_width", "rr_height")}
         return {"id": node.id, "attributes": made} if made else None
 
     def _forget(self, why: str) -> None:
         """Nothing more of this page, until its next whole picture."""
-        self._nodes.shadow.clear()
-        self._drawn = False
+        self.lose()
         self._nodes.drop(why)

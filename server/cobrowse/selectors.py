@@ -33,8 +33,6 @@ class Matchable(Protocol):
     def attributes(self) -> Mapping[str, str]: ...
     @property
     def classes(self) -> frozenset[str]: ...
-    @property
-    def above(self) -> "Matchable | None": ...
 
 
 class Compound(msgspec.Struct, frozen=True):
@@ -57,27 +55,11 @@ class Compound(msgspec.Struct, frozen=True):
 
 
 class Selector(msgspec.Struct, frozen=True):
-    """``last`` is the node itself; ``before``: nearest first, each with whether it is the parent (``>``) or anywhere above."""
+    """``last`` is the node itself; ``before``: nearest first, each with whether it is the parent (``>``) or anywhere above. ``matching`` finds the nodes."""
 
     text: str
     last: Compound
     before: tuple[tuple[bool, Compound], ...] = ()
-
-    def matches(self, node: Matchable) -> bool:
-        return self.last.fits(node) and self._above(node, 0)
-
-    def _above(self, node: Matchable, index: int) -> bool:
-        if index == len(self.before):
-            return True
-        direct, compound = self.before[index]
-        above = node.above
-        while above is not None:
-            if compound.fits(above) and self._above(above, index + 1):
-                return True
-            if direct:
-                return False
-            above = above.above
-        return False
 
     def names(self) -> frozenset[str]:
         """The attributes that it looks at, ``id`` and ``class`` among them."""

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import tinycss2
@@ -20,8 +20,14 @@ MAX_SHEET = 1024 * 1024
 MAX_STYLE = 4096
 """Of one node's own."""
 MAX_DEPTH = 12
+PIECE = 400
+"""Characters of a sheet that are read at once, which takes some 2 ms."""
 MAX_KEPT = 256
 MAX_KEPT_CHARS = 8 * 1024 * 1024
+"""Of sheets."""
+MAX_DECLARED = 4096
+MAX_DECLARED_CHARS = 512 * 1024
+"""Of what stands on nodes."""
 MAX_NAMES = 50_000
 GONE = "tp-gone{}"
 """In place of a rule that was dropped."""
@@ -32,6 +38,18 @@ _COLOUR = re.compile(r"(?:[0-9a-fA-F]{3,4}){1,2}")
 _FAMILY = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z\u4e00-\u9fff -]{0,39}")
 _PICTOGRAM = re.compile(r"[\ue000-\uf8ff\u2000-\u206f\u2190-\u25ff\u2713-\u2718 .,:;/|()*+<>«»‹›•·…–—-]{0,2}")
 """What ``content`` may say: signs of an icon font, arrows, points. Nothing that can be read."""
+_MARKED = re.compile("\0([^\0]*)\0")
+"""CSS Syntax Level 3, 3.3: no input has U+0000 left, nor has an escape in it."""
+_ENDS = re.compile(
+    r"/\*.*?(?:\*/|\Z)|\\.|\"(?:[^\"\\\n\r\f]|\\.)*+\"?|'(?:[^'\\\n\r\f]|\\.)*+'?|(?<![\w-])[uU][rR][lL]\(\s*(?![\s\"'])(?:[^)\\]|\\.)*+\)?|[(){}\[\]]",
+    re.DOTALL,
+)
+"""What opens and closes in a sheet, and what has such signs in it that do not."""
+_CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
+_PLAIN_WORD = r"(?:-?[A-Za-z][A-Za-z-]{0,40}|[+-]?(?:[0-9]{1,6}(?:\.[0-9]{1,4})?|\.[0-9]{1,4})(?:px|em|rem|%|vh|vw|pt|fr|ms|s|deg)?|#(?:[0-9a-fA-F]{3,4}){1,2})"
+_PLAIN_NAME = re.compile(r"-?[a-z][a-z-]{0,60}")
+_PLAIN_VALUE = re.compile(rf"{_PLAIN_WORD}(?:(?: |, ?){_PLAIN_WORD}){{0,15}}")
+_PLAIN_DECLARATION = re.compile(rf"[ \t\n]*({_PLAIN_NAME.pattern})[ \t\n]*:[ \t\n]*({_PLAIN_VALUE.pattern})[ \t\n]*")
 _FUNCTIONS = frozenset(
     [
         "rgb",
@@ -181,55 +199,176 @@ class Names:
         return known
 
 
+class Spent(Exception):
+    """Reading it would take longer than its event may."""
+
+
+class Allowance:
+    """How many characters of CSS may still be read anew for an event."""
+
+    def __init__(self, chars: int) -> None:
+        self.left = chars
+
+    def take(self, chars: int) -> None:
+        """Raises Spent; from then on always, as what is left is below nothing."""
+        self.left -= chars
+        if self.left < 0:
+            raise Spent
+
+
+class Kept:
+    """What was worked out, by digests: the newest ``most``, and of those so many ``chars`` at most."""
+
+    def __init__(self, most: int, chars: int) -> None:
+        self._most, self._most_chars = most, chars
+        self._made: OrderedDict[Hashable, str] = OrderedDict()
+        self.chars = 0
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def get(self, key: Hashable) -> str | None:
+        made = self._made.get(key)
+        if made is not None:
+            self._made.move_to_end(key)
+        return made
+
+    def put(self, key: Hashable, made: str) -> None:
+        """``key`` is new."""
+        self._made[key] = made
+        self.chars += len(made)
+        while len(self._made) > self._most or self.chars > self._most_chars:
+            self.chars -= len(self._made.popitem(last=False)[1])
+
+
 class Styles:
-    """Shared by all pages of a process. What was worked out is kept by the digest of the sheet, the newest ``MAX_KEPT_CHARS`` of it."""
+    """Of one share. ``names``: its own; ``sheets``: what was read of any, which all shares of a process may have together."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, sheets: "Sheets | None" = None) -> None:
         self.names = names
-        self._kept: OrderedDict[bytes, str] = OrderedDict()
-        self._chars = 0
+        self._sheets = sheets or Sheets()
 
-    def sheet(self, text: str) -> str:
-        """A whole sheet, or some rules of one: as many rules as it had."""
-        return "" if len(text) > MAX_SHEET else self._kept_or(text)
+    def sheet(self, text: str, allowance: Allowance | None = None) -> str:
+        """A whole sheet, or some rules of one: as many rules as it had. Raises Spent."""
+        if len(text) > MAX_SHEET:
+            return ""
+        names = self.names
+        return _MARKED.sub(lambda found: names(found[1]), self._sheets.sheet(text, allowance))
 
-    def is_known(self, text: str) -> bool:
-        """Whether it was worked out before: reading one anew takes some 5 µs a character."""
-        return _digest(text) in self._kept
+    def reading(self, text: str, allowance: Allowance) -> Generator[None, None, str]:
+        """``sheet``, with pauses."""
+        if len(text) > MAX_SHEET:
+            return ""
+        yield from self._sheets.reading(text, allowance)
+        return self.sheet(text, allowance)
 
-    def declarations(self, text: str, only: frozenset[str] | None = None) -> str:
-        """What stands in ``style="…"``. ``only``: of these properties."""
+    def declarations(self, text: str, only: frozenset[str] | None = None, allowance: Allowance | None = None) -> str:
+        """What stands in ``style="…"``. ``only``: of these properties. Raises Spent."""
         if len(text) > MAX_STYLE:
             return ""
-        content = tinycss2.parse_blocks_contents(text)
-        kept = [one for one in content if one.type == "declaration" and (only is None or one.lower_name in only)]
-        return self._declarations(kept, 0)
+        plain = _plain(text, only)
+        return self._sheets.declarations(text, only, allowance) if plain is None else plain
 
-    def value(self, name: str, text: str, *, important: bool = False) -> str | None:
-        """Of one property, or None: not that one, or not with that value."""
+    def value(self, name: str, text: str, allowance: Allowance | None = None) -> str | None:
+        """Of one property, or None: not that one, or not with that value. Raises Spent."""
         if len(text) > MAX_STYLE:
             return None
+        if _PLAIN_NAME.fullmatch(name) and name not in _FORBIDDEN and _PLAIN_VALUE.fullmatch(text):
+            return text
+        return self._sheets.value(name, text, allowance)
+
+
+def _plain(text: str, only: frozenset[str] | None) -> str | None:
+    """``Sheets.declarations`` of what is so plain that nothing in it needs a tokeniser: most of what pages write on their nodes. None: it is not."""
+    made = []
+    for one in text.split(";"):
+        found = _PLAIN_DECLARATION.fullmatch(one)
+        if found is None:
+            if one.strip(" \t\n"):
+                return None
+            continue
+        name, value = found.groups()
+        if (only is None or name in only) and name not in _FORBIDDEN:
+            made.append(f"{name}:{value};")
+    return "".join(made)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """A sheet cut where a rule ends, into pieces of ``PIECE`` characters where its rules are not longer. Every piece is read as a sheet of its own: were one cut
+    in the wrong place, rules would be missing, and nothing else."""
+    if len(text) <= PIECE:
+        yield text
+        return
+    begun, open_ = 0, list[str]()
+    for found in _ENDS.finditer(text):
+        one = found[0]
+        if one in _CLOSED_BY:
+            open_.append(_CLOSED_BY[one])
+        elif open_ and one == open_[-1]:
+            open_.pop()
+            if one == "}" and not open_ and found.end() - begun >= PIECE:
+                yield text[begun : found.end()]
+                begun = found.end()
+    if begun < len(text):
+        yield text[begun:]
+
+
+class Sheets:
+    """Reads sheets. In what is made names stand between marks that no sheet can have, to be exchanged for those of a share."""
+
+    def __init__(self) -> None:
+        self.kept = Kept(MAX_KEPT, MAX_KEPT_CHARS)
+        self._declared = Kept(MAX_DECLARED, MAX_DECLARED_CHARS)
+
+    def sheet(self, text: str, allowance: Allowance | None = None) -> str:
+        digest = _digest(text)
+        made = self.kept.get(digest)
+        if made is None:
+            if allowance is not None:
+                allowance.take(len(text))
+            made = "".join(map(self._piece, pieces(text)))
+            self.kept.put(digest, made)
+        return made
+
+    def reading(self, text: str, allowance: Allowance) -> Generator[None, None, None]:
+        """Read, so that ``sheet`` has it, with a pause after every piece."""
+        digest = _digest(text)
+        if self.kept.get(digest) is not None:
+            return
+        allowance.take(len(text))
+        made = list[str]()
+        for piece in pieces(text):
+            made.append(self._piece(piece))
+            yield
+        if self.kept.get(digest) is None:  # another share's turn, meanwhile
+            self.kept.put(digest, "".join(made))
+
+    def _piece(self, text: str) -> str:
+        try:
+            return self._sheet(text)
+        except RecursionError:
+            return ""
+
+    def declarations(self, text: str, only: frozenset[str] | None = None, allowance: Allowance | None = None) -> str:
+        key = _digest(text), only
+        made = self._declared.get(key)
+        if made is None:
+            if allowance is not None:
+                allowance.take(len(text))
+            content = tinycss2.parse_blocks_contents(text)
+            kept = [one for one in content if one.type == "declaration" and (only is None or one.lower_name in only)]
+            made = self._declarations(kept, 0)
+            self._declared.put(key, made)
+        return made
+
+    def value(self, name: str, text: str, allowance: Allowance | None = None) -> str | None:
+        if allowance is not None:
+            allowance.take(len(text))
         tokens = tinycss2.parse_component_value_list(text, skip_comments=True)
         if not self._is_kept(name, tokens):
             return None
         written: str = tinycss2.serialize(tokens).strip()
         return written or None
-
-    def _kept_or(self, text: str) -> str:
-        digest = _digest(text)
-        kept = self._kept.get(digest)
-        if kept is not None:
-            self._kept.move_to_end(digest)
-            return kept
-        try:
-            made = self._sheet(text)
-        except RecursionError:
-            made = ""
-        self._kept[digest] = made
-        self._chars += len(made)
-        while len(self._kept) > MAX_KEPT or self._chars > MAX_KEPT_CHARS:
-            self._chars -= len(self._kept.popitem(last=False)[1])
-        return made
 
     def _sheet(self, text: str) -> str:
         rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
@@ -315,10 +454,10 @@ class Styles:
             one = tokens[index]
             after = tokens[index + 1] if index + 1 < len(tokens) else None
             if one.type == "literal" and one.value == "." and after is not None and after.type == "ident":
-                made.append(f".{self.names(after.value)}")
+                made.append(f".{_marked(after.value)}")
                 index += 1
             elif one.type == "hash":
-                made.append(f"#{self.names(one.value)}")
+                made.append(f"#{_marked(one.value)}")
             elif (one.type == "ident" and _is_ident(one.value)) or (
                 one.type == "literal" and one.value in (",", ">", "+", "~", "*", ":", "|", "&", "-", ".")
             ):
@@ -362,6 +501,10 @@ class Styles:
         ):
             return None
         return f'[{name}="{value.value}"]'
+
+
+def _marked(name: str) -> str:
+    return f"\0{name}\0"
 
 
 def _digest(text: str) -> bytes:

@@ -147,9 +147,10 @@ def _language(request: web.Request) -> Language:
 def add_headers(settings: Settings, found: Visit | None, response: web.StreamResponse) -> None:
     """On everything that is sent. Forms may lead to Tongping's pages, and nowhere else."""
     nonce = f"'nonce-{found.nonce}'" if found is not None else "'none'"
+    socket = f" {settings.socket_url}" if settings.site else ""
     headers = response.headers
     headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src {nonce}; style-src {nonce}; img-src 'self' blob:; media-src blob:; connect-src 'self'; "
+        f"default-src 'none'; script-src {nonce}; style-src {nonce}; img-src 'self' blob:; media-src blob:; connect-src 'self'{socket}; "
         f"form-action 'self' {settings.server_url}; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
     )
     headers["X-Content-Type-Options"] = "nosniff"

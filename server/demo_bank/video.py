@@ -47,12 +47,14 @@ class Video:
     # ---- faces
 
     async def enrol(self, image: bytes, subject: str, consent: str, once: str) -> dict[str, Any]:
-        """A template of this face. Raises Refused (``code`` ``no_face``, ``too_dark`` …), Unreachable."""
-        fields = {"image": image, "subject": subject, "consent": consent}
+        """A template of this face, and its picture for who reviews. Raises Refused (``code`` ``no_face``, ``too_dark`` …), Unreachable."""
+        fields = {"image": image, "subject": subject, "consent": consent, "keep_picture": "true"}
         return await self._repeatable("POST", "/face/templates", form=fields, once=once)
 
     async def enrol_again(self, template: str, image: bytes, consent: str) -> dict[str, Any]:
-        return await self._repeatable("PUT", f"/face/templates/{template}", form={"image": image, "consent": consent})
+        return await self._repeatable(
+            "PUT", f"/face/templates/{template}", form={"image": image, "consent": consent, "keep_picture": "true"}
+        )
 
     async def template(self, template: str) -> dict[str, Any]:
         """Raises Refused: 404, or 410 once it is erased."""

@@ -93,6 +93,10 @@ def page(
         "bank": settings.name_zh if found.language == "zh" else settings.name_en,
         "title": r.word(title),
         "nonce": found.nonce,
+        "sharing": r.page("sharing", {"server": settings.server_url, "site": settings.site, "nonce": found.nonce})
+        if settings.site
+        else Html(),
+        "step": title,
         "links": r.page("links", {"form_token": found.form_token}) if found.customer else Html(),
         "other": "en" if found.language == "zh" else "zh",
         "kind": kind,

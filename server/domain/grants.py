@@ -25,6 +25,7 @@ class Grant(StrEnum):
     SUPERVISE = "supervise"  # listen, whisper, join in
     SESSION_READ = "session.read"  # customer reference, reason, context, history
     SESSION_END = "session.end"
+    COBROWSE_VIEW = "cobrowse.view"  # ask a customer to look at the page that they show, and for more
     INVITE = "invite"
     # desk and service grants
     SESSION_CREATE = "session.create"
@@ -72,12 +73,13 @@ _LEAD = _TALK | {
     Grant.FACE_CHECK,
     Grant.DOCUMENT_READ,
     Grant.VERIFICATION_RUN,
+    Grant.COBROWSE_VIEW,
 }
 
 _IN_SESSION: dict[Role, frozenset[Grant]] = {
     Role.CUSTOMER: _TALK | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN},
     Role.AGENT: _LEAD,
-    Role.EXPERT: _TALK | {Grant.SESSION_READ},
+    Role.EXPERT: _TALK | {Grant.SESSION_READ, Grant.COBROWSE_VIEW},
     Role.SUPERVISOR: _LEAD | {Grant.SUPERVISE},
     Role.SERVICE: frozenset(),
 }
@@ -128,7 +130,7 @@ KEY_RIGHTS: dict[str, frozenset[Grant]] = {
 
 def session_grants(role: Role, kind: SessionKind) -> frozenset[Grant]:
     """What ``role`` may do inside a session of ``kind``. Every kind carries voice, video and chat."""
-    del kind  # presets that differ arrive with co-browse and verification
+    del kind
     return _IN_SESSION[role]
 
 

@@ -30,6 +30,7 @@ CASE, ATTEMPT, DECISION = "VE", "AT", "DE"
 RISK_ENTRY = "RL"
 WEBHOOK, DELIVERY = "WH", "WD"
 ERASURE = "ER"
+SHARE = "SH"
 
 ID_BYTES = 16
 _PATTERN = re.compile(r"[A-Z]{2}_[A-Z2-7]{26}")

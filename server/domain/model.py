@@ -227,6 +227,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     wording: str  # version of the text that was shown, e.g. "camera-1"
     language: Language
     decided_at: datetime
+    text: str = ""  # SHA-256 of that text in that language, hexadecimal (consent_texts.py); "": not one of our pages'
 
 
 class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -318,6 +319,7 @@ class FaceTemplate(msgspec.Struct, frozen=True, kw_only=True):
     recogniser: str = ""  # what of that pack decides its numbers, hexadecimal; "": from before it was kept, the pack tells
     key: bytes  # its own key, wrapped under the master key; b"" once erased
     sealed: bytes  # AES-256-GCM; b"" once erased
+    picture: bytes | None = None  # the one that it was made from, sealed under the same key; None: not kept, or erased
     created_at: datetime
     created_by: str  # an ApiKeyId
     replaced_at: datetime | None = None

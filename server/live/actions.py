@@ -10,6 +10,7 @@ from server.domain.ids import ParticipantId
 from server.domain.model import ConsentDecision, LeaveReason, Role, SessionStatus, SupervisionMode
 from server.errors import DependencyError, Invalid, NotAllowed, NotFound, TooMany
 from server.live import telling
+from server.live.cobrowse import attaching
 from server.live.gates import PUBLISH
 from server.live.member import Member, keep
 from server.live.narrowing import take_back
@@ -28,10 +29,8 @@ from server.signalling.messages import (
     ClientBody,
     ConsentSet,
     EndSession,
-    Hold,
     Leave,
     MediaOffer,
-    Mute,
     Quality,
     QualityReport,
     ReceiveSet,
@@ -40,13 +39,16 @@ from server.signalling.messages import (
     TakeWaiting,
     TrackState,
 )
+from server.signalling.messages_cobrowse import CobrowseAttach, CobrowseDetach
 from server.signalling.messages_people import (
     Admit,
     HandoverAnswer,
     HandoverCancel,
     HandoverComplete,
     HandoverOffer,
+    Hold,
     Lock,
+    Mute,
     RoleSet,
     WaitingRoomSet,
 )
@@ -106,6 +108,7 @@ async def _consent(session: "LiveSession", member: Member, seq: int, body: Conse
     withdrawn = body.decision is not ConsentDecision.GIVEN
     if withdrawn:
         take_back(session, member, body.scope)
+        attaching.withdrawn(session, member, body.scope)
         await session.apply_gate(member)
     if not (withdrawn and session.agreed(member, body.scope)):  # taking back a stored yes is always stored
         _store_one(session, member)
@@ -300,6 +303,17 @@ async def _quality(session: "LiveSession", member: Member, seq: int, body: Quali
     )
 
 
+async def _attach(session: "LiveSession", member: Member, seq: int, body: CobrowseAttach) -> None:
+    _need(member, Grant.COBROWSE_VIEW)
+    _store_one(session, member)
+    await attaching.attach(session, member, body)
+
+
+async def _detach(session: "LiveSession", member: Member, seq: int, body: CobrowseDetach) -> None:
+    _need(member, Grant.COBROWSE_VIEW)
+    attaching.detach(session, member)
+
+
 async def _take(session: "LiveSession", member: Member, seq: int, body: TakeWaiting) -> None:
     raise NotAllowed("Customers are taken at the desk.")
 
@@ -339,4 +353,6 @@ ACTIONS: Final[dict[type, Action]] = {
     QualityReport: _quality,
     TakeWaiting: _take,
     HandoverAnswer: _answer,
+    CobrowseAttach: _attach,
+    CobrowseDetach: _detach,
 }

@@ -62,6 +62,7 @@ from server.signalling.protocol import State
 from server.store.ports import Store
 
 if TYPE_CHECKING:
+    from server.live.cobrowse.shares import Shares
     from server.services.verification_live import LiveAttempts
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class LiveSessions:
         self.taps = Taps(store, media, clock, self.settings.store_s, self._shown)
         self.attempts: LiveAttempts | None = None  # bound by whoever has them
         self.briefs: CaseBriefs | None = None  # likewise
+        self.cobrowse: Shares | None = None  # likewise
         self._needs = Needs(
             records=self._records,
             sessions=sessions,
@@ -110,6 +112,7 @@ class LiveSessions:
             taps=self.taps,
             attempts=lambda: self.attempts,
             briefs=lambda: self.briefs,
+            cobrowse=lambda: self.cobrowse,
             ice=ice or NoRelay(),
             clock=clock,
             settings=self.settings,
@@ -168,6 +171,10 @@ class LiveSessions:
 
     def _sessions_now(self) -> Iterable[LiveSession]:
         return self._sessions.values()
+
+    def find(self, id: SessionId) -> LiveSession | None:
+        """The live session, where there is one now."""
+        return self._sessions.get(id)
 
     def _session(self, id: SessionId) -> LiveSession:
         """The live session, made where needed: whoever asks puts a command into its actor at once. Raises TooMany."""

@@ -20,7 +20,8 @@ from server.live.gates import SCOPES, Narrowed
 from server.live.member import Member
 from server.live.people import waiting_room
 from server.signalling.connection import Connection
-from server.signalling.messages import ClientBody, ConsentSet, EndSession, Hold, Leave, Mute, Remove, Supervise
+from server.signalling.messages import ClientBody, ConsentSet, EndSession, Leave, Remove, Supervise
+from server.signalling.messages_people import Hold, Mute
 from server.signalling.messages_recording import RecordingSet, RecordingWanted
 from server.signalling.protocol import Incoming, Refused, State
 

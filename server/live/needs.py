@@ -16,6 +16,7 @@ from server.live.settings import LiveSettings
 from server.live.taps import Taps
 
 if TYPE_CHECKING:
+    from server.live.cobrowse.shares import Shares
     from server.services.verification_live import LiveAttempts
 
 
@@ -35,6 +36,7 @@ class Needs:
     taps: Taps
     attempts: Callable[[], "LiveAttempts | None"]  # None: transactions are not verified here
     briefs: Callable[[], CaseBriefs | None]  # likewise
+    cobrowse: Callable[[], "Shares | None"]  # None: no pages are shown here
     ice: ice.IceIssuer
     clock: Clock
     settings: LiveSettings

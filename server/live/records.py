@@ -7,6 +7,7 @@ import msgspec
 
 from server.audit.events import AuditAction, AuditEvent
 from server.domain import ids
+from server.domain.consent_texts import text_of
 from server.domain.ids import ConsentId, FileId, LoginId, MessageId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     ChatMessage,
@@ -202,6 +203,7 @@ class Records(Transactions):
             wording=body.wording,
             language=body.language,
             decided_at=now,
+            text=text_of(body.wording, body.language),
         )
         async with self._writing() as tx:
             await tx.add_consent(consent)

@@ -29,6 +29,7 @@ from server.errors import DependencyError, Gone, NotAllowed, NotFound, TongpingE
 from server.live import ice, telling, upkeep
 from server.live.actions import carry_out
 from server.live.actor import Actor, Command
+from server.live.cobrowse import attaching
 from server.live.gates import ConsentGate
 from server.live.member import Member, keep
 from server.live.narrowing import Narrowing, heard, takes_back
@@ -248,6 +249,7 @@ class LiveSession:
             handover.greeted(self, member)
             lost.greeted(self, member)
             self.verifying.briefing.greeted(member)
+            attaching.greeted(self, member)
 
     def _admitted(self, member: Member, claims: Claims) -> None:
         """A token from before one's role changed is good for what both roles may; the server sends another at once."""

@@ -2,7 +2,8 @@
 
 It is read, opened and sent piece by piece: nothing is put on disk in plain text, and memory holds one picture or one page at a time, however much there is.
 What is said is as it stands when its turn comes: what was erased meanwhile is told as missing, and an erasing of the customer ends it.
-Sealed details of a case that has ended are gone; templates are numbers under seal and say nothing to a person: that there is one is told.
+Sealed details of a case that has ended are gone; templates are numbers under seal and say nothing to a person: that there is one is told, and
+the picture that it was made from, where that is kept, is handed out.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from server.errors import Conflict, NotFound, TongpingError, TooMany, Verificati
 from server.services import customer_lines
 from server.services.customer_lines import People, callback, file_path, of_case, of_session
 from server.services.customers import Customers, Found
+from server.services.enrolled_pictures import EnrolledPictures
+from server.services.face_ports import SealBroken
 from server.services.files import Files
 from server.services.principal import Principal
 from server.services.verification_cases import Cases
@@ -76,9 +79,10 @@ class CustomerExport:
         cases: Cases,
         evidence: VerificationEvidence,
         files: Files,
+        enrolled: EnrolledPictures,
     ) -> None:
         self._store, self._clock, self._customers = store, clock, customers
-        self._cases, self._evidence, self._files = cases, evidence, files
+        self._cases, self._evidence, self._files, self._enrolled = cases, evidence, files, enrolled
         self._open: set[Package] = set()
         customers.on_erased.append(self._erased)
 
@@ -119,6 +123,9 @@ class CustomerExport:
         """Pictures and files first, so that ``data.json`` can say what is there of them, and by which hash."""
         found = await self._customers.find(customer)
         archive, listed = ZipStream(), list[dict[str, Any]]()
+        async with aclosing(self._enrolment(archive, customer, listed)) as pieces:
+            async for piece in pieces:
+                yield piece
         for case in found.cases:
             async with aclosing(self._pictures(archive, case, listed)) as pieces:
                 async for piece in pieces:
@@ -146,11 +153,23 @@ class CustomerExport:
                 except TongpingError as error:  # what is there is handed out all the same
                     listed.append({"name": name, "missing": error.code})
                     continue
-                with archive.file(name) as out:
-                    out.write(jpeg)
-                digest = (await asyncio.to_thread(hashlib.sha256, jpeg)).hexdigest()
-                listed.append({"name": name, "bytes": len(jpeg), "sha256": digest})
-                yield archive.take()
+                yield await _put(archive, name, jpeg, listed)
+
+    async def _enrolment(self, archive: ZipStream, customer: str, listed: list[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
+        """The picture that their template was made from, where it is kept."""
+        async with self._store.read() as tx:
+            template = await tx.customer_template(customer)
+        if template is None or template.picture is None:
+            return
+        name = f"{template.id}.jpg"
+        try:
+            jpeg = self._enrolled.opened(template)
+        except SealBroken:
+            jpeg = None
+        if jpeg is None:
+            listed.append({"name": name, "missing": "seal_broken"})
+        else:
+            yield await _put(archive, name, jpeg, listed)
 
     async def _sent(self, archive: ZipStream, session: SessionId, listed: list[dict[str, Any]]) -> AsyncGenerator[bytes, None]:
         """Files of the chat that are a line of it which the customer gets."""
@@ -328,6 +347,15 @@ class CustomerExport:
             yield (b"\n" if first else b",\n") + _text(line)
             first = False
         yield b'],\n"lines_not_said_to_the_customer": ' + str(withheld).encode() + b"}"
+
+
+async def _put(archive: ZipStream, name: str, jpeg: bytes, listed: list[dict[str, Any]]) -> bytes:
+    """What is to be sent now."""
+    with archive.file(name) as out:
+        out.write(jpeg)
+    digest = (await asyncio.to_thread(hashlib.sha256, jpeg)).hexdigest()
+    listed.append({"name": name, "bytes": len(jpeg), "sha256": digest})
+    return archive.take()
 
 
 def _text(what: Any) -> bytes:

@@ -90,7 +90,8 @@ class People:
             following = next(later, None)
             told.append(
                 {"by": self.label(one.participant_id), "scope": one.scope, "decision": one.decision, "at": one.decided_at,
-                 "until": None if following is None else following.decided_at, "wording": one.wording, "language": one.language}
+                 "until": None if following is None else following.decided_at, "wording": one.wording, "language": one.language,
+                 "text_sha256": one.text}
             )  # fmt: skip
         return told
 

@@ -17,6 +17,7 @@ from server.domain import ids
 from server.domain.ids import CaseId, RecordingId, SessionId, TemplateId
 from server.domain.model import FaceTemplate, Participant, Recording, Role, Session, SessionStatus, staff_of
 from server.errors import Conflict, NotFound
+from server.services import face_templates
 from server.services.erasure_ports import Erasure, ErasureJournal
 from server.services.files import Files
 from server.services.ports import MakeId
@@ -270,9 +271,7 @@ class Customers:
             template = await tx.get_template(id)
             if template is None or template.erased_at is not None:
                 return 0
-            await tx.save_template(
-                msgspec.structs.replace(template, subject=None, consent="", key=b"", sealed=b"", erased_at=now)
-            )
+            await tx.save_template(face_templates.erased(template, now))
             await tx.erase_idempotency(id)
             await tx.append_audit(AuditEvent(action=AuditAction.TEMPLATE_ERASED, at=now, actor=actor, subject=id))
         return 1

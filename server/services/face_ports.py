@@ -103,8 +103,16 @@ class SealBroken(Exception):
 class TemplateSeal(Protocol):
     """Each template under a key of its own, wrapped under the master key; ``binding`` is bound in as associated data."""
 
+    def of(self, what: str) -> "TemplateSeal":
+        """Under the same master keys, for something else: what is sealed by one does not open as the other."""
+        ...
+
     def seal(self, id: str, binding: str, template: bytes) -> tuple[bytes, bytes]:
         """(wrapped key, sealed)."""
+        ...
+
+    def seal_under(self, key: bytes, id: str, binding: str, plain: bytes) -> bytes:
+        """What opens with this wrapped key, of this id, which ``seal`` made. Raises SealBroken."""
         ...
 
     def open(self, id: str, binding: str, key: bytes, sealed: bytes) -> bytes:

@@ -4,6 +4,9 @@ A template from before it was kept with its recogniser is known by its pack: one
 """
 
 import hmac
+from datetime import datetime
+
+import msgspec
 
 from server.domain.model import FaceTemplate
 from server.services.face_ports import FaceEngine
@@ -14,6 +17,11 @@ def fits(engine: FaceEngine, record: FaceTemplate) -> bool:
     """Raises VerificationUnavailable: no pack works."""
     made_by = record.recogniser or engine.known_packs.get(record.pack_hash, "")
     return hmac.compare_digest(made_by, engine.recogniser)
+
+
+def erased(record: FaceTemplate, now: datetime) -> FaceTemplate:
+    """What is left: that it was there."""
+    return msgspec.structs.replace(record, subject=None, consent="", key=b"", sealed=b"", picture=None, erased_at=now)
 
 
 async def adopt(store: Store, engine: FaceEngine) -> int:

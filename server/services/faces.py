@@ -1,11 +1,11 @@
 """Face checks without a call, and the templates that they compare with: who may, what is kept, what is written down.
 
 Whatever goes wrong is an error and never an answer: no caller can take it for a match. Nothing of a picture is kept, in a record, a log or
-the audit; of a template only what is sealed.
+the audit, but sealed, with the template that was made from it, where the bank asks for that; of a template only what is sealed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -49,6 +49,7 @@ from server.errors import (
 )
 from server.services import face_templates, face_told
 from server.services.documents import Documents
+from server.services.enrolled_pictures import EnrolledPictures
 from server.services.face_limits import FaceLimits
 from server.services.face_ports import CLIP_PICTURES, FaceEngine, SealBroken, TemplateSeal
 from server.services.ports import MakeId
@@ -70,6 +71,8 @@ class TemplateExists(Conflict):
 
 
 class Faces:
+    """``pictures_wanted``: whether any policy in force shows reviewers what a template was made from; else no picture is kept, whoever asks for it."""
+
     def __init__(
         self,
         store: Store,
@@ -78,11 +81,13 @@ class Faces:
         engine: FaceEngine,
         seal: TemplateSeal,
         config: VerificationConfig,
+        pictures_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
         self._clock = clock
         self._make_id = make_id
         self._seal = seal
+        self._pictures, self._pictures_wanted = EnrolledPictures(seal), pictures_wanted
         self._config = config
         self._limits = FaceLimits(at_once=config.max_requests, at_once_each=config.max_requests_per_caller)
         self._adopted = ""
@@ -230,11 +235,15 @@ class Faces:
 
     # ---- templates
 
-    async def enrol(self, who: Principal, image: bytes, subject: str, consent: str) -> TemplateEnrolled:
-        """Raises TemplateExists: one to a subject."""
+    async def enrol(
+        self, who: Principal, image: bytes, subject: str, consent: str, *, keep_picture: bool = False
+    ) -> TemplateEnrolled:
+        """``keep_picture``: the consent is to that, too. Raises TemplateExists: one to a subject."""
         made, picture, pack, recogniser = await self._template_of(image)
+        jpeg = await self._small(image, keep_picture)
         id = TemplateId(self._make_id(ids.TEMPLATE))
         key, sealed = self._seal.seal(id, pack, made)
+        kept = self._pictures.sealed(id, pack, key, jpeg) if jpeg else None
         record = FaceTemplate(
             id=id,
             subject=subject,
@@ -243,13 +252,14 @@ class Faces:
             recogniser=recogniser,
             key=key,
             sealed=sealed,
+            picture=kept,
             created_at=self._clock.now(),
             created_by=who.actor,
         )
         try:
             async with self._store.begin() as tx:
                 await tx.add_template(record)
-                await tx.append_audit(self._event(AuditAction.TEMPLATE_ENROLLED, who, id, pack=pack))
+                await tx.append_audit(self._event(AuditAction.TEMPLATE_ENROLLED, who, id, pack=pack, **_kept_too(record)))
         except Conflict:
             raise TemplateExists("There is a template of this subject: replace it.") from None
         return TemplateEnrolled(template=self._view(record), picture=picture)
@@ -257,11 +267,17 @@ class Faces:
     async def template(self, id: TemplateId) -> TemplateView:
         return self._view(await self._kept(id))
 
-    async def replace(self, who: Principal, id: TemplateId, image: bytes, consent: str | None) -> TemplateEnrolled:
-        """The same subject, another picture, or another recogniser. The one before is erased. Whether both show one person is in the audit."""
-        same = await self._same(await self._kept(id), image)
+    async def replace(
+        self, who: Principal, id: TemplateId, image: bytes, consent: str | None, *, keep_picture: bool | None = None
+    ) -> TemplateEnrolled:
+        """The same subject, another picture, or another recogniser. The one before is erased, and its picture, if that was kept. ``keep_picture``: None: as it
+        was. Whether both show one person is in the audit."""
+        before = await self._kept(id)
+        same = await self._same(before, image)
         made, picture, pack, recogniser = await self._template_of(image)
+        jpeg = await self._small(image, before.picture is not None if keep_picture is None else keep_picture)
         key, sealed = self._seal.seal(id, pack, made)
+        kept = self._pictures.sealed(id, pack, key, jpeg) if jpeg else None
         async with self._store.begin() as tx:
             record = _there(await tx.get_template(id))
             record = msgspec.structs.replace(
@@ -271,10 +287,12 @@ class Faces:
                 recogniser=recogniser,
                 key=key,
                 sealed=sealed,
+                picture=kept,
                 replaced_at=self._clock.now(),
             )
             await tx.save_template(record)
-            await tx.append_audit(self._event(AuditAction.TEMPLATE_REPLACED, who, id, outcome=same, pack=pack))
+            event = self._event(AuditAction.TEMPLATE_REPLACED, who, id, outcome=same, pack=pack, **_kept_too(record))
+            await tx.append_audit(event)
         await self._scrub()
         return TemplateEnrolled(template=self._view(record), picture=picture)
 
@@ -292,9 +310,7 @@ class Faces:
         """For good: its key and what was sealed under it are overwritten. Again: Gone. Works without an engine."""
         async with self._store.begin() as tx:
             record = _there(await tx.get_template(id))
-            await tx.save_template(
-                msgspec.structs.replace(record, subject=None, consent="", key=b"", sealed=b"", erased_at=self._clock.now())
-            )
+            await tx.save_template(face_templates.erased(record, self._clock.now()))
             await tx.erase_idempotency(id)
             await tx.append_audit(self._event(AuditAction.TEMPLATE_ERASED, who, id))
         await self._scrub()
@@ -305,6 +321,10 @@ class Faces:
         if wrong and self._config.strict_enrolment:
             raise PictureRefused("This picture is not good enough to be kept as a template.", wrong)
         return made, picture, self.engine.pack.hash, self.engine.recogniser
+
+    async def _small(self, image: bytes, keep: bool) -> bytes:
+        """The picture as it is kept; b"": it is not. Raises PictureRefused, VerificationUnavailable: then nothing of it is."""
+        return await self.engine.still(image) if keep and self._pictures_wanted() else b""
 
     async def _kept(self, id: TemplateId) -> FaceTemplate:
         async with self._store.read() as tx:
@@ -347,6 +367,7 @@ class Faces:
             consent=record.consent,
             state=state,
             pack_hash=record.pack_hash,
+            picture_kept=record.picture is not None,
             created_at=record.created_at,
             replaced_at=record.replaced_at,
         )
@@ -391,6 +412,11 @@ def _there(record: FaceTemplate | None) -> FaceTemplate:
     if record.erased_at is not None:
         raise Gone("This template was erased.")
     return record
+
+
+def _kept_too(record: FaceTemplate) -> dict[str, str]:
+    """What the audit says beside the rest."""
+    return {"picture": "kept"} if record.picture is not None else {}
 
 
 def _outcome(found: FaceComparison) -> str:

@@ -62,8 +62,9 @@ class LiveCheck(Protocol):
         """Pictures in their order, one at a time. Raises VerificationUnavailable and its kinds: then nothing can be said of the attempt."""
         ...
 
-    def result(self, *, ours: bool = False) -> CheckedAttempt:
-        """What there is by now. Before the end it never passes. ``ours``: we looked too late or stopped in the middle; what that explains is excused."""
+    def result(self, *, ours: bool = False, slow: bool = False) -> CheckedAttempt:
+        """What there is by now. Before the end it never passes. ``ours``: we looked too late or stopped in the middle; what that explains is excused.
+        ``slow``: this machine had too much to do, so that pictures may have been late by it on their way already."""
         ...
 
     async def material(self) -> Material:

@@ -34,6 +34,12 @@ INSIDE = frozenset({ParticipantState.JOINED, ParticipantState.ACTIVE, Participan
 RECENT_WAITS = 20  # how many past waits an estimate looks at
 
 
+class SessionOfAnother(Conflict):
+    """A session is of one customer, and this one is another's: by its ``customer_reference``, or by a case in it."""
+
+    code = "session_of_another"
+
+
 class Sessions:
     def __init__(self, store: Store, clock: Clock, make_id: MakeId) -> None:
         self._store = store
@@ -91,7 +97,7 @@ class Sessions:
             )
 
     async def update(self, id: SessionId, change: UpdateSession, actor: str) -> Session:
-        """The audit says which fields changed, not what they say. Nothing new: nothing happens. Raises NotFound, Gone."""
+        """The audit says which fields changed, not what they say. Nothing new: nothing happens. Raises NotFound, Gone, SessionOfAnother."""
         async with self._store.begin() as tx:
             session = await existing(tx, id)
             if session.status is SessionStatus.ENDED:
@@ -100,6 +106,8 @@ class Sessions:
             fresh = {name: value for name, value in given.items() if value != getattr(session, name)}
             if not fresh:
                 return session
+            if reference := fresh.get("customer_reference"):
+                await of_one(tx, session, reference)
             updated = msgspec.structs.replace(session, **fresh)
             await tx.save_session(updated)
             await tx.append_audit(
@@ -255,6 +263,12 @@ async def _end(tx: Transaction, session: Session, reason: str, actor: str, now: 
         )
     )
     return ended
+
+
+async def of_one(tx: Transaction, session: Session, customer: str) -> None:
+    """Raises SessionOfAnother where a case of somebody else is in it; those of customers who were erased say nothing."""
+    if any(case.customer not in ("", customer) for case in await tx.session_cases(session.id)):
+        raise SessionOfAnother("This session has a verification of another customer.")
 
 
 def leader(session: Session) -> StaffId | None:

@@ -4,9 +4,10 @@
 
 import asyncio
 import contextlib
+import hmac
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from functools import partial
 
 import msgspec
 
@@ -22,6 +23,7 @@ from server.errors import (
     VerificationUnavailable,
 )
 from server.services import face_templates
+from server.services.enrolled_pictures import EnrolledPictures
 from server.services.face_ports import FaceEngine, SealBroken, TemplateSeal
 from server.services.principal import Principal
 from server.services.verification_cases import Cases
@@ -39,10 +41,12 @@ from server.transactions.decision import (
 )
 from server.transactions.details import read_details
 from server.transactions.lock import inside_lock, is_excused, is_failure
+from server.transactions.material import Material, ReferenceShown
 from server.transactions.policy import Policy
 from server.transactions.risk.engine import BLOCKED, Asked
 from server.transactions.risk.result import RiskLevel, RiskResult
 
+log = logging.getLogger(__name__)
 __all__ = ["ReferenceMissing", "VerificationAttempts", "fault_of", "faulty"]
 
 CONSENT_WITHDRAWN = "consent_withdrawn"
@@ -75,6 +79,7 @@ class VerificationAttempts:
         self._risk = risk
         self._engine = engine
         self._seal = seal
+        self.enrolled = EnrolledPictures(seal)
         self._portraits = portraits
         self._uploads = Uploads(engine)
 
@@ -154,7 +159,8 @@ class VerificationAttempts:
                 asked = self._asked(case, policy, attempt, session, with_agent=with_agent)
                 # Two small reads of this transaction, whichever server wrote what they find: decisions are assessed one after the other.
                 risk = await self._risk.assess(tx, asked, policy, cases.clock.now())
-                decision = another_try(checked, decide(policy, checked, risk), seen=seen and bool(attempt.evidence))
+                left = case.attempts_allowed - case.attempts_used if cases.clock.now() < case.expires_at else 0
+                decision = another_try(checked, decide(policy, checked, risk), seen=seen and bool(attempt.evidence), left=left)
                 if await cases.locked(tx, case.customer):
                     decision = inside_lock(decision)
                 done, case = await self._finished(tx, case, policy, attempt, checked, risk, decision, asked, actor)
@@ -281,8 +287,16 @@ class VerificationAttempts:
             async with self._cases.store.read() as tx:
                 case = await self._cases.found(tx, id)
                 policy = await self._cases.policy(tx, case)
-            looked = await self._uploads.look(brought, policy, partial(self.reference, case))
-            checked, digest = await self.evidence.keep(attempt, looked.checked, looked.material)
+            compared = b""
+
+            async def reference() -> bytes:
+                nonlocal compared
+                compared = await self.reference(case)
+                return compared
+
+            looked = await self._uploads.look(brought, policy, reference)
+            material = await self.with_reference(case, policy, compared, looked.material)
+            checked, digest = await self.evidence.keep(attempt, looked.checked, material)
             seen = bool(looked.material.pictures)
             _, done, case = await self.finish_attempt(attempt, checked, who.actor, evidence=digest, seen=seen)
         except BaseException as error:
@@ -322,3 +336,27 @@ class VerificationAttempts:
             return seal.open(id, pack, key, sealed)
         except SealBroken:
             raise VerificationLost("The reference cannot be opened.") from None
+
+    async def with_reference(self, case: Case, policy: Policy, compared: bytes, material: Material) -> Material:
+        """With what a person can hold it against. ``compared``: the template that they were compared with, b"" where nothing was: of no other enrolment is the
+        picture taken. Where there is none of the attempt there is none of the reference."""
+        jpeg, shown = b"", ReferenceShown.NONE
+        if case.template is None:
+            shown = ReferenceShown.PORTRAIT if case.reference_evidence else ReferenceShown.NONE
+        elif policy.evidence.keep_reference and compared and material.pictures:
+            jpeg, shown = await self._enrolment(case, compared)
+        return msgspec.structs.replace(material, reference=jpeg, reference_shown=shown)
+
+    async def _enrolment(self, case: Case, compared: bytes) -> tuple[bytes, ReferenceShown]:
+        try:
+            async with self._cases.store.read() as tx:
+                kept = await tx.get_template(case.template) if case.template is not None else None
+            if kept is None or kept.erased_at is not None or kept.subject != case.customer:
+                return b"", ReferenceShown.CHANGED
+            if not hmac.compare_digest(self._seal.open(kept.id, kept.pack_hash, kept.key, kept.sealed), compared):
+                return b"", ReferenceShown.CHANGED
+            jpeg = self.enrolled.opened(kept)
+        except (SealBroken, TongpingError):
+            log.error("the picture of an enrolment cannot be kept with an attempt", extra={"case": case.id})
+            return b"", ReferenceShown.LOST
+        return (b"", ReferenceShown.NONE) if jpeg is None else (jpeg, ReferenceShown.ENROLMENT)

@@ -94,7 +94,8 @@ class VerificationEvidence:
                 details_hash=case.details_hash,
                 checked=checked,
                 played=material.played,
-                pictures=tuple(one.shown for one in material.pictures),
+                pictures=tuple(one.shown for one in material.kept),
+                reference=material.reference_shown,
             )
             digest = await self._vault.seal(
                 attempt_name(attempt),
@@ -102,7 +103,7 @@ class VerificationEvidence:
                 created_s=now.timestamp(),
                 keep_until_s=max(now, latest).timestamp(),
                 facts=msgspec.json.encode(facts),
-                pictures=material.pictures,
+                pictures=material.kept,
             )
         except (EvidenceLost, TongpingError) as error:
             log.error("the evidence of an attempt cannot be kept", extra={"attempt": attempt.id, "code": error.code})

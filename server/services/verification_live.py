@@ -21,10 +21,11 @@ from server.services.attempt_room import AttemptRoom, AttemptsBusy
 from server.services.live_ports import LiveCheck, LiveChecks
 from server.services.principal import Principal
 from server.services.verification_attempts import CONSENT_WITHDRAWN, VerificationAttempts, fault_of, faulty
+from server.transactions.again import TOO_BUSY
 from server.transactions.case import Attempt, Case, CaseState, WrongState
 from server.transactions.cues import Instruction
 from server.transactions.decision import AttemptKind, CheckedAttempt, is_ours
-from server.transactions.material import Material
+from server.transactions.material import Material, ReferenceShown
 from server.transactions.policy import Check, Policy
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ TAP_S = 180.0
 MATERIAL_S = 15.0
 """For the last pictures that are kept."""
 STREAM_LOST = "stream_lost"
+REFERENCE_CHANGED = "reference_changed"
 WITHDRAWN = CONSENT_WITHDRAWN
 STOPPED_BY_STAFF = "stopped_by_staff"
 ENDINGS = {
@@ -207,6 +209,9 @@ class LiveAttempts:
                 checked = faulty(AttemptKind.LIVE, fault)
             if checked.fault == WITHDRAWN or not await self._taps.agreed(session, participant, looked_at(policy)):
                 checked, material = faulty(AttemptKind.LIVE, WITHDRAWN), Material()
+            material = await self._attempts.with_reference(case, policy, reference, material)
+            if checked.fault == REFERENCE_CHANGED:  # also the portrait of a case is another one now
+                material = msgspec.structs.replace(material, reference=b"", reference_shown=ReferenceShown.CHANGED)
             checked, digest = await self._attempts.evidence.keep(attempt, checked, material)
             agreed = functools.partial(self._taps.stands, session, participant, looked_at(policy))
             _, done, case = await self._attempts.finish_attempt(
@@ -225,9 +230,9 @@ class LiveAttempts:
         try:
             async with self._cases.store.read() as tx:
                 case = await self._cases.found(tx, id)
-            return None if await self._attempts.reference(case) == reference else "reference_changed"
+            return None if await self._attempts.reference(case) == reference else REFERENCE_CHANGED
         except Conflict:
-            return "reference_changed"
+            return REFERENCE_CHANGED
         except TongpingError as error:
             return fault_of(error)
 
@@ -238,14 +243,15 @@ class LiveAttempts:
             playing = await self._watched(attempt, check, pictures, page)
         except TongpingError as error:
             log.warning("a live attempt was not played to its end", extra={"attempt": attempt.id, "code": error.code})
-            return msgspec.structs.replace(check.result(ours=True), fault=fault_of(error)), False
+            code = fault_of(error)
+            return msgspec.structs.replace(check.result(ours=True, slow=code in TOO_BUSY), fault=code), False
         fault = playing.fault
         if fault == WITHDRAWN:
             return faulty(AttemptKind.LIVE, WITHDRAWN), False
         if fault is not None:
             return msgspec.structs.replace(check.result(ours=is_ours(fault)), fault=fault), False
         with_agent = playing.with_agent and page.with_agent()
-        return _seen_late(check.result(ours=True)) if playing.behind else check.result(), with_agent
+        return _seen_late(check.result(ours=True, slow=True)) if playing.behind else check.result(), with_agent
 
     async def _watched(self, attempt: Attempt, check: LiveCheck, pictures: OpenTap, page: Page) -> Playing:
         """Until it is judged, there are no more pictures, or the attempt is over in another way: cancelled, or its time."""

@@ -28,7 +28,7 @@ from server.store.ports import Transaction
 from server.transactions.case import CUSTOMER_LOCKED, IN_REVIEW, Attempt, Case, Review, Reviewed, due
 from server.transactions.details import read_details
 from server.transactions.lock import ended_through_us
-from server.transactions.material import REFERENCE, is_name
+from server.transactions.material import REFERENCE, PictureKind, ReferenceShown, is_name
 
 _WORDS: dict[WhyNot, str] = {
     "own_session": "You were in this session: a colleague who was not reviews it.",
@@ -73,7 +73,7 @@ class VerificationReviews:
             details=read_details(cases.opened(case).details),
             template=case.template,
             reference_picture="" in kept and not kept[""].lost,
-            attempts=[_attempt(one, kept.get(one.id)) for one in attempts],
+            attempts=[_attempt(one, kept.get(one.id), _reference(case, kept.get(one.id), kept.get(""))) for one in attempts],
             identified=_identified(case, people),
             reviews=[
                 EarlierReview(by=staff_ref(one.by, people), at=one.at, approved=one.approved, reason=one.note)
@@ -165,7 +165,7 @@ class VerificationReviews:
                     await self._evidence.picture(one.name, one.digest, shown.name)
         except (Conflict, Gone, NotFound):
             kept = []
-        if not any(one.pictures for one in kept):
+        if not any(shown.kind is not PictureKind.REFERENCE for one in kept for shown in one.pictures):
             raise NothingToSee("There is nothing to be seen of this attempt any more: it can be declined only.")
 
 
@@ -176,8 +176,22 @@ def _identified(case: Case, people: Mapping[str, Staff]) -> IdentifiedView | Non
     return IdentifiedView(by=staff_ref(one.by, people), at=one.at, methods=list(one.methods), note=one.note)
 
 
-def _attempt(attempt: Attempt, kept: Kept | None) -> ReviewedAttempt:
+def _reference(case: Case, kept: Kept | None, portrait: Kept | None) -> ReferenceShown:
+    """``kept``: of the attempt; ``portrait``: that came with the case."""
+    found = portrait if case.template is None else kept
+    if found is None:
+        return ReferenceShown.NONE
+    if found.lost:
+        return ReferenceShown.LOST
+    told = kept.facts.reference if kept is not None and kept.facts is not None else ReferenceShown.NONE
+    if case.template is None and told is not ReferenceShown.CHANGED:
+        return ReferenceShown.PORTRAIT
+    return told
+
+
+def _attempt(attempt: Attempt, kept: Kept | None, reference: ReferenceShown) -> ReviewedAttempt:
     checked, risk = attempt.checked, attempt.risk
+    pictures = [one for one in kept.pictures if one.kind is not PictureKind.REFERENCE] if kept is not None else []
     return ReviewedAttempt(
         attempt=attempt_view(attempt),
         checks=[
@@ -195,7 +209,8 @@ def _attempt(attempt: Attempt, kept: Kept | None) -> ReviewedAttempt:
             RiskReasonView(code=one.code, words={Language.ZH: one.zh, Language.EN: one.en}, contribution=one.contribution)
             for one in (risk.reasons if risk is not None else ())
         ],
-        pictures=[ReviewPicture(**msgspec.structs.asdict(one)) for one in (kept.pictures if kept is not None else ())],
+        pictures=[ReviewPicture(**msgspec.structs.asdict(one)) for one in pictures],
+        reference=reference,
         evidence_lost=kept is not None and bool(kept.lost),
         excused=ended_through_us(attempt),
     )

@@ -21,6 +21,7 @@ from server.errors import Conflict, Gone, Invalid, NotFound, PictureRefused
 from server.services.evidence_ports import EvidenceStore
 from server.services.face_ports import FaceEngine, TemplateSeal
 from server.services.principal import Principal
+from server.services.sessions import SessionOfAnother, of_one
 from server.services.verification_attempts import VerificationAttempts
 from server.services.verification_cases import Cases, Kept
 from server.services.verification_evidence import VerificationEvidence
@@ -100,7 +101,8 @@ class Verifications:
         return verification_view(case, self._cases.clock.now())
 
     async def create(self, who: Principal, asked: CreateVerification) -> VerificationView:
-        """Raises UnknownType, Invalid (details, signals, callback, link), NotFound, Gone, OtherCustomer, CustomerLocked, TooMany."""
+        """Raises UnknownType, Invalid (details, signals, callback, link), NotFound, Gone, OtherCustomer, SessionTaken, SessionOfAnother, CustomerLocked,
+        TooMany."""
         cases = self._cases
         policy = cases.policies.current(asked.type)
         details = read_details(bytes(asked.details))
@@ -187,7 +189,12 @@ class Verifications:
             raise PictureRefused("This portrait is not good enough to compare with.", wrong)
         pack = self._engine.pack.hash
         key, sealed = self._portraits.seal(id, pack, made)
-        vault, digest = await self.evidence.keep_reference(before, await self._engine.still(asked.image), before.retention_days)
+        async with cases.store.read() as tx:
+            policy = await cases.policy(tx, before)
+        vault = digest = ""
+        if policy.evidence.keep_reference:
+            still = await self._engine.still(asked.image)
+            vault, digest = await self.evidence.keep_reference(before, still, before.retention_days)
         async with cases.store.begin() as tx:
             case = await cases.settled(tx, id, who)
             _may_have_portrait(case)
@@ -297,7 +304,8 @@ async def _check_template(tx: Transaction, case: Case, who: Principal) -> None:
 
 
 async def _check_session(tx: Transaction, case: Case, who: Principal) -> None:
-    """A session that was made for a verification is of that one: no other case comes between a customer and what they opened the link for."""
+    """A session that was made for a verification is of that one: no other case comes between a customer and what they opened the link for. Any other is of one
+    customer, so that nobody in it is taken for the customer of somebody else's case."""
     if case.session_id is None:
         return
     session = await tx.get_session(case.session_id)
@@ -310,6 +318,9 @@ async def _check_session(tx: Transaction, case: Case, who: Principal) -> None:
             raise NotFound("There is no such session.")
         if await tx.session_cases(session.id):
             raise SessionTaken("This session is of another verification.")
+    if session.customer_reference not in ("", case.customer):
+        raise SessionOfAnother("This session is in the name of another customer: its customer_reference is not `customer`.")
+    await of_one(tx, session, case.customer)
 
 
 def _may_have_portrait(case: Case) -> None:

@@ -22,6 +22,7 @@ from server.domain.views import (
     WaitingEntry,
 )
 from server.signalling.base import Body, ShortText
+from server.signalling.messages_cobrowse import CobrowseChanged, CobrowseClient
 from server.signalling.messages_people import (
     Admit,
     AgentBack,
@@ -35,7 +36,9 @@ from server.signalling.messages_people import (
     HandoverOffered,
     HandoverTaken,
     HandoverWithdrawn,
+    Hold,
     Lock,
+    Mute,
     RoleSet,
     WaitingRoomSet,
 )
@@ -198,20 +201,6 @@ class Remove(Body, frozen=True, kw_only=True, tag="participant.remove"):
     reason: ShortText = ""
 
 
-class Hold(Body, frozen=True, kw_only=True, tag="participant.hold"):
-    """Put somebody else on hold, or take them back: held they hear and see nobody, and nobody them. Needs ``participant.hold``."""
-
-    participant: Annotated[ParticipantId, msgspec.Meta(max_length=40)]
-    held: bool
-
-
-class Mute(Body, frozen=True, kw_only=True, tag="participant.mute"):
-    """Mute somebody else's microphone at the relay, or lift that. Needs ``participant.mute``."""
-
-    participant: Annotated[ParticipantId, msgspec.Meta(max_length=40)]
-    muted: bool
-
-
 class Supervise(Body, frozen=True, kw_only=True, tag="supervise"):
     """``listen``: hear and see everybody, be heard and seen by nobody. ``whisper``: be heard by ``to`` alone, who must lead or
     help, never the customer. ``join``: like everybody. ``take_over``: lead instead of whoever does, who leaves. Needs ``supervise``; a
@@ -278,6 +267,7 @@ ClientBody = (
     | QualityReport
     | TakeWaiting
     | HandoverAnswer
+    | CobrowseClient
 )
 
 # ---------------------------------------------------------------- server → client: bodies
@@ -524,6 +514,7 @@ ServerBody = (
     | HandoverOffered
     | HandoverWithdrawn
     | HandoverTaken
+    | CobrowseChanged
     | MessageError
 )
 

@@ -1,4 +1,4 @@
-"""Who may come in, who is what, and who leads: lock, waiting room, roles, hand-over, a lost agent. Part of ``messages.py``."""
+"""Who is heard, who may come in, who is what, and who leads: hold and mute, lock, waiting room, roles, hand-over, a lost agent. Part of ``messages.py``."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,20 @@ MAX_NOTE_CHARS = 500
 AParticipant = Annotated[ParticipantId, msgspec.Meta(max_length=40)]
 
 # ---------------------------------------------------------------- client → server
+
+
+class Hold(Body, frozen=True, kw_only=True, tag="participant.hold"):
+    """Put somebody else on hold, or take them back: held they hear and see nobody, and nobody them. Needs ``participant.hold``."""
+
+    participant: AParticipant
+    held: bool
+
+
+class Mute(Body, frozen=True, kw_only=True, tag="participant.mute"):
+    """Mute somebody else's microphone at the relay, or lift that. Needs ``participant.mute``."""
+
+    participant: AParticipant
+    muted: bool
 
 
 class Lock(Body, frozen=True, kw_only=True, tag="session.lock"):

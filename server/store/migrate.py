@@ -5,10 +5,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.errors import ConfigError
+
+WRITER_LOCK = 7_301_482_011
+"""PostgreSQL's advisory lock of Tongping's writers."""
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -38,8 +41,10 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def upgrade(connection: AsyncConnection) -> None:
-    """Run what is pending, all or nothing. Raises ConfigError for a database of a newer server."""
+    """Run what is pending, all or nothing; of several servers that start at once one does. Raises ConfigError for a database of a newer server."""
     async with connection.begin():
+        if connection.dialect.name == "postgresql":
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
         await connection.run_sync(_upgrade)
 
 

@@ -1,7 +1,8 @@
 """The store on a SQL database: SQLite by default (aiosqlite), PostgreSQL (asyncpg) by URL.
 
 SQLite: WAL, ``synchronous=FULL`` (a commit is on disk when it returns), ``secure_delete``, foreign keys, ``BEGIN IMMEDIATE`` for writers, one connection
-that writes, a few that read and one that empties the log beside them (``checkpoints``). Write transactions are serialised: in the process by a lock, between processes by the
+that writes, a few that read and one that empties the log beside them (``checkpoints``). PostgreSQL: ``synchronous_commit``; readers are REPEATABLE READ and read-only,
+the writer is READ COMMITTED, so that it sees what others wrote before it had its turn. Write transactions are serialised: in the process by a lock, between processes by the
 database (PostgreSQL: an advisory lock), so that the audit chain has one head.
 
 Overflow: at most ``MAX_WAITING_WRITERS`` transactions wait for the lock and none longer than ``WAIT_S``; beyond that StoreUnavailable.
@@ -23,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from server.errors import ConfigError, StoreUnavailable
 from server.store import checkpoints, one_way
-from server.store.migrate import check_current, upgrade
+from server.store.migrate import WRITER_LOCK, check_current, upgrade
 from server.store.sql_transaction import SqlTransaction, translated
 
 READERS = 4
@@ -31,7 +32,6 @@ WAIT_S = 10.0
 MAX_WAITING_WRITERS = 1000
 BUSY_TIMEOUT_MS = 5000
 SCRUB_WAIT_MS = 50
-_WRITER_LOCK = 7_301_482_011  # PostgreSQL's advisory lock of Tongping's writers
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -87,8 +87,11 @@ def _prepare_file(url: URL) -> None:
 
 
 def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> AsyncEngine:
+    own = _postgresql(read_only=read_only) if url.get_backend_name() == "postgresql" else {}
     try:
-        engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=WAIT_S, hide_parameters=True)
+        engine = create_async_engine(
+            url, pool_size=connections, max_overflow=0, pool_timeout=WAIT_S, hide_parameters=True, **own
+        )
     except (NoSuchModuleError, ModuleNotFoundError) as exc:
         raise ConfigError(f"the database driver {url.drivername} is not installed") from exc
     if url.get_backend_name() == "sqlite":
@@ -97,6 +100,13 @@ def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Async
         # The driver must not begin transactions of its own: https://docs.sqlalchemy.org/en/21/dialects/sqlite.html
         event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _postgresql(*, read_only: bool) -> dict[str, Any]:
+    """A connection that the database has closed meanwhile is replaced before it is used; nobody waits for a lock longer than for the own writer's."""
+    settings = {"application_name": "tongping", "synchronous_commit": "on", "lock_timeout": str(round(WAIT_S * 1000))}
+    reading = {"isolation_level": "REPEATABLE READ", "execution_options": {"postgresql_readonly": True}} if read_only else {}
+    return {"pool_pre_ping": True, "connect_args": {"timeout": WAIT_S, "server_settings": settings}, **reading}
 
 
 def _configure_writer(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
@@ -147,7 +157,7 @@ class SqlStore:
             self._owner = asyncio.current_task()
             async with self._transaction(self.writer, writable=True) as transaction:
                 if self.writer.dialect.name == "postgresql":
-                    await transaction.run(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_WRITER_LOCK))
+                    await transaction.run(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=WRITER_LOCK))
                 yield transaction
             if self.checkpoints is not None:
                 self.checkpoints.committed()
@@ -172,6 +182,8 @@ class SqlStore:
         for engine in (self.writer, self._readers):  # a compiled statement remembers the values that it was first asked with
             engine.clear_compiled_cache()
         if self.checkpoints is None:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
             return True
         await self._acquire()
         try:

@@ -155,6 +155,7 @@ consents = Table(
     Column("wording", Text, nullable=False),
     Column("language", _WORD, nullable=False),
     Column("decided_at", UtcTime, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(["session_id", "participant_id"], ["participants.session_id", "participants.id"]),
     Index(None, "session_id", "participant_id", "scope"),
     sqlite_autoincrement=True,
@@ -242,6 +243,7 @@ face_templates = Table(
     Column("replaced_at", UtcTime),
     Column("erased_at", UtcTime),
     Column("recogniser", Text, nullable=False, server_default=""),
+    Column("picture", LargeBinary),
 )
 
 verification_policies = Table(

@@ -11,21 +11,27 @@ from server.transactions.risk.result import RiskLevel
 
 STREAM_GAP = "stream_gap"
 """The fault of an attempt whose picture stopped for a moment."""
+HOLES = frozenset({STREAM_GAP, "stream_times"})
+"""Of which whoever holds the camera may be the cause, whatever else went wrong at the same time."""
+TOO_BUSY = frozenset({"deadline_missed", "engine_busy"})
+"""The faults of an engine that had too much to do. They come to many at the same time, so all of them would wait for the same few people."""
 
 
-def another_try(attempt: CheckedAttempt, decision: Decision, *, seen: bool) -> Decision:
-    """A person is asked only where that helps: never with nothing to look at (``seen`` false: no picture was kept), and never because of a hole alone,
-    also where no try is left: whoever stops the camera before the check that would find them out would be shown to a reviewer with all the rest in order.
-    What is doubtful beside the hole is theirs to look at."""
+def another_try(attempt: CheckedAttempt, decision: Decision, *, seen: bool, left: int) -> Decision:
+    """A person is asked only where that helps: never with nothing to look at (``seen`` false: no picture was kept); never because of a hole alone, also where
+    no try is left: whoever stops the camera before the check that would find them out would be shown to a reviewer with all the rest in order; and for an
+    engine that was too busy only where no try is ``left``. What is doubtful beside it is theirs to look at."""
     if decision.outcome is not Outcome.REFER or not is_excused(attempt, decision):
         return decision
-    if not seen or (attempt.fault == STREAM_GAP and _only_a_hole(attempt)):
+    hole = attempt.fault == STREAM_GAP or any(HOLES.intersection(one.excused) for one in attempt.checks)
+    in_vain = hole or (attempt.fault in TOO_BUSY and left > 0)
+    if not seen or (in_vain and _nothing_else(attempt)):
         return Decision(outcome=Outcome.REJECT, reasons=decision.reasons[:MAX_REASONS])
     return decision
 
 
-def _only_a_hole(attempt: CheckedAttempt) -> bool:
-    """Whether nothing but what a pause explains is missing."""
+def _nothing_else(attempt: CheckedAttempt) -> bool:
+    """Whether nothing but what is excused is missing."""
     return all(
         one.reasons and set(one.reasons) <= set(one.excused) for one in attempt.checks if one.outcome is not CheckOutcome.PASS
     )

@@ -17,6 +17,8 @@ REFERENCE = "reference"
 """Name of the one picture of a portrait that came with a case."""
 
 
+ENROLMENT = "reference-1"
+"""Name, among the pictures of an attempt, of the one that the template was made from with which they were compared."""
 _NAME = re.compile(r"[a-z]{1,20}-[0-9]{1,3}")
 
 
@@ -37,6 +39,17 @@ class PictureKind(StrEnum):
     UPLOAD = "upload"
     DOCUMENT = "document"
     REFERENCE = "reference"
+
+
+class ReferenceShown(StrEnum):
+    """What there is to hold an attempt against. ``portrait``: it came with the case and is kept beside its attempts. ``enrolment``: the picture that the template
+    was made from, kept with the attempt. ``none``: none was kept. ``changed``: the template was replaced or erased before it was kept. ``lost``: it cannot be read."""
+
+    PORTRAIT = "portrait"
+    ENROLMENT = "enrolment"
+    NONE = "none"
+    CHANGED = "changed"
+    LOST = "lost"
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,11 +74,21 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
     """Of one attempt, in order. ``played``: what was asked of the person and when, as the check tells it; plain JSON. ``complete``: nothing
-    is missing for a fault of ours."""
+    is missing for a fault of ours. ``reference``: a JPEG of the enrolment that they were compared with, b"" where there is none to be kept;
+    ``reference_shown`` says why."""
 
     pictures: tuple[Picture, ...] = ()
     played: dict[str, Any] = {}
     complete: bool = True
+    reference: bytes = b""
+    reference_shown: ReferenceShown = ReferenceShown.NONE
+
+    @property
+    def kept(self) -> tuple[Picture, ...]:
+        """All of it. The reference alone shows nobody anything, and is left out."""
+        if not (self.reference and self.pictures):
+            return self.pictures
+        return (Picture(shown=Shown(name=ENROLMENT, kind=PictureKind.REFERENCE), jpeg=self.reference), *self.pictures)
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,3 +111,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     checked: CheckedAttempt
     played: dict[str, Any]
     pictures: tuple[Shown, ...]
+    reference: ReferenceShown = ReferenceShown.NONE

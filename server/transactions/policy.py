@@ -110,6 +110,13 @@ class RiskLimits(_Part, frozen=True, kw_only=True):
     amount: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")] = "amount"
 
 
+class EvidenceRules(_Part, frozen=True, kw_only=True):
+    """``keep_reference``: the picture that attempts are compared with is kept with what was seen in them, for who reviews it: the portrait that came with the case,
+    or the picture of the enrolment, where one is kept with the template."""
+
+    keep_reference: bool = True
+
+
 class Policy(_Part, frozen=True, kw_only=True, dict=True):
     """A policy as it was read. ``hash`` names its meaning: two files that say the same have the same."""
 
@@ -139,6 +146,7 @@ class Policy(_Part, frozen=True, kw_only=True, dict=True):
     risk: RiskLimits = RiskLimits()
     without_face: WithoutFace = WithoutFace()
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 180
+    evidence: EvidenceRules = EvidenceRules()
     details: dict[str, DetailRule] = {}
     clip_allowed: bool = False
     """Whether uploaded pictures or a clip may take the place of the live stream. What they cannot show is missing evidence."""
@@ -221,7 +229,7 @@ def _read(value: Any, type: type[_T], name: str, prefix: str) -> _T:
 
 _FIELDS = tuple(
     field
-    for part in (Policy, Title, PadThresholds, ChallengeRules, ReferRules, RiskLimits, WithoutFace, DetailRule)
+    for part in (Policy, Title, PadThresholds, ChallengeRules, ReferRules, RiskLimits, WithoutFace, EvidenceRules, DetailRule)
     for field in part.__struct_fields__
 )
 

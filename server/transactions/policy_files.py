@@ -65,7 +65,7 @@ class Policies:
         self._unread: frozenset[str] = frozenset()
         self._now = self._put_together(self._files, {}, None if stored_later else self._unread)
         self.misfits = self._unfit(self._files)
-        """What the policies in force ask that the model pack cannot answer: of the start, as a reload refuses them."""
+        """What the policies in force ask that the model pack cannot answer; see ``look_at_pack``."""
 
     @property
     def now(self) -> InForce:
@@ -86,9 +86,24 @@ class Policies:
             raise UnknownType("There is no such type of transaction.")
         return policy
 
+    def keep_references(self) -> bool:
+        """Whether any in force keeps the picture that attempts are compared with."""
+        return any(policy.evidence.keep_reference for policy in self._now.policies.values())
+
     def by_hash(self, hash: str) -> Policy | None:
         """One that is or was in force since this process started."""
         return self._kept.get(hash)
+
+    def look_at_pack(self) -> tuple[str, ...]:
+        """Hold the policies in force against the pack that is installed now: one may have come, gone or been exchanged. What of ``misfits`` is new. Blocks."""
+        files = self._files
+        found = self._unfit(files)
+        with self._lock:
+            if files is not self._files:  # a reload came between, which has looked
+                return ()
+            new = tuple(wrong for wrong in found if wrong not in self.misfits)
+            self.misfits = found
+        return new
 
     def read_again(self) -> InForce:
         """What the files say now, for ``use``; nothing is changed. Raises ConfigError, PolicyInvalid also for what the installed model pack cannot answer."""

@@ -151,7 +151,7 @@ export interface CheckpointMark {
   done: boolean;
   note?: string;
 }
-export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | Supervise | RecordingSet | CheckpointMark | VerificationBegin | VerificationCannot | VerificationStop | VerificationAgent | Lock | WaitingRoomSet | Admit | RoleSet | HandoverOffer | HandoverCancel | HandoverComplete | EndSession | Leave | QualityReport | TakeWaiting | HandoverAnswer;
+export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | Supervise | RecordingSet | CheckpointMark | VerificationBegin | VerificationCannot | VerificationStop | VerificationAgent | Lock | WaitingRoomSet | Admit | RoleSet | HandoverOffer | HandoverCancel | HandoverComplete | EndSession | Leave | QualityReport | TakeWaiting | HandoverAnswer | CobrowseAttach | CobrowseDetach;
 export type ClientFrame = Hello | ClientMessage | Ack | Ping;
 export interface ClientMessage {
   t: "msg";
@@ -160,6 +160,19 @@ export interface ClientMessage {
   body: ClientBody;
 }
 export type CloseCode = "left" | "removed" | "refused" | "handed_over" | "taken_over" | "revoked" | "session_ended" | "moved" | "unauthorised" | "token_expired" | "bad_message" | "too_large" | "too_many" | "too_slow" | "timeout" | "resume_unknown" | "going_away" | "internal";
+export interface CobrowseAttach {
+  type: "cobrowse.attach";
+  code: string;
+}
+export interface CobrowseChanged {
+  type: "cobrowse.changed";
+  share: string | null;
+  state: ShareState | null;
+  site: string;
+}
+export interface CobrowseDetach {
+  type: "cobrowse.detach";
+}
 export type ConnectionId = string;
 export interface ConsentChanged {
   type: "consent.changed";
@@ -259,7 +272,7 @@ export interface FileView {
   media_type: string;
   size_bytes: number;
 }
-export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "participant.admit" | "participant.role" | "session.lock" | "handover" | "recording.control" | "supervise" | "session.read" | "session.end" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read" | "recording.review" | "risk.manage" | "face.check" | "document.read" | "face.templates" | "verification.run" | "verification.create" | "verification.review" | "customer.data" | "verification.unlock";
+export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "participant.admit" | "participant.role" | "session.lock" | "handover" | "recording.control" | "supervise" | "session.read" | "session.end" | "cobrowse.view" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read" | "recording.review" | "risk.manage" | "face.check" | "document.read" | "face.templates" | "verification.run" | "verification.create" | "verification.review" | "customer.data" | "verification.unlock";
 export interface GrantsChanged {
   type: "grants";
   grants: string[];
@@ -750,6 +763,7 @@ export interface RedeemInvitation {
   name?: string;
 }
 export type ReferenceKind = "template" | "portrait" | "missing";
+export type ReferenceShown = "portrait" | "enrolment" | "none" | "changed" | "lost";
 export interface Remove {
   type: "participant.remove";
   participant: ParticipantId;
@@ -812,6 +826,7 @@ export interface ReviewedAttempt {
   risk_level: RiskLevel | null;
   risk_reasons: RiskReasonView[];
   pictures: ReviewPicture[];
+  reference: ReferenceShown;
   evidence_lost: boolean;
   excused: boolean;
 }
@@ -830,7 +845,7 @@ export interface RoleSet {
   participant: ParticipantId;
   role: Role;
 }
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | RecordingChanged | VerificationChanged | VerificationCue | VerificationCases | Admitted | GrantsChanged | Handover | AgentLost | AgentBack | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | ReviewsChanged | WaitingTaken | HandoverOffered | HandoverWithdrawn | HandoverTaken | MessageError;
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | RecordingChanged | VerificationChanged | VerificationCue | VerificationCases | Admitted | GrantsChanged | Handover | AgentLost | AgentBack | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | ReviewsChanged | WaitingTaken | HandoverOffered | HandoverWithdrawn | HandoverTaken | CobrowseChanged | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";
@@ -869,6 +884,7 @@ export interface SessionsInside {
   type: "sessions.inside";
   entries: OccupiedSession[];
 }
+export type ShareState = "idle" | "attached" | "sharing" | "paused" | "ended";
 export interface Site {
   bank_name: Record<Language, string>;
   version: string;

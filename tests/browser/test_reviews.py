@@ -59,7 +59,7 @@ class Office:
 @pytest_asyncio.fixture(loop_scope="session")
 async def office(browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIterator[Office]:
     mark = secrets.token_hex(3)
-    opened = await bank.open(customer=f"Lin {mark}")
+    opened = await bank.open(customer=f"Lin {mark}", reference=f"cif-{mark}")
     agent, colleague = await Seat.take(browser), await Seat.take(browser)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
         system = Bank(http, server.url)
@@ -184,11 +184,12 @@ async def test_whoever_was_in_the_conversation_sees_it_and_does_not_decide(offic
 DRAWN = "all => all.length > 0 && all.every(one => one.complete && one.naturalWidth > 0 && one.src.startsWith('blob:'))"
 
 
+@pytest.mark.parametrize("reference", ["portrait", "enrolment"])
 async def test_kept_pictures_are_seen_beside_the_reference_and_gone_from_the_page_afterwards(
-    browser: Browser, tmp_path: Path
+    browser: Browser, tmp_path: Path, reference: str
 ) -> None:
     async with house(tmp_path) as there:
-        id, _ = await there.referred()
+        id, _ = await (there.referred() if reference == "portrait" else there.referred_by_template())
         seat = await Seat.take(browser)
         asked: list[str] = []
         seat.page.on("request", lambda request: asked.append(request.url))
@@ -232,22 +233,28 @@ async def test_a_long_queue_is_loaded_page_by_page_and_narrowed(browser: Browser
             name = re.compile(rf"^{re.escape(seat.say('rail.verifications'))} \(1\+\)$")
             await rail.get_by_role("button", name=name).click()
             tasks = seat.page.locator("ul.tasks button")
-            for count in (1, 2, 3):
+            await expect(seat.button("reviews.more.behind", n=2)).to_be_visible(timeout=APPEARS_MS)
+            await there.referred(customer="cif-3")  # behind what is loaded: shown by number, and said
+            await expect(seat.button("reviews.more.behind", n=3)).to_be_visible(timeout=APPEARS_MS)
+            said = seat.page.locator(".hidden-text[aria-live=polite]")
+            await expect(said).to_contain_text(seat.say("reviews.said.behind", n=4))
+            await expect(tasks).to_have_count(1)
+            for count in (1, 2, 3, 4):
                 await expect(tasks).to_have_count(count)
-                await expect(seat.button("reviews.more")).to_have_count(0 if count == 3 else 1)
-                if count < 3:
-                    await seat.press("reviews.more")
-            assert [await task.locator(".small").inner_text() for task in await tasks.all()] == ["cif-0", "cif-1", "cif-2"]
+                await expect(seat.button("reviews.more.behind", n=4 - count)).to_have_count(0 if count == 4 else 1)
+                if count < 4:
+                    await seat.press("reviews.more.behind", n=4 - count)
+            assert [await task.locator(".small").inner_text() for task in await tasks.all()] == [f"cif-{n}" for n in range(4)]
             await seat.press("reviews.filter.others")
             await seat.sees(seat.say("reviews.empty.found"))
             await seat.press("reviews.filter.none")
-            await expect(tasks).to_have_count(3)
+            await expect(tasks).to_have_count(4)
             await tasks.last.click()
             await expect(seat.page.locator(".shot img")).to_have_count(10)
             await seat.fill("reviews.reason", "The same person")
             await seat.press("reviews.approve")
             await seat.sees(seat.say("reviews.done.accepted"))
-            assert {one["details"]["count"] for one in await there.audit("reviews.listed")} <= {"1", "2", "3"}
+            assert {one["details"]["count"] for one in await there.audit("reviews.listed")} <= {"1", "2", "3", "4"}
         finally:
             await seat.leave()
 

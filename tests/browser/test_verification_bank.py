@@ -57,7 +57,7 @@ async def test_whose_picture_stops_for_a_moment_is_told_so_and_accepted_at_the_n
         await customer.enrol_if_need_be()
         await customer.order(LOSS)
         await agree_and_begin(seat)
-        await came_to(seat, bank_house, "accept")
+        await came_to(seat, bank_house, "accept", pauses=True)
         assert len(set(await seat.evaluate(TRIES))) >= 2, "the first try came to something all the same"
         await seat.sees(seat.say("self.result.accepted"))
     finally:
@@ -107,6 +107,8 @@ async def test_who_wants_no_coloured_light_is_looked_at_by_two_colleagues_in_the
                 picture = colleague.page.get_by_role("img", name=re.compile("^The customer, "))
                 await expect(picture.first).to_be_visible(timeout=APPEARS_MS)
                 await colleague.page.wait_for_function(DRAWN, timeout=APPEARS_MS)
+                of_the_branch = colleague.page.get_by_role("img", name=colleague.say("reviews.picture.large.reference"))
+                await expect(of_the_branch).to_be_visible(timeout=APPEARS_MS)
                 await approves(colleague, "The same person as at the branch, who cannot bear flashing light.", then)
         await customer.sees(f"done_{PHONE}", phone="150****4477")
         await expect(seat.page.get_by_text(bank_word("reason_approved_in_review")).first).to_be_visible()

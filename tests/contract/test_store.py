@@ -166,7 +166,7 @@ async def test_every_record_comes_back_equal(store: Store, make: Records, sessio
         make.api_key(),
         make.staff("li"),
     )
-    consent = make.consent(session.id, participant.id)
+    consent = make.consent(session.id, participant.id, text="ab" * 32)
     record = IdempotencyRecord(scope="ST", key="k", request_hash=b"h", status=201, body=b"\0{}", created_at=T0)
     async with store.begin() as tx:
         await tx.save_session(ended)

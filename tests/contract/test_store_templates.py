@@ -35,11 +35,19 @@ async def test_a_template_comes_back_equal(store: Store, make: Records) -> None:
     async with store.read() as tx:
         assert await tx.get_template(first.id) == first
         assert await tx.get_template(TemplateId("FT_X")) is None
+    with_picture = msgspec.structs.replace(first, picture=bytes(range(256)) * 400)
     later = msgspec.structs.replace(first, subject=None, consent="", key=b"", sealed=b"", replaced_at=at(1), erased_at=at(2))
+    for changed in (with_picture, msgspec.structs.replace(first, picture=b""), later):
+        async with store.begin() as tx:
+            await tx.save_template(changed)
+        async with store.read() as tx:
+            assert await tx.get_template(first.id) == changed
+    other = msgspec.structs.replace(template(make, "c-2"), picture=b"\0sealed")
     async with store.begin() as tx:
-        await tx.save_template(later)
+        await tx.add_template(other)
     async with store.read() as tx:
-        assert await tx.get_template(first.id) == later
+        assert await tx.get_template(other.id) == other
+        assert await tx.customer_template("c-2") == other
 
 
 async def test_a_subject_has_one(store: Store, make: Records) -> None:
@@ -125,19 +133,20 @@ async def test_scrubbing_changes_nothing_that_is_kept(store: Store, make: Record
 async def test_what_was_erased_is_in_no_file_of_the_database(tmp_path: Path, make: Records) -> None:
     """Also while somebody reads: then it says so, and goes on later."""
     store = await open_store(f"sqlite:///{tmp_path}/store.db")
-    first = msgspec.structs.replace(template(make), key=b"WRAPPED-KEY-" * 6, sealed=b"SEALED-FACE-" * 400)
+    words = (b"WRAPPED-KEY-", b"SEALED-FACE-", b"SEALED-PICTURE-")
+    first = msgspec.structs.replace(template(make), key=words[0] * 6, sealed=words[1] * 400, picture=words[2] * 4000)
     async with store.begin() as tx:
         await tx.add_template(first)
 
     def found() -> bool:
-        return any(word in path.read_bytes() for path in tmp_path.iterdir() for word in (b"WRAPPED-KEY-", b"SEALED-FACE-"))
+        return any(word in path.read_bytes() for path in tmp_path.iterdir() for word in words)
 
     assert found()
     reader = sqlite3.connect(tmp_path / "store.db")
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM face_templates").fetchall()
     async with store.begin() as tx:
-        await tx.save_template(msgspec.structs.replace(first, subject=None, key=b"", sealed=b""))
+        await tx.save_template(msgspec.structs.replace(first, subject=None, key=b"", sealed=b"", picture=None))
     assert await store.scrub() is False
     reader.close()
     assert await store.scrub() is True

@@ -75,6 +75,8 @@ FIELDS = {
     "session.end": ["reason"],
     "quality.report": ["level", "rtt_ms", "loss_permille", "down_kbps", "up_kbps"],
     "waiting.take": ["session"],
+    "cobrowse.attach": ["code"],
+    "cobrowse.detach": [],
     "nonsense": ["x"],
 }
 

@@ -407,6 +407,9 @@ async def test_headers_pages_and_health(tmp_path: Path) -> None:
     for name in ("index.html", "agent.html", "review.html", "stories.html"):
         (static / name).write_text(f"<!doctype html>{name}")
     (static / "assets" / "index-abc123.js").write_text("1")
+    (static / "sdk").mkdir()
+    for name in ("tongping.js", "record-abc123.js"):
+        (static / "sdk" / name).write_text("1")
     async with app(tmp_path, static_dir=str(static)) as here:
         for path, content in (
             ("//", b"index"),
@@ -436,7 +439,21 @@ async def test_headers_pages_and_health(tmp_path: Path) -> None:
             assert (await here.get(path, headers=person)).json["code"] == "not_found"
         asset = await here.get("//assets/index-abc123.js")
         assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-        for path in ("//assets/%2e%2e/index.html", "//assets/nothing.js", "//dev/stories", "//secret.txt"):
+        for name, cache in (("tongping.js", "no-cache"), ("record-abc123.js", "public, max-age=31536000, immutable")):
+            script = await here.get(f"//sdk/{name}")
+            assert (script.headers["Access-Control-Allow-Origin"], script.headers["Cross-Origin-Resource-Policy"]) == (
+                "*",
+                "cross-origin",
+            )
+            assert script.headers["Cache-Control"] == cache
+        for path in (
+            "//sdk/nothing.js",
+            "//sdk/%2e%2e/index.html",
+            "//assets/%2e%2e/index.html",
+            "//assets/nothing.js",
+            "//dev/stories",
+            "//secret.txt",
+        ):
             assert (await here.get(path)).status == 404
         assert (await here.get("//healthz")).raw == b"ok\n"
         told = {"store": True, "media": True, "pages": True, "risk": True, "verification": False}

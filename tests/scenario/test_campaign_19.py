@@ -3,6 +3,7 @@ erased; and nothing plain of it is anywhere. The vault's own part is ``tests/uni
 """
 
 import asyncio
+import hashlib
 import io
 import json
 import logging
@@ -19,13 +20,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from server.cli import app as cli
+from server.domain.ids import CaseId
+from server.domain.model import Language
 from server.evidence import evidence_keys, open_vault
+from server.services.case_folder import CaseFolder
 from server.store.sql import open_store
-from tests.scenario.test_verifications_api import CALM, Bank, settings
+from tests.scenario.test_verifications_api import CALM, Bank, b64, settings
 from tests.support.bank_place import PICTURES, takes
 from tests.support.server import Answer, Here, app, config
 from tests.support.signalling import ManualClock
-from tests.support.tiny_engine import ALICE, BOB
+from tests.support.tiny_engine import ALICE, BOB, draw
 from verification.evidence.format import EvidenceError
 from verification.evidence.vault import FileVault
 
@@ -36,6 +40,8 @@ LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 REFERRED = CALM.replace('action = "reject"', 'action = "refer"')
 LARGE = {"card": "6222020200112233", "amount": "2000000.00"}
 CANARY = "consents/CANARY-19"
+ENROLLED = draw(ALICE, size=(220, 180))
+REFERENCE = "reference-1"
 
 
 class House:
@@ -48,6 +54,18 @@ class House:
     async def referred(self, **fields: Any) -> tuple[str, str]:
         """A case in review, and its attempt."""
         id = await self.bank.ready(details=LARGE, consent=CANARY, **fields)
+        done = await self.bank.show(id, takes())
+        assert (done.status, done.json["verification"]["state"]) == (201, "review"), done.json
+        return id, str(done.json["attempt"]["id"])
+
+    async def referred_by_template(self, customer: str = "c-1", picture: bytes = b"") -> tuple[str, str]:
+        """The same, of a customer whose enrolment's picture is kept."""
+        here = self.here
+        faces = (await here.post("/keys", {"name": f"faces {customer}", "faces": True}, token=here.supervisor)).json["secret"]
+        body = {"image": b64(picture or draw(ALICE)), "subject": customer, "consent": CANARY, "keep_picture": True}
+        made = (await here.post("/face/templates", body, token=faces)).json["template"]
+        assert made["picture_kept"]
+        id = (await self.bank.ask(customer=customer, details=LARGE, consent=CANARY, template=made["id"])).json["id"]
         done = await self.bank.show(id, takes())
         assert (done.status, done.json["verification"]["state"]) == (201, "review"), done.json
         return id, str(done.json["attempt"]["id"])
@@ -117,7 +135,7 @@ async def test_what_was_shown_is_kept_and_seen_by_whoever_reviews_it_and_each_lo
 async def test_who_may_not_review_it_sees_no_picture_and_nobody_does_once_it_is_decided(tmp_path: Path) -> None:
     async with house(tmp_path) as there:
         here = there.here
-        id, attempt = await there.referred(session=await here.session())
+        id, attempt = await there.referred(session=await here.session(customer_reference="c-1"))
         other, other_attempt = await there.referred(customer="c-2")
         assert (await there.picture(id, attempt, token=here.agent)).code == "not_allowed"  # it is their own session
         assert (await here.get(f"/reviews/{id}/reference", token=here.agent)).code == "not_allowed"
@@ -174,6 +192,57 @@ async def test_a_changed_swapped_replayed_or_missing_file_is_never_shown(tmp_pat
         assert len((await there.detail(id))["attempts"][0]["pictures"]) == 10
 
 
+async def test_the_picture_of_an_enrolment_is_seen_and_never_another_one(tmp_path: Path) -> None:
+    """It is sealed with the attempt: changed, exchanged for another case's or for a newer one, it is not shown, and nobody approves by what is left."""
+    async with house(tmp_path) as there:
+        here = there.here
+        id, attempt = await there.referred_by_template(picture=draw(ALICE, size=(200, 160)))
+        _, other = await there.referred_by_template("c-2")
+        assert (await there.detail(id))["attempts"][0]["reference"] == "enrolment"
+        seen = await there.picture(id, attempt, REFERENCE)
+        assert (seen.status, seen.headers["Content-Type"], seen.headers["Cache-Control"]) == (200, "image/jpeg", "no-store")
+        assert Image.open(io.BytesIO(seen.raw)).size == (200, 160)
+        assert (await there.picture(id, other, REFERENCE)).status == 404
+        assert (await here.get(f"/reviews/{id}/reference", token=here.supervisor)).status == 404
+        assert (await there.picture(id, attempt, REFERENCE, token=there.bank.secret)).status == 403
+        folder, theirs = there.of(attempt), there.of(other)
+        blob = folder / "0000.blob"
+        whole = blob.read_bytes()
+        approve = {"decision": "approve", "reason": "the same"}
+        for at in range(len(whole)) if LONG else (0, 7, 8, 20, 40, len(whole) // 2, len(whole) - 1):
+            blob.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+            assert (await there.picture(id, attempt, REFERENCE)).code == "evidence_changed", at
+        refused = await here.post(f"/verifications/{id}/review", approve, token=here.supervisor)
+        assert (refused.status, refused.code) == (409, "evidence_lost")
+        for wrong in ((theirs / "0000.blob").read_bytes(), (folder / "0001.blob").read_bytes(), whole[:-1], b""):
+            blob.write_bytes(wrong)
+            assert (await there.picture(id, attempt, REFERENCE)).code == "evidence_changed"
+        blob.write_bytes(whole)
+        with away(blob):
+            assert (await there.picture(id, attempt, REFERENCE)).status == 410
+        kept = folder.with_suffix(".kept")
+        folder.rename(kept)
+        shutil.copytree(theirs, folder)
+        assert (await there.picture(id, attempt, REFERENCE)).code == "evidence_changed"
+        assert (await there.detail(id))["attempts"][0]["reference"] == "lost"
+        shutil.rmtree(folder)
+        kept.rename(folder)
+        assert (await there.picture(id, attempt, REFERENCE)).raw == seen.raw
+        assert (await here.post(f"/verifications/{id}/review", approve, token=here.supervisor)).status == 200
+        assert (await there.picture(id, attempt, REFERENCE)).code == "not_in_review"
+        report = await case_folder(there, id)
+        assert report["pictures/1/reference-1.jpg"] == seen.raw
+        assert b"pictures/1/reference-1.jpg" in report["report.html"]
+        assert hashlib.sha256(seen.raw).hexdigest() in report["SHA256SUMS"].decode()
+    assert (await verified(tmp_path)).exit_code == 0
+
+
+async def case_folder(there: House, id: str) -> dict[str, bytes]:
+    context = there.here.server.context
+    made = CaseFolder(context.verifications.cases, context.verifications.evidence, [], {}, {})
+    return await made.files(CaseId(id), Language.EN, "test")
+
+
 async def test_who_has_the_key_cannot_put_another_picture_there(tmp_path: Path) -> None:
     """All of it sealed anew, rightly: the record and the audit name another digest."""
     async with house(tmp_path) as there:
@@ -203,7 +272,9 @@ async def test_nothing_plain_of_it_is_on_disk_or_in_the_log(
         id, attempt = await there.referred()
         seen = (await there.picture(id, attempt)).raw
         reference = (await there.here.get(f"/reviews/{id}/reference", token=there.here.supervisor)).raw
-        canaries = [window for whole in (seen, reference, *uploaded) for window in windows(whole)]
+        by_template, second = await there.referred_by_template("c-2", ENROLLED)
+        enrolled = (await there.picture(by_template, second, REFERENCE)).raw
+        canaries = [window for whole in (seen, reference, enrolled, ENROLLED, *uploaded) for window in windows(whole)]
         assert len(canaries) > 30
         for path in (path for path in (tmp_path / "data").rglob("*") if path.is_file()):
             data = path.read_bytes()

@@ -18,15 +18,16 @@ import msgspec
 import pytest
 
 from server.audit.events import AuditAction, AuditEvent
+from server.domain.consent_texts import text_of
 from server.domain.ids import SessionId
-from server.domain.model import ConsentDecision, ConsentScope, Role
+from server.domain.model import ConsentDecision, ConsentScope, Language, Role
 from server.errors import DependencyError, TooMany
 from server.services.customer_export import AT_ONCE, OF_ONE, PART, ErasedMeanwhile
 from server.services.principal import Principal
 from server.services.zip_stream import ZipStream
 from server.store.ports_customers import FIRST
 from server.store.sql import READERS, open_store
-from tests.scenario.test_customers_api import CUSTOMER, NOBODY, on_disk
+from tests.scenario.test_customers_api import CUSTOMER, NOBODY, into, on_disk
 from tests.scenario.test_verifications_api import Bank, settings
 from tests.support.bank_place import takes
 from tests.support.records import T0, Records, at
@@ -73,7 +74,8 @@ async def talk(here: Here, *, own: bytes = OWN) -> tuple[SessionId, str, str]:
             (by[Role.AGENT], ConsentDecision.GIVEN, "camera-2"),
         )):  # fmt: skip
             made = make.consent(session, person.id, scope=ConsentScope.FACE, decision=decision)
-            await tx.add_consent(msgspec.structs.replace(made, wording=wording, decided_at=at(seconds)))
+            made = msgspec.structs.replace(made, wording=wording, decided_at=at(seconds), text=text_of(wording, made.language))
+            await tx.add_consent(made)
     return session, sent[0], sent[1]
 
 
@@ -119,11 +121,14 @@ async def test_files_and_every_decision_and_what_was_told_are_handed_out(tmp_pat
         assert listed[f"files/{session}/{own}.txt"]["called"] == "evil.txt"
 
         [talked] = told["sessions"]
-        assert [(one["decision"], one["wording"], one["at"], one["until"]) for one in talked["consents"]] == [
-            ("given", "face-3", iso(0), iso(1)),
-            ("withdrawn", "face-3", iso(1), iso(2)),
-            ("given", "face-4", iso(2), None),
+        assert [
+            (one["decision"], one["wording"], one["at"], one["until"], one["text_sha256"]) for one in talked["consents"]
+        ] == [
+            ("given", "face-3", iso(0), iso(1), ""),
+            ("withdrawn", "face-3", iso(1), iso(2), ""),
+            ("given", "face-4", iso(2), None, text_of("face-4", Language.ZH)),
         ]
+        assert {one["language"] for one in talked["consents"]} == {"zh"}
 
         callbacks = told["callbacks"]
         assert {one["to"] for one in callbacks} == {NOBODY, f"{NOBODY}/orders/7788"}
@@ -170,7 +175,8 @@ async def test_of_anothers_case_in_the_session_nothing_is_handed_out(tmp_path: P
         await here.server.context.webhooks.feed()
         session, _, _ = await talk(here)
         mine = await bank.ready(customer=CUSTOMER, session=session)
-        other = await bank.ready(customer="somebody-else", session=session, callback=f"{NOBODY}/orders/9999")
+        other = await bank.ready(customer="somebody-else", callback=f"{NOBODY}/orders/9999")
+        await into(here, other, session)
         for case in (mine, other):
             assert (await bank.show(case, takes())).json["attempt"]["outcome"] == "accept"
         assert (await here.post(f"/sessions/{session}/enter", token=here.supervisor)).status == 200

@@ -43,9 +43,10 @@ SECRETS = (
 async def live(here: Here, bank: Bank, folder: Path) -> dict[str, Any]:
     """A customer who did everything once."""
     faces = (await here.post("/keys", {"name": "faces", "faces": True}, token=here.supervisor)).json["secret"]
-    template = (
-        await here.post("/face/templates", {"image": b64(draw(ALICE)), "subject": CUSTOMER, "consent": "c/1"}, token=faces)
-    ).json
+    enrolled = {"image": b64(draw(ALICE)), "subject": CUSTOMER, "consent": "c/1", "keep_picture": True}
+    template = (await here.post("/face/templates", enrolled, token=faces)).json
+    seen = (await bank.ask(customer=CUSTOMER, template=template["template"]["id"])).json["id"]
+    assert (await bank.show(seen, takes())).json["attempt"]["outcome"] == "accept"
     accepted = await bank.ready(customer=CUSTOMER, signals={"device": "telephone-1"}, callback=f"{NOBODY}/orders/7788")
     done = await bank.show(accepted, takes())
     assert done.json["attempt"]["outcome"] == "accept", done.json
@@ -75,12 +76,21 @@ async def live(here: Here, bank: Bank, folder: Path) -> dict[str, Any]:
         await tx.add_message(make.message(session, person.id, client_id="1", text="my number is 139"))
     return {
         "accepted": accepted,
+        "by_template": seen,
         "failed": failed,
         "open": by_template,
         "session": session,
         "template": template["template"]["id"],
         "file": sent.json,
     }
+
+
+async def into(here: Here, case: str, session: SessionId) -> None:
+    """A case of another customer in a session, as none can be made any more."""
+    async with here.server.context.store.begin() as tx:
+        found = await tx.get_case(CaseId(case))
+        assert found is not None
+        await tx.save_case(msgspec.structs.replace(found, session_id=session))
 
 
 def on_disk(folder: Path) -> list[bytes]:
@@ -115,6 +125,12 @@ def traces(data: Path) -> tuple[int, int]:
     return failures, devices
 
 
+def pictures_of_templates(data: Path) -> list[tuple[bytes, bytes, bytes | None]]:
+    """(key, sealed template, sealed picture) of each."""
+    with sqlite3.connect(data / "tongping.db") as base:
+        return base.execute("SELECT key, sealed, picture FROM face_templates").fetchall()
+
+
 def attempts(data: Path) -> list[dict[str, str]]:
     with sqlite3.connect(data / "tongping.db") as base:
         rows = base.execute("SELECT reasons, risk, checked FROM verification_attempts").fetchall()
@@ -137,7 +153,10 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
             pictures = [name for name in archive.namelist() if name.endswith(".jpg")]
             assert pictures
             assert all(archive.read(name).startswith(b"\xff\xd8") for name in pictures)
-        assert {case["id"] for case in told["verifications"]} == {lived["accepted"], lived["open"], lived["failed"]}
+            assert {f"{lived['template']}.jpg", f"{lived['by_template']}/1/reference-1.jpg"} < set(pictures)
+            assert archive.read(f"{lived['template']}.jpg") == archive.read(f"{lived['by_template']}/1/reference-1.jpg")
+        theirs = {lived[which] for which in ("accepted", "by_template", "open", "failed")}
+        assert {case["id"] for case in told["verifications"]} == theirs
         assert (told["failures"]["count"], told["known_devices"]) == (1, 1)
         assert {case["id"]: case["details"] for case in told["verifications"]}[lived["open"]]["card"] == "6222020200112233"
         assert {case["id"]: case["signals"] for case in told["verifications"]}[lived["open"]] == {"device": "telephone-1"}
@@ -156,14 +175,15 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
         asked = {"customer": CUSTOMER, "request": "dsr-2026-11", "recordings": True}
         done = await here.post("/customers/erase", asked, token=here.supervisor)
         assert done.status == 200, done.json
-        assert done.json["erased"] == {"cases": 3, "evidence": 4, "templates": 1, "sessions": 1, "recordings": 0}
+        assert done.json["erased"] == {"cases": 4, "evidence": 5, "templates": 1, "sessions": 1, "recordings": 0}
         keys = read_key_set((await here.get("/audit/keys")).raw)
         id, of, _, counts = read_receipt(done.json["receipt"], keys)
         assert (id, of, counts) == (done.json["id"], CUSTOMER, done.json["erased"])
 
         assert on_disk(data) == []
         assert traces(data) == (0, 0)
-        assert attempts(data) == [{"reasons": "[]", "risk": "null", "checked": "null"}] * 2
+        assert pictures_of_templates(data) == [(b"", b"", None)]
+        assert attempts(data) == [{"reasons": "[]", "risk": "null", "checked": "null"}] * 3
         assert not [path for path in (data / "evidence").rglob("*") if path.is_file()]
         assert (await here.post("/customers/export", {"customer": CUSTOMER}, token=here.supervisor)).status == 404
         after = (await bank.get(lived["accepted"])).json
@@ -176,13 +196,16 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
         assert (erased["subject"], erased["details"]["request"], erased["details"]["cases"]) == (
             done.json["id"],
             "dsr-2026-11",
-            "3",
+            "4",
         )
     await store.close()
 
     restored(tmp_path, data)
     assert set(on_disk(data)) & set(SECRETS)
     assert traces(data) == (1, 1)
+    [(key, _, kept)] = pictures_of_templates(data)
+    assert key
+    assert kept
     store = await open_store(f"sqlite:///{data}/tongping.db")
     engine = FakeEngine()
     async with running(config(tmp_path), store=store, media=FakePlane(), engine=engine) as server:
@@ -200,6 +223,8 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
         assert await server.context.customers.replay() == 0
     await store.close()
     assert on_disk(data) == []
+    assert not [path for path in data.rglob("*") if path.is_file() and kept[:32] in path.read_bytes()]
+    assert pictures_of_templates(data) == [(b"", b"", None)]
     assert traces(data) == (0, 0)
     with sqlite3.connect(data / "tongping.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -340,7 +365,8 @@ async def test_a_conversation_with_another_customer_is_not_handed_out_and_not_er
         bank = await Bank.of(here)
         session = SessionId(await here.session(customer_reference="", context="of both"))
         mine = await bank.ready(customer=CUSTOMER, session=session)
-        other = await bank.ready(customer="customer-9", session=session)
+        other = await bank.ready(customer="customer-9")
+        await into(here, other, session)
         customers = here.server.context.customers
         assert (await customers.find(CUSTOMER)).sessions == (await customers.find("customer-9")).sessions == []
         await bank.post(f"/{mine}/cancel")

@@ -193,6 +193,10 @@ async def test_a_person_decides_and_the_bank_waits_for_it(branch: Branch) -> Non
         assert f"{branch.here.server.context.public_url}/agent" in page.text
         assert branch.books.account("wang").phone_set_at == 0
         case = branch.order(id).case_id
+        [attempt] = (await branch.here.get(f"/reviews/{case}", token=branch.here.agent)).json["attempts"]
+        assert attempt["reference"] == "enrolment", "the photograph of the branch, to hold the others against"
+        picture = f"/reviews/{case}/attempts/{attempt['attempt']['id']}/pictures/reference-1"
+        assert (await branch.here.get(picture, token=branch.here.agent)).raw.startswith(b"\xff\xd8\xff")
         said = await branch.here.post(
             f"/verifications/{case}/review", {"decision": "approve", "reason": "known to me"}, token=branch.here.agent
         )
@@ -388,7 +392,7 @@ async def test_nothing_runs_but_what_the_bank_sent(branch: Branch, customer: Cus
     policy = first.headers["Content-Security-Policy"]
     assert policy != second.headers["Content-Security-Policy"], "another nonce each time"
     nonce = policy.partition("script-src 'nonce-")[2].partition("'")[0]
-    assert first.text.count(f'nonce="{nonce}"') == 2
+    assert first.text.count(f'nonce="{nonce}"') == 3
     assert ("unsafe" in policy, "default-src 'none'" in policy, "frame-ancestors 'none'" in policy) == (False, True, True)
     assert " style=" not in first.text
     assert " onclick" not in first.text

@@ -218,6 +218,32 @@ async def test_templates(tmp_path: Path) -> None:
         assert (unknown.status, unknown.code) == (404, "not_found")
 
 
+async def test_the_picture_of_an_enrolment_is_kept_where_that_is_asked_for_and_never_handed_out(tmp_path: Path) -> None:
+    async with app(tmp_path, engine=FakeEngine()) as here:
+        key = await face_key(here)
+        enrol = [("image", draw(ALICE)), ("subject", "c-1"), ("consent", "consents/1")]
+        for wrong in ("maybe", "2", ""):
+            refused = await send(here, "/face/templates", [*enrol, ("keep_picture", wrong)], key)
+            assert (refused.status, refused.code) == (400, "invalid"), wrong
+        twice = await send(here, "/face/templates", [*enrol, ("keep_picture", "true"), ("keep_picture", "true")], key)
+        assert twice.status == 400
+        body = {"image": b64(draw(BOB)), "subject": "c-2", "consent": "consents/2", "keep_picture": "yes"}
+        assert (await here.post("/face/templates", body, token=key)).status == 400
+        made = (await send(here, "/face/templates", [*enrol, ("keep_picture", "true")], key)).json["template"]
+        assert made["picture_kept"] is True
+        again = await here.post("/face/templates", body | {"keep_picture": False}, token=key)
+        assert (again.status, again.json["template"]["picture_kept"]) == (201, False)
+        path = f"/face/templates/{made['id']}"
+        found = await here.get(path, token=key)
+        assert found.json == made
+        assert len(found.raw) < 1000, "that it is there, and no byte of it"
+        replaced = await send(here, path, [("image", draw(ALICE)), ("keep_picture", "false")], key, method="PUT")
+        assert replaced.json["template"]["picture_kept"] is False
+        entries = (await here.get("/audit?limit=100", token=here.supervisor)).json["entries"]
+        told = [one["details"].get("picture") for one in entries if one["action"].startswith("template.")]
+        assert told == ["kept", None, None]
+
+
 async def test_nobody_is_searched_for(tmp_path: Path) -> None:
     """Neither a list of templates nor a way from a face to a name."""
     async with app(tmp_path, engine=FakeEngine()) as here:
@@ -299,18 +325,20 @@ async def replies(store: Any) -> list[bytes]:
 async def test_nothing_of_a_face_is_left_in_files_or_logs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Not while the template is kept, and not a byte that would open it once it is erased."""
     engine = FakeEngine()
-    plain = (await engine.embed(draw(ALICE))).template
+    plain, small = (await engine.embed(draw(ALICE))).template, (await engine.still(draw(ALICE))).jpeg
     (tmp_path / "db").mkdir()
     store = await open_store(f"sqlite:///{tmp_path}/db/store.db")
     async with app(tmp_path, engine=engine, store=store) as here:
         key = await face_key(here)
-        enrol = [("image", draw(ALICE)), ("subject", "c-1"), ("consent", "consents/1")]
+        enrol = [("image", draw(ALICE)), ("subject", "c-1"), ("consent", "consents/1"), ("keep_picture", "true")]
         made = await send(here, "/face/templates", enrol, key, headers={"Idempotency-Key": "enrol-1"})
         id = made.json["template"]["id"]
         compared = await send(here, "/face/compare", [("template", id), ("probe", draw(ALICE))], key)
         async with store.read() as tx:
             record = await tx.get_template(id)
         assert record is not None
+        assert record.picture is not None
+        sealed = [record.picture[at : at + 40] for at in (0, 200, len(record.picture) - 40)]
         again = await send(here, "/face/templates", enrol, key, headers={"Idempotency-Key": "enrol-1"})
         assert (again.status, again.json) == (201, made.json)
         rows = await replies(store)
@@ -320,11 +348,12 @@ async def test_nothing_of_a_face_is_left_in_files_or_logs(tmp_path: Path, capfd:
             files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
             return [word for word in words if any(word in content for content in files)]
 
-        face = [plain, plain[38:], plain[38:54], draw(ALICE), draw(ALICE)[40:80], b64(plain[38:54]).encode()]
+        face = [plain, plain[38:], plain[38:54], draw(ALICE), draw(ALICE)[40:80], b64(plain[38:54]).encode(), b"\xff\xd8\xff"]
+        face += [small[at : at + 24] for at in range(len(small) // 3, len(small) - 24, 24)]
         assert on_disk(*face) == []
-        assert on_disk(record.sealed, record.key) == [record.sealed, record.key]
+        assert on_disk(record.sealed, record.key, *sealed) == [record.sealed, record.key, *sealed]
         assert (await here.delete(f"/face/templates/{id}", token=key)).status == 204
-        assert on_disk(record.sealed, record.sealed[:40], record.key, record.key[20:60], b"consents/1", *rows) == []
+        assert on_disk(record.sealed, record.sealed[:40], record.key, record.key[20:60], b"consents/1", *rows, *sealed) == []
         assert await replies(store) == [b""]
         again = await send(here, "/face/templates", enrol, key, headers={"Idempotency-Key": "enrol-1"})
         assert (again.status, again.code) == (410, "gone")

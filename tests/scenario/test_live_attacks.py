@@ -8,7 +8,7 @@ import pytest
 from server.challenges import PlayedChallenge
 from server.errors import VerificationBusy
 from server.services.verification_reviews import _attempt
-from server.transactions.material import Material
+from server.transactions.material import Material, ReferenceShown
 from server.transactions.policy import Check
 from tests.scenario.test_live_verification import Visit, drawn, ended, visit
 from verification.challenge.observation import Observation
@@ -116,8 +116,11 @@ async def test_whoever_lets_the_time_run_out_is_judged_however_long_that_takes(
     assert (failures.count, failures.excused) == (1, 0)
 
 
-@pytest.mark.parametrize("for_ever", [False, True])
-async def test_a_worker_that_has_no_room_is_asked_again(visit: Visit, for_ever: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("for_ever", "left"), [(False, 2), (True, 2), (True, 0)])
+async def test_a_worker_that_has_no_room_is_asked_again(
+    visit: Visit, for_ever: bool, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await visit.allow(left + 1)
     monkeypatch.setattr("server.challenges.AGAIN_S", 0.0)
     if for_ever:
         monkeypatch.setattr("server.challenges.FRESH_S", 0.01)
@@ -132,7 +135,7 @@ async def test_a_worker_that_has_no_room_is_asked_again(visit: Visit, for_ever: 
 
     visit.scene.analyse = full  # type: ignore[method-assign]
     await visit.begin()
-    assert (await visit.play())["outcome"] == ("refer" if for_ever else "accept")
+    assert (await visit.play())["outcome"] == (("reject" if left else "refer") if for_ever else "accept")
     assert refused >= 2
     if for_ever:
         attempt, failures = await ended(visit)
@@ -144,6 +147,7 @@ async def test_who_reviews_sees_what_was_excused_and_what_is_referred_for_a_faul
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.services.verification_live.LEFT_OUT", 1_000_000)
+    await visit.allow(1)
     visit.scene.person.refuse = frozenset(Action)
     look = visit.scene.analyse
 
@@ -164,5 +168,5 @@ async def test_who_reviews_sees_what_was_excused_and_what_is_referred_for_a_faul
         True,
         True,
     )
-    shown = _attempt(attempt, None)
+    shown = _attempt(attempt, None, ReferenceShown.NONE)
     assert ["action_missed" in one.excused for one in shown.checks if one.name is Check.CHALLENGE] == [True]

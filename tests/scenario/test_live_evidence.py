@@ -5,19 +5,24 @@ import itertools
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from server.api.bodies_verifications import SetPortrait
 from server.audit.events import AuditAction
+from server.domain.ids import TemplateId
+from server.services.faces import Faces
 from server.transactions.case import Attempt, Case, CaseState
 from server.transactions.decision import CheckedAttempt
-from server.transactions.material import MAX_PICTURES, Facts, Material
+from server.transactions.material import ENROLMENT, MAX_PICTURES, Facts, Material, PictureKind, ReferenceShown
 from tests.scenario.test_live_verification import Visit
 from tests.support.bank_place import BankPlace
 from tests.support.live_person import Scene
 from tests.support.performer import Person
 from tests.support.signalling import House
+from tests.support.tiny_engine import ALICE, BOB, draw
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +183,59 @@ async def test_consent_that_is_taken_back_while_it_is_sealed_is_the_last_word(
     )  # fmt: skip
     assert [kept.attempt for kept in await evidence.evidence_of(case)] == [None]
     assert not [path for path in visit.place.vault._vault.cases() if path.startswith("at_")]
+
+
+async def enrolled(visit: Visit) -> TemplateId:
+    """A case by the template of an enrolment whose picture is kept."""
+    place = visit.place
+    place.faces = Faces(place.store, place.clock, place.make.id, place.workers, place.seal, place.config.verification)
+    made = await place.faces.enrol(place.key, draw(ALICE), "C-1", "consents/1", keep_picture=True)
+    visit.case = (await place.asked(customer="C-1", session=visit.session, template=made.template.id)).id
+    return made.template.id
+
+
+async def test_the_picture_of_the_enrolment_is_kept_with_the_others(visit: Visit) -> None:
+    template = await enrolled(visit)
+    await visit.begin()
+    assert (await visit.play())["outcome"] == "accept"
+    await visit.place.faces.erase(visit.place.key, template)
+    case, _ = await last(visit)
+    [kept] = await visit.place.verifications.evidence.evidence_of(case)
+    first, *others = kept.pictures
+    assert (first.name, first.kind) == (ENROLMENT, PictureKind.REFERENCE)
+    assert others
+    assert all(one.kind is not PictureKind.REFERENCE for one in others)
+    assert kept.facts.reference is ReferenceShown.ENROLMENT
+    picture = await visit.place.verifications.evidence.picture(kept.name, kept.digest, ENROLMENT)
+    assert picture == await visit.place.workers.still(draw(ALICE))
+
+
+async def test_of_a_template_that_is_another_one_by_then_no_picture_is_kept(visit: Visit) -> None:
+    template = await enrolled(visit)
+    await visit.begin()
+    await visit.until(lambda: visit.house.media.taps)
+    await visit.place.faces.replace(visit.place.key, template, draw(BOB), None)
+    assert (await visit.play())["outcome"] == "reject"
+    case, attempt = await last(visit)
+    assert attempt.reasons == ("reference_changed",)
+    [kept] = await visit.place.verifications.evidence.evidence_of(case)
+    assert kept.facts.reference is ReferenceShown.CHANGED
+    assert kept.pictures
+    assert all(one.kind is not PictureKind.REFERENCE for one in kept.pictures)
+
+
+async def test_nor_is_a_portrait_shown_that_came_after_they_were_compared(visit: Visit) -> None:
+    begin = visit.place.verifications.attempts.begin_attempt
+
+    async def late(*asked: Any, **more: Any) -> Attempt:
+        await visit.place.verifications.set_portrait(visit.place.bank, visit.case, SetPortrait(image=draw(BOB)))
+        begun: Attempt = await begin(*asked, **more)
+        return begun
+
+    visit.place.verifications.attempts.begin_attempt = late
+    await visit.begin()
+    assert (await visit.play())["outcome"] == "reject"
+    case, attempt = await last(visit)
+    assert attempt.reasons == ("reference_changed",)
+    _, kept = await visit.place.verifications.evidence.evidence_of(case)
+    assert kept.facts.reference is ReferenceShown.CHANGED

@@ -39,7 +39,7 @@ async def test_who_comes_when_all_places_are_taken_loses_nothing_and_begins_once
         await other.say("consent.set", scope=scope, decision="given", wording="w", language="en")
     await other.say("media.offer", sdp=OFFER)
     await house.live.settle()
-    case = await place.ready(customer="C-2", session=session)
+    case = await place.ready(customer="C-1", session=session)
 
     assert await visit.begin() is None
     await visit.until(lambda: house.media.taps)

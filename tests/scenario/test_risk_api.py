@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from server.housekeeping import chores, once
 from tests.support import packs
 from tests.support.fake_engine import FakeEngine
 from tests.support.schemathesis_run import explore
@@ -122,6 +123,25 @@ async def test_a_policy_that_the_model_pack_cannot_answer_is_named_and_calls_go_
         assert (await here.post("/sessions", {"kind": "video", "customer_reference": "C-7"}, token=here.agent)).status == 201
         file.write_text(POLICY, encoding="utf-8")
         assert (await here.post("/risk/reload", token=here.supervisor)).status == 200
+        assert "policies_unfit" not in (await here.get("//readyz")).json
+
+
+async def test_a_model_pack_that_is_installed_under_a_server_that_runs_is_looked_at(tmp_path: Path) -> None:
+    own = tmp_path / "policies"
+    own.mkdir()
+    (own / "limit.toml").write_text(POLICY + "fmr = 3.3e-4\n", encoding="utf-8")
+    models = tmp_path / "models"
+    of_base = {"models_dir": str(models), "verification__pack": "base"}
+    async with app(tmp_path, engine=FakeEngine(), transactions__policies_dir=str(own), **of_base) as here:
+        [looking] = [done for name, _, done in chores(here.server.context) if name == "policies-pack"]
+        await once(looking)
+        assert "policies_unfit" not in (await here.get("//readyz")).json
+        (models / "base").mkdir(parents=True)
+        (models / "base" / "installed.json").write_text("{}", encoding="utf-8")
+        await once(looking)
+        assert (await here.get("//readyz")).json["policies_unfit"] == ["limit_change"]
+        (models / "base" / "installed.json").unlink()
+        await once(looking)
         assert "policies_unfit" not in (await here.get("//readyz")).json
 
 

@@ -99,7 +99,7 @@ async def test_ending_the_session_leaves_a_review_alone(alone: Alone) -> None:
 
 async def test_ending_an_ordinary_session_takes_no_case_back(alone: Alone) -> None:
     plain = await alone.house.session()
-    case: CaseId = await alone.place.ready(customer="C-2", session=plain)
+    case: CaseId = await alone.place.ready(customer="C-1", session=plain)
     await alone.house.live.end_session(plain, "", "ST_X")
     assert (await alone.place.case(case)).state is CaseState.OPEN
 

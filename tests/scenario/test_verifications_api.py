@@ -241,10 +241,47 @@ async def test_a_review_in_the_workbench(tmp_path: Path) -> None:
         assert "the same" not in json.dumps(entries)
 
 
+async def test_a_session_is_of_one_customer(tmp_path: Path) -> None:
+    """By its reference, and by the cases in it, whichever key asked for them."""
+    async with app(tmp_path, **settings(tmp_path)) as here:
+        bank, other = await Bank.of(here), await Bank.of(here, "another")
+
+        async def named(session: str, reference: str) -> Answer:
+            return await here.call("PATCH", f"/sessions/{session}", {"customer_reference": reference}, token=here.agent)
+
+        theirs = await here.session(customer_reference="c-1")
+        refused = await bank.ask(customer="c-2", session=theirs)
+        assert (refused.status, refused.code) == (409, "session_of_another")
+        assert "c-1" not in refused.raw.decode()
+        assert (await bank.ask(customer="c-1", session=theirs)).status == 201
+
+        nameless = await here.session(customer_reference="")
+        assert (await bank.ask(customer="c-1", session=nameless)).status == 201
+        for who in (bank, other):
+            refused = await who.ask(customer="c-2", session=nameless)
+            assert (refused.status, refused.code) == (409, "session_of_another")
+            assert "c-1" not in refused.raw.decode()
+        assert (await other.ask(customer="c-1", session=nameless)).status == 201
+        renamed = await named(nameless, "c-2")
+        assert (renamed.status, renamed.code) == (409, "session_of_another")
+        assert (await here.get(f"/sessions/{nameless}", token=here.agent)).json["customer_reference"] == ""
+        assert [(await named(nameless, reference)).status for reference in ("c-1", "", "c-1")] == [200, 200, 200]
+
+        empty = await here.session(customer_reference="")
+        both = await asyncio.gather(bank.ask(customer="c-3", session=empty), other.ask(customer="c-4", session=empty))
+        assert sorted((answer.status, answer.code) for answer in both) == [(201, ""), (409, "session_of_another")]
+        renamed_at_once = await here.session(customer_reference="")
+        made, renamed = await asyncio.gather(bank.ask(customer="c-5", session=renamed_at_once), named(renamed_at_once, "c-6"))
+        assert sorted((made.status // 100, renamed.status // 100)) == [2, 4], "one of the two was first"
+        entries = (await here.get("/audit?limit=100", token=here.supervisor)).json["entries"]
+        created = [one for one in entries if one["action"] == "verification.created"]
+        assert len(created) == 4 + (made.status == 201)
+
+
 async def test_identified_by_an_agent_and_approved_by_another(tmp_path: Path) -> None:
     async with app(tmp_path, **settings(tmp_path)) as here:
         bank = await Bank.of(here)
-        session = await here.session()
+        session = await here.session(customer_reference="c-1")
         place = (await here.post(f"/sessions/{session}/enter", token=here.agent)).json["token"]
         id = (await bank.ask("debit_card_password_change", session=session)).json["id"]
         body = {"methods": ["document_seen", "questions_answered"], "note": "knew the last two payments"}

@@ -47,7 +47,9 @@ class Bank:
         """An API key instead of an account."""
         self._token = token
 
-    async def open(self, *, language: str = "en", customer: str = "Lin Xiaoyu", expert: str = "Dr Chen") -> Opened:
+    async def open(
+        self, *, language: str = "en", customer: str = "Lin Xiaoyu", expert: str = "Dr Chen", reference: str = "C-1001"
+    ) -> Opened:
         session = await self.call(
             "POST",
             "/sessions",
@@ -55,7 +57,7 @@ class Bank:
                 "kind": "video",
                 "language": language,
                 "customer_name": customer,
-                "customer_reference": "C-1001",
+                "customer_reference": reference,
                 "reason": "Card lost" if language == "en" else "银行卡丢失",
                 "context": "Card blocked; wants a new one." if language == "en" else "卡已挂失，需要补办新卡。",
             },

@@ -81,17 +81,19 @@
     const began = seconds();
 
     let heard = 0; // cues
+    let told = 0; // beginnings and ends of attempts
     let { declines } = clip;
     let paused = null; // { from, until }
     let planned = []; // { at, action }
     let playing = null; // { at, frames }
-    let closer = null;
+    let closer = false;
+    let near = { at: began, share: 0 }; // a second from where they sit to where they are close, and back
     let blind = null;
     let card = null;
 
     const perform = (action, now) => {
       camera.answers.push({ action, at_ms: performance.now() });
-      if (action === "come_closer") closer ??= now;
+      if (action === "come_closer") closer = true;
       else playing = { at: now, frames: clip.cuts[action] };
     };
     const hear = (now) => {
@@ -103,12 +105,20 @@
         }
         if (cue.cue === "document" && (cards.has(cue.action) || cue.action === "seen")) card = cards.get(cue.action) ?? null;
         if (cue.cue === "settle") {
-          card = closer = null;
+          card = null;
+          closer = false;
           planned = [];
           blind = clip.answers ? null : { at: now + 3, next: 0 };
         }
       }
       heard = window.__tp.cues.length;
+      const { checks } = window.__tp;
+      // Nobody asks for it any more, and the next attempt would see another action.
+      if (checks.slice(told).some(({ state }) => state === "over")) {
+        planned = [];
+        closer = false;
+      }
+      told = checks.length;
       if (blind !== null && playing === null && now >= blind.at) {
         perform(clip.blindly[blind.next % clip.blindly.length], now);
         blind = { at: now + 3.5, next: blind.next + 1 };
@@ -140,8 +150,9 @@
       if (canvas.width !== WIDTH) [canvas.width, canvas.height] = [WIDTH, HEIGHT];
       const index = chosen(now);
       const frame = frames.get(index);
-      const near = closer === null ? 0 : Math.min(1, now - closer);
-      const scale = clip.scale * (1 + (clip.closer - 1) * near);
+      const step = Math.min(0.3, now - near.at);
+      near = { at: now, share: closer ? Math.min(1, near.share + step) : Math.max(0, near.share - step) };
+      const scale = clip.scale * (1 + (clip.closer - 1) * near.share);
       // The bottom of a frame stays at the bottom: shoulders have no lower edge.
       const left = WIDTH / 2 - (scale * frame.width) / 2 + unrest(0, now);
       const top = HEIGHT - scale * frame.height + Math.abs(unrest(3, now));

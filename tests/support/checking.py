@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.asking import Asked, Asker
@@ -17,7 +16,7 @@ from tests.support.bank import Bank
 from tests.support.browser import APPEARS_MS, Seat
 from tests.support.call import agent_enters
 from tests.support.canvas_camera import Actor, before
-from tests.support.machine import quick_or_skip
+from tests.support.machine import busy, quick_or_skip
 from tests.support.server_process import ServerProcess
 
 OVER_MS = 60_000
@@ -27,20 +26,15 @@ ASKED = "(count) => window.__tp.cues.filter(({ cue }) => cue === 'ask').length >
 ENDED = "window.__tp.checks.some((one) => one.state === 'over' && one.number > 0)"
 
 
-LATE = {"stream_gap", "stream_times", "stream_rate", "engine_busy", "evidence_missing", "deadline_missed"}
-"""Reasons that say only that pictures did not come, or were not looked at, in time: this machine draws, codes, relays and looks at them all at once."""
 CAME_OUT: list[bool] = []
 """Of each attempt of a living person here, whether it came to what was wanted."""
 
 
 def seen(outcome: str | None, wanted: str, told: str) -> None:
-    """Of a living person. Where more wait for this machine's processors than it has, too few pictures are made or looked at: then it says nothing. That
-    somebody was accepted who was not to be is always said."""
+    """Of a living person. Where more wait for this machine's processors than it has, too few pictures are made or looked at: then it says nothing, whatever
+    the reasons are. That somebody was accepted who was not to be is always said."""
     assert outcome != "accept" or wanted == "accept", told
     CAME_OUT.append(outcome == wanted)
-    reasons = set(json.loads(told.splitlines()[1] or "[]")) if outcome != wanted else set()
-    if reasons and reasons <= LATE:
-        pytest.skip(f"pictures were late on this machine: {told}")
     quick_or_skip(outcome == wanted, told)
 
 
@@ -115,15 +109,24 @@ async def over(seat: Seat, number: int = 1, *, within_ms: float = OVER_MS) -> st
     return outcome
 
 
-async def came_to(seat: Seat, house: House, wanted: str, *, light: bool = True, within_ms: float = OVER_MS) -> None:
-    """Of a customer by themselves: each other try that the product offers after a picture that stopped is taken, as they would."""
+EXCUSES = {"stream_gap": "self.result.paused", "engine_busy": "self.result.by.trouble"}
+"""What alone speaks against nobody, and what the page says of it."""
+
+
+async def came_to(
+    seat: Seat, house: House, wanted: str, *, light: bool = True, pauses: bool = False, within_ms: float = OVER_MS
+) -> None:
+    """Of a customer by themselves: each other try that the product offers after what speaks against nobody is taken, as they would. ``pauses``: their camera
+    stops in the first; nothing else is excused but on a busy machine."""
     for number in (1, 2, 3):
         outcome = await over(seat, number, within_ms=within_ms)
         how = await told(seat, house)
+        [why, *more] = json.loads(how.splitlines()[1] or "[]") or [""]
         offered = await seat.evaluate("() => window.__tp.checks.at(-1).left > 0")
-        if outcome != "reject" or set(json.loads(how.splitlines()[1] or "[]")) != {"stream_gap"} or not offered:
+        expected = busy() or (pauses and number == 1 and why == "stream_gap")
+        if outcome != "reject" or more or why not in EXCUSES or not offered or not expected:
             break
-        await seat.sees(seat.say("self.result.paused"))
+        await seat.sees(seat.say(EXCUSES[why]))
         await seat.press("self.result.again.go")
         await seat.press("self.ready.go" if light else "self.ready.dark")
     seen(outcome, wanted, how)
@@ -156,7 +159,8 @@ async def meeting(
 ) -> AsyncIterator[Meeting]:
     """At the end the pages are closed, and must not have complained."""
     name = f"Lin Xiaoyu {secrets.token_hex(2)}"
-    opened = await house.staff.open(customer=name, language=language)
+    reference = f"c-{name[-4:]}"
+    opened = await house.staff.open(customer=name, language=language, reference=reference)
     seats = [await Seat.take(browser, language=language) for _ in range(2)]
     customer, agent = seats
     try:
@@ -165,7 +169,7 @@ async def meeting(
         await agent_enters(agent, session_of=name)
         await customer.come_as_customer(opened.customer_link)
         await agent.receives("customer", "camera")
-        case = await house.asker.ask(type, f"c-{name[-4:]}", actor.footage.portrait, session=opened.id, **fields)
+        case = await house.asker.ask(type, reference, actor.footage.portrait, session=opened.id, **fields)
         await expect(agent.page.locator(f'[data-case="{case.id}"]')).to_be_visible(timeout=APPEARS_MS)
         yield Meeting(customer, agent, case, house)
     finally:

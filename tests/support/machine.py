@@ -40,11 +40,16 @@ def stolen() -> float:
     return (steal - steal_before) / max(1, total - total_before)
 
 
+def busy() -> bool:
+    """Whether what is measured now says something of this machine rather than of what it measures."""
+    return load_per_core() > (BUSY_BESIDE if os.environ.get(BESIDE) else BUSY) or stolen() > STOLEN
+
+
 def quick_or_skip(fine: bool, told: object) -> None:
     """Assert what was measured; where it is not ``fine`` on a busy machine, skip with the figures instead."""
     if not fine:
         load, lost = load_per_core(), stolen()
-        if load > (BUSY_BESIDE if os.environ.get(BESIDE) else BUSY) or lost > STOLEN:
+        if busy():
             pytest.skip(f"too busy to say ({load:.1f} processes wait for each core, {lost:.0%} of it is others'): {told}")
     assert fine, told
 

@@ -127,6 +127,7 @@ class Records:
         scope: ConsentScope = ConsentScope.CAMERA,
         decision: ConsentDecision = ConsentDecision.GIVEN,
         decided_at: datetime = T0,
+        text: str = "",
     ) -> Consent:
         return Consent(
             id=ConsentId(self.id(ids.CONSENT)),
@@ -137,6 +138,7 @@ class Records:
             wording="camera-1",
             language=Language.ZH,
             decided_at=decided_at,
+            text=text,
         )
 
     def message(

@@ -6,18 +6,22 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from server.api.pages import REPLAY_HEADERS
+
 DIST = Path(__file__).resolve().parents[2] / "static" / "dist"
 POLICY = (
     "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; connect-src 'self'; style-src 'self'; "
     "script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+OWN_HEADERS = {"/replay.html": REPLAY_HEADERS}
 
 
 class _Pages(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def end_headers(self) -> None:
-        self.send_header("Content-Security-Policy", POLICY)
+        for name, value in OWN_HEADERS.get(self.path, {"Content-Security-Policy": POLICY}).items():
+            self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:

@@ -41,6 +41,10 @@ PICTURES = (
     ("bench-review-full", "en", "light", "normal", (1280,)),
     ("bench-review-identified", "zh", "light", "normal", (1280,)),
     ("bench-verify-case", "zh", "light", "normal", (1280,)),
+    ("page-code", "en", "light", "normal", (1280,)),
+    ("page-all", "zh", "light", "normal", (1280,)),
+    ("page-point", "en", "light", "normal", (390, 1280)),
+    ("page-acts", "en", "dark", "normal", (1280,)),
     ("recording-on", "zh", "light", "normal", (390,)),
     ("recording-question", "zh", "light", "large", (390,)),
     ("recording-who", "en", "light", "normal", (390,)),
@@ -70,6 +74,7 @@ async def main(folder: Path) -> None:
                     await stories.show(name, lang=lang, theme=theme, size=size)
                     await stories.page.wait_for_function(
                         "() => [...document.querySelectorAll('video')].every((video) => video.readyState >= 2) && !document.querySelector('.shot-loading')"
+                        " && [...document.querySelectorAll('.page-room.seen iframe')].every((one) => one.dataset.page)"
                     )
                     await stories.page.screenshot(path=folder / f"story-{name}-{lang}-{width}.png", caret="hide")
         await browser.close()

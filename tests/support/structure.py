@@ -34,9 +34,13 @@ BINDS_PACKAGES = frozenset(
         "server/media_plane.py",
         "server/loadtest/process.py",
         "server/archive.py",
+        "server/cobrowse/process.py",
+        "server/cobrowse/process_messages.py",
+        "server/cobrowsing.py",
         "server/recorder.py",
         "server/recordings.py",
         "server/relaying.py",
+        "server/sanitisers.py",
     }
 )
 
@@ -173,6 +177,7 @@ SHELLS = frozenset(
         "media/tap/confine.py",
         "media/tap/decoder.py",
         "media/tap/outlet.py",
+        "server/cobrowse/process.py",
         "turn/beside.py",
         "verification/challenge/observe.py",
         "turn/probe.py",

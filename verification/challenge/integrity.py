@@ -31,12 +31,18 @@ CUT_S = 1.5
 """Frames further apart may have anything between them; but that is a gap (``Limits.gap_s``), and what has one never passes."""
 MADE_UP_S = 3.0
 """So soon, by our clock, a line that has held pictures back has handed them all over, and they come as before."""
+STEADY_S = 1.0
+EVEN_S = 0.3
+"""What came for so long, the one clock no further than that from the other, was not held back and handed over at once."""
 NEXT_S = 0.3
 """Frames this near follow one another; between others the head had time, as much as lies between them."""
 GROWS = 1.6
 """No face is so many times as large after a pause: who comes closer takes a second for less."""
 CUTS = 2
 """One jump may be a detector's; so many are cuts."""
+
+CAME_LATE = "came_late"
+"""A figure: 1 where nothing is wrong with the times that pictures which came late would not do."""
 
 Floats = NDArray[np.float64]
 
@@ -75,6 +81,7 @@ class StreamWatch:
         self._last_sha = b""
         self._runs: dict[int, int] = {}
         self._looped_s = 0.0
+        self._senders = self._late = False
 
     def feed(self, one: Observation) -> None:
         self._times.append((one.at_s, one.received_s))
@@ -163,36 +170,61 @@ class StreamWatch:
         limits = self._limits
         steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(self._times)]
         reasons = []
-        whole_at = self._times[-1][0] - self._times[0][0]
-        whole_received = self._times[-1][1] - self._times[0][1]
-        back = any(at <= 0 or received < 0 for at, received in steps)
-        drift = whole_received > 0 and abs(whole_at / whole_received - 1) > limits.drift
-        if back or drift or whole_received <= 0 or self._jumped():
+        self._senders, self._late = self._of_times(steps)
+        if self._senders or self._late:
             reasons.append(ReasonCode.STREAM_TIMES)
-        if any(abs(at - received) > limits.gap_s or received > limits.gap_s for at, received in steps):
+        least = min(self._late_s(self._in_time(end)) for end in (0, -1))
+        held_back = max(self._late_s(end) for end in (0, -1)) - least > limits.gap_s
+        if held_back or any(abs(at - received) > limits.gap_s or received > limits.gap_s for at, received in steps):
             reasons.append(ReasonCode.STREAM_GAP)
         usual = median(at for at, _ in steps)
         if usual <= 0 or not limits.rate[0] <= 1 / usual <= limits.rate[1]:
             reasons.append(ReasonCode.STREAM_RATE)
         return reasons
 
-    def _jumped(self) -> bool:
-        """Whether the sender's time went further, or less far, than ours and stayed so. What a line holds back comes late and then all at once, so the
-        distance of the two clocks is soon what it was; a camera that stops stops both."""
-        most = self._limits.gap_s
+    def _of_times(self, steps: list[tuple[float, float]]) -> tuple[bool, bool]:
+        """Whether the times are wrong by the sender alone (back, or at once ahead of ours for good), and whether they are so that pictures which came late, and
+        perhaps were made up for, would do the same. Anything on the way to us makes late, and so does a sender's clock that stands still."""
+        if any(at <= 0 or received < 0 for at, received in steps):
+            return True, False
+        (first_at, first), (last_at, last) = self._times[self._in_time(0)], self._times[self._in_time(-1)]
+        if last <= first:
+            return True, False
+        ahead, behind = self._jumped()
+        drift = (last_at - first_at) / (last - first) - 1
+        return ahead, behind or abs(drift) > self._limits.drift
+
+    def _late_s(self, place: int) -> float:
+        """How late it came, by the two clocks: of one picture alone it says nothing."""
+        at, received = self._times[place]
+        return received - at
+
+    def _in_time(self, end: int) -> int:
+        """The place of that of the first (``end`` 0) or the last (-1) pictures that came least late. The very first is a key frame, which was asked for and
+        takes longer than others: what follows waits behind it until the line has made up for it. And an attempt may end while a line holds pictures back."""
+        came = [received for _, received in self._times]
+        near = min(MADE_UP_S, (came[-1] - came[0]) / 3)
+        places = [place for place, received in enumerate(came) if abs(received - came[end]) <= near]
+        return min(places, key=self._late_s)
+
+    def _jumped(self) -> tuple[bool, bool]:
+        """Whether the sender's time went further than ours and stayed so, and whether it went less far and did. What a line holds back comes late and then all
+        at once, so the distance of the two clocks is soon what it was; a camera that stops stops both."""
+        most, ahead, behind = self._limits.gap_s, False, False
         came = [received for _, received in self._times]
         apart = [received - at for at, received in self._times]
         for place in range(1, len(came)):
             step, now = apart[place] - apart[place - 1], came[place]
             if step > most:  # it came late: what follows makes up for it, unless that was the end
                 until = bisect_right(came, now + MADE_UP_S)
-                if until < len(came) and min(apart[place:until]) - apart[place - 1] > most:
-                    return True
-            elif step < -most:  # made up for: what came before was late, and not for long, unless that was the beginning
+                behind |= until < len(came) and min(apart[place:until]) - apart[place - 1] > most
+            elif step < -most:  # made up for: what came before was late, and not for long
                 since = bisect_left(came, now - MADE_UP_S) - 1
-                if since >= 0 and min(apart[since:place]) - apart[place] > most:
-                    return True
-        return False
+                before = apart[max(0, since) : place]
+                # at the beginning nobody knows what was in time: it was held back, unless it came as steadily as what is in time
+                steady = came[place - 1] - came[0] >= STEADY_S and max(before) - min(before) <= EVEN_S
+                ahead |= (since >= 0 or steady) and min(before) - apart[place] > most
+        return ahead, behind
 
     def _size_is_wrong(self) -> bool:
         limits = self._limits
@@ -225,6 +257,7 @@ class StreamWatch:
             ("repeated", float(self._repeated)),
             ("looped_s", round(self._looped_s, 3)),
             ("cuts", float(self._cuts)),
+            (CAME_LATE, float(self._late and not self._senders)),
         )
         outcome = Outcome.FAIL if set(reasons) - {ReasonCode.STREAM_GAP} else Outcome.REFER if reasons else Outcome.PASS
         return Check("stream", 1 - len(reasons) / 8, outcome, tuple(reasons), figures)

@@ -128,7 +128,11 @@ class ChallengeMachine:
             (self._assured.add if what.holds else self._assured.discard)(what.assurance)
             return []
         at = what.received_s if isinstance(what, Observation | Unreadable) else what.now
-        looked = what.looked_s if isinstance(what, Tick) and what.looked_s is not None else at
+        looked = at
+        if isinstance(what, Tick) and what.looked_s is not None:
+            looked = what.looked_s
+        elif isinstance(what, Cannot | NoLight | End):
+            looked = self._looked_s  # what somebody says comes before the pictures that came until then were looked at
         self._now, self._looked_s = max(self._now, at), max(self._looked_s, min(at, looked))
         events = self._timed()
         if self._over:

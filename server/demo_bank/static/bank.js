@@ -1,5 +1,5 @@
 "use strict";
-// The camera at the branch, and an order's page that changes by itself. Without this file a picture can be chosen and the page reloaded by hand.
+// The camera at the branch, an order's page that changes by itself, and which page it is for an agent to whom it is shown. Without this file a picture can be chosen and the page reloaded by hand.
 
 const byId = (id) => document.getElementById(id);
 
@@ -89,6 +89,7 @@ function branch(form) {
   addEventListener("pagehide", stop);
 }
 
+if ("Tongping" in window) Tongping.journey(byId("content").dataset.step);
 const order = byId("order");
 if (order) watchOrder(order);
 const form = byId("branch");

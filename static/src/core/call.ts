@@ -24,6 +24,8 @@ import type {
   Welcome,
 } from "../protocol.gen";
 import { MAX_CHAT_CHARS } from "../protocol.gen";
+import { LiveCoBrowse } from "./cobrowse";
+import { viewUrl } from "./cobrowseLine";
 import { SOURCES } from "./connection";
 import type { BrowserDevices } from "./devices";
 import { randomKey, request, send as ask, upload } from "./http";
@@ -81,6 +83,7 @@ export class LiveCall implements Call {
   });
   readonly recording = new LiveRecording((body) => this.send(body), this.people.clock);
   readonly verification = new LiveVerification((body) => this.send(body));
+  readonly cobrowse = new LiveCoBrowse(viewUrl(location), { say: (body) => this.send(body), token: () => this.place.token });
   readonly mediaState;
   readonly pictures;
   readonly remote;
@@ -367,6 +370,7 @@ export class LiveCall implements Call {
     this.whispers.value = null;
     this.recording.told(snapshot.recording, snapshot.you.id);
     this.verification.drawn(snapshot.consents);
+    this.cobrowse.drawn();
     this.told.clear(); // the server starts with all of them off
     const own = snapshot.consents.filter(({ participant }) => participant === snapshot.you.id);
     // A withdrawal that is still on its way stands, whatever the record says until it arrives.
@@ -393,7 +397,7 @@ export class LiveCall implements Call {
 
   private handle(body: ServerBody): void {
     const me = this.me.peek()?.id;
-    if (this.people.handle(body) || this.recording.handle(body, me) || this.verification.handle(body, me)) return;
+    if (this.people.handle(body) || this.recording.handle(body, me) || this.cobrowse.handle(body) || this.verification.handle(body, me)) return;
     switch (body.type) {
       case "media.answer":
         this.media.answer(body.sdp);
@@ -490,7 +494,7 @@ export class LiveCall implements Call {
   }
 
   private refused(code: ErrorCode, body: ClientBody | null): void {
-    if (body === null || QUIET.has(body.type) || this.verification.turnedDown(code, body)) return;
+    if (body === null || QUIET.has(body.type) || this.verification.turnedDown(code, body) || this.cobrowse.turnedDown(code, body)) return;
     if (body.type === "media.offer") {
       this.media.refused(code !== "sdp_refused" && code !== "not_allowed" && code !== "invalid");
       return;
@@ -565,6 +569,7 @@ export class LiveCall implements Call {
     if (this.phase.peek() === "ended") return;
     this.disposers.forEach((dispose) => dispose());
     this.people.close();
+    this.cobrowse.close();
     callPlace.clear();
     this.letScreenGo();
     this.media.close();

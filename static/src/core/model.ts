@@ -31,6 +31,7 @@ import type {
   UpdateSession,
   WaitingEntry,
 } from "../protocol.gen";
+import type { CoBrowse } from "./cobrowse";
 import type { WayResult } from "./network";
 import type { Reviews } from "./reviews";
 import type { Verification } from "./verification";
@@ -192,6 +193,7 @@ export interface Call {
   readonly people: CallPeople;
   readonly recording: Recording;
   readonly verification: Verification;
+  readonly cobrowse: CoBrowse;
 
   decide(scope: ConsentScope, decision: ConsentDecision, wording: string): void;
   setMicrophone(on: boolean): Promise<void>;

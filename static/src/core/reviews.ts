@@ -55,6 +55,19 @@ export function stillWaits(reviews: Reviews, entry: ReviewEntry): boolean {
   return reviews.more.value && (last === undefined || Date.parse(entry.review_until) >= Date.parse(last.review_until));
 }
 
+/** How many wait in all, also on pages that are not loaded. */
+export function allThatWait(types: readonly WaitingType[]): number {
+  return types.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** How many of what is shown wait behind those that are loaded; null: none do, or the server counts nothing of this kind. */
+export function waitBehind(reviews: Reviews): number | null {
+  const { type, yours, soon } = reviews.filter.value;
+  if (!reviews.foundMore.value || yours !== null || soon) return null;
+  const all = allThatWait(reviews.types.value.filter((one) => type === null || one.type === type));
+  return Math.max(1, all - (reviews.found.value?.length ?? 0));
+}
+
 export class LiveReviews implements Reviews {
   readonly queue = signal<readonly ReviewEntry[] | null>(null);
   readonly more = signal(false);

@@ -1,3 +1,4 @@
+import { cobrowseEn } from "./cobrowse.en";
 import { networkEn } from "./network.en";
 import { peopleEn } from "./people.en";
 import { recordingEn } from "./recording.en";
@@ -8,6 +9,7 @@ import { verificationEn } from "./verification.en";
 
 /** English words. Every other language file has exactly these keys. */
 export const en = {
+  ...cobrowseEn,
   ...networkEn,
   ...peopleEn,
   ...recordingEn,

@@ -1,4 +1,5 @@
 import type { Words } from ".";
+import { cobrowseZh } from "./cobrowse.zh";
 import { networkZh } from "./network.zh";
 import { peopleZh } from "./people.zh";
 import { recordingZh } from "./recording.zh";
@@ -9,6 +10,7 @@ import { verificationZh } from "./verification.zh";
 
 /** 中文。键与 `en.ts` 完全一致。 */
 export const zh: Words = {
+  ...cobrowseZh,
   ...networkZh,
   ...peopleZh,
   ...recordingZh,

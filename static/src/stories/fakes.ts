@@ -20,6 +20,7 @@ import type {
   TrackView,
   WaitingEntry,
 } from "../protocol.gen";
+import { LiveCoBrowse } from "../core/cobrowse";
 import { NO_RECORDING } from "../core/recording";
 import { LiveVerification } from "../core/verification";
 import { faceStream, screenStream } from "./face";
@@ -28,7 +29,7 @@ import { fakeReviews } from "./reviewing";
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends { readonly value: infer V } ? Signal<V> : T[K] };
 export type FakeDevices = Writable<Devices>;
 export type FakePeople = Writable<CallPeople>;
-export type FakeCall = Omit<Writable<Call>, "devices" | "people" | "recording"> & { devices: FakeDevices; people: FakePeople; recording: Writable<Call["recording"]> };
+export type FakeCall = Omit<Writable<Call>, "devices" | "people" | "recording" | "cobrowse"> & { devices: FakeDevices; people: FakePeople; recording: Writable<Call["recording"]>; cobrowse: Call["cobrowse"] };
 export type FakeDesk = Writable<Desk>;
 
 export const zh = () => language.value === "zh";
@@ -165,7 +166,7 @@ const BOTH: [ConsentScope, ConsentDecision][] = [
   ["camera", "given"],
 ];
 
-const LEAD = ["publish.microphone", "publish.camera", "publish.screen", "subscribe", "chat", "ask", "participant.remove", "participant.hold", "participant.mute", "participant.admit", "participant.role", "session.lock", "handover", "session.read", "session.end", "invite", "recording.control"];
+export const LEAD = ["publish.microphone", "publish.camera", "publish.screen", "subscribe", "chat", "ask", "participant.remove", "participant.hold", "participant.mute", "participant.admit", "participant.role", "session.lock", "handover", "session.read", "session.end", "invite", "recording.control"];
 
 function fakePeople(setting: NonNullable<CallSetting["people"]>): FakePeople {
   const waiting = signal(setting.waiting ?? []);
@@ -263,6 +264,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     people: fakePeople(setting.people ?? {}),
     recording: fakeRecording(setting.recording),
     verification: fakeVerification(me, setting.verification ?? []),
+    cobrowse: new LiveCoBrowse("", { say: () => undefined, token: () => "" }),
     decide: (scope, decision) => void (consents.value = new Map(consents.value).set(scope, decision)),
     setMicrophone: (on) => devices.setMicrophone(on),
     setCamera: (on) => devices.setCamera(on),

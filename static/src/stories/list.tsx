@@ -14,6 +14,7 @@ import { codeText, problemText } from "../ui/problems";
 import { NAMES, fakeApi, fakeCall, fakeDevices, preview, session, site } from "./fakes";
 import { benchStories } from "./bench";
 import { callStories } from "./calls";
+import { cobrowseStories } from "./cobrowse";
 import { networkStories } from "./network";
 import { peopleStories } from "./people";
 import { recordingStories } from "./recording";
@@ -105,4 +106,4 @@ const customer: Story[] = [
   { name: "expert-done", make: () => <Done site={site()} session={session()} because="left" expert onAgain={nothing} /> },
 ];
 
-export const stories: Story[] = [...customer, ...callStories, ...benchStories, ...networkStories, ...peopleStories, ...recordingStories, ...verificationStories, ...selfStories, ...reviewStories, ...reviewsStories];
+export const stories: Story[] = [...customer, ...callStories, ...benchStories, ...cobrowseStories, ...networkStories, ...peopleStories, ...recordingStories, ...verificationStories, ...selfStories, ...reviewStories, ...reviewsStories];

@@ -74,6 +74,7 @@ export function attempt(change: Partial<ReviewedAttempt> = {}, number = 1): Revi
     risk_level: "low",
     risk_reasons: [{ code: "model_new_device", words: { zh: "新设备", en: "A new device" }, contribution: 0.03 }],
     pictures: pictures(),
+    reference: "portrait",
     evidence_lost: false,
     excused: false,
     ...change,
@@ -153,6 +154,7 @@ export interface ReviewSetting {
   queue?: ReviewEntry[] | null;
   problem?: string;
   more?: boolean;
+  behind?: number; // how many wait that are not loaded
   detail?: ReviewDetail;
   fails?: string; // code that opening it is refused with
   lost?: string; // code that its pictures are refused with
@@ -164,7 +166,7 @@ function typesOf(queue: readonly ReviewEntry[]): WaitingType[] {
   return [...titles].map(([type, title]) => ({ type, title, count: queue.filter((one) => one.type === type).length }));
 }
 
-export type FakeReviews = Reviews & { queue: Signal<readonly ReviewEntry[] | null> };
+export type FakeReviews = Reviews & { queue: Signal<readonly ReviewEntry[] | null>; behind: Signal<number> };
 
 export function fakeReviews(setting: ReviewSetting = {}): FakeReviews {
   const waiting = signal<readonly ReviewEntry[] | null>(setting.queue === undefined ? queue() : setting.queue);
@@ -172,6 +174,7 @@ export function fakeReviews(setting: ReviewSetting = {}): FakeReviews {
   const image = (look: keyof typeof LOOKS, colour: string | null = null, card = false) => (setting.lost === undefined ? drawn(look, colour, card) : Promise.reject(new ApiError(setting.lost, "")));
   const filter = signal(EVERYTHING);
   const more = signal(setting.more ?? false);
+  const behind = signal(setting.behind ?? 0);
   const found = computed(() => {
     const { type, yours, soon } = filter.value;
     return waiting.value?.filter((one) => (type === null || one.type === type) && (yours === null || one.yours === yours) && (!soon || Date.parse(one.review_until) - Date.now() < SOON_MS)) ?? null;
@@ -179,7 +182,8 @@ export function fakeReviews(setting: ReviewSetting = {}): FakeReviews {
   return {
     queue: waiting,
     more,
-    types: computed(() => typesOf(waiting.value ?? [])),
+    behind,
+    types: computed(() => typesOf(waiting.value ?? []).map((one, at) => ({ ...one, count: one.count + (at === 0 ? behind.value : 0) }))),
     filter,
     found,
     foundMore: more,

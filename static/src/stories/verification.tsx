@@ -101,6 +101,7 @@ export const verificationStories: Story[] = [
   view("sharing", [], {}, { open: { kind: "sharing" } }),
   bench("idle", [agreed()]),
   bench("several", [agreed()], () => [customer(), customer("PA_d", NAMES.long())]),
+  bench("several-playing", [agreed(), theirs({})], () => [customer(), customer("PA_d", NAMES.long())]),
   bench("consent", []),
   bench("camera", [agreed()], () => [person("PA_c", "customer", NAMES.customer(), ["microphone"])]),
   bench("nobody", [], () => []),

@@ -9,3 +9,4 @@ import "./people.css";
 import "./chat.css";
 import "./recording.css";
 import "./verification.css";
+import "./cobrowse.css";

@@ -1,5 +1,6 @@
 """The command: one clear line and status 2 for what the operator can put right; a start, its links, and a quick stop."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from server.data_lock import held
+from server.store.sql import open_store
+from tests.support.records import Records
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -197,3 +200,26 @@ def test_the_token_key_is_rotated_while_no_server_runs(tmp_path: Path) -> None:
     from_text = tongping(tmp_path, "keys", "rotate", TONGPING_SECRET="x" * 32)
     assert from_text.returncode == 2
     assert "set another `secret`" in from_text.stderr
+
+
+def test_the_trail_of_a_database_by_url_is_exported_and_checked(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/elsewhere.db"
+
+    async def write() -> None:
+        store = await open_store(url)
+        make = Records()
+        for _ in range(3):
+            async with store.begin() as tx:
+                await tx.append_audit(make.event())
+        await store.close()
+
+    asyncio.run(write())
+    found = tongping(tmp_path, "audit", "export", TONGPING_DATABASE_URL=url)
+    assert (found.returncode, len(found.stdout.splitlines())) == (0, 3), found.stderr
+    rest = tongping(tmp_path, "audit", "export", "--after", "2", TONGPING_DATABASE_URL=url)
+    assert rest.stdout.splitlines() == found.stdout.splitlines()[2:]
+    unnamed = tongping(tmp_path, "audit", "verify", TONGPING_DATABASE_URL=url)
+    assert (unnamed.returncode, "name an export" in unnamed.stderr) == (2, True)
+    (tmp_path / "trail.jsonl").write_text(found.stdout, encoding="utf-8")
+    held = tongping(tmp_path, "audit", "verify", str(tmp_path / "trail.jsonl"), TONGPING_DATABASE_URL=url)
+    assert (held.returncode, "intact: 3 entries" in held.stdout) == (0, True), held.stdout

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.config import Config, document, keys, load
+from server.config_cobrowse import read_packs
 from server.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,6 +43,7 @@ def test_every_variable_is_read() -> None:
             "secret_previous",
             "webhooks.origins",
             "transactions.return_origins",
+            "cobrowse.sites",
             "log_level",
             "media.video_codecs",
             "recording.at_start",
@@ -64,6 +66,8 @@ def test_every_variable_is_read() -> None:
             "verification.pack_hash": "ab" * 32,
         }
         bounds |= {"verification.max_body_bytes": "70000", "webhooks.keep_days": "9", "verification.fmr": "0.01"}
+        bounds |= {"cobrowse.processes": "2", "cobrowse.max_viewers": "9", "cobrowse.max_nodes": "90000"}
+        bounds |= {"cobrowse.memory_mb": "512", "cobrowse.tab_bytes_s": "90000"}
         bounds |= {"recording.checklist": "one|一|One,two|二|Two"}
         environment = {key.variable: bounds.get(key.path, text)}
         config = load(environment=environment, overrides={"insecure_http": True} if key.path != "insecure_http" else {})
@@ -189,3 +193,56 @@ def test_a_wrong_secret_is_not_repeated() -> None:
 def test_the_document_is_today_s() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == document()
     assert all(key.description for key in keys())
+
+
+SITE = """
+[[cobrowse.sites]]
+key = "pk_bank"
+name = "Bank"
+origins = ["https://www.bank.example", "https://app.bank.example:8443"]
+rules = "bank.toml"
+"""
+
+
+def test_a_site_whose_pages_can_be_shown(tmp_path: Path) -> None:
+    (site,) = load(file(tmp_path, SITE), environment={}).cobrowse.sites
+    assert (site.key, site.name, site.rules) == ("pk_bank", "Bank", Path("bank.toml"))
+    assert site.origins == ("https://www.bank.example", "https://app.bank.example:8443")
+    local = SITE.replace("https://www.bank.example", "http://127.0.0.1:8081")
+    assert load(file(tmp_path, "demo = true\n" + local), environment={}).cobrowse.sites[0].origins[0] == "http://127.0.0.1:8081"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("pk_bank", "bank"), "cobrowse.sites: 'bank' is there twice, or is not like pk_bank"),
+        (("pk_bank", "pk_"), "cobrowse.sites: 'pk_' is there twice, or is not like pk_bank"),
+        (('name = "Bank"', 'name = ""'), "cobrowse.sites: pk_bank: a name has 1 to 60 characters"),
+        (("https://www", "http://www"), "cobrowse.sites: pk_bank: origins are like https://www.bank.example"),
+        (("https://www.bank.example", "http://127.0.0.1:8081"), "cobrowse.sites: pk_bank: origins are like https://www.bank.example"),
+        (("https://www.bank.example", "https://www.bank.example/x"), "cobrowse.sites: pk_bank: origins are like"),
+        (("https://www.bank.example", "https://*.bank.example"), "cobrowse.sites: pk_bank: origins are like"),
+        (("[\"https://www.bank.example\", \"https://app.bank.example:8443\"]", "[]"), "cobrowse.sites: pk_bank: no origins"),
+        (("rules =", "rule ="), "cobrowse.sites[0]: Object contains unknown field `rule`"),
+        (('rules = "bank.toml"', ""), "cobrowse.sites[0]: Object missing required field `rules`"),
+        (("[[cobrowse.sites]]", SITE + "[[cobrowse.sites]]"), "cobrowse.sites: 'pk_bank' is there twice"),
+    ],
+)  # fmt: skip
+def test_a_site_that_is_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(file(tmp_path, SITE.replace(*change)), environment={})
+    assert refused.value.detail.startswith(message)
+
+
+def test_rules_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None:
+    config = load(file(tmp_path, SITE.replace("bank.toml", str(tmp_path / "bank.toml"))), environment={}).cobrowse
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_packs(config)
+    (tmp_path / "bank.toml").write_text("[[pages]]", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"only \[\[page\]\] is known"):
+        read_packs(config)
+    (tmp_path / "bank.toml").write_text(
+        '[[page]]\nurl = "https://www.bank.example/"\nname = "home"\nshow = ["h1"]\n', encoding="utf-8"
+    )
+    pack = read_packs(config)["pk_bank"]
+    assert (pack.pages[0].show, pack.pages[0].pause, pack.rules.pages[0].name) == (["h1"], False, "home")

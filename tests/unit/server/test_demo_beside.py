@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from server import demo_beside
+from server.cobrowse.rules import read_rules
 from server.config import Config, load
 from server.errors import ConfigError
 
@@ -26,7 +27,12 @@ def test_the_server_is_told_of_the_bank_and_of_nothing_else(tmp_path: Path) -> N
         assert (place.url, place.callback_url, place.hooks) == (url, url, None)
         assert place.config.webhooks.origins == ("https://core.bank.example", url)
         assert place.config.transactions.return_origins == (url,)
-        back: Any = msgspec.structs.replace(place.config, webhooks=given.webhooks, transactions=given.transactions)
+        (site,) = place.config.cobrowse.sites
+        assert (site.key, site.origins) == ("pk_demo", (url,))
+        assert read_rules(site.rules.read_bytes()).page(f"{url}/history").name == "history"
+        back: Any = msgspec.structs.replace(
+            place.config, webhooks=given.webhooks, transactions=given.transactions, cobrowse=given.cobrowse
+        )
         assert back == given
 
 

@@ -22,6 +22,7 @@ LEAD = TALK | {
     Grant.FACE_CHECK,
     Grant.DOCUMENT_READ,
     Grant.VERIFICATION_RUN,
+    Grant.COBROWSE_VIEW,
 }
 OUTSIDE = {
     Grant.SESSION_CREATE,
@@ -45,7 +46,7 @@ def test_in_a_session(kind: SessionKind) -> None:
     assert {role: session_grants(role, kind) for role in Role} == {
         Role.CUSTOMER: TALK | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN},
         Role.AGENT: LEAD,
-        Role.EXPERT: TALK | {Grant.SESSION_READ},
+        Role.EXPERT: TALK | {Grant.SESSION_READ, Grant.COBROWSE_VIEW},
         Role.SUPERVISOR: LEAD | {Grant.SUPERVISE},
         Role.SERVICE: set(),
     }

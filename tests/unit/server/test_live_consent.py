@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from server.domain.consent_texts import text_of
 from server.domain.grants import Grant, session_grants
-from server.domain.model import Role, SessionKind, SessionStatus
+from server.domain.model import Language, Role, SessionKind, SessionStatus
 from tests.support.fake_media import OFFER
 from tests.support.signalling import House, Page
 
@@ -26,6 +27,21 @@ def open_of(page: Page, participant: str) -> set[str]:
     views = [view for view in (page.snapshot["you"], *page.snapshot["participants"]) if view["id"] == participant]
     views += [body["participant"] for body in page.got("participant.changed") if body["participant"]["id"] == participant]
     return {track["source"] for track in views[-1]["tracks"] if track["open"]}
+
+
+async def test_what_was_shown_is_kept_by_its_hash(house: House) -> None:
+    session = await house.session()
+    id, page = await house.enter(session)
+    for wording, language in (("camera-2", "en"), ("camera-2", "zh"), ("of-another-page-7", "zh")):
+        await page.say("consent.set", scope="camera", decision="given", wording=wording, language=language)
+    async with house.store.read() as tx:
+        kept = await tx.all_consents(session)
+    assert [(one.participant_id, one.wording, one.language, one.text) for one in kept] == [
+        (id, "camera-2", Language.EN, text_of("camera-2", Language.EN)),
+        (id, "camera-2", Language.ZH, text_of("camera-2", Language.ZH)),
+        (id, "of-another-page-7", Language.ZH, ""),
+    ]
+    assert len({one.text for one in kept}) == 3
 
 
 async def test_shut_until_consent_is_stored_then_open(house: House) -> None:

@@ -261,6 +261,8 @@ async def test_nothing_reaches_another_session(house: House) -> None:
         ("handover.complete", {}, {"conflict"}),
         ("handover.offer", {"to": None}, {"not_found", "conflict"}),
         ("handover.answer", {"session": foreign, "accepted": True}, {"not_allowed"}),
+        ("cobrowse.attach", {"code": "123456"}, {"not_found"}),
+        ("cobrowse.detach", {}, {"not_found"}),
         ("waiting.take", {"session": foreign}, {"not_allowed"}),
         ("media.offer", {"sdp": OFFER}, {None}),
         ("track.state", {"source": "camera", "on": True}, {None}),

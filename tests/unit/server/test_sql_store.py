@@ -154,6 +154,8 @@ async def test_what_older_deliveries_are_about_is_written_to_them(path: Path) ->
         for column in ("subject", "session"):
             connection.execute(f"DROP INDEX ix_webhook_deliveries_{column}_entry_id")
             connection.execute(f"ALTER TABLE webhook_deliveries DROP COLUMN {column}")
+        connection.execute("ALTER TABLE face_templates DROP COLUMN picture")
+        connection.execute("ALTER TABLE consents DROP COLUMN text")
         connection.execute("UPDATE alembic_version SET version_num = '0017'")
     connection.close()
     store = await open_at(path)

@@ -22,6 +22,7 @@ from server.domain.ids import TemplateId
 from server.domain.model import FaceTemplate
 from server.errors import ConfigError
 from server.faces import KEY_FILE, RingSeal, template_keys
+from server.services.enrolled_pictures import EnrolledPictures
 from server.services.face_ports import SealBroken
 from server.store.memory import MemoryStore
 from server.store.ports import Store, Transaction
@@ -30,6 +31,7 @@ from tests.support.records import Records, at
 
 PACK = "ab" * 32
 SECRET = b"numbers of a face"
+PICTURE = b"the picture that they were made from"
 
 
 class Place:
@@ -57,9 +59,10 @@ class Place:
             for number in range(templates):
                 id = TemplateId(self.make.id(ids.TEMPLATE))
                 key, sealed = seal.seal(id, PACK, SECRET)
+                picture = EnrolledPictures(seal).sealed(id, PACK, key, PICTURE)
                 kept = FaceTemplate(
-                    id=id, subject=f"c-{number}", consent="consents/1", pack_hash=PACK, key=key, sealed=sealed, created_at=at(0),
-                    created_by="AK_X",
+                    id=id, subject=f"c-{number}", consent="consents/1", pack_hash=PACK, key=key, sealed=sealed, picture=picture,
+                    created_at=at(0), created_by="AK_X",
                 )  # fmt: skip
                 await tx.add_template(kept)
                 made.append(id)
@@ -96,10 +99,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 async def opened(store: Store, seal: RingSeal) -> int:
-    """How many templates; all open."""
+    """How many templates; all open, with their pictures."""
     async with store.read() as tx:
         records = await tx.list_templates("", 1000)
     assert [seal.open(record.id, PACK, record.key, record.sealed) for record in records] == [SECRET] * len(records)
+    assert {EnrolledPictures(seal).opened(record) for record in records} == {PICTURE}
     return len(records)
 
 

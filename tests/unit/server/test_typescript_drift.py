@@ -4,17 +4,18 @@ import msgspec
 import pytest
 
 from server.api import bodies
+from server.cobrowse import messages as cobrowse
 from server.signalling import messages, typescript
 
 
-def test_generated_file_is_up_to_date() -> None:
-    written = typescript.TARGET.read_text(encoding="utf-8")
-    assert written == typescript.render(), "run: python -m server.signalling.typescript"
+def test_generated_files_are_up_to_date() -> None:
+    for target, text in ((typescript.TARGET, typescript.render()), (typescript.COBROWSE_TARGET, typescript.render_cobrowse())):
+        assert target.read_text(encoding="utf-8") == text, "run: python -m server.signalling.typescript"
 
 
 def test_every_struct_is_declared() -> None:
-    text = typescript.render()
-    for module in (messages, bodies):
+    whole, of_cobrowse = typescript.render(), typescript.render_cobrowse()
+    for module, text in ((messages, whole), (bodies, whole), (cobrowse, of_cobrowse)):
         for name, value in vars(module).items():
             if isinstance(value, type) and issubclass(value, msgspec.Struct) and value not in typescript._ABSTRACT:
                 assert f"export interface {name} {{" in text, name
@@ -39,6 +40,14 @@ def test_unions_enums_and_ids() -> None:
     assert "  body: ServerBody;" in text
     assert "  bank_name: Record<Language, string>;" in text
     assert "  participant: ParticipantId | null;" in text
+
+
+def test_of_co_browse_what_goes_both_ways_is_always_written_and_what_a_tab_alone_says_may_be_left_out() -> None:
+    text = typescript.render_cobrowse()
+    assert 'export interface Unmark {\n  type: "unmark";\n  id: string;\n  viewer: string;\n}' in text
+    assert "  dwell_s?: number;\n" in text
+    assert "export type ViewMessage = ViewHello | ViewAsk | " in text
+    assert f"export const CHUNK_CHARS = {cobrowse.CHUNK_CHARS};" in text
 
 
 def test_a_type_without_typescript_is_refused() -> None:

@@ -5,7 +5,7 @@ import { Dialog } from "../../ui/Dialog";
 import { shortcuts } from "../../ui/prefs";
 import { Appearance } from "../session/More";
 
-const KEYS = ["m", "v", "s", "c", "p", "r", "a", "i", "h", "q", "n", "e", "j", "k", "f", "?"] as const;
+const KEYS = ["m", "v", "s", "b", "c", "p", "r", "a", "i", "h", "q", "n", "e", "j", "k", "f", "?"] as const;
 
 export function KeysDialog({ onClose }: { onClose: () => void }) {
   return (

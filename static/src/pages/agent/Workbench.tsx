@@ -48,7 +48,7 @@ export interface WorkbenchProps {
 
 function RailButton(props: { icon: LucideIcon; text: string; onClick: () => void; pressed?: boolean; count?: number; more?: boolean }) {
   const Icon = props.icon;
-  const count = props.count ? `${props.count}${props.more ? "+" : ""}` : null;
+  const count = props.count || props.more ? `${props.count ?? 0}${props.more ? "+" : ""}` : null;
   return (
     <button
       type="button"

@@ -10,6 +10,7 @@ import { Notice } from "../../ui/controls";
 import { codeText } from "../../ui/problems";
 import { deviceProblem, limitWords } from "../../ui/words";
 import { AgentLost } from "./AgentLost";
+import { PageOffer } from "./cobrowse/PageOffer";
 import { RoleBanner, WaitsBanner } from "./Gates";
 import { HandoverLine } from "./Handover";
 import { Listeners, Supervising } from "./Supervising";
@@ -119,6 +120,7 @@ export function Banners() {
       <RoleBanner />
       <Listeners />
       <Supervising />
+      <PageOffer />
       {call.me.value?.muted && <Notice kind="quiet">{t("muted.self")}</Notice>}
       {devices.microphoneProblem.value && call.consents.value.get("microphone") === "given" && (
         <Notice kind="warn" action={<Button onClick={() => void call.setMicrophone(true)}>{t("retry")}</Button>}>

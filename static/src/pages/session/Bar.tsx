@@ -1,8 +1,9 @@
 /** The bar at the bottom: each with a word under it; ending is red and asks once. */
-import { Circle, Ellipsis, HandHelping, MessageSquare, Mic, MicOff, MonitorUp, PhoneOff, UserPlus, Video, VideoOff } from "lucide-preact";
+import { AppWindow, Circle, Ellipsis, HandHelping, MessageSquare, Mic, MicOff, MonitorUp, PhoneOff, UserPlus, Video, VideoOff } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import { t } from "../../i18n";
 import { shortcuts } from "../../ui/prefs";
+import { mayLook, togglePage } from "./cobrowse/state";
 import { isOn, toggle, togglePanel, useCall } from "./ui";
 import type { CallUi } from "./ui";
 
@@ -85,6 +86,16 @@ export function Bar() {
           look={sharing ? "is-live" : ""}
           keys="S"
           onClick={() => toggle(ui, "screen")}
+        />
+      )}
+      {mayLook(call) && (
+        <BarButton
+          icon={AppWindow}
+          text={t("bar.page")}
+          label={t(ui.page.shown.value ? "bar.page.close" : "bar.page.open")}
+          look={ui.page.shown.value ? "is-live" : ""}
+          keys="B"
+          onClick={() => togglePage(ui)}
         />
       )}
       {grants.has("ask") && <BarButton icon={HandHelping} text={t("bar.ask")} label={t("ask.title")} keys="A" onClick={() => show(ui, "ask")} />}

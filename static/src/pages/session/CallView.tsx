@@ -6,6 +6,11 @@ import type { Role, SessionView } from "../../protocol.gen";
 import { useBack } from "./back";
 import { Banners } from "./Banners";
 import { Bar, canShareScreen } from "./Bar";
+import { FillForm } from "./cobrowse/FillForm";
+import { usePageNews } from "./cobrowse/news";
+import { PageStage } from "./cobrowse/PageStage";
+import { mayLook, togglePage } from "./cobrowse/state";
+import type { PageUi } from "./cobrowse/state";
 import { Dialogs } from "./Dialogs";
 import { useCallEvents, useKeys } from "./events";
 import { usePeopleEvents } from "./Gates";
@@ -24,6 +29,7 @@ export interface CallViewProps {
   panel?: Panel;
   open?: Open;
   layout?: Layout;
+  page?: PageUi;
   /** Instead of the stage, for instance the question about one's own devices. */
   center?: ComponentChildren;
   /** Instead of the summary that can only be read. */
@@ -43,10 +49,11 @@ function firstPanel(variant: Role): Panel {
 
 export function CallView(props: CallViewProps) {
   const { call, variant } = props;
-  const ui = useCallUi(call, variant, props.network !== undefined, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker");
+  const ui = useCallUi(call, variant, props.network !== undefined, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker", props.page);
   useCallEvents(call);
   usePeopleEvents(call);
   useRecordingEvents(call);
+  usePageNews(ui);
   useBack(call, true, () => {
     ui.open.value = { kind: "leave" };
   });
@@ -63,6 +70,7 @@ export function CallView(props: CallViewProps) {
       ...(canShareScreen() ? { s: () => toggle(ui, "screen") } : {}),
       ...(ui.network ? { q: () => togglePanel(ui, "network") } : {}),
       ...(call.recording.view.value.available && may("recording.control") ? { r: () => togglePanel(ui, "recording") } : {}),
+      ...(mayLook(call) ? { b: () => togglePage(ui) } : {}),
       ...(may("ask") ? { a: show("ask") } : {}),
       ...(may("invite") && variant === "agent" ? { i: show("invite") } : {}),
       ...(canHandOver(ui) ? { h: show("handover") } : {}),
@@ -86,6 +94,8 @@ export function CallView(props: CallViewProps) {
                     <p role="status">{t("connecting")}</p>
                   </div>
                 </section>
+              ) : ui.page.shown.value && mayLook(call) && call.me.value?.on_hold !== true ? (
+                <PageStage />
               ) : (
                 <Stage />
               ))}
@@ -95,6 +105,7 @@ export function CallView(props: CallViewProps) {
         </div>
         {isVerified(call) && <Verify />}
         {(!isVerified(call) || ui.open.value.kind === "leave") && <Dialogs />}
+        <FillForm />
         {props.dialogs?.(ui)}
       </div>
     </CallUiContext.Provider>

@@ -6,6 +6,7 @@ import { t } from "../../i18n";
 import type { SessionView } from "../../protocol.gen";
 import { IconButton } from "../../ui/Button";
 import { Chat } from "./Chat";
+import { PagePanel } from "./cobrowse/PagePanel";
 import { WaitsBadge } from "./Gates";
 import { People } from "./People";
 import { RecordingPanel } from "./RecordingPanel";
@@ -64,10 +65,10 @@ export function Side({ extra, summary, network }: SideProps) {
       return;
     }
     if (!box.current?.contains(document.activeElement)) opener.current = document.activeElement;
-    if (panel !== "context") box.current?.focus({ preventScroll: true });
+    if (panel !== "context" && panel !== "cobrowse") box.current?.focus({ preventScroll: true });
   }, [panel]);
   if (panel === "none") return null;
-  const tabs: Panel[] = ui.variant === "customer" || panel === "network" || panel === "recording" ? [] : ["context", "people", "chat"];
+  const tabs: Panel[] = ui.variant === "customer" || panel === "network" || panel === "recording" ? [] : ui.page.shown.value ? ["cobrowse", "context", "people", "chat"] : ["context", "people", "chat"];
   return (
     <aside
       ref={box}
@@ -122,6 +123,11 @@ export function Side({ extra, summary, network }: SideProps) {
       {panel === "recording" && (
         <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
           <RecordingPanel />
+        </div>
+      )}
+      {panel === "cobrowse" && (
+        <div class="side-body" role="group" tabIndex={0} aria-label={t(`panel.${panel}`)}>
+          <PagePanel />
         </div>
       )}
       {panel === "context" && (

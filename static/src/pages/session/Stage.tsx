@@ -51,6 +51,20 @@ function useMain(ui: CallUi, all: readonly Shown[]): Shown | undefined {
   );
 }
 
+/** Everybody, small, beside something else that is large. */
+export function PictureStrip() {
+  const ui = useCall();
+  const shown = pictures(ui, ui.call.others.value);
+  if (shown.length === 0) return null;
+  return (
+    <div class="strip" role="group" tabIndex={0} aria-label={t("stage.strip")}>
+      {shown.map((item) => (
+        <Tile key={item.key} person={item.person} screen={item.screen} />
+      ))}
+    </div>
+  );
+}
+
 export function Stage() {
   const ui = useCall();
   const { call } = ui;

@@ -18,12 +18,18 @@ function state(view: VerificationChanged): string {
   return t(`staff.verify.${view.outcome ?? (view.number > 0 ? "broken" : "unbegun")}`);
 }
 
-/** The newest attempt in this session. */
-function Now({ view }: { view: VerificationChanged }) {
+/** The newest attempt in this session; `whose`, where it could be another's. */
+function Now({ view, whose }: { view: VerificationChanged; whose: ParticipantView | undefined }) {
   return (
     <div class="stack tight" role="status">
       <p>
         <strong>{state(view)}</strong>
+        {whose && (
+          <>
+            {" · "}
+            <bdi>{personName(whose)}</bdi>
+          </>
+        )}
       </p>
       {view.state === "over" && view.outcome === null && <p class="small">{problemWords(view.problem, "staff.verify")}</p>}
       {view.state === "over" && view.outcome === "reject" && <p class="small soft">{view.left > 0 ? counted("staff.verify.left", view.left) : t("staff.verify.left.none")}</p>}
@@ -43,13 +49,14 @@ export function VerificationPanel() {
   const wrong = useSignal(false);
   const opener = useRef<HTMLDivElement>(null);
   const people = call.others.value.filter((one) => one.role === "customer" && one.state !== "left");
-  const person = people.find(({ id }) => id === chosen.value) ?? people[0];
+  const several = people.length > 1; // then nobody is taken for the customer who was not chosen
+  const person = people.find(({ id }) => id === chosen.value) ?? (several ? undefined : people[0]);
   const cases = verification.cases.value;
   const open = (cases ?? []).filter(({ state }) => state === "open");
   const one = open.find((each) => each.case === meant.value) ?? open[0];
   const runs = view?.state === "playing";
   const waits = verification.waiting.value;
-  const missing = whyNot(person, verification.agreed.value.get(person?.id ?? "") === "given");
+  const missing = several && !person ? "who" : whyNot(person, verification.agreed.value.get(person?.id ?? "") === "given");
   const refused = verification.refused.value;
   const begin = () => {
     const id = one?.case ?? text.value.trim().toUpperCase();
@@ -71,7 +78,7 @@ export function VerificationPanel() {
           <p class="small">{t("staff.verify.no_room.text")}</p>
         </div>
       ) : (
-        view && <Now view={view} />
+        view && <Now view={view} whose={several ? people.find(({ id }) => id === view.participant) : undefined} />
       )}
       {refused !== null && (
         <p class="small" role="alert">
@@ -114,8 +121,13 @@ export function VerificationPanel() {
               }}
             />
           )}
-          {people.length > 1 && (
-            <Choice label={t("staff.verify.who")} value={person?.id ?? ""} options={people.map((each) => ({ id: each.id, label: personName(each) }))} onChange={(id) => (chosen.value = id)} />
+          {several && (
+            <Choice
+              label={t("staff.verify.who")}
+              value={person?.id ?? ""}
+              options={[...(person ? [] : [{ id: "", label: t("staff.verify.who.none") }]), ...people.map((each) => ({ id: each.id, label: personName(each) }))]}
+              onChange={(id) => (chosen.value = id)}
+            />
           )}
           {missing !== null && <p class="small">{t(`staff.verify.why.${missing}`)}</p>}
           {missing === "consent" && (

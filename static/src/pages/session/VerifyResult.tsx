@@ -12,14 +12,22 @@ import { useCall } from "./ui";
 
 const ICONS = { accept: CircleCheck, refer: UserRoundSearch, reject: CircleHelp };
 
-/** `paused`: it ended because their picture stopped for a moment, and nothing spoke against them. */
-function words(view: VerificationChanged, paused: boolean): { title: string; lines: string[] } {
+/** Why it came to nothing, where that is known and was not theirs: their picture stopped for a moment, or something failed on our side. */
+type Excuse = "paused" | "ours" | null;
+
+function excuseOf(view: VerificationChanged, reasons: readonly string[]): Excuse {
+  if (view.outcome !== "reject") return null;
+  return reasons.includes("stream_gap") ? "paused" : reasons.includes("trouble") ? "ours" : null;
+}
+
+function words(view: VerificationChanged, excuse: Excuse): { title: string; lines: string[] } {
   const { outcome } = view;
   if (outcome === null) {
     if (hasNoRoom(view)) return { title: t("verify.no_room.title"), lines: [problemWords(view.problem, "verify")] };
     return { title: t(view.number > 0 ? "verify.broken.title" : "verify.unbegun.title"), lines: [problemWords(view.problem, "verify")] };
   }
-  if (paused) return { title: t("verify.over.paused.title"), lines: [t("verify.over.paused.text"), view.left > 0 ? t("verify.over.paused.again") : t("verify.left.none")] };
+  if (excuse === "ours") return { title: t("verify.broken.title"), lines: [t("self.result.by.trouble"), view.left > 0 ? t("verify.over.paused.again") : t("verify.left.none")] };
+  if (excuse === "paused") return { title: t("verify.over.paused.title"), lines: [t("verify.over.paused.text"), view.left > 0 ? t("verify.over.paused.again") : t("verify.left.none")] };
   const left = view.left > 0 ? counted("verify.left", view.left) : t("verify.left.none");
   return { title: t(`verify.over.${outcome}.title`), lines: [t(`verify.over.${outcome}.text`), ...(outcome === "reject" ? [left] : [])] };
 }
@@ -30,13 +38,13 @@ export function VerifyResult({ view }: { view: VerificationChanged }) {
   const box = useRef<HTMLElement>(null);
   const asks = view.outcome === null && view.problem === "not_allowed";
   const brief = call.verification.cases.value?.find((one) => one.case === view.case);
-  const paused = view.outcome === "reject" && brief?.reasons.includes("stream_gap") === true;
-  const { title, lines } = asks ? { title: t("consent.face.title"), lines: [] } : words(view, paused);
+  const excuse = excuseOf(view, brief?.reasons ?? []);
+  const { title, lines } = asks ? { title: t("consent.face.title"), lines: [] } : words(view, excuse);
   useEffect(() => {
     box.current?.focus(); // what had the focus is gone
     announce([title, ...lines].join(" "));
-  }, [hasNoRoom(view) ? view.problem : view, paused]); // each asking anew says the same
-  const Icon = view.outcome === null || paused ? Info : ICONS[view.outcome];
+  }, [hasNoRoom(view) ? view.problem : view, excuse]); // each asking anew says the same
+  const Icon = view.outcome === null || excuse !== null ? Info : ICONS[view.outcome];
   return (
     <section ref={box} class="verify-result card stack" aria-labelledby={id} tabIndex={-1}>
       {!asks && <Icon size={40} strokeWidth={1.5} aria-hidden />}

@@ -7,8 +7,10 @@ import type { Call, Layout, RemoteTrack } from "../../core/model";
 import type { ParticipantId, ParticipantView, Role, Source, TrackView } from "../../protocol.gen";
 import type { AskedScope } from "../../ui/ConsentCard";
 import { WORDING } from "../../ui/ConsentCard";
+import { pageUi } from "./cobrowse/state";
+import type { PageUi } from "./cobrowse/state";
 
-export type Panel = "none" | "chat" | "people" | "context" | "network" | "recording";
+export type Panel = "none" | "chat" | "people" | "context" | "network" | "recording" | "cobrowse";
 export type Open =
   | { kind: "none" }
   | { kind: "consent"; scope: AskedScope }
@@ -25,6 +27,7 @@ export interface CallUi {
   readonly panel: Signal<Panel>;
   readonly open: Signal<Open>;
   readonly layout: Signal<Layout>;
+  readonly page: PageUi;
   readonly mainVideo: { current: HTMLVideoElement | null };
   /** Of everybody, whether their screen is being shown, as far as this page has followed it. */
   readonly screens: Map<ParticipantId, boolean>;
@@ -39,9 +42,9 @@ export function useCall(): CallUi {
 }
 
 /** What is open stays open for as long as the call does: who one is may be known only after the page was touched, and may change. */
-export function useCallUi(call: Call, variant: Role, network: boolean, panel: Panel, open: Open, layout: Layout): CallUi {
+export function useCallUi(call: Call, variant: Role, network: boolean, panel: Panel, open: Open, layout: Layout, page: PageUi = pageUi()): CallUi {
   const kept = useMemo(
-    () => ({ variant, panel: signal(panel), open: signal(open), layout: signal(layout), mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
+    () => ({ variant, panel: signal(panel), open: signal(open), layout: signal(layout), page, mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
     [call],
   );
   if (kept.variant !== variant) {

@@ -125,7 +125,7 @@ it("tells calmly how it went and what can be done, and goes when that was read",
   expect(root.textContent).toBe("");
 });
 
-it("says of a picture that stopped that it stopped, not that somebody was not confirmed", () => {
+it("says of a picture that stopped, and of what failed on our side, what it was, not that somebody was not confirmed", () => {
   asCustomer();
   const brief = (reasons: string[], id = CASE): CaseBrief => ({ case: id, type: "limit_change", title: { zh: "限额", en: "Limit" }, state: "open", attempts_left: 1, attempts_used: 1, expires_at: "2030-01-01T10:00:00Z", steps: ["face"], without_face: true, retention_days: 30, return_url: "", reasons });
   const says = (left: number, ...cases: CaseBrief[]): string => {
@@ -133,9 +133,14 @@ it("says of a picture that stopped that it stopped, not that somebody was not co
     return root.querySelector(".verify-result")?.textContent ?? "";
   };
   const title = t("verify.over.reject.title");
-  for (const [left, line] of [[1, t("verify.over.paused.again")], [0, t("verify.left.none")]] as const) {
-    const text = says(left, brief(["stream_gap"]));
-    expect([text.includes(t("verify.over.paused.title")), text.includes(line), text.includes(title)]).toEqual([true, true, false]);
+  for (const [code, what, left, line] of [
+    ["stream_gap", t("verify.over.paused.title"), 1, t("verify.over.paused.again")],
+    ["stream_gap", t("verify.over.paused.title"), 0, t("verify.left.none")],
+    ["trouble", t("self.result.by.trouble"), 1, t("verify.over.paused.again")],
+    ["trouble", t("self.result.by.trouble"), 0, t("verify.left.none")],
+  ] as const) {
+    const text = says(left, brief([code]));
+    expect([text.includes(what), text.includes(line), text.includes(title)]).toEqual([true, true, false]);
     expect(vi.mocked(announce).mock.lastCall?.[0]).toContain(line);
   }
   expect(says(1, brief([]), brief(["stream_gap"], `VE_${"B3".repeat(13)}`))).toContain(title);
@@ -205,6 +210,25 @@ it("begins for staff only with a case, a customer, a camera and consent", () => 
   });
   begin();
   expect(sent).toEqual([{ type: "verification.begin", case: CASE, participant: "PA_c" }]);
+});
+
+it("takes nobody for the customer where several are here, and says whose camera is checked", () => {
+  asAgent(person("PA_c", "customer", "Lin"), person("PA_d", "customer", "Ma"));
+  tell(agreed("given"));
+  const select = () => {
+    const found = root.querySelector("select");
+    if (found === null) throw new Error("no choice");
+    return found;
+  };
+  expect([select().value, root.textContent?.includes(t("staff.verify.why.who")), button(t("staff.verify.begin"))?.disabled]).toEqual(["", true, true]);
+  act(() => {
+    select().value = "PA_c";
+    select().dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  expect(button(t("staff.verify.begin"))?.disabled).toBe(false);
+  expect([...select().options].map(({ textContent }) => textContent)).toEqual(["Lin", "Ma"]);
+  tell(changed({ participant: "PA_d" }));
+  expect(root.querySelector(".verification-panel [role=status]")?.textContent).toContain("Ma");
 });
 
 it("shows staff how it goes, and stops it", () => {

@@ -1,5 +1,9 @@
+import sys
+import unicodedata
+
 import pytest
 
+from server.cobrowse import net
 from server.cobrowse.net import MASK, identifies, luhn, shown
 
 
@@ -9,7 +13,7 @@ from server.cobrowse.net import MASK, identifies, luhn, shown
         "6222 0202 0011 2233", "6222020200112233", "6222-0202-0011-2233", "６２２２０２０２００１１２２３３", "card 4111 1111 1111 1111, thank you",
         "4111\u200b1111\u200b1111\u200b1111", "4111\u00a01111\u20091111\u202f1111", "٤١١١١١١١١١١١١١١١", "11010519491231002X", "110105 19491231 002x", "13812345678", "138 1234 5678",
         "+86 138-1234-5678", "a.li@mail.example", "a.li ＠ mail.example", "DE89 3704 0044 0532 0130 00", "account 12345678901", "4.1.1.1.1.1.1.1.1.1", "9" * 70_000,
-        "4111/1111/1111/1111", "4111_1111_1111_1111", "4111…1111 41111111 4111",
+        "❶❷❸❹❺❻❼❽❾", "4111/1111/1111/1111", "4111_1111_1111_1111", "4111…1111 41111111 4111",
     ],
 )  # fmt: skip
 def test_what_tells_of_somebody(text: str) -> None:
@@ -46,3 +50,15 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         "1-a" * 20_000,
     ):
         identifies(letters)
+
+
+@pytest.mark.untraced
+def test_every_character_that_may_tell_is_looked_at() -> None:
+    """Nothing else becomes a digit, or the sign of a mail address."""
+    for code in range(sys.maxunicode + 1):
+        one = chr(code)
+        plain = unicodedata.normalize("NFKC", one)
+        digit = any(each.isdigit() for each in plain)
+        assert (net._TELLS.search(plain) is not None) is (digit or "@" in plain), hex(code)
+        if digit and all(each.isdigit() for each in plain):
+            assert identifies(one * 12), hex(code)

@@ -2,8 +2,10 @@ import hashlib
 
 import pytest
 
+from server.cobrowse.matching import Matching
 from server.cobrowse.rules import ELSEWHERE, MAX_PAGES, Level, RulePackInvalid, read_rules
 from server.cobrowse.shadow import Node
+from tests.support.elements import element, stands
 
 PACK = b"""
 [[page]]
@@ -57,20 +59,24 @@ def test_which_page_an_address_is(url: str, name: str) -> None:
 
 def test_what_of_a_node_may_be_seen() -> None:
     page = read_rules(PACK).page("https://bank.example/transfers/7")
-    body = Node(1, "body", None)
+    matching, body = Matching(page), element("body")
     main, balance, photo = (
-        Node(2, "main", body),
-        Node(3, "p", body, {"class": "balance"}),
-        Node(4, "img", body, {"id": "photo"}),
+        element("main", body),
+        element("p", body, {"class": "balance"}),
+        element("img", body, {"id": "photo"}),
     )
-    assert page.level(body, Level.MASKED) is Level.MASKED
-    assert page.level(main, Level.MASKED) is Level.SHOWN
-    assert page.level(Node(5, "p", main), Level.SHOWN) is Level.SHOWN
-    assert page.level(balance, Level.SHOWN) is Level.SEALED
-    assert page.level(Node(6, "h1", balance), Level.SEALED) is Level.SEALED  # nothing below undoes it
-    assert page.level(photo, Level.SHOWN) is Level.BLOCKED
-    assert page.level(Node(7, "h1", photo), Level.BLOCKED) is Level.GONE
-    assert page.level(Node(8, "h1", photo), Level.GONE) is Level.GONE
+
+    def level(node: Node, above: Level) -> Level:
+        return matching.level(stands(matching, node)[0], above)
+
+    assert level(body, Level.MASKED) is Level.MASKED
+    assert level(main, Level.MASKED) is Level.SHOWN
+    assert level(element("p", main), Level.SHOWN) is Level.SHOWN
+    assert level(balance, Level.SHOWN) is Level.SEALED
+    assert level(element("h1", balance), Level.SEALED) is Level.SEALED  # nothing below undoes it
+    assert level(photo, Level.SHOWN) is Level.BLOCKED
+    assert level(element("h1", photo), Level.BLOCKED) is Level.GONE
+    assert level(element("h1", photo), Level.GONE) is Level.GONE
     assert page.names() == {"id", "class"}
 
 

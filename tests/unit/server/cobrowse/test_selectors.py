@@ -1,12 +1,12 @@
 import pytest
 
 from server.cobrowse.selectors import SelectorInvalid, read_selector
-from server.cobrowse.shadow import Node
+from tests.support.elements import element, matches
 
-HTML = Node(1, "html", None)
-MAIN = Node(2, "main", HTML, {"id": "main", "class": "wide open"})
-FORM = Node(3, "form", MAIN, {"class": "transfer"})
-INPUT = Node(4, "input", FORM, {"type": "text", "name": "amount", "class": "Amount field"})
+HTML = element("html")
+MAIN = element("main", HTML, {"id": "main", "class": "wide open"})
+FORM = element("form", MAIN, {"class": "transfer"})
+INPUT = element("input", FORM, {"type": "text", "name": "amount", "class": "Amount field"})
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ INPUT = Node(4, "input", FORM, {"type": "text", "name": "amount", "class": "Amou
     ],
 )  # fmt: skip
 def test_what_it_matches(text: str) -> None:
-    assert read_selector(text).matches(INPUT)
+    assert matches(text, INPUT)
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,14 @@ def test_what_it_matches(text: str) -> None:
     ],
 )
 def test_what_it_does_not(text: str) -> None:
-    assert not read_selector(text).matches(INPUT)
+    assert not matches(text, INPUT)
 
 
 def test_another_way_up_is_tried() -> None:
     """`a > b c`: the nearest b is no child of an a, one further up is."""
-    a = Node(1, "a", None)
-    b = Node(2, "b", a)
-    other = Node(3, "b", Node(5, "x", b))
-    assert read_selector("a > b c").matches(Node(4, "c", other))
+    b = element("b", element("a"))
+    other = element("b", element("x", b))
+    assert matches("a > b c", element("c", other))
 
 
 @pytest.mark.parametrize(

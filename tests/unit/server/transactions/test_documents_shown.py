@@ -15,8 +15,10 @@ import server.transactions
 from server.challenges import LiveChallenges
 from server.errors import VerificationBusy, VerificationLost, VerificationUnavailable
 from server.services.live_ports import LiveCheck
+from server.transactions.again import another_try
 from server.transactions.cues import Cue, Instruction
 from server.transactions.decision import AttemptKind, CheckedAttempt, CheckOutcome, CheckResult, Outcome, decide
+from server.transactions.lock import is_excused
 from server.transactions.policy import Check, Policy, Title, read_policy
 from server.transactions.risk.result import RiskLevel, RiskResult
 from tests.support.card_person import FRONT, NAME, NOTHING, NUMBER, CardScene, seen
@@ -205,6 +207,10 @@ async def test_readers_that_are_busy_are_asked_again() -> None:
     assert decide(POLICY, checked, CALM).outcome is Outcome.ACCEPT
     checked, _ = await played(CardScene(Person(), fails=[EngineBusy() for _ in range(100)]))
     assert of_document(checked) == (CheckOutcome.REFER, ("engine_busy",))
+    decision = decide(POLICY, checked, CALM)
+    assert (decision.outcome, decision.reasons, is_excused(checked, decision)) == (Outcome.REFER, ("engine_busy",), True)
+    assert another_try(checked, decision, seen=True, left=1).outcome is Outcome.REJECT
+    assert another_try(checked, decision, seen=True, left=0) == decision
 
 
 async def test_a_reader_that_dies_ends_it() -> None:

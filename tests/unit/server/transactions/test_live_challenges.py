@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -67,6 +68,7 @@ async def played(
     change: Change = lambda one: one,
     cannot: frozenset[str] = frozenset(),
     seconds: float = 60.0,
+    ours: bool = False,
 ) -> CheckedAttempt:
     check = await challenges(scene).begin(policy, portrait)
     heard = [] if heard is None else heard
@@ -85,7 +87,7 @@ async def played(
         told = await check.see(picture)
         if check.due_s is not None and check.due_s <= now:
             told = [*told, *check.tick(now)]
-    return check.result()
+    return check.result(ours=ours)
 
 
 def outcomes(checked: CheckedAttempt) -> dict[str, str]:
@@ -245,15 +247,16 @@ async def test_a_picture_that_stops_for_a_moment_never_passes_and_speaks_against
     assert is_failure(checked, decision) is stranger
     if at == 5:
         assert stranger is (alike < 0.5), "all that was asked for was seen, and somebody else is found"
-    again = another_try(checked, decision, seen=True)
-    assert again.outcome is Outcome.REJECT, "nobody is asked to approve a hole, on the last try neither"
+    for left in (0, 2):
+        again = another_try(checked, decision, seen=True, left=left)
+        assert again.outcome is Outcome.REJECT, "nobody is asked to approve a hole, on the last try neither"
     if not stranger:
         doubtful = CheckResult(name=Check.PAD, score=0.6, outcome=CheckOutcome.REFER, reasons=("pad_unsure",))
         found = msgspec.structs.replace(
             checked, checks=(*(one for one in checked.checks if one.name is not Check.PAD), doubtful)
         )
         decision = decide(POLICY, found, CALM)
-        assert another_try(found, decision, seen=True) == decision, "what else was found is a reviewer's to see"
+        assert another_try(found, decision, seen=True, left=2) == decision, "what else was found is a reviewer's to see"
         assert decision.outcome is Outcome.REFER
 
 
@@ -273,6 +276,83 @@ async def test_what_was_asked_for_and_not_done_counts_beside_a_gap() -> None:
     assert {"stream_gap", "action_missed"} <= set(decision.reasons)
     assert is_failure(check.result(), decision)
     assert told is not None
+
+
+async def at_pace(pace: Callable[[float], float], *, slow: bool, **person: Any) -> CheckedAttempt:
+    """``pace``: the sender's clock by ours. ``slow``: our machine had too much to do."""
+    scene = Scene(Person(**person))
+    check = await challenges(scene).begin(POLICY, PORTRAIT)
+    told = check.start(0.0)
+    for index in range(700):
+        now = index * STEP_S
+        scene.told(told, now)
+        if check.over:
+            break
+        frame = scene.frame(index, now)
+        told = await check.see(replace(frame, rtp_time=(scene.rtp_start + round(pace(now) * 90_000)) % (1 << 32)))
+        if check.due_s is not None and check.due_s <= now:
+            told = [*told, *check.tick(now)]
+    return check.result(ours=slow, slow=slow)
+
+
+@pytest.mark.parametrize(
+    "pace",
+    [lambda now: 0.75 * now, lambda now: min(now, max(5.0 + 0.01 * (now - 5.0), now - 2.0))],
+    ids=["slower", "stays late"],
+)
+async def test_pictures_that_only_came_late_speak_against_nobody_where_our_machine_was_slow(
+    pace: Callable[[float], float],
+) -> None:
+    """It relays them too. They never pass, and no reviewer is asked because of it: a sender's clock that stands still looks the same."""
+    theirs = await at_pace(pace, slow=False)
+    decision = decide(POLICY, theirs, CALM)
+    assert "stream_times" in decision.reasons
+    assert is_failure(theirs, decision)
+    ours = msgspec.structs.replace(await at_pace(pace, slow=True), fault="engine_busy")
+    assert "stream_times" in named(ours, Check.CHALLENGE)[1]
+    decision = decide(POLICY, ours, CALM)
+    assert (decision.outcome, "stream_times" in decision.reasons) == (Outcome.REFER, False)
+    for left in (0, 2):
+        again = another_try(ours, decision, seen=True, left=left)
+        assert again.outcome is Outcome.REJECT
+        assert is_excused(ours, again)
+
+
+@pytest.mark.parametrize(
+    "pace", [lambda now: now - 2.0 * (now > 5.0), lambda now: now + 2.0 * (now > 5.0)], ids=["back", "ahead"]
+)
+async def test_a_senders_clock_that_jumps_counts_however_slow_our_machine_was(pace: Callable[[float], float]) -> None:
+    checked = msgspec.structs.replace(await at_pace(pace, slow=True), fault="engine_busy")
+    decision = decide(POLICY, checked, CALM)
+    assert (decision.outcome, "stream_times" in decision.reasons) == (Outcome.REJECT, True)
+    assert is_failure(checked, decision)
+
+
+@pytest.mark.parametrize("fault", ["engine_busy", "deadline_missed", "engine_lost"])
+@pytest.mark.parametrize("left", [2, 0])
+async def test_an_engine_that_was_too_busy_asks_a_person_only_where_no_try_is_left(fault: str, left: int) -> None:
+    """Those of a load peak would all wait for the same few people. A worker that died is another thing: they look at what it was shown."""
+    checked = await played(Scene(Person(refuse=frozenset(Action))), ours=True)
+    checked = msgspec.structs.replace(checked, fault=fault)
+    decision = decide(POLICY, checked, CALM)
+    assert decision.outcome is Outcome.REFER
+    again = another_try(checked, decision, seen=True, left=left)
+    assert again.outcome is (Outcome.REJECT if left and fault != "engine_lost" else Outcome.REFER)
+    assert is_excused(checked, again)
+    assert another_try(checked, decision, seen=False, left=left).outcome is Outcome.REJECT
+    doubtful = CheckResult(name=Check.PAD, score=0.6, outcome=CheckOutcome.REFER, reasons=("pad_unsure",))
+    found = msgspec.structs.replace(checked, checks=(*(one for one in checked.checks if one.name is not Check.PAD), doubtful))
+    decision = decide(POLICY, found, CALM)
+    assert another_try(found, decision, seen=True, left=left) == decision, "what else was found is a reviewer's to see"
+    held = tuple(
+        msgspec.structs.replace(one, reasons=("stream_gap", *one.reasons), excused=("stream_gap", *one.excused))
+        if one.name is Check.CHALLENGE
+        else one
+        for one in checked.checks
+    )
+    holed = msgspec.structs.replace(checked, checks=held)
+    again = another_try(holed, decide(POLICY, holed, CALM), seen=True, left=left)
+    assert again.outcome is Outcome.REJECT, "whoever holds the camera made the hole, whatever we did at the same time"
 
 
 @pytest.mark.parametrize("field", ["yaw", "eyes", "identity", "scale"])

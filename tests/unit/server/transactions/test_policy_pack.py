@@ -1,5 +1,6 @@
 """Policies against the codes that there are, and against the model pack that is installed."""
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from server.challenges import unseen
 from server.errors import Conflict
+from server.risk import look_at_pack
 from server.transactions import policy_codes
 from server.transactions.case import CaseState
 from server.transactions.decision import BROKEN_OFF
@@ -95,6 +97,47 @@ def test_a_challenge_that_the_pack_cannot_see_is_named_at_the_start_and_refused_
         policies.read_again()
     assert unseen(read_policy(own(asked % 3), name="own.toml"), frozenset({Ability.TURN_LEFT})) != ""
     assert unseen(read_policy(own(), name="own.toml"), frozenset()) != "", "a live attempt is played by one, whatever must pass"
+
+
+async def test_what_does_not_fit_follows_the_pack_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A pack comes under a server that runs, is exchanged for one that fits, and goes."""
+    file = tmp_path / "own.toml"
+    file.write_text(own("fmr = 3.3e-4\n" + 'assurance = ["match"]\n'), encoding="utf-8")
+    installed: list[PackSays | None] = [None]
+    policies = Policies(tmp_path, pack=lambda: installed[0])
+    assert policies.unfit_types == ()
+    installed[0] = PACK
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            await look_at_pack(policies)
+            assert policies.unfit_types == ("limit_change",)
+    assert [vars(record)["detail"] for record in caplog.records] == list(policies.misfits)
+    installed[0] = PackSays("base", (*PACK.points, 3.3e-4), PACK.names)
+    await look_at_pack(policies)
+    assert policies.unfit_types == ()
+    installed[0] = PACK
+    await look_at_pack(policies)
+    assert policies.unfit_types == ("limit_change",), "it is one again"
+    installed[0] = None
+    await look_at_pack(policies)
+    assert policies.unfit_types == ()
+
+
+def test_a_reload_between_a_look_and_its_answer_stands(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(own("fmr = 3.3e-4\n" + 'assurance = ["match"]\n'), encoding="utf-8")
+
+    def pack() -> PackSays | None:
+        if looks and looks.pop():
+            file.write_text(own(), encoding="utf-8")
+            policies.reload()
+        return PACK
+
+    looks: list[bool] = []
+    policies = Policies(tmp_path, pack=pack)
+    looks[:] = [False, True]  # the look's own question is the last of them
+    assert policies.look_at_pack() == ()
+    assert policies.misfits == ()
 
 
 def test_where_no_pack_is_installed_nothing_is_asked_of_it(tmp_path: Path) -> None:

@@ -452,8 +452,8 @@ async def test_an_engine_that_fails_is_never_a_yes(place: BankPlace) -> None:
 
     for error, reason, state in (
         (errors.EngineLost("gone"), "engine_lost", CaseState.REVIEW),
-        (errors.EngineBusy("busy"), "engine_busy", CaseState.REVIEW),
-        (errors.DeadlineMissed("late"), "deadline_missed", CaseState.REVIEW),
+        (errors.EngineBusy("busy"), "engine_busy", CaseState.OPEN),
+        (errors.DeadlineMissed("late"), "deadline_missed", CaseState.OPEN),
         (errors.TemplateRefused("other"), "pack_changed", CaseState.OPEN),
         (ValueError("operating point"), "engine_lost", CaseState.REVIEW),
     ):

@@ -1,7 +1,7 @@
 """Five failures in a row lock a customer, over all cases and however many attempts run at once; nothing succeeds inside a lock."""
 
 import asyncio
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,41 @@ async def test_what_a_person_breaks_off_is_a_failure(place: BankPlace, why: str)
     assert case.decided is not None
     assert case.decided.reasons == (why,)
     assert [word for word, _ in place.risk.notes] == ["begun", "failed"] * 5
+
+
+@pytest.mark.campaign(6)
+async def test_whoever_keeps_the_engine_busy_has_no_tries_without_end_and_few_reviewers(place: BankPlace) -> None:
+    """One review for all the tries of a case, and ten tries in a row over all cases."""
+    missed = msgspec.structs.replace(
+        cases.check(Check.CHALLENGE, CheckOutcome.REFER, "action_missed"), excused=("action_missed",)
+    )
+    busy = cases.attempt(fault="engine_busy", checks=(cases.check(Check.MATCH), missed))
+    states = []
+    for _ in range(3):
+        id = await place.ready()
+        states += [(await place.live(id, busy))[2].state for _ in range((await place.case(id)).attempts_allowed)]
+    assert states == [CaseState.OPEN, CaseState.OPEN, CaseState.REVIEW] * 3
+    failures = await _failures(place)
+    assert failures is not None
+    assert (failures.excused, failures.count) == (9, 4)
+    assert (await show(place, busy, 1)).state is CaseState.LOCKED
+    with pytest.raises(CustomerLocked):
+        await place.asked()
+
+
+async def test_nothing_can_be_tried_again_in_a_case_whose_time_is_over(place: BankPlace) -> None:
+    id = await place.ready()
+    attempt = await place.verifications.attempts.begin_attempt(id, AttemptKind.LIVE, "PA_X")
+    busy = cases.attempt(fault="engine_busy", checks=(cases.check(Check.MATCH),))
+    checked, digest = await place.verifications.evidence.keep(attempt, busy, cases.MATERIAL)
+    case = await place.case(id)
+    place.clock.mono += (case.expires_at - place.clock.now()).total_seconds() + 1
+    assert case.attempt_until is not None
+    until = msgspec.structs.replace(case, attempt_until=place.clock.now() + timedelta(seconds=20))
+    async with place.store.begin() as tx:
+        await tx.save_case(until)
+    _, _, after = await place.verifications.attempts.finish_attempt(attempt, checked, "PA_X", evidence=digest)
+    assert (after.state, after.attempts_used) == (CaseState.REVIEW, 1)
 
 
 @pytest.mark.campaign(6)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from tests.support.performer import Person
-from verification.challenge.events import Event, Judged, Show, Tick
+from verification.challenge.events import Cannot, End, Event, Judged, NoLight, Show, Tick
 from verification.challenge.machine import ChallengeMachine
 from verification.challenge.policy import ChallengePolicy, Limits
 from verification.challenge.script import Action, draw_script
@@ -60,3 +60,20 @@ def test_colours_go_by_the_clock() -> None:
         assert len(shown) == POLICY.colours
         for (at, lasts_s), (after, _) in pairwise(shown):
             assert lasts_s <= after - at + 1e-6 <= lasts_s + STEP_S + 1e-6
+
+
+@pytest.mark.parametrize("said", [End, Cannot, NoLight])
+def test_what_somebody_says_while_pictures_wait_makes_no_gap(said: type[End] | type[Cannot] | type[NoLight]) -> None:
+    """They all came; nobody has looked at them yet."""
+    machine = ChallengeMachine(draw_script(bytes([1] * 16), frozenset(Ability), POLICY), POLICY, Limits())
+    person = Person(seed=1, fps=10.0)
+    machine.start(0.0)
+    for index in range(20):
+        person.told(machine.feed(person.frame(index, index * STEP_S)), index * STEP_S)
+    assert machine.asked is not None
+    told = machine.feed(said(8.0))
+    assert ReasonCode.STREAM_GAP not in machine.verdict().reasons
+    assert any(isinstance(event, Judged) for event in told) is (said is End)
+    silent = machine.feed(Tick(8.1))
+    assert ReasonCode.STREAM_GAP in machine.verdict().reasons or said is End, "a tick says that all of them were looked at"
+    assert any(isinstance(event, Judged) for event in silent) is (said is not End)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.performer import Person
-from verification.challenge.integrity import StreamWatch, distance
+from verification.challenge.integrity import CAME_LATE, StreamWatch, distance
 from verification.challenge.observation import Observation
 from verification.challenge.policy import Limits
 from verification.challenge.verdict import Check, Outcome
@@ -195,13 +195,60 @@ def held_back(frames: list[Observation], at_s: float, pause_s: float, apart_s: f
     return [replace(one, received_s=late.get(one.index, one.received_s)) for one in frames]
 
 
-@pytest.mark.parametrize("at_s", [0.5, 4.0, 7.0])
+@pytest.mark.parametrize("at_s", [0.0, 0.5, 4.0, 7.0, 10.0])
 @pytest.mark.parametrize("pause_s", [1.8, 2.5])
 @pytest.mark.parametrize("how", [paused_once, held_back])
 def test_a_line_that_stops_for_a_moment_is_a_gap_and_nothing_against_anybody(how: Any, at_s: float, pause_s: float) -> None:
-    seen = check(how(live(12.0), at_s, pause_s))
+    frames = how(live(12.0), at_s, pause_s)
+    if how is paused_once and (at_s == 0.0 or at_s + pause_s >= 12.0):
+        assert check(frames).passed, "there was nothing before it, or after it"
+        return
+    seen = check(frames)
     assert (seen.outcome, seen.reasons) == (Outcome.REFER, (ReasonCode.STREAM_GAP,)), seen
     assert seen.score < 1.0
+
+
+def queued(frames: list[Observation], late_s: float, catches_up: float) -> list[Observation]:
+    """The first picture comes ``late_s`` late, and those after it wait behind it: the line hands ``catches_up`` seconds of them over in each."""
+    came = [max(one.received_s, late_s + one.received_s / catches_up) for one in frames]
+    return [replace(one, received_s=when) for one, when in zip(frames, came, strict=True)]
+
+
+@pytest.mark.parametrize("seconds", [6.0, 8.0, 12.0])
+@pytest.mark.parametrize("catches_up", [2.0, 10.0])
+@pytest.mark.parametrize("late_s", [0.3, 1.0, 1.4, 1.6, 2.0])
+def test_a_stream_that_begins_late_speaks_against_nobody(late_s: float, catches_up: float, seconds: float) -> None:
+    """Nothing was asked before it: what matters is whether it was in time from then on, and by how much it was not."""
+    seen = check(queued(live(seconds), late_s, catches_up))
+    if late_s < Limits().gap_s:
+        assert seen.passed, seen
+        return
+    assert ReasonCode.STREAM_GAP in seen.reasons, seen
+    if late_s * catches_up / (catches_up - 1) < seconds / 3:
+        assert (seen.outcome, seen.reasons) == (Outcome.REFER, (ReasonCode.STREAM_GAP,)), seen
+
+
+@pytest.mark.parametrize("seconds", [6.0, 8.0, 12.0])
+@pytest.mark.parametrize("late_s", [1.0, 1.4, 2.0])
+def test_an_attempt_that_ends_while_the_line_holds_pictures_back(late_s: float, seconds: float) -> None:
+    frames = live(seconds)
+    since = seconds - late_s
+    ending = [replace(one, received_s=max(one.received_s, seconds)) if one.received_s > since else one for one in frames]
+    spread = [replace(one, received_s=one.received_s + 0.001 * place) for place, one in enumerate(ending)]
+    seen = check(spread)
+    if late_s < Limits().gap_s:
+        assert seen.passed, seen
+    else:
+        assert (seen.outcome, seen.reasons) == (Outcome.REFER, (ReasonCode.STREAM_GAP,)), seen
+
+
+@pytest.mark.parametrize("pace", [0.8, 1.2])
+@pytest.mark.parametrize(
+    "how", [lambda frames: frames, lambda frames: queued(frames, 1.0, 5.0), lambda frames: held_back(frames, 6.5, 1.0)]
+)
+def test_a_clock_that_runs_otherwise_than_ours_is_seen_whatever_else_is_late(how: Any, pace: float) -> None:
+    for seconds in (8.0, 16.0, 40.0):
+        refused((replace(one, at_s=pace * one.at_s) for one in how(live(seconds))), ReasonCode.STREAM_TIMES)
 
 
 @pytest.mark.parametrize("pause_s", [2.0, 2.5])
@@ -224,6 +271,33 @@ def test_a_senders_clock_that_jumps_and_stays_there_is_no_pause(by: float) -> No
     refused(moved, ReasonCode.STREAM_TIMES)
     behind = [replace(one, received_s=one.received_s + by * (one.index > 300)) for one in live(48.0)]
     refused(behind, ReasonCode.STREAM_TIMES)
+
+
+@pytest.mark.parametrize("at_s", [1.2, 2.0, 2.9])
+@pytest.mark.parametrize("seconds", [8.0, 40.0])
+def test_a_senders_clock_that_jumps_at_the_beginning_is_no_pause(at_s: float, seconds: float) -> None:
+    """What came before was as steady as what comes after: nothing had been held back. In the first second nobody can tell."""
+    refused((replace(one, at_s=one.at_s + 2.0 * (one.received_s > at_s)) for one in live(seconds)), ReasonCode.STREAM_TIMES)
+    at_once = check(replace(one, at_s=one.at_s + 2.0 * (one.received_s > 0.5)) for one in live(seconds))
+    assert (at_once.outcome, at_once.reasons) == (Outcome.REFER, (ReasonCode.STREAM_GAP,)), at_once
+
+
+def test_what_only_came_late_is_told_apart_from_what_a_sender_says() -> None:
+    """``came_late``: a machine that has much to do may be why, where it was so from the beginning too. Of a clock that jumps ahead, or goes back, it is not."""
+
+    def late(frames: Iterable[Observation]) -> tuple[bool, float]:
+        seen = check(frames)
+        return ReasonCode.STREAM_TIMES in seen.reasons, dict(seen.figures)[CAME_LATE]
+
+    frames = live(24.0)
+    slower = [replace(one, received_s=1.25 * one.received_s) for one in frames]
+    stays = [replace(one, received_s=one.received_s + 2.0 * (one.index > 150)) for one in frames]
+    ahead = [replace(one, at_s=one.at_s + 2.0 * (one.index > 150)) for one in frames]
+    quicker = [replace(one, at_s=1.25 * one.at_s) for one in frames]
+    back = [replace(one, at_s=one.at_s - 1.0 * (one.index == 150)) for one in frames]
+    both = [replace(one, at_s=one.at_s + 4.0 * (one.index > 230)) for one in stays]
+    assert [late(one) for one in (frames, slower, stays, quicker)] == [(False, 0.0), (True, 1.0), (True, 1.0), (True, 1.0)]
+    assert [late(one) for one in (ahead, back, both)] == [(True, 0.0)] * 3
 
 
 @given(st.floats(0.5, 8.0), st.floats(0.1, 4.0), st.sampled_from([paused_once, held_back]))

@@ -129,22 +129,33 @@ function Swatch({ colour }: { colour: string }) {
   );
 }
 
+/** Its name among the pictures of an attempt: the one that the template was made from. */
+const ENROLMENT = "reference-1";
+
+/** Why there is no reference to hold them against; undefined where there is. */
+export function withoutReference({ reference, pictures }: ReviewedAttempt): string | undefined {
+  if (reference === "portrait" || reference === "enrolment") return undefined;
+  return t(reference === "none" && pictures.length === 0 ? "reviews.picture.live.none" : `reviews.picture.reference.${reference}`);
+}
+
 export interface PicturesProps {
   reviews: Reviews;
   id: string;
   attempt: ReviewedAttempt;
-  reference: boolean; // there is a picture of it
   may: boolean;
   under: string; // how they came, and when
 }
 
-export function Pictures({ reviews, id, attempt, reference, may, under }: PicturesProps) {
-  const { pictures } = attempt;
+export function Pictures({ reviews, id, attempt, may, under }: PicturesProps) {
+  const { pictures, reference } = attempt;
+  const without = withoutReference(attempt);
   const chosen = useSignal(firstOf(pictures));
   const large = useSignal(false);
   const theirs = may ? pictures.map(({ name }) => name) : [];
   const album = useAlbum(`${id} ${attempt.attempt.id} ${theirs.join()}`, theirs, (name, stop) => reviews.picture(id, attempt.attempt.id, name, stop));
-  const kept = useAlbum(`${id} ${reference && may}`, reference && may ? ["reference"] : [], (_, stop) => reviews.reference(id, stop));
+  const kept = useAlbum(`${id} ${attempt.attempt.id} ${reference} ${may}`, may && without === undefined ? ["reference"] : [], (_, stop) =>
+    reference === "enrolment" ? reviews.picture(id, attempt.attempt.id, ENROLMENT, stop) : reviews.reference(id, stop),
+  );
   const one = pictures[chosen.value];
   const what = one ? shotWords(one) : "";
   return (
@@ -171,7 +182,7 @@ export function Pictures({ reviews, id, attempt, reference, may, under }: Pictur
                 <Picture
                   shown={kept?.shown.value.get("reference")}
                   label={t("reviews.picture.large.reference")}
-                  none={reference ? undefined : t("reviews.picture.reference.template")}
+                  none={without}
                   onAgain={() => kept?.again("reference")}
                 />
               </div>

@@ -2,7 +2,7 @@
 import { ChevronDown, Clock3, ClipboardCheck } from "lucide-preact";
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
-import { EVERYTHING, SOON_MS, isEverything, lines } from "../../../core/reviews";
+import { EVERYTHING, SOON_MS, allThatWait, isEverything, lines, waitBehind } from "../../../core/reviews";
 import type { Line, ReviewFilter, Reviews } from "../../../core/reviews";
 import { language, t } from "../../../i18n";
 import { reasonWords } from "../../../i18n/reasons";
@@ -93,7 +93,7 @@ function Filters({ reviews }: { reviews: Reviews }) {
             {t("reviews.filter.type")}
           </label>
           <select id={id} class="input" value={filter.type ?? ""} onChange={(event) => choose({ type: event.currentTarget.value === "" ? null : event.currentTarget.value })}>
-            <option value="">{t("reviews.filter.all_types", { n: types.reduce((sum, { count }) => sum + count, 0) })}</option>
+            <option value="">{t("reviews.filter.all_types", { n: allThatWait(types) })}</option>
             {types.map(({ type, title, count }) => (
               <option key={type} value={type}>
                 {t("reviews.filter.of_type", { title: title[language.value], n: count })}
@@ -135,6 +135,7 @@ export function ReviewList({ reviews, selected, inCall, onSelect }: ReviewListPr
   const of = useRef(reviews.filter.peek());
   const found = reviews.found.value;
   const filter = reviews.filter.value;
+  const behind = waitBehind(reviews);
   useEffect(() => {
     const same = of.current === filter; // what another filter has left is no line that somebody points at
     of.current = filter;
@@ -173,7 +174,7 @@ export function ReviewList({ reviews, selected, inCall, onSelect }: ReviewListPr
       )}
       {found !== null && reviews.foundMore.value && (
         <Button busy={loading.value} onClick={() => void more()}>
-          {t("reviews.more")}
+          {behind === null ? t("reviews.more") : t("reviews.more.behind", { n: behind })}
         </Button>
       )}
     </div>

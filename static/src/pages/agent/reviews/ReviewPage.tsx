@@ -189,7 +189,7 @@ export function ReviewPage(props: ReviewPageProps) {
           {attempt && (
             <div class="stack review-seen">
               {attempts.length > 1 && <Attempts attempts={attempts} chosen={at} onChoose={(index) => (chosen.value = index)} />}
-              <Pictures key={attempt.attempt.id} reviews={reviews} id={id} attempt={attempt} reference={found.reference_picture} may={review.yours} under={`${t(`reviews.kind.${attempt.attempt.assurance}`)} · ${moment(attempt.attempt.started_at)}`} />
+              <Pictures key={attempt.attempt.id} reviews={reviews} id={id} attempt={attempt} may={review.yours} under={`${t(`reviews.kind.${attempt.attempt.assurance}`)} · ${moment(attempt.attempt.started_at)}`} />
               <div class="review-found">
                 <Checks attempt={attempt} />
                 <Risk attempt={attempt} />

@@ -204,13 +204,42 @@ describe("the queue", () => {
 
   it("tells nothing of what waited on a page that was not loaded", async () => {
     const due = (letter: string, minutes: number) => entry({ id: caseId(letter), review_until: new Date(Date.now() + minutes * 60_000).toISOString(), title: { zh: letter, en: letter } });
-    reviews = fakeReviews({ queue: [due("A", 5), due("B", 10)], more: true });
+    reviews = fakeReviews({ queue: [due("A", 5), due("B", 10)], more: true, behind: 2 });
     const Told = () => (useReviews(reviews), null);
+    const come = (behind: number, ...entries: ReviewEntry[]) =>
+      act(() => {
+        reviews.behind.value = behind;
+        reviews.queue.value = entries;
+      });
     await act(() => render(<Told />, root));
-    await act(() => void (reviews.queue.value = [due("A", 5), due("B", 10), due("C", 20)]));
+    await come(1, due("A", 5), due("B", 10), due("C", 20));
     expect(announce).not.toHaveBeenCalled();
-    await act(() => void (reviews.queue.value = [due("A", 5), due("N", 7), due("B", 10), due("C", 20)]));
+    await come(1, due("A", 5), due("N", 7), due("B", 10), due("C", 20));
     expect(announce).toHaveBeenLastCalledWith("A verification waits for a review: N");
+  });
+
+  it("tells that more wait behind the pages that are loaded, and of nothing that was only pushed there", async () => {
+    const due = (letter: string, minutes: number, yours = true) => entry({ id: caseId(letter), review_until: new Date(1_900_000_000_000 + minutes * 60_000).toISOString(), title: { zh: letter, en: letter }, yours });
+    reviews = fakeReviews({ queue: [due("A", 5), due("B", 10)], more: true, behind: 1 });
+    const Told = () => (useReviews(reviews), null);
+    const come = (behind: number, ...entries: ReviewEntry[]) =>
+      act(() => {
+        reviews.behind.value = behind;
+        reviews.queue.value = entries;
+      });
+    await act(() => render(<Told />, root));
+    await come(2, due("A", 5), due("B", 10));
+    expect(announce).toHaveBeenLastCalledWith("More verifications wait for a review: 4 in all");
+    vi.mocked(announce).mockClear();
+    await come(2, due("A", 5), due("B", 10));
+    await come(3, due("A", 5), due("O", 7, false)); // another's came, and pushed one behind
+    await come(2, due("O", 7, false), due("B", 10)); // the first was decided, and one came back from behind
+    await come(2, due("O", 7, false), due("B", 10));
+    expect(announce).not.toHaveBeenCalled();
+    await come(2, due("B", 10), due("C", 20)); // one was decided as another came behind
+    expect(announce).toHaveBeenCalledTimes(1);
+    await come(1, due("C", 20), due("D", 30)); // one was decided, and none came
+    expect(announce).toHaveBeenCalledTimes(1);
   });
 
   it("is narrowed by whose it is, by how urgent it is and by type, and says when nothing of that waits", async () => {
@@ -235,9 +264,15 @@ describe("the queue", () => {
   });
 
   it("has the next page behind a button, where there is one", async () => {
-    await show({ more: true });
+    await show({ more: true, behind: 13 });
+    const buttons = () => [...root.querySelectorAll("button")].map((one) => one.textContent).filter((text) => text?.startsWith(t("reviews.more")));
+    expect(buttons()).toEqual(["More (13)"]);
+    await act(() => void (reviews.behind.value = 14));
+    expect(buttons()).toEqual(["More (14)"]);
+    await press(t("reviews.filter.yours"));
+    expect(buttons()).toEqual(["More"]); // nobody counts those
     await press(t("reviews.more"));
-    expect([...root.querySelectorAll("button")].map((one) => one.textContent)).not.toContain(t("reviews.more"));
+    expect(buttons()).toEqual([]);
   });
 });
 
@@ -303,10 +338,29 @@ describe("one review", () => {
     expect(root.querySelector(".beside figure:last-child img")?.getAttribute("alt")).toBe("The customer, At the end");
   });
 
+  it("shows the reference that the attempt was compared with: the portrait of the case, or the picture of the enrolment, kept with the attempt", async () => {
+    await open();
+    expect(asked).toContain("reference");
+    expect(root.querySelector(".beside figure:first-child img")?.getAttribute("alt")).toBe(t("reviews.picture.large.reference"));
+    act(() => render(null, root));
+    asked = [];
+    await open({ detail: detail({ template: "FT_1", reference_picture: false, attempts: [attempt({ reference: "enrolment" }, 1), attempt({ reference: "none" }, 2)].toReversed() }) });
+    expect(asked).toContain("VA_1 reference-1");
+    expect(asked).not.toContain("reference");
+    expect(root.querySelector(".beside figure:first-child img")?.getAttribute("alt")).toBe(t("reviews.picture.large.reference"));
+    expect(root.querySelectorAll(".shot")).toHaveLength(6);
+  });
+
+  it.each(["none", "changed", "lost"] as const)("says why there is no reference to hold an attempt against: %s", async (reference) => {
+    await open({ detail: detail({ template: "FT_1", reference_picture: false, attempts: [attempt({ reference })] }) });
+    expect(root.querySelector(".beside figure:first-child")?.textContent).toContain(t(`reviews.picture.reference.${reference}`));
+    expect(asked.filter((one) => one.includes("reference"))).toEqual([]);
+  });
+
   it("says when no pictures were kept, when they are lost, and when they do not come", async () => {
-    await open({ detail: detail({ attempts: [attempt({ pictures: [] })], reference_picture: false }) });
+    await open({ detail: detail({ attempts: [attempt({ pictures: [], reference: "none" })], reference_picture: false }) });
     expect(root.textContent).toContain(t("reviews.pictures.none"));
-    expect(root.textContent).toContain(t("reviews.picture.reference.template"));
+    expect(asked).toEqual([]);
     act(() => render(null, root));
     await open({ detail: detail({ attempts: [attempt({ pictures: [], evidence_lost: true })] }) });
     expect(root.textContent).toContain(t("reviews.pictures.lost"));

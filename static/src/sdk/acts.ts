@@ -1,0 +1,206 @@
+/** What a viewer does in the page. Everything is judged once more here: the server may be wrong, and the customer's own input always wins. */
+import type { Act, ActOutcome, Scope, Viewer } from "../cobrowse.gen";
+import { isOnTop, isUsable, mayClick, mayFill, mayScroll } from "./fields";
+import type { Field, Masking } from "./masking";
+
+/** So long after a key in a field nobody else fills it. */
+export const TYPING_MS = 5_000;
+/** A proposal that is not answered is put away. */
+export const PROPOSAL_MS = 58_000;
+const NEEDS: Readonly<Record<Act["kind"], Scope>> = { scroll: "scroll", fill: "fill", click: "click", propose: "fill" };
+
+export interface Proposal {
+  act: string;
+  viewer: Viewer;
+  field: Field;
+  value: string;
+  /** What the customer reads: of a list of choices the words, not the value. */
+  words: string;
+}
+
+export interface ActsDeps {
+  masking: Masking;
+  page(): number;
+  node(id: number): Node | null;
+  /** One who may look now, else null. */
+  viewer(id: string): Viewer | null;
+  /** Whether the page is shared at this moment. */
+  live(): boolean;
+  done(act: string, outcome: ActOutcome): void;
+  /** Says to the customer who did what, and where. */
+  tell(viewer: Viewer, kind: Act["kind"], element: Element): void;
+  /** The card beside the field; null puts it away. */
+  propose(proposal: Proposal | null): void;
+}
+
+export class Acts {
+  private open: Proposal | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly typed = new WeakMap<EventTarget, number>();
+  private readonly onInput = (event: Event): void => {
+    const target = event.composedPath()[0];
+    if (!event.isTrusted || target === undefined) return;
+    this.typed.set(target, performance.now());
+    if (this.open?.field === target) this.answer(false);
+  };
+
+  constructor(private readonly deps: ActsDeps) {}
+
+  start(): void {
+    for (const kind of ["input", "keydown", "compositionstart", "paste"]) document.addEventListener(kind, this.onInput, { capture: true, passive: true });
+  }
+
+  stop(): void {
+    for (const kind of ["input", "keydown", "compositionstart", "paste"]) document.removeEventListener(kind, this.onInput, { capture: true });
+    this.answer(false);
+  }
+
+  /** Puts away what was proposed by somebody who may not any more. */
+  changed(): void {
+    const open = this.open;
+    if (open !== null && (!this.deps.live() || !this.granted(open.viewer.id, "fill"))) this.answer(false);
+  }
+
+  take(act: Act): void {
+    const outcome = this.outcome(act);
+    if (outcome !== null) this.deps.done(act.act, outcome);
+  }
+
+  /** The customer's answer to the proposal that is open. */
+  answer(accepted: boolean): void {
+    const open = this.open;
+    if (open === null) return;
+    this.open = null;
+    clearTimeout(this.timer);
+    this.deps.propose(null);
+    if (!accepted) this.deps.done(open.act, "dismissed");
+    else if (!open.field.isConnected) this.deps.done(open.act, "gone");
+    else {
+      const may = this.deps.live() && this.granted(open.viewer.id, "fill") && this.may(() => mayFill(open.field, this.deps.masking));
+      this.deps.done(open.act, may && fill(open.field, open.value) ? "done" : "refused");
+      open.field.focus({ preventScroll: true });
+    }
+  }
+
+  private may<T extends boolean>(judge: () => T): T {
+    this.deps.masking.forget();
+    const found = judge();
+    this.deps.masking.forget();
+    return found;
+  }
+
+  private granted(viewer: string, scope: Scope): boolean {
+    return this.deps.viewer(viewer)?.granted.includes(scope) === true;
+  }
+
+  private outcome(act: Act): ActOutcome | null {
+    const viewer = this.deps.viewer(act.viewer);
+    if (!this.deps.live() || viewer === null || !viewer.granted.includes(NEEDS[act.kind])) return "refused";
+    if (act.page !== this.deps.page()) return "gone";
+    const node = this.deps.node(act.node);
+    if (node === null || !node.isConnected) return "gone";
+    const { masking } = this.deps;
+    switch (act.kind) {
+      case "scroll":
+        if (!this.may(() => mayScroll(node, masking))) return "refused";
+        into(node as Element);
+        this.deps.tell(viewer, "scroll", node as Element);
+        return "done";
+      case "click":
+        if (!this.may(() => mayClick(node, masking))) return "refused";
+        into(node as Element);
+        if (!isOnTop(node as Element)) return "refused";
+        this.deps.tell(viewer, "click", node as Element);
+        return withoutSubmitting(() => (node as HTMLElement).click()) ? "done" : "refused";
+      case "fill":
+        if (!this.may(() => mayFill(node, masking))) return "refused";
+        if (this.isTyping(node as Field)) return "dismissed";
+        if (!fill(node as Field, act.value)) return "refused";
+        into(node as Element);
+        this.deps.tell(viewer, "fill", node as Element);
+        return "done";
+      case "propose": {
+        if (!this.may(() => mayFill(node, masking))) return "refused";
+        const words = fits(node as Field, act.value);
+        if (words === null) return "refused";
+        this.answer(false); // one at a time: the newer counts
+        this.open = { act: act.act, viewer, field: node as Field, value: act.value, words };
+        this.timer = setTimeout(() => this.answer(false), PROPOSAL_MS);
+        into(node as Element);
+        this.deps.propose(this.open);
+        return null;
+      }
+      default:
+        return "refused";
+    }
+  }
+
+  /** The customer is at this field. */
+  private isTyping(field: Field): boolean {
+    const last = this.typed.get(field);
+    return last !== undefined && performance.now() - last < TYPING_MS && (field.getRootNode() as Document | ShadowRoot).activeElement === field;
+  }
+}
+
+function into(element: Element): void {
+  const { top, bottom } = element.getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element.scrollIntoView({ block: "center", behavior: calm || !isUsable(element) ? "instant" : "auto" });
+}
+
+function choice(select: HTMLSelectElement, value: string): HTMLOptionElement | null {
+  const wanted = value.trim();
+  const open = [...select.options].filter((one) => !one.disabled);
+  return open.find((one) => wordsOf(one) === wanted) ?? open.find((one) => one.value === wanted) ?? null;
+}
+
+const wordsOf = (option: HTMLOptionElement): string => (option.label || option.text).trim();
+
+/** The words of a value that the field takes, or null. */
+function fits(field: Field, value: string): string | null {
+  if (field.localName === "select") {
+    const chosen = choice(field as HTMLSelectElement, value);
+    return chosen === null ? null : wordsOf(chosen);
+  }
+  const { maxLength } = field as HTMLInputElement;
+  if (maxLength >= 0 && value.length > maxLength) return null;
+  if (field.localName === "input" && /[\r\n]/.test(value)) return null;
+  return value;
+}
+
+/** Enters a value as if it were typed: by the browser's own setter, so that pages made with any framework notice. False where the field does not take it. */
+function fill(field: Field, value: string): boolean {
+  if (fits(field, value) === null) return false;
+  const own = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field) as object, "value");
+  const get = (): string => String(own?.get?.call(field)).replace(/\r\n?/g, "\n");
+  const set = (to: string): void => own?.set?.call(field, to);
+  const before = get();
+  const wanted = field.localName === "select" ? choice(field as HTMLSelectElement, value)!.value : value;
+  set(wanted);
+  if (get() !== wanted.replace(/\r\n?/g, "\n")) {
+    set(before);
+    return false;
+  }
+  return withoutSubmitting(() => {
+    field.dispatchEvent(new InputEvent("input", { bubbles: true, composed: true, inputType: "insertReplacementText", data: wanted }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+}
+
+/** Runs it; a form that would be submitted meanwhile is not. False where one would have been. */
+function withoutSubmitting(run: () => void): boolean {
+  let held = false;
+  const hold = (event: Event): void => {
+    held = true;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  window.addEventListener("submit", hold, { capture: true });
+  try {
+    run();
+  } finally {
+    window.removeEventListener("submit", hold, { capture: true });
+  }
+  return !held;
+}

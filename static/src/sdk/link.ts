@@ -1,0 +1,124 @@
+/** The socket to the server, which comes back by itself when the line drops: at once, then after longer and longer pauses, for a minute. */
+import type { TabHello, ToTab } from "../cobrowse.gen";
+import { readFrame, type ToServer } from "./wire";
+
+export const GIVE_UP_MS = 60_000;
+const FIRST_MS = 300;
+const MOST_MS = 8_000;
+
+export interface LinkEvents {
+  message(message: ToTab): void;
+  /** The line is gone; another is being tried. */
+  cut(): void;
+  /** It is over. `code`: the server's, or `unreachable`. */
+  over(code: string): void;
+}
+
+export class Link {
+  private socket: WebSocket | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private cutAt: number | null = null;
+  private tries = 0;
+  private done = false;
+  private greeted = false;
+  private readonly onOnline = (): void => void (this.socket === null && this.connect());
+
+  constructor(
+    private readonly url: string,
+    private readonly hello: () => TabHello,
+    private readonly events: LinkEvents,
+    private readonly make: (url: string) => WebSocket = (url) => new WebSocket(url),
+  ) {}
+
+  start(): void {
+    window.addEventListener("online", this.onOnline);
+    this.cutAt = Date.now();
+    this.connect();
+  }
+
+  /** Bytes that the browser still holds. */
+  get waiting(): number {
+    return this.socket?.bufferedAmount ?? 0;
+  }
+
+  /** False while there is no line: nothing is kept for later, the server tells all there is after each greeting. */
+  send(message: ToServer): boolean {
+    if (this.socket === null || this.socket.readyState !== WebSocket.OPEN || !this.greeted) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  close(): void {
+    this.done = true;
+    clearTimeout(this.timer);
+    window.removeEventListener("online", this.onOnline);
+    const socket = this.socket;
+    this.socket = null;
+    if (socket === null) return;
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket.close();
+  }
+
+  private connect(): void {
+    if (this.done) return;
+    clearTimeout(this.timer);
+    let socket: WebSocket;
+    try {
+      socket = this.make(this.url);
+    } catch {
+      this.again();
+      return;
+    }
+    this.socket = socket;
+    this.greeted = false;
+    socket.onopen = () => {
+      if (this.socket !== socket) return;
+      socket.send(JSON.stringify(this.hello()));
+      this.greeted = true;
+    };
+    socket.onmessage = (event) => {
+      if (this.socket === socket) this.took(readFrame(event.data));
+    };
+    socket.onclose = () => {
+      if (this.socket === socket) this.lost();
+    };
+  }
+
+  private took(message: ToTab | null): void {
+    if (message === null) return;
+    if (message.type !== "bye") {
+      this.tries = 0;
+      this.cutAt = null;
+      this.events.message(message);
+    } else if (message.again) {
+      this.lost();
+    } else {
+      this.close();
+      this.events.over(message.code);
+    }
+  }
+
+  private lost(): void {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+    const first = this.cutAt === null;
+    this.cutAt ??= Date.now();
+    if (first) this.events.cut();
+    this.again();
+  }
+
+  private again(): void {
+    if (this.done) return;
+    this.cutAt ??= Date.now();
+    const left = this.cutAt + GIVE_UP_MS - Date.now();
+    if (left <= 0) {
+      this.close();
+      this.events.over("unreachable");
+      return;
+    }
+    const pause = Math.min(FIRST_MS * 2 ** this.tries, MOST_MS) * (0.75 + Math.random() / 2); // not all tabs of a bank at once
+    this.tries += 1;
+    this.timer = setTimeout(() => this.connect(), Math.min(pause, left));
+  }
+}

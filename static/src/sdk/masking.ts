@@ -1,0 +1,92 @@
+/** What of the page may leave it readable. Everything is masked unless a rule shows it; passwords, one-time codes, cards, hidden fields and files never are. */
+import { identifies, MASK } from "./net";
+import { Level, type Page, UNKNOWN_PAGE } from "./rules";
+import { above } from "./selectors";
+
+export type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
+
+const NEVER_TYPES = new Set(["password", "hidden", "file"]);
+const NEVER_AUTOCOMPLETE = /one-time-code|current-password|new-password|cc-[a-z-]+|webauthn/;
+const BUTTONS = new Set(["button", "submit", "reset"]);
+
+/** Also of another document, where `instanceof` does not hold. */
+export function isElement(node: Node | null | undefined): node is Element {
+  return node?.nodeType === Node.ELEMENT_NODE;
+}
+
+export function isField(node: Node | null): node is Field {
+  return isElement(node) && ["input", "textarea", "select"].includes(node.localName);
+}
+
+/** Well-formed, as half a character cannot be sent. */
+export function wellFormed(text: string): string {
+  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
+}
+
+export class Masking {
+  private at: Page = UNKNOWN_PAGE;
+  private levels = new WeakMap<Element, Level>();
+  private readonly secret = new WeakSet<Element>();
+
+  get page(): Page {
+    return this.at;
+  }
+
+  /** Of another address, or other rules. */
+  begin(page: Page): void {
+    this.at = page;
+    this.forget();
+  }
+
+  /** The page may have changed since it was last asked. */
+  forget(): void {
+    this.levels = new WeakMap();
+  }
+
+  level(element: Element): Level {
+    const known = this.levels.get(element);
+    if (known !== undefined) return known;
+    const up = above(element);
+    let found: Level;
+    if (element.ownerDocument !== document) found = Level.Sealed; // rules speak of the page, not of another that stands in it
+    else found = this.at.level(element, up === null ? Level.Masked : this.level(up));
+    this.levels.set(element, found);
+    return found;
+  }
+
+  /** Whether words that stand right in the element may be read. */
+  mayShow(element: Element | null): boolean {
+    return element !== null && element.isConnected && this.level(element) === Level.Shown;
+  }
+
+  /** Once it was a password or the like, it stays one. */
+  isSensitive(element: Element): boolean {
+    if (this.secret.has(element)) return true;
+    const found =
+      element.hasAttribute("data-rr-is-password") ||
+      NEVER_TYPES.has((element.getAttribute("type") ?? "").trim().toLowerCase()) ||
+      NEVER_AUTOCOMPLETE.test((element.getAttribute("autocomplete") ?? "").toLowerCase());
+    if (found && isField(element)) this.secret.add(element);
+    return found;
+  }
+
+  mayShowValue(element: Element): boolean {
+    const field = element.localName === "option" ? element.closest("select") : element;
+    return field !== null && this.at.valueShown(field) && !this.isSensitive(field) && this.level(field) > Level.Sealed;
+  }
+
+  /** Words between tags. Blanks stay: they say how the page looks. */
+  text(text: string, element: Element | null): string {
+    if (text.trim() === "") return text === "" ? "" : " ";
+    if (element !== null && element.localName === "textarea") return this.value(text, element);
+    return this.mayShow(element) && !identifies(text) ? wellFormed(text) : MASK;
+  }
+
+  /** What is entered in a field, or stands on a button. */
+  value(text: string, element: Element): string {
+    if (text === "") return "";
+    const button = element.localName === "button" || (element.localName === "input" && BUTTONS.has((element.getAttribute("type") ?? "").toLowerCase()));
+    const readable = button ? this.mayShow(element) : this.mayShowValue(element);
+    return readable && !identifies(text) ? wellFormed(text) : MASK;
+  }
+}

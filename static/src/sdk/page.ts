@@ -1,0 +1,199 @@
+/** Everything that the customer sees of a share, and the order in which cards come: one at a time. */
+import type { Act, AskConsent, Scope, Viewer } from "../cobrowse.gen";
+import type { Proposal } from "./acts";
+import type { Masking } from "./masking";
+import { Bar, type BarView } from "./ui/bar";
+import { AskCard, CodeCard, lastWord } from "./ui/cards";
+import { press } from "./ui/dom";
+import { Ghost } from "./ui/ghost";
+import { Host } from "./ui/host";
+import { Marks, type MarksDeps } from "./ui/marks";
+import { Seen } from "./ui/seen";
+import { sayIn, type Language, type Say } from "./words";
+
+const LAST_WORD_MS = 12_000;
+
+export interface PageActs {
+  start(): void;
+  pause(paused: boolean): void;
+  stop(): void;
+  take(): void;
+  consent(viewer: string, scope: Scope, given: boolean, rules: string): void;
+  proposal(accepted: boolean): void;
+}
+
+export class SharePage {
+  readonly marks: Marks;
+  private readonly host: Host;
+  private readonly say: Say;
+  private readonly seen: Seen;
+  private readonly ghost: Ghost;
+  private bar: Bar | null = null;
+  private view: BarView | null = null;
+  private code: CodeCard | null = null;
+  private ask: { card: AskCard; question: AskConsent } | null = null;
+  private readonly asks: AskConsent[] = [];
+  private last: HTMLElement | null = null;
+  private lastTimer: ReturnType<typeof setTimeout> | undefined;
+  private launcher: HTMLButtonElement | null = null;
+  private running = false;
+  /** The bank's name in the page's language. */
+  bank = "";
+
+  /** `nothing`: whether this page is one that is never shown. */
+  constructor(
+    readonly language: Language,
+    masking: Masking,
+    nothing: () => boolean,
+    marks: Omit<MarksDeps, "layer">,
+    private readonly acts: PageActs,
+  ) {
+    this.say = sayIn(language);
+    this.host = new Host(language);
+    this.marks = new Marks({ ...marks, layer: this.host.layer });
+    this.seen = new Seen(this.host.layer, masking, nothing);
+    this.ghost = new Ghost(this.host.root, this.say, (accepted) => this.acts.proposal(accepted), (text) => this.host.say(text, true));
+  }
+
+  /** A button that begins it. */
+  offer(label: string): void {
+    this.launcher ??= press(label || this.say("button"), () => this.acts.start(), { class: "start" });
+    this.settle();
+  }
+
+  /** It need not be offered any more, until it has ended. */
+  begun(): void {
+    this.running = true;
+    this.settle();
+  }
+
+  /** Six digits to read, "" while they are on their way; null: not now. */
+  showCode(code: string | null, seconds = 0): void {
+    if (code === null) {
+      this.code?.close();
+      this.code = null;
+    } else {
+      const first = this.code === null;
+      this.code ??= new CodeCard(this.say, () => this.acts.stop());
+      this.code.show(code, seconds);
+      this.settle();
+      if (first) this.code.focus();
+    }
+    this.settle();
+  }
+
+  /** Null: there is nothing to say. */
+  showBar(view: BarView | null): void {
+    this.view = view;
+    if (view === null || view.line === "elsewhere" || view.line === "attached") this.seen.turn(false);
+    if (view === null) {
+      this.bar?.element.remove();
+      this.bar = null;
+    } else {
+      this.bar ??= this.newBar();
+      this.bar.show({ ...view, seen: this.seen.on });
+    }
+    this.settle();
+  }
+
+  question(question: AskConsent): void {
+    this.withdrawn(({ viewer, scope }) => viewer.id === question.viewer.id && scope === question.scope);
+    this.asks.push(question);
+    this.next();
+  }
+
+  /** Questions of those who are gone, or all. */
+  withdrawn(which: (question: AskConsent) => boolean): void {
+    this.asks.splice(0, this.asks.length, ...this.asks.filter((one) => !which(one)));
+    if (this.ask !== null && which(this.ask.question)) this.answered();
+  }
+
+  propose(proposal: Proposal | null): void {
+    this.ghost.show(proposal);
+    this.settle();
+  }
+
+  tell(viewer: Viewer, kind: Act["kind"], element: Element): void {
+    if (kind === "propose") return;
+    const words = this.say(`tell.${kind}`, { name: viewer.name || this.say("someone") });
+    this.marks.tell(viewer, element, words);
+    if (kind !== "scroll") this.host.say(words);
+  }
+
+  /** How it ended; "" without a word. */
+  ended(code: string): void {
+    this.running = false;
+    this.withdrawn(() => true);
+    this.showCode(null);
+    this.showBar(null);
+    this.ghost.show(null);
+    this.marks.clear();
+    this.last?.remove();
+    this.last = null;
+    clearTimeout(this.lastTimer);
+    if (code !== "") {
+      const known = { unreachable: "bar.unreachable", invalid: "bar.refused", too_many: "bar.too_many", expired: "bar.expired" } as const;
+      const text = this.say(code in known ? known[code as keyof typeof known] : "bar.ended");
+      const close = (): void => {
+        this.last?.remove();
+        this.last = null;
+        this.settle();
+      };
+      this.last = lastWord(this.say, text, close);
+      this.lastTimer = setTimeout(close, LAST_WORD_MS);
+      this.host.say(text);
+    }
+    this.settle();
+  }
+
+  private newBar(): Bar {
+    return new Bar(
+      this.say,
+      {
+        pause: (paused) => this.acts.pause(paused),
+        stop: () => this.acts.stop(),
+        take: () => this.acts.take(),
+        withdraw: (viewer, scope) => this.acts.consent(viewer.id, scope, false, ""),
+        seen: (on) => {
+          this.seen.turn(on);
+          this.showBar(this.view);
+        },
+      },
+      (text) => this.host.say(text),
+    );
+  }
+
+  private next(): void {
+    const question = this.ask === null ? this.asks.shift() : undefined;
+    if (question === undefined) return;
+    const card = new AskCard(this.say, this.bank, question, (given) => {
+      if (given !== null) this.acts.consent(question.viewer.id, question.scope, given, question.rules);
+      this.answered();
+    });
+    this.ask = { card, question };
+    this.settle();
+    card.focus();
+  }
+
+  private answered(): void {
+    this.ask?.card.close();
+    this.ask = null;
+    this.settle();
+    this.next();
+  }
+
+  /** What stands at the edge, in this order; what is not there any more is taken away without moving what stays. */
+  private settle(): void {
+    const idle = !this.running && this.last === null;
+    const wanted = [this.ask?.card.element, this.code?.element, this.bar?.element, this.last, idle ? this.launcher : null].filter((one) => one !== null && one !== undefined);
+    if (wanted.length === 0) {
+      this.host.hide();
+      return;
+    }
+    this.host.show();
+    for (const one of [...this.host.panel.children]) if (!wanted.includes(one as HTMLElement)) one.remove();
+    wanted.forEach((one, index) => {
+      if (this.host.panel.children[index] !== one) this.host.panel.insertBefore(one, this.host.panel.children[index] ?? null);
+    });
+  }
+}

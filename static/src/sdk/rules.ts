@@ -1,0 +1,94 @@
+/** The bank's rules for its pages, as the server sends them; server/cobrowse/rules.py says the same, and decides. Here they say what need not be masked at all
+ * before it leaves, so that nothing else does. */
+import type { PageRules } from "../cobrowse.gen";
+import { attributesOf, matches, readSelector, type Selector } from "./selectors";
+
+/** What of an element may be seen; the less, the lower. */
+export enum Level {
+  Gone,
+  Blocked,
+  Sealed,
+  Masked,
+  Shown,
+}
+
+export class Page {
+  private readonly show: Selector[];
+  private readonly values: Selector[];
+  private readonly mask: Selector[];
+  private readonly block: Selector[];
+
+  /** `known`: whether a rule names this page; on others everything is masked. A selector that cannot be read hides the whole page. */
+  constructor(
+    readonly name: string,
+    readonly pause: boolean,
+    readonly known: boolean,
+    rules: Pick<PageRules, "show" | "values" | "mask" | "block">,
+  ) {
+    const hiding = [...rules.mask, ...rules.block].map(readSelector);
+    const unread = hiding.includes(null);
+    const read = (texts: string[]): Selector[] => (unread ? [] : texts.map(readSelector).filter((one) => one !== null));
+    this.show = read(rules.show);
+    this.values = read(rules.values);
+    this.mask = read(rules.mask);
+    this.block = read(rules.block);
+    this.blocked = unread ? [] : rules.block;
+    this.names = new Set([...this.show, ...this.values, ...this.mask, ...this.block].flatMap(attributesOf));
+  }
+
+  /** The selectors of what stands there as a box, for the recorder. */
+  readonly blocked: readonly string[];
+  /** The attributes that the rules look at: the server needs them, to judge for itself. */
+  readonly names: ReadonlySet<string>;
+
+  level(element: Element, aboveIt: Level): Level {
+    if (aboveIt <= Level.Blocked) return Level.Gone;
+    if (this.block.some((one) => matches(one, element))) return Level.Blocked;
+    if (aboveIt === Level.Sealed || this.mask.some((one) => matches(one, element))) return Level.Sealed;
+    if (aboveIt === Level.Shown || this.show.some((one) => matches(one, element))) return Level.Shown;
+    return Level.Masked;
+  }
+
+  valueShown(element: Element): boolean {
+    return this.values.some((one) => matches(one, element));
+  }
+}
+
+export const UNKNOWN_PAGE = new Page("", false, false, { show: [], values: [], mask: [], block: [] });
+
+export class Rules {
+  private readonly pages: { origin: string; parts: string[]; rest: boolean; page: Page }[];
+
+  constructor(pages: readonly PageRules[]) {
+    this.pages = pages.flatMap((one) => {
+      const pattern = split(one.url.replace(/\*\*$/, ""));
+      if (pattern === null) return [];
+      const rest = one.url.endsWith("/**");
+      return [{ origin: pattern.origin, parts: rest ? pattern.parts.slice(0, -1) : pattern.parts, rest, page: new Page(one.name, one.pause, true, one) }];
+    });
+  }
+
+  /** The first that fits. */
+  page(url: string): Page {
+    const at = split(url);
+    if (at === null) return UNKNOWN_PAGE;
+    const found = this.pages.find(
+      ({ origin, parts, rest }) =>
+        origin === at.origin &&
+        at.parts.length >= parts.length &&
+        (rest || at.parts.length === parts.length) &&
+        parts.every((part, index) => part === "*" || part === at.parts[index]),
+    );
+    return found?.page ?? UNKNOWN_PAGE;
+  }
+}
+
+function split(url: string): { origin: string; parts: string[] } | null {
+  const found = /^(https?:\/\/[^/?#]+)([^?#]*)/i.exec(url);
+  if (found === null) return null;
+  try {
+    return { origin: new URL(found[1]!).origin, parts: found[2]!.replace(/^\//, "").split("/") };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,259 @@
+/** One customer's share in one document: from the greeting to the end. What may happen is decided by the server; what of it happens here, by this and `Acts`. */
+import type { Scope, ShareState, TabHello, TabState, TabWelcome, ToTab, Viewer } from "../cobrowse.gen";
+import { Acts } from "./acts";
+import { Capture } from "./capture";
+import type { Journey } from "./journey";
+import type { Keeping } from "./keeping";
+import { Link } from "./link";
+import { Masking } from "./masking";
+import { SharePage } from "./page";
+import type { Record_ } from "./recording";
+import { Rules } from "./rules";
+import type { Line } from "./ui/bar";
+import type { ToServer } from "./wire";
+import type { Language } from "./words";
+
+/** For the bank's page. `off`: nothing is shared. `offered`: a code can be read. `paused`: by the customer. */
+export type Shown = "off" | "offered" | "attached" | "sharing" | "paused";
+const SHOWN: Readonly<Record<ShareState, Shown>> = { idle: "offered", attached: "attached", sharing: "sharing", paused: "paused", ended: "off" };
+
+export interface ShareDeps {
+  site: string;
+  url: string;
+  language: Language;
+  keeping: Keeping;
+  journey: Journey;
+  load(): Promise<Record_>;
+  customer(): string;
+  changed(shown: Shown): void;
+  socket?: (url: string) => WebSocket;
+}
+
+export class Share {
+  readonly page: SharePage;
+  private readonly masking = new Masking();
+  private readonly capture: Capture;
+  private readonly acts: Acts;
+  private rules = new Rules([]);
+  private link: Link | null = null;
+  private number = 0;
+  private state: TabState | null = null;
+  private cut = false;
+  private told: Shown = "off";
+  private fronted = false;
+  private readonly onFront = (): void => {
+    if (document.visibilityState === "visible" && this.state?.front === false) this.send({ type: "tab.front" });
+  };
+
+  constructor(private readonly deps: ShareDeps) {
+    const viewer = (id: string): Viewer | null => (this.live ? (this.state?.viewers.find((one) => one.id === id) ?? null) : null);
+    const node = (id: number): Node | null => this.capture.node(id);
+    this.capture = new Capture({
+      load: deps.load,
+      masking: this.masking,
+      rules: () => this.rules,
+      page: () => this.number,
+      send: (message) => this.send(message),
+      waiting: () => this.link?.waiting ?? 0,
+      failed: () => this.stop("unreachable"),
+      address: () => location.href,
+    });
+    this.acts = new Acts({
+      masking: this.masking,
+      page: () => this.number,
+      node,
+      viewer,
+      live: () => this.live && this.capture.recording,
+      done: (act, outcome) => void this.send({ type: "tab.done", act, outcome }),
+      tell: (who, kind, element) => this.page.tell(who, kind, element),
+      propose: (proposal) => this.page.propose(proposal),
+    });
+    this.page = new SharePage(deps.language, this.masking, () => this.hidden, { node, viewer, page: () => this.number }, {
+      start: () => this.start(),
+      pause: (paused) => void this.send({ type: "tab.pause", paused }),
+      stop: () => this.stop(""),
+      take: () => this.take(),
+      consent: (who, scope, given, rules) => this.consent(who, scope, given, rules),
+      proposal: (accepted) => this.acts.answer(accepted),
+    });
+  }
+
+  get running(): boolean {
+    return this.link !== null;
+  }
+
+  /** Begins a share, or comes back to the one that is kept. */
+  start(): void {
+    if (this.link !== null) return;
+    const { keeping } = this.deps;
+    this.number = keeping.nextPage();
+    this.masking.begin(this.rules.page(location.href));
+    this.page.begun();
+    if (keeping.token === "") this.page.showCode("");
+    const hello = (): TabHello => ({ type: "tab.hello", site: this.deps.site, token: keeping.token, tab: keeping.tab, page: this.number, customer: this.deps.customer() });
+    this.link = new Link(this.deps.url, hello, { message: (message) => this.took(message), cut: () => this.lost(), over: (code) => this.over(code) }, this.deps.socket);
+    addEventListener("focus", this.onFront);
+    document.addEventListener("visibilitychange", this.onFront);
+    this.acts.start();
+    this.link.start();
+  }
+
+  /** For good; `word` says to the customer why, "" for nothing but that it has ended. */
+  stop(word = ""): void {
+    if (this.link === null) return;
+    this.send({ type: "tab.stop" });
+    this.over(word === "" ? "ended" : word);
+  }
+
+  /** Another document of this site ended it. */
+  overElsewhere(): void {
+    if (this.link !== null) this.over("ended");
+  }
+
+  send(message: ToServer): boolean {
+    return this.link?.send(message) ?? false;
+  }
+
+  get attached(): boolean {
+    return this.state !== null && this.state.state !== "idle" && this.state.state !== "ended";
+  }
+
+  private get live(): boolean {
+    const { state } = this;
+    return !this.cut && state !== null && state.state === "sharing" && state.front && !state.hidden;
+  }
+
+  private get hidden(): boolean {
+    return this.state?.hidden === true || this.masking.page.pause;
+  }
+
+  private took(message: ToTab): void {
+    switch (message.type) {
+      case "tab.welcome":
+        this.welcome(message);
+        break;
+      case "tab.state":
+        this.cut = false;
+        this.changed(message);
+        break;
+      case "consent.ask":
+        this.page.question(message);
+        break;
+      case "picture.want":
+        this.capture.want();
+        this.show();
+        break;
+      case "pointer":
+        this.page.marks.point(message);
+        break;
+      case "mark":
+        this.page.marks.mark(message);
+        break;
+      case "unmark":
+        this.page.marks.unmark(message);
+        break;
+      case "act":
+        this.acts.take(message);
+        break;
+      default:
+        break;
+    }
+  }
+
+  private welcome(welcome: TabWelcome): void {
+    this.capture.reset();
+    this.fronted = false;
+    this.cut = false;
+    this.rules = new Rules(welcome.pages);
+    this.masking.begin(this.rules.page(location.href));
+    this.page.bank = this.deps.language === "zh" ? welcome.bank_zh : welcome.bank_en;
+    this.deps.keeping.keep({ token: welcome.token, page: this.number });
+  }
+
+  private changed(state: TabState): void {
+    this.state = state;
+    const watched = state.viewers.some(({ granted }) => granted.includes("view"));
+    if (state.state !== "sharing" || !state.front || !watched) this.capture.stop();
+    else if (state.hidden) this.capture.hush();
+    this.acts.changed();
+    this.page.marks.changed();
+    if (!this.live) this.page.marks.clear();
+    this.page.withdrawn(({ viewer }) => state.state === "ended" || !state.front || state.viewers.every(({ id }) => id !== viewer.id));
+    if (!state.front && !this.fronted && document.visibilityState === "visible") this.send({ type: "tab.front" });
+    this.fronted = true;
+    this.deps.journey.watch(this.attached && state.front);
+    this.show();
+    this.tellBank(SHOWN[state.state]);
+  }
+
+  private show(): void {
+    const { state } = this;
+    if (state === null) return;
+    this.page.showCode(state.state === "idle" && state.front ? state.code : null, state.code_s);
+    if (state.state === "idle") {
+      this.page.showBar(null);
+      return;
+    }
+    const viewers = state.viewers.filter(({ granted }) => granted.length > 0);
+    this.page.showBar({ line: this.line(state, viewers.length > 0), viewers, paused: state.state === "paused", seen: false, nothing: this.hidden });
+  }
+
+  private line(state: TabState, watched: boolean): Line {
+    if (this.cut) return "cut";
+    if (!state.front) return "elsewhere";
+    if (state.state === "paused") return "paused";
+    if (!watched || state.state !== "sharing") return "attached";
+    return this.hidden ? "hidden" : "watch";
+  }
+
+  private consent(viewer: string, scope: Scope, given: boolean, rules: string): void {
+    const named = given ? rules : rules || (this.state?.rules ?? "");
+    this.send({ type: "tab.consent", viewer, scope, given, rules: named });
+    if (!given) this.withdraw((one, what) => one.id === viewer && (what === scope || scope === "view"));
+  }
+
+  private take(): void {
+    this.send({ type: "tab.take" });
+    this.withdraw((_, scope) => scope === "scroll" || scope === "fill" || scope === "click");
+  }
+
+  /** At once, not when the server says so. */
+  private withdraw(which: (viewer: Viewer, scope: Scope) => boolean): void {
+    if (this.state === null) return;
+    const viewers = this.state.viewers.map((one) => ({ ...one, granted: one.granted.filter((scope) => !which(one, scope)) }));
+    this.changed({ ...this.state, viewers });
+  }
+
+  private lost(): void {
+    this.cut = true;
+    this.capture.reset();
+    this.acts.changed();
+    this.page.marks.clear();
+    this.page.withdrawn(() => true);
+    this.show();
+  }
+
+  /** `replaced`, or too many tabs: this document is out, the share goes on in others. */
+  private over(code: string): void {
+    const alone = code === "replaced" || (code === "too_many" && this.deps.keeping.token !== "");
+    const word = code === "expired" && this.state?.state !== "idle" ? "ended" : code;
+    this.link?.close();
+    this.link = null;
+    this.capture.reset();
+    this.acts.stop();
+    this.state = null;
+    this.cut = false;
+    this.deps.journey.watch(false);
+    if (!alone) this.deps.keeping.over();
+    removeEventListener("focus", this.onFront);
+    document.removeEventListener("visibilitychange", this.onFront);
+    this.page.ended(alone ? "" : word);
+    this.tellBank("off");
+  }
+
+  private tellBank(shown: Shown): void {
+    if (shown === this.told) return;
+    this.told = shown;
+    this.deps.changed(shown);
+  }
+}

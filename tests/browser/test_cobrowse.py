@@ -1,0 +1,231 @@
+"""A page of the demo's bank, shown to an agent: two real windows, the customer's yes to each step, and what stays the customer's alone."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Frame, Page, expect
+
+from server.demo_bank.products import PASSWORD, PHONE
+from tests.support.bank import Bank
+from tests.support.browser import APPEARS_MS, Seat, all_leave
+from tests.support.call import agent_enters
+from tests.support.demo_customer import bank_word
+from tests.support.server_process import ServerProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+PICTURES = Path(os.environ["TONGPING_TEST_PICTURES"]) if "TONGPING_TEST_PICTURES" in os.environ else None
+OPEN = """
+const attach = Element.prototype.attachShadow;
+Element.prototype.attachShadow = function (options) {
+  return attach.call(this, this.localName === "tongping-share" ? { ...options, mode: "open" } : options);
+};
+"""
+"""So that a test can press what the script shows on the bank's page."""
+READ_MS = 700
+"""What is pressed at once was meant for something else: the prompt does not take it."""
+
+#: Of the element of the replayed page that a selector names: its middle, in the frame's pixels.
+MIDDLE = """
+(selector) => {
+  const sheet = document.querySelector(".sheet:not(.coming)");
+  const box = sheet.querySelector("iframe").contentDocument.querySelector(selector).getBoundingClientRect();
+  const scale = new DOMMatrix(getComputedStyle(sheet).transform).a;
+  const paper = document.querySelector(".paper").getBoundingClientRect();
+  return [paper.left + (box.left + box.width / 2) * scale, paper.top + (box.top + box.height / 2) * scale];
+}
+"""
+SHOWN = "document.querySelector('.sheet:not(.coming) iframe')?.contentDocument"
+
+
+@dataclass
+class Shared:
+    """``page``: the bank's page of the customer; ``call``: their page of the conversation."""
+
+    agent: Seat
+    call: Seat
+    bank: Seat
+
+    @property
+    def page(self) -> Page:
+        return self.bank.page
+
+    async def frame(self) -> Frame:
+        """The replay, once it has drawn something."""
+        await expect(self.agent.page.locator("iframe.page-frame[data-page]")).to_be_visible()
+        return next(one for one in self.agent.page.frames if one.url.endswith("/replay.html"))
+
+    async def seen(self, script: str) -> None:
+        """Waits until it is so in the page as the agent sees it; ``page`` is its document."""
+        frame = await self.frame()
+        async with asyncio.timeout(APPEARS_MS / 1000):
+            while not await frame.evaluate(f"(() => {{ const page = {SHOWN}; return page && ({script}); }})()"):  # noqa: ASYNC110 - a page says nothing of itself
+                await asyncio.sleep(0.05)
+
+    async def click(self, selector: str) -> None:
+        """In the picture, with the tool in the hand."""
+        frame = await self.frame()
+        x, y = await frame.evaluate(MIDDLE, selector)
+        box = await self.agent.page.locator("iframe.page-frame").bounding_box()
+        assert box is not None
+        await self.agent.page.mouse.click(box["x"] + x, box["y"] + y)
+
+    async def ask(self, scope: str, answer: str = "Yes, allow") -> None:
+        say = self.agent.say
+        await self.agent.press_label(f"{say('cobrowse.ask')}: {say(f'cobrowse.scope.{scope}')}")
+        await self.answer(answer)
+
+    async def answer(self, answer: str = "Yes, allow") -> None:
+        button = self.page.get_by_role("button", name=answer, exact=True)
+        await expect(button).to_be_visible()
+        await self.page.wait_for_timeout(READ_MS)
+        await button.click()
+
+    async def standing(self, scope: str, how: str) -> None:
+        step = self.agent.page.locator(".step").filter(has_text=self.agent.say(f"cobrowse.scope.{scope}.text"))
+        await expect(step).to_have_class(re.compile(rf"\b{how}\b"))
+
+    async def tool(self, name: str) -> None:
+        group = self.agent.page.get_by_role("group", name=self.agent.say("cobrowse.tools"), exact=True)
+        await group.get_by_role("button", name=self.agent.say(f"cobrowse.tool.{name}"), exact=True).click()
+
+    async def came(self, outcome: str) -> None:
+        """Of the newest act."""
+        await expect(self.agent.page.locator(".acts > li").first).to_contain_text(self.agent.say(f"cobrowse.outcome.{outcome}"))
+
+    async def photograph(self, name: str) -> None:
+        if PICTURES is not None:
+            await self.agent.page.screenshot(path=PICTURES / f"cobrowse-{name}-agent.png", caret="hide")
+            await self.page.screenshot(path=PICTURES / f"cobrowse-{name}-customer.png", caret="hide")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shared(browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIterator[Shared]:
+    """In a conversation, and the customer has a form of the bank's open in another window."""
+    opened = await bank.open(customer="Lin Yue")
+    made = Shared(await Seat.take(browser), await Seat.take(browser), await Seat.take(browser))
+    try:
+        await made.bank.context.add_init_script(OPEN)
+        await made.agent.sign_in(server.agent_url, *server.agent)
+        await agent_enters(made.agent, session_of="Lin Yue")
+        await made.call.come_as_customer(opened.customer_link)
+        await made.page.goto(f"{server.bank}/?lang=en")
+        await made.page.locator("button.person").first.click()
+        await made.page.get_by_role("link", name=re.compile(rf"^{re.escape(bank_word(PHONE))}")).click()
+        await made.page.get_by_role("link", name=bank_word("way_person_go"), exact=True).click()
+        yield made
+    finally:
+        await all_leave(made.agent, made.call, made.bank)
+
+
+async def connect(shared: Shared) -> None:
+    """The code read out, typed, and the customer's yes to being seen."""
+    await shared.page.get_by_role("button", name="Get help with this page").click()
+    card = shared.page.get_by_role("dialog", name="Your code")
+    await expect(card).to_contain_text(re.compile(r"\d{3}\s*\d{3}"))
+    code = re.search(r"(\d{3})\s*(\d{3})", await card.inner_text())
+    assert code is not None
+    await shared.agent.press("bar.page.open")
+    await shared.agent.fill("cobrowse.code.label", code[1] + code[2])
+    await shared.agent.press("cobrowse.code.go")
+    await shared.agent.sees(shared.agent.say("cobrowse.asked.title"))
+    await shared.photograph("asked")
+    await shared.answer()
+    await shared.frame()
+
+
+async def test_from_the_code_to_the_end(shared: Shared) -> None:
+    agent, page = shared.agent, shared.page
+    await connect(shared)
+    heading = await page.locator("h1").inner_text()
+    await shared.seen(f"page.body.innerText.includes({heading!r})")
+    assert await page.locator("tongping-share").count() >= 1
+    frame = await shared.frame()
+    assert "tongping" not in await frame.evaluate(f"{SHOWN}.documentElement.outerHTML")
+    await shared.photograph("seen")
+    # every change, but what looks like somebody's telephone
+    await page.locator("input[name=new_phone]").fill("15020014477")
+    await shared.seen("[...page.querySelectorAll('input')].some((one) => one.value === '•••••')")
+    await page.locator("input[name=new_phone]").fill("555 0134")
+    await shared.seen("[...page.querySelectorAll('input')].some((one) => one.value === '555 0134')")
+    # pointing takes a yes of its own
+    await expect(agent.page.get_by_role("button", name=agent.say("cobrowse.tool.point"), exact=True)).to_have_count(0)
+    await shared.ask("point", "No")
+    await shared.standing("point", "refused")
+    await shared.ask("point")
+    await shared.standing("point", "granted")
+    await shared.tool("highlight")
+    await shared.click("h1")
+    await expect(agent.button("cobrowse.undo")).to_be_visible()
+    await shared.photograph("highlight")
+    await agent.press("cobrowse.clear")
+    # proposing and filling
+    await shared.ask("fill")
+    await shared.standing("fill", "granted")
+    await shared.tool("fill")
+    await shared.click("label input")
+    await agent.fill("cobrowse.fill.value", "555 0199")
+    await shared.photograph("fill")
+    await agent.page.get_by_role("dialog").get_by_role("button", name=agent.say("cobrowse.fill.propose"), exact=True).click()
+    await expect(page.get_by_role("button", name="Accept", exact=True)).to_be_visible()
+    await expect(page.locator("input[name=new_phone]")).to_have_value("555 0134")
+    await shared.photograph("proposed")
+    await page.wait_for_timeout(READ_MS)
+    await page.get_by_role("button", name="Accept", exact=True).click()
+    await expect(page.locator("input[name=new_phone]")).to_have_value("555 0199")
+    await shared.came("accepted")
+    # what submits stays the customer's
+    await shared.ask("click")
+    await shared.standing("click", "granted")
+    before = page.url
+    await shared.tool("click")
+    await shared.click("main form button:last-of-type")
+    await shared.came("refused")
+    assert page.url == before
+    await shared.photograph("refused")
+    # and so does the end
+    await page.get_by_role("button", name="Stop", exact=True).click()
+    await agent.sees(agent.say("cobrowse.ended.title"))
+    await expect(agent.page.locator("iframe.page-frame")).to_have_count(0)
+    await shared.photograph("ended")
+
+
+async def test_another_page_asks_anew_and_its_secrets_stay(shared: Shared) -> None:
+    agent, page = shared.agent, shared.page
+    await connect(shared)
+    await shared.ask("fill")
+    await shared.standing("fill", "granted")
+    await page.goto(re.sub(r"/new/[^/?]+", f"/new/{PASSWORD}", page.url))
+    heading = await page.locator("h1").inner_text()
+    await shared.seen(f"page.body.innerText.includes({heading!r})")
+    await shared.standing("view", "granted")
+    await shared.standing("fill", "open")
+    await page.locator("input[name=new_secret]").fill("804152")
+    await shared.seen("[...page.querySelectorAll('input')].some((one) => one.value === '•••••')")
+    frame = await shared.frame()
+    assert "804152" not in await frame.evaluate(
+        f"{SHOWN}.documentElement.outerHTML + [...{SHOWN}.querySelectorAll('input')].map((one) => one.value)"
+    )
+    await shared.ask("fill")
+    await shared.standing("fill", "granted")
+    await shared.tool("fill")
+    await shared.click("label input")
+    await agent.fill("cobrowse.fill.value", "111111")
+    await agent.page.get_by_role("dialog").get_by_role("button", name=agent.say("cobrowse.fill.now"), exact=True).click()
+    await shared.came("refused")
+    await expect(page.locator("input[name=new_secret]")).to_have_value("804152")
+    await shared.photograph("secret")
+    await agent.press("bar.page.close")
+    await expect(agent.page.locator("iframe.page-frame")).to_have_count(0)
+    await agent.press("bar.page.open")
+    await shared.seen(f"page.body.innerText.includes({heading!r})")
+    await page.get_by_role("button", name="Pause", exact=True).click()
+    await agent.sees(agent.say("cobrowse.paused.title"))
+    await agent.press("cobrowse.detach")
+    await agent.sees(agent.say("cobrowse.ended.title"))

@@ -1,0 +1,151 @@
+"""The picture that a template was made from: kept where the bank asks for it and a policy shows it to somebody, sealed with the template, and gone with it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from server.domain.ids import TemplateId
+from server.domain.model import FaceTemplate
+from server.errors import PictureRefused, VerificationLost
+from server.services.enrolled_pictures import EnrolledPictures
+from server.services.face_ports import SealBroken
+from server.services.faces import Faces
+from tests.support.face_place import Place
+from tests.support.tiny_engine import ALICE, BOB, draw
+from verification import errors
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+async def record(place: Place, id: TemplateId) -> FaceTemplate:
+    async with place.store.read() as tx:
+        found = await tx.get_template(id)
+    assert found is not None
+    return found
+
+
+def picture(place: Place, kept: FaceTemplate) -> bytes | None:
+    return EnrolledPictures(place.seal).opened(kept)
+
+
+async def test_it_is_kept_small_and_sealed_where_it_is_asked_for(place: Place) -> None:
+    made = await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)
+    kept = await record(place, made.template.id)
+    small = await place.workers.still(draw(ALICE))
+    assert made.template.picture_kept
+    assert picture(place, kept) == small
+    assert kept.picture is not None
+    assert small[:64] not in kept.picture
+    assert b"\xff\xd8\xff" not in msgspec.msgpack.encode(kept)
+    assert (await place.audit())[-1] == ("template.enrolled", kept.id, {"pack": place.engine.pack_info.hash, "picture": "kept"})
+    assert (await place.faces.compare_with(place.key, kept.id, draw(ALICE), None)).match
+
+
+async def test_else_nothing_of_it_is(place: Place) -> None:
+    id = await place.enrol()
+    assert picture(place, await record(place, id)) is None
+    assert not (await place.faces.template(id)).picture_kept
+    assert "still" not in place.engine.calls
+    assert (await place.audit())[-1][2] == {"pack": place.engine.pack_info.hash}
+
+
+async def test_what_no_policy_would_show_to_anybody_is_not_kept(place: Place) -> None:
+    wanted = [True]
+    place.faces = Faces(
+        place.store, place.clock, place.make.id, place.workers, place.seal, place.config.verification, lambda: wanted[-1]
+    )
+    made = await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)
+    assert made.template.picture_kept
+    wanted.append(False)
+    again = await place.faces.replace(place.key, made.template.id, draw(ALICE), None, keep_picture=True)
+    assert not again.template.picture_kept
+    assert (await record(place, made.template.id)).picture is None
+    other = await place.faces.enrol(place.key, draw(BOB), "c-2", "consents/2", keep_picture=True)
+    assert not other.template.picture_kept
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True), (True, True, True)],
+)
+async def test_another_picture_takes_its_place_or_none(place: Place, before: bool, asked: bool | None, after: bool) -> None:
+    made = await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=before)
+    was = await record(place, made.template.id)
+    newer = draw(ALICE, size=(200, 160))
+    again = await place.faces.replace(place.key, was.id, newer, None, keep_picture=asked)
+    kept = await record(place, was.id)
+    assert again.template.picture_kept is after
+    assert picture(place, kept) == (await place.workers.still(newer) if after else None)
+    assert kept.key != was.key
+    assert (await place.audit())[-1][2].get("picture", "") == ("kept" if after else "")
+
+
+async def test_it_goes_with_its_template(place: Place) -> None:
+    made = await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)
+    await place.faces.erase(place.key, made.template.id)
+    left = await record(place, made.template.id)
+    assert (left.key, left.sealed, left.picture, left.subject) == (b"", b"", None, None)
+
+
+async def test_where_it_cannot_be_made_small_nobody_is_enrolled(place: Place) -> None:
+    """And what was there stays."""
+    made = await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)
+    was = await record(place, made.template.id)
+
+    async def fails(*_: object, **__: object) -> Any:
+        raise errors.EngineLost("the worker died")
+
+    place.engine.still = fails  # type: ignore[method-assign]
+    with pytest.raises(VerificationLost):
+        await place.faces.enrol(place.key, draw(BOB), "c-2", "consents/2", keep_picture=True)
+    with pytest.raises(VerificationLost):
+        await place.faces.replace(place.key, was.id, draw(BOB), None)
+    assert await record(place, was.id) == was
+    async with place.store.read() as tx:
+        assert [one.id for one in await tx.list_templates("", 10)] == [was.id]
+
+
+async def test_a_bad_picture_is_refused_before_anything_is_kept(place: Place) -> None:
+    with pytest.raises(PictureRefused):
+        await place.faces.enrol(place.key, draw(None), "c-1", "consents/1", keep_picture=True)
+    assert "still" not in place.engine.calls
+
+
+@pytest.mark.campaign(19)
+@pytest.mark.parametrize("what", ["anothers", "earlier", "template", "pack", "changed", "cut", "empty"])
+async def test_it_opens_in_its_place_alone(place: Place, what: str) -> None:
+    """Not as another customer's, not beside a newer template of the same one, not as a template, and not changed."""
+    made = await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)
+    other = await place.faces.enrol(place.key, draw(BOB), "c-2", "consents/2", keep_picture=True)
+    earlier = await record(place, made.template.id)
+    await place.faces.replace(place.key, earlier.id, draw(ALICE, size=(200, 160)), None)
+    mine, theirs = await record(place, earlier.id), await record(place, other.template.id)
+    assert mine.picture is not None
+    changed = mine.picture[:40] + bytes([mine.picture[40] ^ 1]) + mine.picture[41:]
+    wrong: dict[str, dict[str, Any]] = {
+        "anothers": {"picture": theirs.picture},
+        "earlier": {"picture": earlier.picture},
+        "template": {"picture": mine.sealed},
+        "pack": {"pack_hash": "cd" * 32},
+        "changed": {"picture": changed},
+        "cut": {"picture": mine.picture[:9]},
+        "empty": {"picture": b""},
+    }
+    with pytest.raises(SealBroken):
+        picture(place, msgspec.structs.replace(mine, **wrong[what]))
+    with pytest.raises(SealBroken):  # nor does it pass for a template
+        place.seal.open(mine.id, mine.pack_hash, mine.key, mine.picture)
+    with pytest.raises(SealBroken):
+        picture(place, msgspec.structs.replace(theirs, id=mine.id))
+
+
+async def test_another_pack_with_the_same_recogniser_opens_it(place: Place) -> None:
+    made = await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)
+    place.engine.pack_info = replace(place.engine.pack_info, hash="cd" * 32)
+    assert picture(place, await record(place, made.template.id)) == await place.workers.still(draw(ALICE))
