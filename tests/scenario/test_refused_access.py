@@ -28,7 +28,7 @@ async def kept(folder: Path, action: str) -> list[dict[str, str]]:
 async def test_who_was_refused_what(tmp_path: Path) -> None:
     async with app(tmp_path, **settings(tmp_path)) as here:
         bank = await Bank.of(here)
-        session = await here.session()
+        session = await here.session(customer_reference="c-1")
         place = (await here.post(f"/sessions/{session}/enter", token=here.agent)).json
         id = await bank.ready(session=session)
         await bank.show(id, takes(count=3))
