@@ -22,7 +22,7 @@ from server.services.ports import MakeId
 from server.services.principal import Principal, PrincipalKind
 from server.store.codec import encode_cursor
 from server.store.ports import Page, Store, Transaction
-from server.transactions.case import IN_REVIEW
+from server.transactions.case import IN_REVIEW, Case, CaseState
 
 Ending = Callable[[Transaction, Session, str], Awaitable[None]]
 """In the transaction that ends a session, before it is ended; with who ends it, "" for the server."""
@@ -266,9 +266,14 @@ async def _end(tx: Transaction, session: Session, reason: str, actor: str, now: 
 
 
 async def of_one(tx: Transaction, session: Session, customer: str) -> None:
-    """Raises SessionOfAnother where a case of somebody else is in it; those of customers who were erased say nothing."""
-    if any(case.customer not in ("", customer) for case in await tx.session_cases(session.id)):
+    """Raises SessionOfAnother where a case of somebody else is in it. Those of customers who were erased say nothing, nor do those that were withdrawn or ran
+    out before anybody tried."""
+    if any(case.customer not in ("", customer) and not _came_to_nothing(case) for case in await tx.session_cases(session.id)):
         raise SessionOfAnother("This session has a verification of another customer.")
+
+
+def _came_to_nothing(case: Case) -> bool:
+    return case.attempts_used == 0 and case.state in (CaseState.CANCELLED, CaseState.EXPIRED)
 
 
 def leader(session: Session) -> StaffId | None:

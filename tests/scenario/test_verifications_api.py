@@ -267,6 +267,12 @@ async def test_a_session_is_of_one_customer(tmp_path: Path) -> None:
         assert (await here.get(f"/sessions/{nameless}", token=here.agent)).json["customer_reference"] == ""
         assert [(await named(nameless, reference)).status for reference in ("c-1", "", "c-1")] == [200, 200, 200]
 
+        mistaken = await here.session(customer_reference="")
+        wrong = (await bank.ask(customer="c-8", session=mistaken)).json["id"]
+        assert (await bank.ask(customer="c-9", session=mistaken)).code == "session_of_another"
+        assert (await here.post(f"/verifications/{wrong}/cancel", {}, token=bank.secret)).status == 200
+        assert (await bank.ask(customer="c-9", session=mistaken)).status == 201, "withdrawn before anybody tried"
+
         empty = await here.session(customer_reference="")
         both = await asyncio.gather(bank.ask(customer="c-3", session=empty), other.ask(customer="c-4", session=empty))
         assert sorted((answer.status, answer.code) for answer in both) == [(201, ""), (409, "session_of_another")]
@@ -275,7 +281,7 @@ async def test_a_session_is_of_one_customer(tmp_path: Path) -> None:
         assert sorted((made.status // 100, renamed.status // 100)) == [2, 4], "one of the two was first"
         entries = (await here.get("/audit?limit=100", token=here.supervisor)).json["entries"]
         created = [one for one in entries if one["action"] == "verification.created"]
-        assert len(created) == 4 + (made.status == 201)
+        assert len(created) == 6 + (made.status == 201)
 
 
 async def test_identified_by_an_agent_and_approved_by_another(tmp_path: Path) -> None:
