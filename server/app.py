@@ -355,8 +355,9 @@ def _compose(
     verified = transacting.verifications(
         config, store, clock, make_id, own, public_url, assessed.policies, assessed, checks, webhooks, templates, vault
     )
+    erasures = transacting.erasures(config)
     customers, customer_exports = transacting.customers(
-        config, store, clock, make_id, own, public_url, verified, recordings, files, assessed
+        erasures, store, clock, make_id, own, public_url, verified, recordings, files, assessed
     )
     context = Context(
         config=config,
@@ -386,7 +387,7 @@ def _compose(
         verifications=verified,
         customers=customers,
         customer_exports=customer_exports,
-        faces=Faces(store, clock, make_id, checks, templates, config.verification, assessed.policies.keep_references),
+        faces=Faces(store, clock, make_id, checks, templates, config.verification, assessed.policies.keep_references, erasures),
         audit=audit,
         webhooks=webhooks,
         webhook_keys=own.webhooks.verify_keys,

@@ -95,7 +95,7 @@ def read_packs(config: CobrowseConfig) -> dict[str, Pack]:
         except OSError as error:
             raise ConfigError(f"cobrowse.sites: {site.key}: cannot read {site.rules}: {error.strerror}") from None
         rules = read_rules(text, where=str(site.rules))
-        empty: dict[str, object] = {"show": [], "values": [], "mask": [], "block": [], "pause": False}
+        empty: dict[str, object] = {"show": [], "values": [], "mask": [], "block": [], "click": [], "pause": False}
         pages = [msgspec.convert(empty | one, PageRules) for one in tomllib.loads(text.decode()).get("page", [])]
         packs[site.key] = Pack(rules, text, pages)
     return packs

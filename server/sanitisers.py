@@ -70,7 +70,6 @@ class _Held:
 class _Asked:
     share: str
     size: int
-    begun: bool = False
     pieces: list[str] = field(default_factory=list)
 
 
@@ -79,6 +78,8 @@ class _Process:
 
     losses = 0
     waiting = 0
+    at_work = 0
+    """The request that it said it is at work on."""
 
     def __init__(self, owner: "Sanitisers", number: int, config: ChildConfig, configure: messages.Configure) -> None:
         self._owner = owner
@@ -103,8 +104,7 @@ class _Process:
             case messages.Heartbeat():
                 self.child.heartbeat = said
             case messages.Begun(request=request):
-                if (asked := self.asked.get(request)) is not None:
-                    asked.begun = True
+                self.at_work = request
             case Made(request=request, text=text, last=False):
                 if (asked := self.asked.get(request)) is not None:
                     asked.pieces.append(text)
@@ -113,7 +113,7 @@ class _Process:
                 if asked is not None:
                     self.waiting -= asked.size
                     self._owner.answered(asked, said)
-                    if asked.pieces and isinstance(said, Made):
+                    if asked.pieces and isinstance(said, Made) and said.kind >= 0:
                         said = _whole(asked.pieces, said)
                 self.child.answered(said.request, said)
 
@@ -315,7 +315,7 @@ class Sanitisers:
 
     def lost(self, process: _Process) -> None:
         self._changed.set()
-        suspects = {one.share for one in process.asked.values() if one.begun}
+        at_work = process.asked.get(process.at_work)
         process.asked.clear()
         process.losses += 1
         process.waiting = 0
@@ -323,7 +323,7 @@ class Sanitisers:
             if held.process is not process:
                 continue
             held.asked = 0
-            held.strikes += share in suspects
+            held.strikes += at_work is not None and at_work.share == share
             if self._events is None:
                 continue
             if held.strikes >= STRIKES:

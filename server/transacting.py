@@ -67,8 +67,12 @@ def verifications(
     )
 
 
+def erasures(config: Config) -> FileJournal:
+    return FileJournal(Path(config.evidence.erasures) if config.evidence.erasures else config.data_dir / "erasures.jsonl")
+
+
 def customers(
-    config: Config,
+    journal: FileJournal,
     store: Store,
     clock: Clock,
     make_id: MakeId,
@@ -80,10 +84,9 @@ def customers(
     risk: Risk,
 ) -> tuple[Customers, CustomerExport]:
     """What hands out and erases all that is kept of one customer."""
-    path = Path(config.evidence.erasures) if config.evidence.erasures else config.data_dir / "erasures.jsonl"
     signer = ReceiptSigner(own.audit.signing_key, own.audit.kid, issuer=public_url)
     those = Customers(
-        store, clock, make_id, made.cases, made.evidence, recordings, files, FileJournal(path), signer,
+        store, clock, make_id, made.cases, made.evidence, recordings, files, journal, signer,
         risk.customer_digest, risk.customer_erased,
     )  # fmt: skip
     return those, CustomerExport(store, clock, those, made.cases, made.evidence, files, made.attempts.enrolled)

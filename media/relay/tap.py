@@ -19,6 +19,9 @@ MOST = 4
 """Taps of one room at a time."""
 MAX_LINES = 1088
 MAX_JUMP = 3000
+MOST_FPS, FRAMES_AT_ONCE = 60.0, 120.0
+"""Coded frames: more a second, once so many came beyond that, end a tap. What a network held back and delivers at once is less; no decoder is to be kept busy until
+all of it is late."""
 
 
 class Outlet(Protocol):
@@ -38,7 +41,8 @@ class Outlet(Protocol):
 
 
 class Tap:
-    """One of them. ``target``, ``uplink``, ``pending``: as of a ``publication.Sink``. ``dropped``: packets that found no room."""
+    """One of them. ``target``, ``uplink``, ``pending``: as of a ``publication.Sink``. ``dropped``: packets that found no room.
+    ``flooded``: more pictures a second came than are decoded."""
 
     def __init__(self, name: str, publication: Publication, outlet: Outlet, height: int, until: float) -> None:
         self.name = name
@@ -52,6 +56,9 @@ class Tap:
         self._height = height
         self._stream = 0
         self._newest = -1
+        self._frame = -1
+        self._room, self._room_at = FRAMES_AT_ONCE, until - MAX_SECONDS
+        self.flooded = False
         outlet.send(pack(Kind.BEGINS, codec_of(publication).encode()))
 
     @property
@@ -81,6 +88,8 @@ class Tap:
         if not late:
             self._newest = packet.seq
         marker = bool(packet.marker)
+        if self._too_many(packet.ts, now, new=marker if late else packet.ts != self._frame):
+            return
         at_us = int(now * 1e6)
         record = pack(
             Kind.PACKET, packet.payload, marker=marker, seq=packet.seq, ts=packet.ts, stream=self._stream, at_us=at_us
@@ -90,6 +99,15 @@ class Tap:
         else:
             self.dropped += 1
             self.uplink, self.pending = None, uplink
+
+    def _too_many(self, ts: int, now: float, *, new: bool) -> bool:
+        """Nothing of what comes after that is given to the decoder; the next tick ends it. ``new``: a frame begins, or ends late."""
+        if new:
+            self._frame = ts
+            self._room = min(FRAMES_AT_ONCE, self._room + max(0.0, now - self._room_at) * MOST_FPS) - 1.0
+            self._room_at = now
+            self.flooded = self.flooded or self._room < 0.0
+        return self.flooded
 
     def report(self, uplink: Uplink, ntp: int, rtp: int, now: float) -> None:
         """Not needed: pictures have the time at which they came."""
@@ -166,6 +184,7 @@ class Taps:
         if not self._taps:
             return
         self._end(lambda tap: not tap.alive, "lost")
+        self._end(lambda tap: tap.flooded, "too_many")
         self._end(lambda tap: now >= tap.until, "time")
         for tap in self._taps.values():
             tap.steer(now)

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 ROOT = str(Path(__file__).resolve().parents[2])
 RECEIVE_BUFFER_BYTES = 4 << 20
 REFUSALS = frozenset({"no_such_source", "gate_shut", "bad_codec"})
-ENDINGS = frozenset({"gate", "gone"})
+ENDINGS = frozenset({"gate", "gone", "too_many"})
 """Why a media worker ends a tap that was not its fault."""
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from server.cobrowse.gate import NEEDS, WITH_VALUE
+from server.cobrowse.gate import NEEDS, WITH_VALUE, is_plain
 from server.cobrowse.messages import Act, ActKind, ActOutcome, ViewDone
 from server.cobrowse.orders import Note, Noted
 from server.cobrowse.seats import Seat
@@ -15,13 +15,14 @@ MOST_AT_ONCE = 8
 
 
 class Doing(msgspec.Struct, kw_only=True):
-    """``page``: the server's number of the document. ``sent``: the tab was told."""
+    """``page``: the server's number of the document. ``sent``: it waits for the tab; ``taken``: the tab has it."""
 
     seat: Seat
     act: Act
     page: int
     until: float
     sent: bool = False
+    taken: bool = False
 
     def is_granted(self) -> bool:
         return self.seat.may(NEEDS[self.act.kind])
@@ -74,5 +75,5 @@ def refused(seat: Seat, act: Act, outcome: ActOutcome) -> Note:
 
 
 def is_well_formed(act: Act) -> bool:
-    """A value only where one is entered; nobody says for somebody else."""
-    return not act.viewer and (not act.value or act.kind in WITH_VALUE)
+    """A value only where one is entered, and one that reads as it is; nobody says for somebody else."""
+    return not act.viewer and (not act.value or act.kind in WITH_VALUE) and is_plain(act.value)

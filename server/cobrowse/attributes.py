@@ -20,6 +20,7 @@ class How(Enum):
     WORDS = auto()
     ENTERED = auto()  # or chosen
     PLAIN = auto()  # one of a few words, or a number
+    SCROLL = auto()  # how far
     NEVER = auto()  # rules look at it
 
 
@@ -62,6 +63,9 @@ def _carried(tag: str, svg: bool) -> Mapping[str, Carried]:
     plain = {**(allowed.SVG if svg else {}), **allowed.GLOBAL, **allowed.OF_ELEMENT.get(tag, {})}
     for name, kept in plain.items():
         written = allowed.REPLAYED.get(name) or (allowed.SVG_NAMES.get(name, name) if svg else name)
+        if name in allowed.REPLAYED:
+            made[name] = Carried(How.SCROLL, written, kept, alone=True)
+            continue
         drawn = svg and name in allowed.SVG and name not in allowed.SHAPES
         made[name] = Carried(How.PLAIN, written, kept, drawn or name in allowed.STATES)
     if tag in _ENTERED:

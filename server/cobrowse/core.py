@@ -72,6 +72,8 @@ class Core:
         self.idle_until = now + IDLE_S
         self.away_since: float | None = now
         """Since when no document is connected."""
+        self.held = False
+        """The customer is on hold: nobody sees or does anything meanwhile."""
         self._code = code
 
     @property
@@ -87,7 +89,7 @@ class Core:
     def sees(self, seat: Seat) -> bool:
         front = self.front
         may = self.state is ShareState.SHARING and seat.line is not None and seat.may(Scope.VIEW)
-        return may and front is not None and not front.hidden
+        return may and front is not None and not front.hidden and not self.held
 
     def points(self, seat: Seat) -> bool:
         return self.sees(seat) and seat.may(Scope.POINT)
@@ -159,7 +161,7 @@ class Core:
         self._wipe(seat)
         for number, doing in self.acts.all():
             if doing.seat is seat:
-                self.over(number, ActOutcome.REFUSED)
+                self.over(number, ActOutcome.LATE if doing.taken else ActOutcome.REFUSED)
         del self.seats[seat.person.id]
         self.note(Noted.VIEWER_LEFT, viewer=seat.person.id)
 
@@ -180,6 +182,8 @@ class Core:
             return
         for seat in self.seats.values():
             self.consents.lapse(seat, list(Scope))
+        for number, doing in self.acts.all():
+            self.over(number, ActOutcome.LATE if doing.taken else ActOutcome.REFUSED)
         for line in self.lines.values():
             line.end(Bye(code=code, again=False))
         self.seats.clear()
@@ -269,6 +273,7 @@ class Core:
         """What they drew goes."""
         front, pointed = self.front, seat.pointed
         seat.pointed = False
+        seat.marks.clear()
         if front is None or not pointed:
             return
         for line, page in self.onlookers(seat, front):
@@ -285,13 +290,14 @@ class Core:
         for number, doing in self.acts.all():
             if not self.is_allowed(doing):
                 moved = self.front is None or self.front.number != doing.page
-                self.over(number, ActOutcome.GONE if moved else ActOutcome.REFUSED)
+                kept = ActOutcome.LATE if doing.taken else ActOutcome.REFUSED  # it may have been done
+                self.over(number, ActOutcome.GONE if moved else kept)
 
     def _draw(self, now: float) -> None:
         """Has a picture made where somebody waits for one."""
         front = self.front
         looks = any(seat.line is not None and seat.may(Scope.VIEW) for seat in self.seats.values())
-        if front is None or self.state is not ShareState.SHARING or not looks:
+        if front is None or self.state is not ShareState.SHARING or self.held or not looks:
             if self.feed.hears:
                 self.deafen()
             self.pictures.forget()
@@ -331,7 +337,7 @@ class Core:
         known = front if front is not None and self.sees(seat) else None
         named = known if known is not None and known.name not in ("", ELSEWHERE) else None
         return ViewState(
-            state=self.state,
+            state=ShareState.PAUSED if self.held and self.state is ShareState.SHARING else self.state,
             viewer=seat.person.id,
             page=0 if known is None else known.number,
             name="" if known is None else known.name,

@@ -8,6 +8,8 @@ from server.cobrowse.messages import TabHello, TabState, TabStep
 from server.signalling.rates import TokenBucket
 
 MOST_TABS = 8
+MOST_NUMBERED = 32
+"""Documents that are known again by their numbers."""
 
 
 class Document:
@@ -44,6 +46,8 @@ class Documents:
     def __init__(self) -> None:
         self._by_connection: dict[str, Document] = {}
         self._last = _Front("", 0, 0)
+        self._newest = 0
+        self._numbers: dict[tuple[str, int], int] = {}
         self.front: Document | None = None
 
     def __len__(self) -> int:
@@ -66,8 +70,14 @@ class Documents:
         return self._last.tab in ("", hello.tab)
 
     def bring_front(self, document: Document) -> None:
-        same = (document.tab, document.page) == (self._last.tab, self._last.page)
-        document.number = self._last.number if same else self._last.number + 1
+        """A document that was in front before has the number that it had: what was secret in it is remembered by that."""
+        key = document.tab, document.page
+        number = self._numbers.pop(key, None)
+        if number is None:
+            self._newest = number = self._newest + 1
+        document.number = self._numbers[key] = number
+        if len(self._numbers) > MOST_NUMBERED:
+            del self._numbers[next(iter(self._numbers))]
         self._last = _Front(document.tab, document.page, document.number)
         self.front = document
 

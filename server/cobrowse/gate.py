@@ -1,11 +1,13 @@
 """The gate of control: what of an agent's doing reaches the customer's page. Sans-I/O. ``acts`` asks it, grants come first; the script in the page checks all of
 it once more.
 
-Only what the agent may read can be filled, and what is clicked must be shown or its state be readable: nobody changes what they cannot see. What submits is the
+Only what the agent may read can be filled, and what is clicked must be shown or its state be readable: nobody changes what they cannot see. Of
+buttons, links and the like only those that rules name (``click``) are clicked: what a handler does, the bank knows alone. What submits is the
 customer's alone, and as a click counts for all that a node stands in, that is looked at upwards. A handler of the page's own that submits cannot be known here:
 the script refuses every submit while it carries out an act.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -28,6 +30,10 @@ SPOTS: Mapping[MarkKind, tuple[int, int | None]] = MappingProxyType(
 )
 """How many spots a mark has, at least and at most."""
 
+MOST_MARKS = 100
+"""Of one viewer, that stand on a page."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode that make a text read otherwise than it is: controls, marks of direction, characters of no width."""
 _TEXT_TYPES = frozenset(["", "text", "search", "tel", "url", "email", "number", "range", "color"]) | frozenset(
     ["date", "month", "week", "time", "datetime-local"]
 )
@@ -49,6 +55,16 @@ def may(facts: Facts | None) -> frozenset[ActKind]:
     return frozenset(found)
 
 
+def is_plain(value: str) -> bool:
+    """Whether a value reads as it is."""
+    return all(one in "\n\t" or unicodedata.category(one) not in _UNSEEN for one in value)
+
+
+def may_enter(facts: Facts, value: str) -> bool:
+    """Lines and tabs only where there are several lines."""
+    return is_plain(value) and (facts.tag == "textarea" or not ("\n" in value or "\t" in value))
+
+
 def _is_field(facts: Facts) -> bool:
     return facts.tag in _FIELDS or (facts.tag == "input" and facts.type.lower() in _TEXT_TYPES)
 
@@ -64,6 +80,8 @@ def _submits(tag: str, type: str) -> bool:
 
 def _may_click(facts: Facts) -> bool:
     if facts.tag in _NEVER_CLICKED or facts.sensitive or _submits(facts.tag, facts.type):
+        return False
+    if not facts.clickable and not (facts.tag == "input" and facts.type.lower() in _SWITCHES):
         return False
     if any(tag in _NEVER_CLICKED or _submits(tag, type) for tag, type in facts.above if tag):
         return False

@@ -1,13 +1,16 @@
 """What is done in a page, and how scripts change its styles. Sans-I/O. ``sanitiser`` says what for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
 from server.cobrowse import allowed
-from server.cobrowse.nodes import Json, Nodes, number, place, whole
+from server.cobrowse.looks import TooMuch
+from server.cobrowse.nodes import Json, Nodes
 from server.cobrowse.rules import UNKNOWN_PAGE, Level
 from server.cobrowse.shadow import Node
+from server.cobrowse.styles import GONE
+from server.cobrowse.values import number, place, whole
 
 
 class Source(IntEnum):
@@ -24,6 +27,9 @@ class Source(IntEnum):
     ADOPTED = 15
 
 
+_Slow = Generator[None, None, Json | None]
+
+
 class Gestures:
     """Everything but changes of the tree itself."""
 
@@ -38,19 +44,25 @@ class Gestures:
                 Source.SCROLL: self._scroll,
                 Source.VIEWPORT: self._viewport,
                 Source.INPUT: self._input,
-                Source.STYLE_RULE: self._style_rules,
                 Source.STYLE_DECLARATION: self._style_declaration,
-                Source.ADOPTED: self._adopted,
             }
         )
+        self._slow: Mapping[int, Callable[[Json], _Slow]] = MappingProxyType(
+            {Source.STYLE_RULE: self._style_rules, Source.ADOPTED: self._adopted}
+        )
 
-    def made(self, source: object, data: Json) -> Json | None:
-        """The data of an incremental event as they leave, None for nothing."""
-        make = self._by_source.get(source) if type(source) is int else None
-        if make is None:
+    def made(self, source: object, data: Json) -> _Slow:
+        """The data of an incremental event as they leave, None for nothing. Raises TooMuch."""
+        if type(source) is not int:
             self._nodes.drop("source")
             return None
-        made = make(data)
+        if (make := self._by_source.get(source)) is not None:
+            made = make(data)
+        elif (slow := self._slow.get(source)) is not None:
+            made = yield from slow(data)
+        else:
+            self._nodes.drop("source")
+            return None
         if made is not None:
             made["source"] = source
         return made
@@ -85,7 +97,9 @@ class Gestures:
 
     def _scroll(self, data: Json) -> Json | None:
         node, x, y = self._nodes.shown_by(data), number(data.get("x")), number(data.get("y"))
-        return None if node is None or x is None or y is None else {"id": node.id, "x": x, "y": y}
+        if node is None or x is None or y is None or not self._nodes.may_scroll(node):
+            return None
+        return {"id": node.id, "x": x, "y": y}
 
     def _viewport(self, data: Json) -> Json | None:
         width, height = whole(data.get("width"), 20_000), whole(data.get("height"), 20_000)
@@ -99,12 +113,12 @@ class Gestures:
         choice = node.attributes.get("type", "").lower() in ("checkbox", "radio")
         if choice and not self._nodes.may_read(node):
             return None  # the mark alone would tell
-        if not self._nodes.may_read(node) and node.filled == bool(text):
+        value = "on" if choice else self._nodes.value(node, text)
+        if not self._nodes.says_anew(node, value):
             return None  # how often a key was pressed tells how long it is
-        node.filled = bool(text)
         return {
             "id": node.id,
-            "text": "on" if choice else self._nodes.value(node, text),
+            "text": value,
             "isChecked": data.get("isChecked") is True and self._nodes.may_read(node),
             "userTriggered": data.get("userTriggered") is True,
         }
@@ -118,7 +132,13 @@ class Gestures:
         node = self._nodes.shown_by(data)
         return None if node is None else {"id": node.id}
 
-    def _style_rules(self, data: Json) -> Json | None:
+    def _some(self, *lists: object) -> None:
+        """That it is not too much for one event. Raises TooMuch."""
+        if sum(len(one) for one in lists if isinstance(one, list)) > self._nodes.limits.rules:
+            raise TooMuch
+
+    def _style_rules(self, data: Json) -> _Slow:
+        self._some(data.get("adds"), data.get("removes"))
         made = self._where(data)
         if made is None:
             return None
@@ -126,20 +146,25 @@ class Gestures:
             if isinstance(text := data.get(key), str):
                 self._nodes.put_sheet(made, key, text)
         if isinstance(adds := data.get("adds"), list):
-            made["adds"] = [rule for one in adds if (rule := self._rule(one)) is not None]
+            made["adds"] = yield from self._rules(adds)
         if isinstance(removes := data.get("removes"), list):
             made["removes"] = [
                 {"index": at} for one in removes if isinstance(one, dict) and (at := place(one.get("index"))) is not None
             ]
         return made
 
-    def _rule(self, given: object) -> Json | None:
-        if not isinstance(given, dict) or not isinstance(text := given.get("rule"), str):
-            return None
-        made: Json = {"rule": self._nodes.sheet(text) or "tp-gone{}"}
-        if (at := place(given.get("index"))) is not None:
-            made["index"] = at
-        return made
+    def _rules(self, given: list[object]) -> Generator[None, None, list[Json]]:
+        kept = list[Json]()
+        for one in given:
+            if self._nodes.is_due():
+                yield
+            if not isinstance(one, dict) or not isinstance(text := one.get("rule"), str):
+                continue
+            made: Json = {"rule": (yield from self._nodes.rule(text)) or GONE}
+            if (at := place(one.get("index"))) is not None:
+                made["index"] = at
+            kept.append(made)
+        return kept
 
     def _style_declaration(self, data: Json) -> Json | None:
         made, index = self._where(data), place(data.get("index"))
@@ -166,17 +191,17 @@ class Gestures:
             return None
         return made
 
-    def _adopted(self, data: Json) -> Json | None:
+    def _adopted(self, data: Json) -> _Slow:
         node, ids, styles = self._nodes.shown_by(data), data.get("styleIds"), data.get("styles")
         if node is None or not isinstance(ids, list):
             return None
         made: Json = {"id": node.id, "styleIds": [one for one in ids[:1000] if whole(one, 1 << 31) is not None]}
         if isinstance(styles, list):
-            made["styles"] = [
-                {"styleId": id, "rules": [rule for each in one["rules"] if (rule := self._rule(each)) is not None]}
-                for one in styles
-                if isinstance(one, dict)
-                and (id := whole(one.get("styleId"), 1 << 31)) is not None
-                and isinstance(one.get("rules"), list)
-            ]
+            given = [one for one in styles if isinstance(one, dict)]
+            self._some(styles, *(one.get("rules") for one in given))
+            made["styles"] = []
+            for one in given:
+                id, rules = whole(one.get("styleId"), 1 << 31), one.get("rules")
+                if id is not None and isinstance(rules, list):
+                    made["styles"].append({"styleId": id, "rules": (yield from self._rules(rules))})
         return made

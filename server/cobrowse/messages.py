@@ -94,6 +94,7 @@ class PageRules(msgspec.Struct, frozen=True, kw_only=True):
     values: list[str]
     mask: list[str]
     block: list[str]
+    click: list[str]
     pause: bool
 
 

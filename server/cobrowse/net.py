@@ -2,7 +2,9 @@
 
 A rule may show too much, and a page may put a card's number where its author expected a heading. So what is shown is looked through once more for payment
 cards (ISO/IEC 7812-1, Luhn), resident identity cards (GB 11643-1999, ISO 7064 MOD 11-2), mobile numbers, mail addresses, bank accounts (ISO 13616) and any
-other long number. Digits count in whatever script and width they are written, whatever stands between them.
+other long number. Digits count in whatever script and width they are written; blanks and new lines are one blank, as browsers show them. Between the digits
+of a number up to three blanks, points and hyphens may stand, and any other signs where it is written in the groups of a card, an identity card or a mobile
+number, or digit by digit, and checks as one: amounts and lists of numbers are left alone.
 """
 
 import re
@@ -14,7 +16,15 @@ LONG_NUMBER = 9
 """So many digits, with nothing but blanks, points and hyphens between them, are nobody's amount."""
 MAX_LOOKED_AT = 65_536
 
-_BETWEEN = r"[\s.\-_/·‐-―]{0,3}"
+_BETWEEN = r"[\s.\-_/·‐-―−⁃・]{0,3}"
+_APART = r"[\W_]{0,3}"
+_SOME = re.compile(rf"\d(?:{_APART}\d){{8}}")
+_RUN = re.compile(rf"\d(?:{_APART}\d)*(?:{_APART}[Xx](?!\w))?")
+_GROUP = re.compile(r"\d+|[Xx]")
+_CARD = re.compile(r"[34568]|2[2-7]")
+_BORN = re.compile(r"\d{6}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dX]")
+_MOBILE_GROUPS = frozenset({(3, 4, 4), (3, 8), (7, 4), (3, 3, 5), (4, 4, 3)})
+_MOST_DIGITS = 19
 _DIGITS = re.compile(rf"\d(?:{_BETWEEN}\d)+")
 _MOBILE = re.compile(r"(?:\+?86)?1[3-9]\d{9}")
 _IDENTITY = re.compile(rf"(?<!\d)(?:\d{_BETWEEN}){{17}}[\dXx](?!\w)")
@@ -68,7 +78,12 @@ def identifies(text: str) -> bool:
         if not _TELLS.search(plain):
             return False
         plain = plain.translate(_PLAIN)
+    plain = " ".join(plain.split())
     if ("@" in plain and _MAIL.search(plain)) or _ACCOUNT.search(plain):
+        return True
+    if not _SOME.search(plain):
+        return False
+    if any(_tells_in_groups(found[0]) for found in _RUN.finditer(plain)):
         return True
     if not _LONG.search(plain):
         return False
@@ -81,6 +96,41 @@ def identifies(text: str) -> bool:
         if _MOBILE.fullmatch(digits):
             return True
     return False
+
+
+def _tells_in_groups(text: str) -> bool:
+    """Whether some of these digits, next to each other, are a card, an identity card or a mobile number in its usual groups, or digit by digit."""
+    groups = [one.upper() for one in _GROUP.findall(text)]
+    for begin in range(len(groups)):
+        digits = ""
+        for end in range(begin, len(groups)):
+            digits += groups[end]
+            if len(digits) > _MOST_DIGITS:
+                break
+            if len(digits) >= 11 and _tells(digits, tuple(map(len, groups[begin : end + 1]))):
+                return True
+    return False
+
+
+def _tells(digits: str, widths: tuple[int, ...]) -> bool:
+    if len(digits) == 18 and _BORN.fullmatch(digits):
+        return _checks(digits)
+    if not digits.isdecimal():
+        return False
+    alone = len(widths) == len(digits)
+    if len(digits) >= 13 and (alone or min(widths[:-1], default=0) >= 4) and _CARD.match(digits):
+        return luhn(digits)
+    if widths[:1] == (2,) and digits.startswith("86"):
+        widths = widths[1:]
+    return (alone or widths in _MOBILE_GROUPS) and _MOBILE.fullmatch(digits) is not None
+
+
+def _checks(identity: str) -> bool:
+    """ISO 7064 MOD 11-2."""
+    total = 0
+    for one in identity:
+        total = (total * 2 + (10 if one == "X" else int(one))) % 11
+    return total == 1
 
 
 def _is_date(text: str) -> bool:

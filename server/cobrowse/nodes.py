@@ -9,12 +9,14 @@ import msgspec
 
 from server.cobrowse import allowed
 from server.cobrowse.attributes import Carried, How, Tables
+from server.cobrowse.looks import Looks, Secrets, TooMuch
 from server.cobrowse.matching import Matching
 from server.cobrowse.net import MASK, identifies
 from server.cobrowse.pictures import read_node
 from server.cobrowse.rules import UNKNOWN_PAGE, Level, Page
 from server.cobrowse.shadow import Look, Node, Shadow
 from server.cobrowse.styles import PIECE, Allowance, Spent, Styles
+from server.cobrowse.values import whole
 
 Json = dict[str, Any]
 
@@ -29,17 +31,19 @@ class NodeType(IntEnum):
 
 DOCUMENT, DOCTYPE, ELEMENT, TEXT, COMMENT = map(int, NodeType)
 SHOWN, BLOCKED, GONE = Level.SHOWN, Level.BLOCKED, Level.GONE
-NAMES, STYLE, SHEET, NAME, LINK, WORDS, ENTERED = (
-    How.NAMES, How.STYLE, How.SHEET, How.NAME, How.LINK, How.WORDS, How.ENTERED,
+NAMES, STYLE, SHEET, NAME, LINK, WORDS, ENTERED, SCROLL = (
+    How.NAMES, How.STYLE, How.SHEET, How.NAME, How.LINK, How.WORDS, How.ENTERED, How.SCROLL,
 )  # fmt: skip
 MAX_ID = 1 << 31
-MAX_LOOKS = 20_000
+SAYS_NOTHING = frozenset(["", " ", MASK])
+"""What leaves where nothing may be read."""
 _NO_ELEMENT = Look("")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """``event_bytes``: of one event, a whole picture among them. ``slice``: nodes between two pauses. ``css``: characters of sheets that are new, of one event. ``depth``: how deep a page may nest (Blink's parser
-    stops at 512). ``changes``: of one mutation; ``judged``: nodes that its changes make rules look at again."""
+    stops at 512). ``changes``: of one mutation; ``judged``: nodes that its changes make rules look at again. ``rules``: of sheets, that one event changes;
+    ``properties``: of one node's style; ``attributes``: of one node; ``looks``: bytes of what rules look at."""
 
     event_bytes: int = 8 * 1024 * 1024
     nodes: int = 60_000
@@ -50,10 +54,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     judged: int = 500_000
     positions: int = 200
     text: int = 100_000
-
-
-class TooMuch(ValueError):
-    """A page beyond ``Limits``: nothing more of it is shown."""
+    rules: int = 20_000
+    properties: int = 1000
+    attributes: int = 1000
+    looks: int = 32 * 1024 * 1024
 
 
 _Waiting = list[tuple[Iterator[Any], list[Json], Node]]
@@ -75,7 +79,7 @@ class _Same:
 class Nodes:
     """The nodes of one document, by the rules of its page. ``dropped``: what was left out of the event at hand; ``resync``: whether a new picture is needed."""
 
-    def __init__(self, styles: Styles, limits: Limits) -> None:
+    def __init__(self, styles: Styles, limits: Limits, secrets: Secrets) -> None:
         self.styles = styles
         self.limits = limits
         self.shadow = Shadow()
@@ -83,31 +87,36 @@ class Nodes:
         self.looked_at = frozenset[str]()
         self.dropped: Counter[str] = Counter()
         self.resync = False
-        self._secret: set[int] = set()
-        self._url = ""
-        self._looks: dict[tuple[str, ...], Look] = {}
+        self._secrets = secrets
         self._same: dict[tuple[object, ...], _Same] = {}
         self._unread: list[tuple[Json, str, str]] = []
         self._as_came: dict[tuple[object, ...], tuple[_Same | None, int]] = {}
         self.heard()
         self._rules(UNKNOWN_PAGE)
 
-    def begin(self, page: Page, url: str) -> None:
-        """Another document, or another picture of the same: rrweb's numbers stay, and so does what was secret once."""
-        if url != self._url:
-            self._secret.clear()
-        self._url = url
+    @property
+    def weight(self) -> int:
+        """What it takes to know them, in nodes of some 2 KB."""
+        return len(self.shadow.nodes) + (self._looks.bytes >> 11) + (len(self._secrets.ids) >> 4)
+
+    def begin(self, page: Page) -> None:
+        """Another picture of the same document, maybe at another address: rrweb's numbers stay, and so does what was secret once."""
         if page is not self.page:
             self._rules(page)
         self.clear()
 
     def _rules(self, page: Page) -> None:
         self.page = page
-        self.looked_at = page.names() | {"id", "class", "type", "autocomplete", "data-rr-is-password"}
+        self.looked_at = page.names() | {"id", "class", "name", "type", "autocomplete", "data-rr-is-password"}
         self._tables = Tables(self.looked_at)
         self._matching = Matching(page)
+        self._looks = Looks(self.looked_at, self._matching, self.limits.looks, self._looks_used)
+        self._look = self._looks.of
         self._document = Look("")
         self._document.fits = self._matching.fits(self._document)
+
+    def _looks_used(self) -> Iterator[Look]:
+        return (node.look for node in self.shadow.nodes.values())
 
     def clear(self) -> None:
         """No node is known any more."""
@@ -143,6 +152,16 @@ class Nodes:
             self.drop("stylesheet")
             return ""
 
+    def rule(self, text: str) -> Generator[None, None, str]:
+        """``sheet``, with pauses where it is long."""
+        if len(text) <= PIECE:
+            return self.sheet(text)
+        try:
+            return (yield from self.styles.reading(text, self._css))
+        except Spent:
+            self.drop("stylesheet")
+            return ""
+
     def put_sheet(self, made: Json, name: str, text: str) -> None:
         """``made[name]`` becomes the sheet, or does when the event is over, as a long one is read with pauses."""
         if len(text) <= PIECE:
@@ -154,10 +173,7 @@ class Nodes:
     def read_sheets(self) -> Generator[None, None, None]:
         """Those that ``put_sheet`` has left."""
         for made, name, text in self._unread:
-            try:
-                made[name] = yield from self.styles.reading(text, self._css)
-            except Spent:
-                self.drop("stylesheet")
+            made[name] = yield from self.rule(text)
 
     def drop(self, kind: str) -> None:
         self.dropped[kind] += 1
@@ -224,6 +240,8 @@ class Nodes:
             made = {"type": TEXT, "textContent": "", "id": id}
             self.put_words(made, "textContent", given.get("textContent"), above)
             node = Node(id, _NO_ELEMENT, above, above.level)
+            if (words := made["textContent"]) in SAYS_NOTHING:
+                node.said = words
         else:
             node, made = self._other(given, kind, above, id)
         if "rootId" in given and (root := whole(given["rootId"], MAX_ID)) is not None:
@@ -261,6 +279,8 @@ class Nodes:
         tag = tag.lower() if type(tag) is str and len(tag) <= 100 else ""
         if type(attributes) is not dict:
             attributes = {}
+        elif len(attributes) > self.limits.attributes:
+            raise TooMuch
         svg = given.get("isSVG") is True
         values = attributes.values()
         as_came = (tag, svg, *attributes, *values, *map(type, values))  # 1 is True, but not as it leaves
@@ -329,30 +349,6 @@ class Nodes:
             found = self._same[whole_key] = _Same(self._look(tag, svg, attributes))
         return found, unknown
 
-    def _look(self, tag: str, svg: bool, attributes: Json) -> Look:
-        """What rules see of an element with these attributes, any more than that left out."""
-        looked_at = self.looked_at
-        key = [tag, "svg" if svg else ""]
-        for name, value in attributes.items():
-            lower = name.lower()
-            if lower in looked_at and (type(value) is str or isinstance(value, int)):
-                key += lower, str(value)
-        whole_key = tuple(key)
-        found = self._looks.get(whole_key)
-        if found is None:
-            if len(self._looks) >= MAX_LOOKS:
-                self._looks.clear()
-            found = self._looks[whole_key] = Look(tag, dict(zip(key[2::2], key[3::2], strict=True)), svg=svg)
-            found.leaves_as = allowed.element_as(tag)
-            found.fits = self._matching.fits(found)
-            seen = found.attributes
-            found.sensitive = (
-                "data-rr-is-password" in seen
-                or seen.get("type", "").lower() in allowed.NEVER_TYPES
-                or allowed.NEVER_AUTOCOMPLETE.search(seen.get("autocomplete", "").lower()) is not None
-            )
-        return found
-
     def _stands(self, node: Node) -> None:
         """Which selectors it fits where it stands."""
         above, fits = node.above, node.look.fits
@@ -373,9 +369,16 @@ class Nodes:
             level = self._matching.level(here, level)
         node.level = level
         node.value_shown = here & self._matching.values != 0
-        node.sensitive = node.look.sensitive or node.id in self._secret
-        if node.sensitive and node.look.tag in allowed.CONTROLS:
-            self._secret.add(node.id)
+        node.clickable = here & self._matching.click != 0
+        look, secrets = node.look, self._secrets
+        if look.sealed and level > Level.SEALED:
+            node.level = Level.SEALED
+        sensitive = (
+            look.sensitive or node.id in secrets.ids or (bool(secrets.names) and not secrets.names.isdisjoint(look.named))
+        )
+        if sensitive and look.tag in allowed.CONTROLS:
+            secrets.add(node.id, look)
+        node.sensitive = sensitive
 
     def put_words(self, made: Json, name: str, text: object, above: Node) -> None:
         """``made[name]`` becomes what stands between tags."""
@@ -401,9 +404,28 @@ class Nodes:
             return MASK
         return text
 
+    @staticmethod
+    def says_anew(node: Node, text: str) -> bool:
+        """Whether what leaves of a node's words, or of what is entered there, tells more than what left before: a mask again tells that a key was pressed."""
+        if text in SAYS_NOTHING:
+            if node.said == text:
+                return False
+            node.said = text
+        else:
+            node.said = None
+        return True
+
     def may_read(self, node: Node) -> bool:
         """What is entered there."""
         return node.value_shown and not node.sensitive and node.level > Level.SEALED
+
+    def may_scroll(self, node: Node) -> bool:
+        """Whether how far it is scrolled may be seen: a wheel of numbers is read by that, and a field scrolls with each key."""
+        if node.above is None:
+            return True
+        if node.tag in allowed.CONTROLS:
+            return self.may_read(node)
+        return node.level > Level.SEALED and self.page is not UNKNOWN_PAGE
 
     def carry(self, node: Node, given: Json, made: Json, *, changed: bool = False) -> int:
         """Adds to ``made`` what leaves of attributes; how many do not. A value is a text, a number, true, or null for one that is taken away; if it is what ``changed``, that of
@@ -427,7 +449,8 @@ class Nodes:
                 text = None
             how = one.how
             if how is ENTERED:
-                if (entered := self._entered(node, one.written, value)) is not None:
+                entered = self._entered(node, one.written, value)
+                if entered is not None and (type(entered) is bool or self.says_anew(node, entered) or not changed):
                     made[one.written] = entered
                 continue
             if how is SHEET:
@@ -436,6 +459,8 @@ class Nodes:
                 continue
             if text is not None:
                 kept = self._kept(node, one, text)
+                if changed and how is WORDS and node.level is not SHOWN:
+                    continue  # how often it changes tells, and the mask nothing
                 if kept is not None:
                     made[one.written] = kept
                 else:
@@ -466,6 +491,8 @@ class Nodes:
             return self._link(node, text)
         if how is WORDS:
             return text if node.level is SHOWN and not identifies(text) else MASK
+        if how is SCROLL and not self.may_scroll(node):
+            return None
         if one.kept is None or (one.shown_only and node.level is not SHOWN):
             return None
         return one.kept(text)
@@ -510,7 +537,9 @@ class Nodes:
         attributes: Json = {name: value for name, value in node.attributes.items() if name not in looked_at}
         attributes.update((name, value) for name, value in looked_at.items() if value is not None)
         before, node.look = node.look, self._look(node.tag, node.svg, attributes)
-        if node.look.fits == before.fits and (node.sensitive or not node.look.sensitive):
+        look = node.look
+        is_secret = look.sensitive or not self._secrets.names.isdisjoint(look.named)
+        if look.fits == before.fits and (node.sensitive or not is_secret) and (before.sealed or not look.sealed):
             return  # no rule sees a difference, here or below
         for one in (node, *node.all_below()):
             self._judged += 1
@@ -522,8 +551,9 @@ class Nodes:
                 self._stands(one)
                 one.level = min(one.level, one.above.level if one.above is not None else one.level)
                 continue
-            level, value_shown, sensitive = one.level, one.value_shown, one.sensitive
+            level, value_shown, sensitive, clickable = one.level, one.value_shown, one.sensitive, one.clickable
             self._judge(one)
+            one.clickable &= clickable
             self.resync |= one.level < level or (value_shown and not one.value_shown) or (one.sensitive and not sensitive)
             one.level, one.value_shown, one.sensitive = (
                 min(level, one.level), value_shown and one.value_shown, sensitive or one.sensitive
@@ -535,6 +565,9 @@ class Nodes:
 
     def properties(self, node: Node, given: Json) -> Json:
         """rrweb's ``styleOMValue``: property to value, to [value, priority], or to false for one that is taken away."""
+        if len(given) > self.limits.properties:
+            raise TooMuch
+        self._worked += len(given) >> 2  # the next node has the pause
         made: Json = {}
         only = self._of_style(node)
         for name, value in given.items():
@@ -558,21 +591,3 @@ class Nodes:
             return self.styles.value(name, text, self._css)
         except Spent:
             return None
-
-
-def number(value: object) -> float | int | None:
-    """A coordinate, CSS pixels or ms, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -10_000_000 < value < 10_000_000:
-        return None
-    return value if isinstance(value, int) else round(value, 2)
-
-
-def whole(value: object, most: int) -> int | None:
-    return value if type(value) is int and 0 <= value <= most else None
-
-
-def place(value: object) -> int | list[int] | None:
-    """The place of a rule, or of one within others."""
-    if isinstance(value, list):
-        return [one for one in value if whole(one, 100_000) is not None] if len(value) <= 8 else None
-    return whole(value, 100_000)

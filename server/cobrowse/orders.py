@@ -16,7 +16,8 @@ from server.domain.model import ConsentDecision
 
 class Facts(Protocol):
     """What the sanitiser knows of a node. ``known``: it is there, and something of it is shown. ``level``: of ``rules.Level``. ``value_shown``: rules let what is
-    entered there be read; ``sensitive``: whatever they say, never. ``above``: tag and ``type`` of what it stands in, the nearest first."""
+    entered there be read; ``sensitive``: whatever they say, never. ``clickable``: rules name it as what may be
+    clicked. ``above``: tag and ``type`` of what it stands in, the nearest first."""
 
     @property
     def known(self) -> bool: ...
@@ -30,6 +31,8 @@ class Facts(Protocol):
     def value_shown(self) -> bool: ...
     @property
     def sensitive(self) -> bool: ...
+    @property
+    def clickable(self) -> bool: ...
     @property
     def above(self) -> Sequence[tuple[str, str]]: ...
 

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 import unicodedata
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Generator
 
 import msgspec
@@ -22,6 +22,7 @@ import msgspec
 from media import control
 from media.errors import ControlError
 from server import heap
+from server.cobrowse.looks import Secrets
 from server.cobrowse.process_messages import (
     PIECE_CHARS,
     Begun,
@@ -49,12 +50,16 @@ READ_BYTES = 1 << 18
 HELD_FILES = 4
 SLICE_S = 0.005
 """So long one share is worked on before the next one's turn, as far as its event has pauses."""
+MOST_DEBT_S = 1.0
+MOST_DOCUMENTS = 32
+"""Of a share, whose secret fields are remembered: those looked at last."""
 _encode = msgspec.json.Encoder().encode
 _Steps = Generator[None, None, Sanitised]
 
 
 class _Share:
-    """``waiting``: what is to be done, in its order; ``steps``: of an event that was begun, which is the first of them."""
+    """``waiting``: what is to be done, in its order; ``steps``: of an event that was begun, which is the first of them. ``debt_s``: how much longer than its turns
+    it was worked on, while others wait."""
 
     def __init__(self, pack: RulePack, key: bytes, sheets: Sheets) -> None:
         self._pack = pack
@@ -65,15 +70,21 @@ class _Share:
         self.page = 0
         self.sanitiser = Sanitiser(pack, self._styles, DEFAULT)
         self.nodes = 0
+        self.debt_s = 0.0
+        self._secrets: OrderedDict[int, Secrets] = OrderedDict()
 
     def begin(self, page: int) -> None:
-        """Another document: nothing is known of it."""
+        """Another document: nothing is known of it but what was secret there when it was looked at before."""
         self.page = page
-        self.sanitiser = Sanitiser(self._pack, self._styles, DEFAULT)
+        secrets = self._secrets.pop(page, None) or Secrets()
+        self._secrets[page] = secrets
+        if len(self._secrets) > MOST_DOCUMENTS:
+            self._secrets.popitem(last=False)
+        self.sanitiser = Sanitiser(self._pack, self._styles, DEFAULT, secrets)
 
     def counted(self) -> int:
-        """How many nodes more there are than when it was last asked."""
-        before, self.nodes = self.nodes, self.sanitiser.nodes
+        """How many nodes more it takes than when it was last asked."""
+        before, self.nodes = self.nodes, self.sanitiser.weight
         return self.nodes - before
 
 
@@ -92,6 +103,7 @@ class Process:
         self._beat_at = 0.0
         self._nodes = 0
         self._events = 0
+        self._at_work = 0
 
     def run(self) -> None:
         first = self._first()
@@ -205,8 +217,12 @@ class Process:
             if not command.last:
                 self._say(Done(command.request))
                 return
-            raw = "".join(share.pieces).encode()
-            share.pieces.clear()
+            try:
+                raw = "".join(share.pieces).encode()
+            except MemoryError:
+                self._relieve(share)
+            finally:
+                share.pieces.clear()
         share.waiting.append((command.request, command, raw))
         if len(share.waiting) == 1:
             self._turns.append(command.share)
@@ -224,8 +240,21 @@ class Process:
         share = self._shares.get(id)
         if share is None or not share.waiting:
             return
+        if share.debt_s > 0 and self._turns:  # the others first
+            share.debt_s -= SLICE_S
+            self._turns.append(id)
+            return
         request, what, raw = share.waiting[0]
-        if not self._did(share, request, what, raw):
+        began = time.monotonic()
+        try:
+            done = self._did(share, request, what, raw)
+        except MemoryError:
+            share.steps = None
+            self._relieve(share)
+            self._say(Made(request, "", True, resync=True, dropped={"too_much": 1}))
+            done = True
+        share.debt_s = min(MOST_DEBT_S, max(0.0, time.monotonic() - began - SLICE_S))
+        if not done:
             self._turns.append(id)
             return
         share.waiting.popleft()
@@ -244,6 +273,8 @@ class Process:
             elif what.gap:
                 share.sanitiser.lose()
             share.steps = share.sanitiser.steps(raw)
+        if self._at_work != request:
+            self._at_work = request
             self._say(Begun(request))
             self._write()
         until = time.monotonic() + SLICE_S
@@ -255,24 +286,30 @@ class Process:
             made: Sanitised = done.value
             self._done(share, request, made)
             return True
-        except MemoryError:
-            share.steps = None
-            share.sanitiser.lose()
-            self._say(Made(request, "", True, resync=True, dropped={"too_much": 1}))
-            return True
         return False
+
+    def _relieve(self, share: _Share) -> None:
+        """There is no memory for this one's event: its page goes, and the largest, which has all of it."""
+        if share.steps is None:
+            share.sanitiser.lose()
+            self._nodes += share.counted()
+        self._largest_loses()
+
+    def _largest_loses(self) -> _Share | None:
+        """Of those that are not in the middle of an event."""
+        largest = max((one for one in self._shares.values() if one.steps is None), key=lambda one: one.nodes, default=None)
+        if largest is not None:
+            largest.sanitiser.lose()
+            self._nodes += largest.counted()
+        return largest
 
     def _done(self, share: _Share, request: int, made: Sanitised) -> None:
         self._events += 1
         self._nodes += share.counted()
         event, resync, dropped = made.event, made.resync, dict(made.dropped)
-        if self._nodes > self._config.nodes:
-            largest = max((one for one in self._shares.values() if one.steps is None), key=lambda one: one.nodes)
-            largest.sanitiser.lose()
-            self._nodes += largest.counted()
-            if largest is share:
-                event, resync = None, True
-                dropped["too_much"] = dropped.get("too_much", 0) + 1
+        if self._nodes > self._config.nodes and self._largest_loses() is share:
+            event, resync = None, True
+            dropped["too_much"] = dropped.get("too_much", 0) + 1
         text, kind = ("", -1) if event is None else (_encode(event).decode(), int(event["type"]))
         pieces = [text[at : at + PIECE_CHARS] for at in range(0, len(text), PIECE_CHARS)] or [""]
         for piece in pieces[:-1]:
@@ -298,6 +335,7 @@ def _seen(request: int, sanitiser: Sanitiser | None, id: int) -> Seen:
         int(node.level),
         node.value_shown,
         node.sensitive,
+        node.clickable,
         tuple(above),
     )
 

@@ -84,7 +84,7 @@ class Failed(Message, frozen=True):
 
 
 class Begun(Message, frozen=True):
-    """It is at work on this event: should it end before it answers, this may be why."""
+    """From now on it is at work on this event, until it answers or says another: should it end meanwhile, this may be why."""
 
     request: int
 
@@ -112,6 +112,7 @@ class Seen(Message, frozen=True):
     level: int = 0
     value_shown: bool = False
     sensitive: bool = False
+    clickable: bool = False
     above: tuple[tuple[str, str], ...] = ()
 
 

@@ -7,6 +7,7 @@
     values = ["#amount"]                       # what the customer enters there may be read
     mask = [".balance"]                        # never, with all that is in there, whatever else says so
     block = ["#adviser-photo"]                 # an empty box stands there
+    click = [".tabs button", "#next-month"]    # what an agent may click, once allowed to: nothing that sends or confirms anything
     pause = false                              # true: nothing of this page is shown at all
 
 The first page whose address fits holds. On pages that no rule names everything is masked.
@@ -16,7 +17,7 @@ import hashlib
 import re
 import tomllib
 from enum import IntEnum
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -29,8 +30,9 @@ MAX_SELECTORS = 200
 MAX_URL = 4096
 ELSEWHERE = "…"
 """The name of a page that no rule names."""
-_KEYS = frozenset({"url", "name", "show", "values", "mask", "block", "pause"})
+_KEYS = frozenset({"url", "name", "show", "values", "mask", "block", "click", "pause"})
 _PAGE_NAME = re.compile(r"[\w .:/{}-]{1,80}")
+_BEHIND = re.compile(r"[?#]")
 _PATH_PART = re.compile(r"[^/?#*\s]+|\*")
 
 
@@ -65,6 +67,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[Selector, ...] = ()
     mask: tuple[Selector, ...] = ()
     block: tuple[Selector, ...] = ()
+    click: tuple[Selector, ...] = ()
     pause: bool = False
 
     def fits(self, origin: str, parts: tuple[str, ...]) -> bool:
@@ -72,12 +75,22 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return all(mine in ("*", theirs) for mine, theirs in zip(self.parts, parts, strict=False))
 
+    def fits_loosely(self, origin: str, parts: tuple[str, ...]) -> bool:
+        """``parts``: as ``_loosely`` makes them."""
+        mine = _loosely(self.parts)
+        if origin != self.origin or len(parts) < len(mine) or (len(parts) > len(mine) and not self.rest):
+            return False
+        return all(one in ("*", theirs) for one, theirs in zip(mine, parts, strict=False))
+
     def names(self) -> frozenset[str]:
-        """The attributes by which a node's level may change."""
-        return frozenset().union(*(one.names() for kind in (self.show, self.values, self.mask, self.block) for one in kind))
+        """The attributes by which a node's level may change, or what may be done with it."""
+        kinds = (self.show, self.values, self.mask, self.block, self.click)
+        return frozenset().union(*(one.names() for kind in kinds for one in kind))
 
 
 UNKNOWN_PAGE = Page(name=ELSEWHERE)
+UNREADABLE_PAGE = Page(name=ELSEWHERE, pause=True)
+"""Its path is longer than any that is read: it may be one that is to pause."""
 
 
 class RulePack(msgspec.Struct, frozen=True):
@@ -87,14 +100,21 @@ class RulePack(msgspec.Struct, frozen=True):
     hash: str
 
     def page(self, url: str) -> Page:
-        """The first that fits; ``UNKNOWN_PAGE`` for what no rule names or nobody can read."""
+        """The first that fits; ``UNKNOWN_PAGE`` for what no rule names or nobody can read, and for an address that a server may take for that of another entry,
+        unless that pauses."""
+        url = _BEHIND.split(url, 1)[0]
         if len(url) > MAX_URL:
-            return UNKNOWN_PAGE
+            return UNREADABLE_PAGE
         try:
             origin, parts = _split(url)
         except ValueError:
             return UNKNOWN_PAGE
-        return next((page for page in self.pages if page.fits(origin, parts)), UNKNOWN_PAGE)
+        page = next((page for page in self.pages if page.fits(origin, parts)), UNKNOWN_PAGE)
+        loosely = _loosely(parts)
+        other = next((one for one in self.pages if one.fits_loosely(origin, loosely)), page)
+        if other is page or page.pause:
+            return page
+        return other if other.pause else UNKNOWN_PAGE
 
 
 def read_rules(text: bytes, *, where: str = "rules") -> RulePack:
@@ -137,7 +157,7 @@ def _page(given: dict[str, object]) -> Page:
     origin, parts = _split(url.removesuffix("**"))
     if not all(_PATH_PART.fullmatch(part) for part in parts if part):
         raise ValueError("url: `*` stands for a whole part of the path, `**` only at its end")
-    selectors = {kind: _selectors(kind, given.get(kind, [])) for kind in ("show", "values", "mask", "block")}
+    selectors = {kind: _selectors(kind, given.get(kind, [])) for kind in ("show", "values", "mask", "block", "click")}
     if pause and any(selectors.values()):
         raise ValueError("pause: of a page that is not shown no part is")
     if rest:
@@ -154,6 +174,24 @@ def _selectors(kind: str, given: object) -> tuple[Selector, ...]:
         return tuple(read_selector(one) for one in given)
     except SelectorInvalid as error:
         raise ValueError(f"{kind}: {error}") from None
+
+
+def _loosely(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """A path as servers may read it: case, escapes, parameters, empty parts and dots do not count."""
+    made: list[str] = []
+    for part in parts:
+        before, one = "", part
+        for _ in range(3):
+            if one == before:
+                break
+            before, one = one, unquote(one)
+        for name in one.replace("\\", "/").split("/"):
+            plain = name.partition(";")[0].casefold().strip()
+            if plain == "..":
+                del made[-1:]
+            elif plain not in ("", "."):
+                made.append(plain)
+    return tuple(made)
 
 
 def _split(url: str) -> tuple[str, tuple[str, ...]]:

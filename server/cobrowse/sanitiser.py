@@ -17,11 +17,13 @@ from typing import Any
 import msgspec
 
 from server.cobrowse.gestures import Gestures, Source
-from server.cobrowse.nodes import Json, Limits, Nodes, NodeType, TooMuch, number, whole
+from server.cobrowse.looks import Secrets, TooMuch
+from server.cobrowse.nodes import Json, Limits, Nodes, NodeType
 from server.cobrowse.pictures import read_event
 from server.cobrowse.rules import Level, Page, RulePack
 from server.cobrowse.shadow import Node
 from server.cobrowse.styles import Styles
+from server.cobrowse.values import number, whole
 
 DEFAULT = Limits()
 
@@ -45,11 +47,12 @@ class Sanitised(msgspec.Struct, frozen=True):
 
 
 class Sanitiser:
-    """One shared page of one browser tab, from its first event. ``epoch`` counts its documents: numbers of nodes mean something in one of them only."""
+    """One shared page of one browser tab, from its first event. ``epoch`` counts its pictures: numbers of nodes mean something in one of them only. ``secrets``:
+    what is known of this document already, if it was looked at before."""
 
-    def __init__(self, pack: RulePack, styles: Styles, limits: Limits = DEFAULT) -> None:
+    def __init__(self, pack: RulePack, styles: Styles, limits: Limits = DEFAULT, secrets: Secrets | None = None) -> None:
         self._pack = pack
-        self._nodes = Nodes(styles, limits)
+        self._nodes = Nodes(styles, limits, Secrets() if secrets is None else secrets)
         self._gestures = Gestures(self._nodes)
         self._begun = False
         self._drawn = False
@@ -62,6 +65,11 @@ class Sanitiser:
     @property
     def nodes(self) -> int:
         return len(self._nodes.shadow.nodes)
+
+    @property
+    def weight(self) -> int:
+        """``Nodes.weight``."""
+        return self._nodes.weight
 
     def lose(self) -> None:
         """Events were left out: nothing more of this page leaves until its next whole picture. What was secret once stays so."""
@@ -142,7 +150,7 @@ class Sanitiser:
         if not isinstance(url, str) or width is None or height is None:
             self._nodes.drop("event")
             return None
-        self._nodes.begin(self._pack.page(url), url)
+        self._nodes.begin(self._pack.page(url))
         self._begun, self._drawn = True, False
         self.epoch += 1
         return None if self.page.pause else {"href": self.page.name, "width": width, "height": height}
@@ -168,7 +176,7 @@ class Sanitiser:
         source = data.get("source")
         if source == Source.MUTATION:
             return (yield from self._mutation(data))
-        return self._gestures.made(source, data)
+        return (yield from self._gestures.made(source, data))
 
     # ---- changes
 
@@ -264,13 +272,16 @@ class Sanitiser:
             return None
         made: Json = {"id": node.id}
         self._nodes.put_words(made, "value", given.get("value"), node.above)
-        return made
+        is_sheet = node.above.tag in ("style", "link")  # it may be read later
+        return made if is_sheet or self._nodes.says_anew(node, made["value"]) else None
 
     def _changed(self, given: object) -> Generator[None, None, Json | None]:
         node = self._nodes.known(given)
         changes = given.get("attributes") if isinstance(given, dict) else None
         if node is None or not node.tag or node.level is Level.GONE or not isinstance(changes, dict):
             return None
+        if len(changes) > self._nodes.limits.attributes:
+            raise TooMuch
         yield from self._nodes.rejudge(node, changes)
         made: Json = {}
         if lost := self._nodes.carry(node, changes, made, changed=True):

@@ -17,6 +17,10 @@ from server.domain.model import ConsentDecision
 LADDER = tuple(Scope)
 CONTROL = frozenset({Scope.SCROLL, Scope.FILL, Scope.CLICK})
 BEYOND_VIEW = CONTROL | {Scope.POINT}
+AFTER_NO_S = 120.0
+"""So long after a no the same viewer does not ask for the same scope again."""
+MOST_NOES = 3
+"""Who was told no so often asks no more, as long as the share lasts; what the customer gives by themselves they still have."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +47,8 @@ class Seat:
         self.told: ViewState | None = None
         self.pointed = False
         """Whether something of theirs may stand on the page."""
+        self.marks: set[str] = set()
+        """That do, by their ids."""
 
     def may(self, scope: Scope) -> bool:
         """Whoever may not look may do nothing."""
@@ -72,6 +78,13 @@ class Consents:
         self._emit = emit
         self._last = 0
         self._giving: dict[int, tuple[Seat, Scope]] = {}
+        self._noes: dict[str, list[tuple[Scope, float]]] = {}
+        """By viewer, also of those who have left."""
+
+    def may_ask(self, seat: Seat, scope: Scope, now: float) -> bool:
+        """Nobody is worn down by being asked again and again."""
+        noes = self._noes.get(seat.person.id, [])
+        return len(noes) < MOST_NOES and all(one is not scope or now >= at + AFTER_NO_S for one, at in noes)
 
     def give(self, seat: Seat, scope: Scope, rules: str) -> str:
         """The customer said yes. Returns why it is not taken, a code of ``Problem``, or ""."""
@@ -100,10 +113,11 @@ class Consents:
         seat.answer(scope, given=scope in seat.granted)
         return ok
 
-    def take_back(self, seat: Seat, scope: Scope) -> None:
+    def take_back(self, seat: Seat, scope: Scope, now: float) -> None:
         """The customer said no, now or to what they had given."""
         if seat.asked is not None and seat.asked[0] is scope:
             seat.asked = None
+            self._noes.setdefault(seat.person.id, []).append((scope, now))
             self._record(seat, scope, ConsentDecision.REFUSED)
             seat.answer(scope, given=False)
         for one in self._shut(seat, self._with(scope)):

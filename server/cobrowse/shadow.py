@@ -12,7 +12,19 @@ class Look:
     """What rules see of an element by itself; one for all elements of a page that look the same. ``tag``: in lower case, empty for what is no element.
     ``attributes``: only those that rules look at."""
 
-    __slots__ = ("attributes", "classes", "fits", "leaves_as", "sensitive", "svg", "tag")
+    __slots__ = (
+        "__weakref__",
+        "attributes",
+        "classes",
+        "fits",
+        "leaves_as",
+        "named",
+        "sealed",
+        "secret",
+        "sensitive",
+        "svg",
+        "tag",
+    )
 
     def __init__(self, tag: str, attributes: Mapping[str, str] = NO_ATTRIBUTES, *, svg: bool = False) -> None:
         self.tag = tag
@@ -25,6 +37,12 @@ class Look:
         """``matching.Matching.fits``."""
         self.sensitive = False
         """What is entered there is never seen."""
+        self.secret = False
+        """As it is a password or the like: never again, either."""
+        self.named: tuple[str, ...] = ()
+        """Name and id, of fields that words are entered in."""
+        self.sealed = False
+        """It has more than can be looked at."""
 
 
 class Node:
@@ -36,12 +54,13 @@ class Node:
         "_before",
         "_below",
         "above",
+        "clickable",
         "depth",
-        "filled",
         "here",
         "id",
         "level",
         "look",
+        "said",
         "sensitive",
         "so_far",
         "value_shown",
@@ -56,10 +75,12 @@ class Node:
         self.here = 0
         self.so_far = 0
         self.value_shown = False
+        self.clickable = False
+        """Rules name it as what others may click."""
         self.sensitive = False
         """What is entered there is never seen."""
-        self.filled: bool | None = None
-        """Whether what is entered there was last said to be something; None: nothing was said."""
+        self.said: str | None = None
+        """What last left of its words or of what is entered there, where that tells nothing: a mask, a blank or ""; None: words, or nothing."""
         self._below: Node | None = None
         self._before: Node | None = None
         self._after: Node | None = None

@@ -11,6 +11,7 @@ from server.cobrowse.core import AWAY_S, Core, Outputs, Site
 from server.cobrowse.documents import MOST_TABS, Document
 from server.cobrowse.feed import utf8_size
 from server.cobrowse.messages import (
+    Act,
     ActOutcome,
     Body,
     Bye,
@@ -107,6 +108,13 @@ class Share:
         """Somebody who leads a session typed the code. Raises ValueError unless ``state`` is idle."""
         if not self._core.become(Happened.ATTACHED):
             raise ValueError("the code was used")
+        return self._core.settle(now)
+
+    def hold(self, held: bool, now: float) -> Outputs:
+        """The customer is on hold, or no more: as long as they are, nothing is shown, asked or done."""
+        if self._core.held is held:
+            return self._core.finish()
+        self._core.held = held
         return self._core.settle(now)
 
     def end(self, why: str, now: float) -> Outputs:
@@ -255,4 +263,6 @@ class Share:
         if line is None:
             return None, []
         body = line.take()
+        if isinstance(body, Act) and (number := core.acts.of_tab(body.act)) is not None and (doing := core.acts.get(number)):
+            doing.taken = True
         return body, core.settle(now) if body is None and line.reel.wants_picture else []

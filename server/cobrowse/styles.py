@@ -22,6 +22,10 @@ MAX_STYLE = 4096
 MAX_DEPTH = 12
 PIECE = 400
 """Characters of a sheet that are read at once, which takes some 2 ms."""
+LEAST = 40
+"""Characters that as much time goes for as for beginning to read any."""
+MAX_RULE = 30_000
+"""Of a rule; one with rules in it, in ``_PARTED``, is read rule by rule. A longer one is dropped: it would take more than 0.2 s at once."""
 MAX_KEPT = 256
 MAX_KEPT_CHARS = 8 * 1024 * 1024
 """Of sheets."""
@@ -176,6 +180,12 @@ _ATTRIBUTES = frozenset(
         "href",
     ]
 )
+_PARTED = re.compile(
+    r"(?s:((?:\s|/\*.*?\*/|@[\w-]+[^;{}\"'\\]*+;|@[\w-]+\s*(?:\"[^\"\\{}]*\"|'[^'\\{}]*')\s*;)*+)@(media|supports|layer|container)\b([^{};\"'\\/]*)\{(.*)\}\s*)",
+    re.IGNORECASE,
+)
+"""(what stands before, name, condition, rules)."""
+_DATA = re.compile(r"url\(\s*(?:\"data:[^\"\\]*+\"|'data:[^'\\]*+'|data:[^)\\\s\"'(]*+)\s*\)", re.IGNORECASE)
 _NESTING = frozenset({"media", "supports", "layer", "container", "scope", "starting-style"})
 _KEYFRAMES = re.compile(r"(-webkit-|-moz-)?keyframes")
 _FORBIDDEN = frozenset({"behavior", "-moz-binding", "src", "quotes", "-webkit-mask-box-image-source"})
@@ -211,7 +221,7 @@ class Allowance:
 
     def take(self, chars: int) -> None:
         """Raises Spent; from then on always, as what is left is below nothing."""
-        self.left -= chars
+        self.left -= max(chars, LEAST)
         if self.left < 0:
             raise Spent
 
@@ -299,16 +309,22 @@ def pieces(text: str) -> Iterator[str]:
     if len(text) <= PIECE:
         yield text
         return
-    begun, open_ = 0, list[str]()
+    begun, rule, open_ = 0, 0, list[str]()
     for found in _ENDS.finditer(text):
         one = found[0]
         if one in _CLOSED_BY:
             open_.append(_CLOSED_BY[one])
         elif open_ and one == open_[-1]:
             open_.pop()
-            if one == "}" and not open_ and found.end() - begun >= PIECE:
-                yield text[begun : found.end()]
-                begun = found.end()
+            if one == "}" and not open_:
+                end = found.end()
+                if end - begun >= PIECE:
+                    if begun < rule and end - rule >= PIECE:
+                        yield text[begun:rule]
+                        begun = rule
+                    yield text[begun:end]
+                    begun = end
+                rule = end
     if begun < len(text):
         yield text[begun:]
 
@@ -326,7 +342,7 @@ class Sheets:
         if made is None:
             if allowance is not None:
                 allowance.take(len(text))
-            made = "".join(map(self._piece, pieces(text)))
+            made = "".join(self._parts(text, 0))
             self.kept.put(digest, made)
         return made
 
@@ -337,15 +353,35 @@ class Sheets:
             return
         allowance.take(len(text))
         made = list[str]()
-        for piece in pieces(text):
-            made.append(self._piece(piece))
+        for part in self._parts(text, 0):
+            made.append(part)
             yield
         if self.kept.get(digest) is None:  # another share's turn, meanwhile
             self.kept.put(digest, "".join(made))
 
-    def _piece(self, text: str) -> str:
+    def _parts(self, text: str, depth: int) -> Iterator[str]:
+        """As it leaves, one piece after another."""
+        for piece in pieces(text):
+            found = _PARTED.fullmatch(piece) if len(piece) > 2 * PIECE and depth < MAX_DEPTH else None
+            if found is None:
+                yield self._piece(piece, depth)
+                continue
+            yield self._piece(found[1], depth) if found[1] else ""
+            head = self._piece(f"@{found[2]}{found[3]}{{}}", depth)
+            if head == GONE:
+                yield GONE
+                continue
+            yield head[:-1]
+            yield from self._parts(found[4], depth + 1)
+            yield "}"
+
+    def _piece(self, text: str, depth: int) -> str:
+        if len(text) > MAX_RULE:
+            text = _DATA.sub("url(x)", text)  # none leaves
+        if len(text) > MAX_RULE:
+            return GONE
         try:
-            return self._sheet(text)
+            return self._sheet(text, depth)
         except RecursionError:
             return ""
 
@@ -370,9 +406,9 @@ class Sheets:
         written: str = tinycss2.serialize(tokens).strip()
         return written or None
 
-    def _sheet(self, text: str) -> str:
+    def _sheet(self, text: str, depth: int) -> str:
         rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
-        return "".join(self._rule(rule, 0) or GONE for rule in rules)
+        return "".join(self._rule(rule, depth) or GONE for rule in rules)
 
     def _rule(self, rule: Any, depth: int) -> str | None:
         if depth > MAX_DEPTH:

@@ -70,7 +70,7 @@ class TabSide:
         if not body.given:
             for seat in self._core.seats.values():
                 if body.viewer in ("", seat.person.id):
-                    self._core.consents.take_back(seat, body.scope)
+                    self._core.consents.take_back(seat, body.scope, now)
             return
         viewer = self._core.seats.get(body.viewer)
         if viewer is None:
@@ -95,12 +95,12 @@ class TabSide:
         self._core.end("stopped")
 
     def _take(self, document: Document, body: TabTake, now: float) -> None:
-        del document, body, now
+        del document, body
         held = any(seat.granted & CONTROL for seat in self._core.seats.values())
         for seat in self._core.seats.values():
             for scope in Scope:
                 if scope in CONTROL:
-                    self._core.consents.take_back(seat, scope)
+                    self._core.consents.take_back(seat, scope, now)
         if held:
             self._core.note(Noted.TAKEN_BACK)
 

@@ -68,7 +68,8 @@ class ViewerSide:
             return
         front = core.front
         stands = front is not None and core.is_allowed(doing) and core.feed.is_whole
-        if front is None or not stands or doing.act.kind not in gate.may(facts):
+        permitted = facts is not None and doing.act.kind in gate.may(facts) and gate.may_enter(facts, doing.act.value)
+        if front is None or not stands or not permitted:
             gone = facts is None or not facts.known
             core.over(look, ActOutcome.GONE if gone else ActOutcome.REFUSED)
             return
@@ -88,8 +89,10 @@ class ViewerSide:
             refuse(seat.line, "too_many", "one question at a time")
         elif body.scope is not Scope.VIEW and Scope.VIEW not in seat.granted:
             refuse(seat.line, "not_granted", "view comes first")
-        elif front is None or core.state is ShareState.PAUSED:
+        elif front is None or core.held or core.state is ShareState.PAUSED:
             refuse(seat.line, "refused", "the customer's page is away or paused")
+        elif not core.consents.may_ask(seat, body.scope, now):
+            refuse(seat.line, "too_many", "the customer said no")
         elif not seat.paces.asks.take(now):
             refuse(seat.line, "too_many", "asked too often")
         else:
@@ -129,20 +132,28 @@ class ViewerSide:
     def _mark(self, seat: Seat, body: Mark, now: float) -> None:
         least, most = gate.SPOTS[body.kind]
         front = self._core.front
-        if body.viewer or len(body.spots) < least or (most is not None and len(body.spots) > most):
+        of_one_node = len({spot.node for spot in body.spots}) == 1
+        if body.viewer or len(body.spots) < least or (most is not None and len(body.spots) > most) or not of_one_node:
             refuse(seat.line, "invalid", "not a mark of this kind")
         elif front is None or not self._draws(seat, now):
             return
         elif body.page != front.number:
             refuse(seat.line, "unknown", "the page is another one")
+        elif len(seat.marks) >= gate.MOST_MARKS and body.id not in seat.marks:
+            refuse(seat.line, "too_many", "too many marks stand on the page")
         else:
             seat.pointed = True
+            seat.marks.add(body.id)
             for line, page in self._core.onlookers(seat, front):
                 line.offer(msgspec.structs.replace(body, page=page, viewer=seat.person.id))
 
     def _unmark(self, seat: Seat, body: Unmark, now: float) -> None:
         front = self._core.front
         if front is not None and self._draws(seat, now):
+            if body.id:
+                seat.marks.discard(body.id)
+            else:
+                seat.marks.clear()
             for line, _ in self._core.onlookers(seat, front):
                 line.offer(Unmark(id=body.id, viewer=seat.person.id))
 

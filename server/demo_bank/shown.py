@@ -7,6 +7,7 @@ _PAGES = """\
 url = {home}
 name = "home"
 show = ["header", "main h2", "main .soft", "dt", ".services", "footer"]
+click = [".services a"]
 mask = [".plastic"]
 
 [[page]]

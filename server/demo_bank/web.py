@@ -97,6 +97,7 @@ def page(
         if settings.site
         else Html(),
         "step": title,
+        "customer": found.customer,
         "links": r.page("links", {"form_token": found.form_token}) if found.customer else Html(),
         "other": "en" if found.language == "zh" else "zh",
         "kind": kind,

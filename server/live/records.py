@@ -7,11 +7,12 @@ import msgspec
 
 from server.audit.events import AuditAction, AuditEvent
 from server.domain import ids
-from server.domain.consent_texts import text_of
+from server.domain.consent_texts import is_for_another, text_of
 from server.domain.ids import ConsentId, FileId, LoginId, MessageId, ParticipantId, SessionId, StaffId
 from server.domain.model import (
     ChatMessage,
     Consent,
+    ConsentDecision,
     FileRecord,
     LeaveReason,
     Participant,
@@ -22,7 +23,7 @@ from server.domain.model import (
     SupervisionMode,
     login_stands,
 )
-from server.errors import Gone, NotFound
+from server.errors import Gone, Invalid, NotFound
 from server.live.transactions import Transactions
 from server.signalling.messages import ChatSend, ConsentSet
 from server.store.ports import Transaction
@@ -193,6 +194,9 @@ class Records(Transactions):
         return changed
 
     async def decide(self, session: SessionId, participant: ParticipantId, body: ConsentSet) -> Consent:
+        """Raises Invalid: they agree to something by a text that asks for something else."""
+        if body.decision is ConsentDecision.GIVEN and is_for_another(body.scope, body.wording):
+            raise Invalid("This text asks for something else.")
         now = self._clock.now()
         consent = Consent(
             id=ConsentId(self._make_id(ids.CONSENT)),
@@ -203,7 +207,7 @@ class Records(Transactions):
             wording=body.wording,
             language=body.language,
             decided_at=now,
-            text=text_of(body.wording, body.language),
+            text=text_of(body.scope, body.wording, body.language),
         )
         async with self._writing() as tx:
             await tx.add_consent(consent)
@@ -214,7 +218,13 @@ class Records(Transactions):
                     actor=participant,
                     session=session,
                     subject=consent.id,
-                    details={"scope": body.scope.value, "decision": body.decision.value},
+                    details={
+                        "scope": body.scope.value,
+                        "decision": body.decision.value,
+                        "wording": consent.wording,
+                        "language": consent.language.value,
+                        **({"text": consent.text} if consent.text else {}),
+                    },
                 )
             )
         return consent

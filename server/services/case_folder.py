@@ -14,7 +14,7 @@ from server.audit.verify import checkpoint_text, export_line
 from server.case_report import Page
 from server.domain import ids
 from server.domain.ids import CaseId
-from server.domain.model import Language, Staff
+from server.domain.model import Consent, Language, Staff
 from server.errors import NotFound, TongpingError, TooLarge
 from server.services.staff_names import staff_named
 from server.services.verification_cases import Cases
@@ -31,7 +31,8 @@ README = """\
 {id}
 
 report.html            the verification, told; pictures with their SHA-256
-case.json              the record, with attempts, checks, scores, risk and reviews; whose the staff's ids are
+case.json              the record, with attempts, checks, scores, risk and reviews; whose the staff's ids are; what was agreed to in its session, by the
+                       SHA-256 of the text that was shown (the trail says the same: consent.decided)
 facts/N.json           what attempt N was decided by, as it was sealed before the decision
 pictures/…             pictures, as they were sealed
 policy.json            what the type of transaction asked for, under the record's policy_hash
@@ -88,8 +89,9 @@ class CaseFolder:
         own = [entry for entry in trail if _is_about(entry.event, case, attempts)]
         async with cases.store.read() as tx:
             staff = await staff_named(tx, _people(case, own))
+            consents = await tx.all_consents(case.session_id) if case.session_id is not None else []
         files["report.html"] = Page(language, hashes, staff).written(case, attempts, policy, kept, own, now).encode()
-        files["case.json"] = _json(_record(case, attempts, staff))
+        files["case.json"] = _json(_record(case, attempts, staff, consents))
         files["policy.json"] = canonical or b""
         files["decision.jws"] = case.result.encode()
         files["decision-keys.json"] = _json(self._decision_keys)
@@ -168,13 +170,13 @@ def _people(case: Case, trail: Sequence[AuditEntry]) -> set[str]:
     return {id for id in named | ({case.identified.by} if case.identified is not None else set()) if ids.is_id(id, ids.STAFF)}
 
 
-def _record(case: Case, attempts: Sequence[Attempt], staff: Mapping[str, Staff]) -> dict[str, Any]:
-    """Without what is sealed. ``staff``: names of those whose ids stand in the record and the trail."""
+def _record(case: Case, attempts: Sequence[Attempt], staff: Mapping[str, Staff], consents: Sequence[Consent]) -> dict[str, Any]:
+    """Without what is sealed. ``consents``: all of its session, with the hash of each text; the trail has the same of each (``consent.decided``). ``staff``: names of those whose ids stand in the record and the trail."""
     hidden = ("key", "sealed", "reference_key", "reference_sealed", "return_url")
     record = {name: value for name, value in msgspec.structs.asdict(case).items() if name not in hidden}
     tried = [{**msgspec.structs.asdict(attempt), "excused": ended_through_us(attempt)} for attempt in attempts]
     people = {id: {"name": one.name, "role": one.role, "disabled_at": one.disabled_at} for id, one in staff.items()}
-    return {**record, "attempts": tried, "staff": people}
+    return {**record, "attempts": tried, "staff": people, "consents": list(map(msgspec.structs.asdict, consents))}
 
 
 def _json(value: Any) -> bytes:

@@ -50,6 +50,7 @@ from server.errors import (
 from server.services import face_templates, face_told
 from server.services.documents import Documents
 from server.services.enrolled_pictures import EnrolledPictures
+from server.services.erasure_ports import Erasure, ErasureJournal
 from server.services.face_limits import FaceLimits
 from server.services.face_ports import CLIP_PICTURES, FaceEngine, SealBroken, TemplateSeal
 from server.services.ports import MakeId
@@ -70,8 +71,15 @@ class TemplateExists(Conflict):
     code = "template_exists"
 
 
+class TemplateChanged(Conflict):
+    """It was replaced while another one was being made: what was agreed to meanwhile stands."""
+
+    code = "template_changed"
+
+
 class Faces:
-    """``pictures_wanted``: whether any policy in force shows reviewers what a template was made from; else no picture is kept, whoever asks for it."""
+    """``pictures_wanted``: whether any policy in force shows reviewers what a template was made from; else no picture is kept, whoever asks for it.
+    ``journal``: where it is written down that a template was erased, outside the store."""
 
     def __init__(
         self,
@@ -82,8 +90,9 @@ class Faces:
         seal: TemplateSeal,
         config: VerificationConfig,
         pictures_wanted: Callable[[], bool] = lambda: True,
+        journal: ErasureJournal | None = None,
     ) -> None:
-        self._store = store
+        self._store, self._journal = store, journal
         self._clock = clock
         self._make_id = make_id
         self._seal = seal
@@ -271,7 +280,7 @@ class Faces:
         self, who: Principal, id: TemplateId, image: bytes, consent: str | None, *, keep_picture: bool | None = None
     ) -> TemplateEnrolled:
         """The same subject, another picture, or another recogniser. The one before is erased, and its picture, if that was kept. ``keep_picture``: None: as it
-        was. Whether both show one person is in the audit."""
+        was. Whether both show one person is in the audit. Raises TemplateChanged."""
         before = await self._kept(id)
         same = await self._same(before, image)
         made, picture, pack, recogniser = await self._template_of(image)
@@ -280,6 +289,8 @@ class Faces:
         kept = self._pictures.sealed(id, pack, key, jpeg) if jpeg else None
         async with self._store.begin() as tx:
             record = _there(await tx.get_template(id))
+            if (record.key, record.picture) != (before.key, before.picture):
+                raise TemplateChanged("This template was replaced meanwhile.")
             record = msgspec.structs.replace(
                 record,
                 consent=consent or record.consent,
@@ -307,7 +318,23 @@ class Faces:
         return _outcome(await self.engine.match(template, image, fmr=None))
 
     async def erase(self, who: Principal, id: TemplateId) -> None:
-        """For good: its key and what was sealed under it are overwritten. Again: Gone. Works without an engine."""
+        """For good: its key and what was sealed under it are overwritten, also again where an older copy of the database comes back. Again: Gone. Works without
+        an engine. Raises DependencyError: nothing was erased."""
+        await self._kept(id)
+        if self._journal is not None:
+            await self._journal.append(
+                Erasure(
+                    id=self._make_id(ids.ERASURE),
+                    at=self._clock.now(),
+                    actor=who.actor,
+                    request="",
+                    cases=(),
+                    templates=(id,),
+                    sessions=(),
+                    recordings=(),
+                    done=True,  # the start looks whether it stands
+                )
+            )
         async with self._store.begin() as tx:
             record = _there(await tx.get_template(id))
             await tx.save_template(face_templates.erased(record, self._clock.now()))

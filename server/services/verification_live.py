@@ -46,6 +46,7 @@ ENDINGS = {
     "withdrawn": WITHDRAWN,
     "no_picture": "stream_unreadable",
     "too_large": "stream_unreadable",
+    "too_many": "stream_too_fast",
     "held": "put_on_hold",
     "sent_away": STOPPED_BY_STAFF,
 }
@@ -98,7 +99,8 @@ class Playing:
         check.attended(self._attended)
         self._looking: float | None = None
         self._came = 0
-        self._behind_s = self._most_behind_s = 0.0
+        self._behind_s = 0.0
+        self._ours_until = self._most_ours_s = 0.0
 
     def _attended(self) -> bool:
         self.with_agent = self.with_agent and self._page.with_agent()
@@ -106,8 +108,9 @@ class Playing:
 
     @property
     def behind(self) -> bool:
-        """Whether pictures were ever looked at much too late."""
-        return self._most_behind_s > BEHIND_S
+        """Whether pictures were ever looked at much too late because looking took so long: by when they would have been looked at had each been there as soon as
+        it came. What the way to us takes is the sender's: they choose how many pictures are decoded, and how large ones."""
+        return self._most_ours_s > BEHIND_S
 
     def looked_s(self, now: float) -> float:
         """All pictures that came until then have been looked at."""
@@ -119,14 +122,16 @@ class Playing:
         self._came += 1
         if self._behind_s > CATCH_UP_S and self._came % LEFT_OUT == 0:
             return
-        self._looking = came
+        self._looking, began = came, self._clock.monotonic()
         try:
             instructions = await self._check.see(picture)
         finally:
+            now = self._clock.monotonic()
             self._looking = None
-            self._behind_s = max(0.0, self._clock.monotonic() - came)
+            self._behind_s = max(0.0, now - came)
+            self._ours_until = max(self._ours_until, came) + now - began
             if self._check.in_time:
-                self._most_behind_s = max(self._most_behind_s, self._behind_s)
+                self._most_ours_s = max(self._most_ours_s, self._ours_until - came)
         self.tell(instructions)
         if self._behind_s > GIVE_UP_S and self._check.in_time:
             self.stop()

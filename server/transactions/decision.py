@@ -93,7 +93,7 @@ MALFORMED = "attempt_malformed"
 PAD_MISSING = "pad_unavailable"
 EVIDENCE_MISSING = "evidence_missing"
 IDENTIFIED = "identified_by_agent"
-BROKEN_OFF = frozenset({"camera_off", "consent_withdrawn", "customer_gone", "stream_unreadable"})
+BROKEN_OFF = frozenset({"camera_off", "consent_withdrawn", "customer_gone", "stream_too_fast", "stream_unreadable"})
 """Faults that the person can bring about whenever they like: rejected, and never referred. All others are ours."""
 LIVE_ONLY = frozenset({Check.CHALLENGE, Check.LIGHT, Check.DOCUMENT})
 """What an upload cannot answer."""

@@ -11,7 +11,7 @@ FAULTS = frozenset(
     stopped_by_staff stream_gap stream_lost""".split()  # noqa: SIM905
 )
 """Why an attempt did not come to its end."""
-THEIRS = frozenset({"camera_off", "consent_withdrawn", "customer_gone", "stream_unreadable"})
+THEIRS = frozenset({"camera_off", "consent_withdrawn", "customer_gone", "stream_too_fast", "stream_unreadable"})
 """Codes that there are, which no policy makes anything but a refusal."""
 CHECKS = frozenset(
     """action_before_asked action_missed action_other action_replaced actions_left_none assurance_missing attempt_ended blurred clip_broken

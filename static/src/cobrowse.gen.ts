@@ -45,6 +45,7 @@ export interface PageRules {
   values: string[];
   mask: string[];
   block: string[];
+  click: string[];
   pause: boolean;
 }
 export interface Pointer {

@@ -127,7 +127,7 @@ async def shared(browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIt
 async def connect(shared: Shared) -> None:
     """The code read out, typed, and the customer's yes to being seen."""
     await shared.page.get_by_role("button", name="Get help with this page").click()
-    card = shared.page.get_by_role("dialog", name="Your code")
+    card = shared.page.get_by_role("dialog", name="Your sharing code")
     await expect(card).to_contain_text(re.compile(r"\d{3}\s*\d{3}"))
     code = re.search(r"(\d{3})\s*(\d{3})", await card.inner_text())
     assert code is not None
@@ -157,8 +157,8 @@ async def test_from_the_code_to_the_end(shared: Shared) -> None:
         await shared.seen(f"[...page.querySelectorAll('label input')].some((one) => one.value === {shown!r})")
     # pointing takes a yes of its own
     await expect(agent.page.get_by_role("button", name=agent.say("cobrowse.tool.point"), exact=True)).to_have_count(0)
-    await shared.ask("point", "No")
-    await shared.standing("point", "refused")
+    await shared.ask("scroll", "No")
+    await shared.standing("scroll", "refused")
     await shared.ask("point")
     await shared.standing("point", "granted")
     await shared.tool("highlight")

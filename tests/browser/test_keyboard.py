@@ -37,7 +37,9 @@ FOCUSED = """
 () => {
   const element = document.activeElement;
   if (!element || element === document.body) return null;
-  const ring = (one) => getComputedStyle(one).outlineStyle !== "none" && parseFloat(getComputedStyle(one).outlineWidth) >= 2;
+  const outlined = (one) => getComputedStyle(one).outlineStyle !== "none" && parseFloat(getComputedStyle(one).outlineWidth) >= 2;
+  const within = element.localName === "iframe" ? element.contentDocument?.activeElement : null; // a frame of ours shows the focus by itself
+  const ring = (one) => outlined(one) || (one === element && within !== null && within !== undefined && outlined(within));
   const name = (element.ariaLabel || element.labels?.[0]?.textContent || element.textContent || "").trim();
   return { reach: Number(element.dataset.reach ?? -1), ring: ring(element) || (element.closest(".reason") !== null && ring(element.closest(".reason"))), name };
 }

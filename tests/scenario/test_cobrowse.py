@@ -62,7 +62,11 @@ async def test_a_page_is_shown_pointed_at_filled_and_taken_back(here: Branch) ->
     assert tab.got("picture.want") == [], "nothing is recorded before the customer agreed"
     assert await view.ask(tab, given=False) == {"type": "view.answer", "scope": "view", "given": False}
     assert tab.got("picture.want") == []
-    assert (await view.ask(tab))["given"]
+    await view.say("view.ask", scope="view")
+    assert (await view.next("problem"))["code"] == "too_many", "the customer has just said no"
+    own = {"viewer": here.agent.participant, "scope": "view", "given": True, "rules": tab.state["rules"]}
+    await tab.say("tab.consent", **own)  # they may change their mind
+    assert (await view.next("view.answer", 1))["given"]
     (picture,) = await view.pictures()
     assert view.state["name"] == "transfer"
     assert "Transfer" in json.dumps(picture)
@@ -396,6 +400,15 @@ async def test_on_hold_nobody_looks(here: Branch) -> None:
     await second.ask(tab)
     await here.agent.tell("participant.hold", participant=expert.participant, held=True)
     await second.over()
+
+
+async def test_while_the_customer_is_on_hold_the_page_is_not_seen(here: Branch) -> None:
+    _, view = await here.looking(Form().recorder)
+    held = {"participant": here.customer.participant}
+    await here.agent.tell("participant.hold", **held, held=True)
+    await view.until(lambda: view.got("view.state")[-1]["state"] == "paused")
+    await here.agent.tell("participant.hold", **held, held=False)
+    await view.until(lambda: view.got("view.state")[-1]["state"] == "sharing")
 
 
 async def test_a_slow_viewer_holds_up_nobody(here: Branch) -> None:

@@ -246,10 +246,9 @@ async def test_a_share_that_ends_its_process_again_and_again_is_given_up() -> No
         picture = large(6_000_000).picture()
         for number in range(1, STRIKES + 1):
             desk.take("SH_BAD", page().meta(), picture)
-            await desk.until(lambda: any(one.begun for one in desk.sanitisers._processes[0].asked.values()))
-            await desk.until(
-                lambda: any(one.begun and one.size > 1_000_000 for one in desk.sanitisers._processes[0].asked.values())
-            )
+            process = desk.sanitisers._processes[0]
+            await desk.until(lambda process=process: getattr(process.asked.get(process.at_work), "size", 0) > 1_000_000)
+            desk.take("SH_GOOD", page().meta())  # waits beside it
             os.kill(desk.sanitisers.pids[0], signal.SIGKILL)
             await desk.until(lambda number=number: desk.told.back.count("SH_GOOD") == number)
         assert desk.told.refused == ["SH_BAD"]

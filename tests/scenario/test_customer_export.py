@@ -74,7 +74,9 @@ async def talk(here: Here, *, own: bytes = OWN) -> tuple[SessionId, str, str]:
             (by[Role.AGENT], ConsentDecision.GIVEN, "camera-2"),
         )):  # fmt: skip
             made = make.consent(session, person.id, scope=ConsentScope.FACE, decision=decision)
-            made = msgspec.structs.replace(made, wording=wording, decided_at=at(seconds), text=text_of(wording, made.language))
+            made = msgspec.structs.replace(
+                made, wording=wording, decided_at=at(seconds), text=text_of(made.scope, wording, made.language)
+            )
             await tx.add_consent(made)
     return session, sent[0], sent[1]
 
@@ -126,7 +128,7 @@ async def test_files_and_every_decision_and_what_was_told_are_handed_out(tmp_pat
         ] == [
             ("given", "face-3", iso(0), iso(1), ""),
             ("withdrawn", "face-3", iso(1), iso(2), ""),
-            ("given", "face-4", iso(2), None, text_of("face-4", Language.ZH)),
+            ("given", "face-4", iso(2), None, text_of(ConsentScope.FACE, "face-4", Language.ZH)),
         ]
         assert {one["language"] for one in talked["consents"]} == {"zh"}
 

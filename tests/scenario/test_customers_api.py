@@ -230,6 +230,32 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+async def test_a_template_that_was_erased_alone_does_not_come_back(tmp_path: Path) -> None:
+    """With an older copy of the database, with its key or its picture."""
+    data = tmp_path / "data"
+    data.mkdir()
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with app(tmp_path, store=store, **settings(tmp_path, webhooks__origins=(NOBODY,))) as here:
+        faces = (await here.post("/keys", {"name": "faces", "faces": True}, token=here.supervisor)).json["secret"]
+        body = {"image": b64(draw(ALICE)), "subject": CUSTOMER, "consent": "c/1", "keep_picture": True}
+        id = (await here.post("/face/templates", body, token=faces)).json["template"]["id"]
+        await store.scrub()
+        shutil.copytree(data, tmp_path / "backup")
+        assert (await here.delete(f"/face/templates/{id}", token=faces)).status == 204
+        assert pictures_of_templates(data) == [(b"", b"", None)]
+    await store.close()
+    restored(tmp_path, data)
+    [(key, _, kept)] = pictures_of_templates(data)
+    assert key
+    assert kept
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with running(config(tmp_path), store=store, media=FakePlane(), engine=FakeEngine()) as server:
+        assert (await server.context.customers.find(CUSTOMER)).nothing
+        assert await server.context.customers.replay() == 0
+    await store.close()
+    assert pictures_of_templates(data) == [(b"", b"", None)]
+
+
 async def test_who_may_and_what_is_refused(tmp_path: Path) -> None:
     async with app(tmp_path, **settings(tmp_path, webhooks__origins=(NOBODY,))) as here:
         rights = (await here.post("/keys", {"name": "privacy", "customers": True}, token=here.supervisor)).json["secret"]

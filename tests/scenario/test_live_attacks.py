@@ -144,16 +144,14 @@ async def test_a_worker_that_has_no_room_is_asked_again(
 
 
 async def test_who_reviews_sees_what_was_excused_and_what_is_referred_for_a_fault_of_ours_is_counted(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
+    visit: Visit,
 ) -> None:
-    monkeypatch.setattr("server.services.verification_live.LEFT_OUT", 1_000_000)
     await visit.allow(1)
-    visit.scene.person.refuse = frozenset(Action)
     look = visit.scene.analyse
 
     async def slow(*args: Any, **more: Any) -> Any:
         if len(visit.scene.calls) == 30:
-            visit.house.clock.seconds += 3.0
+            visit.house.clock.seconds += 6.0
         return await look(*args, **more)
 
     visit.scene.analyse = slow  # type: ignore[method-assign]
@@ -163,10 +161,25 @@ async def test_who_reviews_sees_what_was_excused_and_what_is_referred_for_a_faul
     assert (failures.count, failures.excused) == (0, 1)
     assert attempt.checked is not None
     [challenge] = [one for one in attempt.checked.checks if one.name is Check.CHALLENGE]
-    assert (challenge.outcome, "action_missed" in challenge.reasons, "action_missed" in challenge.excused) == (
-        "refer",
-        True,
-        True,
-    )
+    assert (challenge.outcome, "attempt_ended" in challenge.excused) == ("refer", True)
+    assert set(challenge.excused) <= set(attempt.reasons), "the decision names them"
     shown = _attempt(attempt, None, ReferenceShown.NONE)
-    assert ["action_missed" in one.excused for one in shown.checks if one.name is Check.CHALLENGE] == [True]
+    assert ["attempt_ended" in one.excused for one in shown.checks if one.name is Check.CHALLENGE] == [True]
+
+
+async def test_a_camera_that_makes_its_own_pictures_late_is_not_excused(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever keeps the decoder of their tap busy, while nobody looks slowly."""
+    monkeypatch.setattr("server.services.verification_live.LEFT_OUT", 1_000_000)
+    await visit.allow(1)
+    visit.scene.person.refuse = frozenset(Action)
+    made = visit.scene.frame
+
+    def late(index: int, now: float) -> Any:
+        return made(index, now - min(3.0, 0.5 * max(0.0, now - 1.0)))
+
+    visit.scene.frame = late  # type: ignore[method-assign]
+    await visit.begin()
+    assert (await visit.play())["outcome"] == "reject"
+    attempt, failures = await ended(visit)
+    assert "engine_busy" not in attempt.reasons
+    assert (failures.count, failures.excused) == (1, 0)

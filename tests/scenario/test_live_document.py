@@ -31,7 +31,7 @@ class CardVisit(Visit):
         return through or super()._seen(before)
 
     async def agree(self, decision: str = "given", scope: str = "document") -> None:
-        await self.customer[1].say("consent.set", scope=scope, decision=decision, wording="document-1", language="zh")
+        await self.customer[1].say("consent.set", scope=scope, decision=decision, wording=f"{scope}-1", language="zh")
 
     async def kept(self) -> list[Kept]:
         case = await self.place.case(self.case)

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from media import control
 from media.relay.totals import NOW, SPREADS
 from server.app import WorkerMedia
+from tests.support.cobrowsing import site
 from tests.support.media_lab import LabClient, lab_worker, loopback, shows
 from tests.support.server import app, config
 
@@ -61,7 +62,7 @@ async def test_the_totals_are_what_passed_also_after_everybody_left(native: bool
 
 async def test_every_metric_is_described_and_every_description_has_its_metric(tmp_path: Path) -> None:
     media = WorkerMedia(config(tmp_path, **MEDIA))
-    async with app(tmp_path, media=media, **MEDIA) as here, asyncio.timeout(DEADLINE_S):
+    async with app(tmp_path, media=media, cobrowse__sites=[site(tmp_path)], **MEDIA) as here, asyncio.timeout(DEADLINE_S):
         text = ""
         while "tongping_media_worker_room_participants_bucket" not in text:  # with the first heartbeat
             text = (await here.get("//metrics")).raw.decode()

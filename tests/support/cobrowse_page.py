@@ -81,6 +81,7 @@ def rules(url: str) -> list[dict[str, object]]:
         "values": ["#amount", "#to"],
         "mask": [".balance"],
         "block": [],
+        "click": ["#more"],
         "pause": False,
     }
     return [{**page, "url": f"{url}/"}, {**page, "url": f"{url}/next", "name": "next"}]

@@ -22,6 +22,7 @@ url = "https://bank.example/transfers/*"
 name = "transfer"
 show = ["h1", "label", ".shown", "button"]
 values = ["#amount"]
+click = ["form button"]
 mask = [".balance"]
 
 [[page]]
@@ -309,12 +310,16 @@ class Branch:
             await line.close()
 
 
-@asynccontextmanager
-async def branch(folder: Path, **overrides: object) -> AsyncIterator[Branch]:
+def site(folder: Path) -> dict[str, object]:
+    """For ``cobrowse.sites``, with its rules in the folder."""
     rules = folder / "rules.toml"
     rules.write_text(RULES, encoding="utf-8")
-    site = {"key": SITE, "name": "Bank", "origins": [ORIGIN], "rules": str(rules)}
-    async with app(folder, cobrowse__sites=[site], **overrides) as here:
+    return {"key": SITE, "name": "Bank", "origins": [ORIGIN], "rules": str(rules)}
+
+
+@asynccontextmanager
+async def branch(folder: Path, **overrides: object) -> AsyncIterator[Branch]:
+    async with app(folder, cobrowse__sites=[site(folder)], **overrides) as here:
         made = Branch(here)
         await made.begin()
         try:

@@ -26,6 +26,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     level: int = Level.MASKED
     value_shown: bool = True
     sensitive: bool = False
+    clickable: bool = True
     above: tuple[tuple[str, str], ...] = ()
 
 

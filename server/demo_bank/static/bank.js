@@ -89,7 +89,12 @@ function branch(form) {
   addEventListener("pagehide", stop);
 }
 
-if ("Tongping" in window) Tongping.journey(byId("content").dataset.step);
+if ("Tongping" in window) {
+  const { step, customer } = byId("content").dataset;
+  Tongping.identify({ customer }); // "" where nobody is signed in: what another customer shared ends
+  Tongping.journey(step);
+  for (const out of document.querySelectorAll('form[action="/sign-out"]')) out.addEventListener("submit", () => Tongping.stop());
+}
 const order = byId("order");
 if (order) watchOrder(order);
 const form = byId("branch");

@@ -309,6 +309,8 @@ class Shares:
         if live is None or (why := _over(live, held.customer)):
             self._end(held, "session" if live is None else why)
             return
+        customer = live.members.get(held.customer) if held.customer is not None else None
+        self._do(held, held.share.hold(customer is not None and customer.on_hold, self._clock.monotonic()))
         for participant in list(held.people):
             member = live.members.get(participant)
             if member is None or not _looks(member):
@@ -391,13 +393,19 @@ class Shares:
         """Deadlines. Quick."""
         now = self._clock.monotonic()
         for held in list(self._shares.values()):
-            if held.ended_at is not None:
-                self._forget(held, now)
-                continue
-            due = held.share.next_deadline()
-            if due is not None and now >= due:
-                self._do(held, held.share.tick(now))
-            self._check(held)
+            try:
+                self._look_after(held, now)
+            except Exception:  # the others have their deadlines, too
+                log.exception("a share was not looked after", extra={"share": held.share.id})
+
+    def _look_after(self, held: Held, now: float) -> None:
+        if held.ended_at is not None:
+            self._forget(held, now)
+            return
+        due = held.share.next_deadline()
+        if due is not None and now >= due:
+            self._do(held, held.share.tick(now))
+        self._check(held)
 
     def _forget(self, held: Held, now: float) -> None:
         """Once its sockets are closed and all is written down."""

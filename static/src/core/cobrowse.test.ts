@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Scope, ToViewer, ViewDom, ViewMessage, ViewState } from "../cobrowse.gen";
 import type { ClientBody } from "../protocol.gen";
-import { LiveCoBrowse, POINTER_MS, standing, thinned } from "./cobrowse";
+import { LiveCoBrowse, MAX_MARKS, POINTER_MS, standing, thinned } from "./cobrowse";
 import type { PageReader } from "./cobrowse";
 import type { PageEvent } from "./cobrowseAssembly";
 import { LINE_LIMITS, viewUrl } from "./cobrowseLine";
@@ -334,6 +334,13 @@ describe("pointing, drawing, doing", () => {
     expect(live.pointers.value.size).toBe(0);
   });
 
+  it("keeps the newest hundred marks of another viewer", () => {
+    const socket = looking(["view"]);
+    for (let number = 0; number < MAX_MARKS + 5; number += 1) socket.tell({ type: "mark", id: `m${number}`, page: 1, kind: "box", spots: [at(0), at(1)], viewer: "PA_e" });
+    expect(live.marks.value.length).toBe(MAX_MARKS);
+    expect(live.marks.value[0]?.id).toBe("m5");
+  });
+
   it("drops one's own marks with the leave to draw", () => {
     const socket = looking(["view", "point"]);
     live.mark(1, "box", [at(0), at(1)]);
@@ -343,7 +350,7 @@ describe("pointing, drawing, doing", () => {
 
   it("tells what came of an act, also when nothing did", () => {
     const socket = looking(["view", "fill", "click"]);
-    live.act(1, 9, "propose", "Amount", "12");
+    live.act(1, 9, "propose", "Amount", "\u202e1\u200b2\ufeff\u0000");
     live.act(1, 8, "click", "Next");
     const [propose, click] = socket.of("act");
     expect(propose).toMatchObject({ page: 1, node: 9, kind: "propose", value: "12", viewer: "" });

@@ -70,7 +70,8 @@ export interface CoBrowse {
 /** The next pointer goes out no sooner. */
 export const POINTER_MS = 50;
 const KEPT_ACTS = 20;
-const MAX_MARKS = 100; // of one's own
+const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu; // what comes with pasted text and would be refused
+export const MAX_MARKS = 100; // of one viewer
 const KEPT_CHARS = 6 * 1024 * 1024; // of events since the last picture, for a reader that comes later
 
 export function viewerOf(state: ViewState | null): Viewer | undefined {
@@ -254,7 +255,7 @@ export class LiveCoBrowse implements CoBrowse {
 
   act(page: number, node: number, kind: ActKind, what: string, value = ""): void {
     const act = randomKey();
-    const sent = this.say({ type: "act", act, page, node, kind, value: value.slice(0, MAX_VALUE_CHARS), viewer: "" });
+    const sent = this.say({ type: "act", act, page, node, kind, value: value.slice(0, MAX_VALUE_CHARS).replace(UNSEEN, ""), viewer: "" });
     this.acts.value = [{ act, kind, what, outcome: sent ? null : ("late" as const) }, ...this.acts.peek()].slice(0, KEPT_ACTS);
   }
 
@@ -296,7 +297,7 @@ export class LiveCoBrowse implements CoBrowse {
         if (body.viewer !== "" && body.viewer !== this.state.peek()?.viewer) this.pointers.value = pointed(this.pointers.peek(), body.viewer, body.at);
         break;
       case "mark":
-        if (body.viewer !== "" && body.viewer !== this.state.peek()?.viewer) this.marks.value = [...this.marks.peek().filter(({ id, viewer }) => id !== body.id || viewer !== body.viewer), body];
+        if (body.viewer !== "" && body.viewer !== this.state.peek()?.viewer) this.drew(body);
         break;
       case "unmark":
         this.unmarked(body.id, body.viewer);
@@ -341,6 +342,14 @@ export class LiveCoBrowse implements CoBrowse {
       else this.kept.push(event);
     }
     this.readers.forEach((reader) => reader.event(event));
+  }
+
+  /** Of another viewer: the oldest go where there are too many. */
+  private drew(mark: Mark): void {
+    const others = this.marks.peek().filter(({ id, viewer }) => id !== mark.id || viewer !== mark.viewer);
+    const theirs = others.filter(({ viewer }) => viewer === mark.viewer);
+    const tooMany = new Set(theirs.slice(0, Math.max(0, theirs.length - MAX_MARKS + 1)));
+    this.marks.value = [...others.filter((one) => !tooMany.has(one)), mark];
   }
 
   private unmarked(id: string, viewer: string): void {

@@ -125,6 +125,7 @@ export const REASONS: Readonly<Record<string, Words>> = {
   attempt_lost: ["核验没有结束记录（服务中断）", "Nobody has seen its end: the server was lost"],
   camera_off: ["客户关闭了摄像头", "The customer switched their camera off"],
   customer_gone: ["客户离开，或会话结束", "The customer left, or the session ended"],
+  stream_too_fast: ["客户的画面每秒帧数过多", "More pictures a second came from the customer’s camera than are looked at"],
   stream_unreadable: ["客户的画面无法解码", "Nothing could be decoded of the customer’s camera"],
   consent_withdrawn: ["客户收回了同意", "The customer took their consent back"],
   evidence_lost: ["证据没能保存", "The evidence could not be kept"],

@@ -18,7 +18,7 @@ let masking: Masking;
 let nodes: (Element | null)[];
 
 function under(part: Partial<PageRules>): void {
-  masking.begin(new Rules([{ url: URL_, name: "x", show: ["body"], values: ["input", "select", "textarea"], mask: [], block: [], pause: false, ...part }]).page(URL_));
+  masking.begin(new Rules([{ url: URL_, name: "x", show: ["body"], values: ["input", "select", "textarea"], click: ["#x", "#b"], mask: [], block: [], pause: false, ...part }]).page(URL_));
 }
 const $ = <T extends Element = HTMLInputElement>(selector: string): T => document.querySelector<T>(selector)!;
 function act(kind: Act["kind"], selector: string, part: Partial<Act> = {}): ActOutcome | "open" {
@@ -37,6 +37,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   vi.spyOn(Element.prototype, "getBoundingClientRect").mockReturnValue({ left: 0, top: 0, right: 100, bottom: 20, width: 100, height: 20, x: 0, y: 0, toJSON: () => null });
   document.body.innerHTML = "";
+  document.elementFromPoint = () => nodes[0] ?? null; // nothing lies over anything
   [granted, live, done, proposed, told] = [["view", "scroll", "fill", "click"], true, [], [], []];
   masking = new Masking();
   under({});
@@ -54,6 +55,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   acts.stop();
+  Reflect.deleteProperty(document, "elementFromPoint");
   vi.useRealTimers();
 });
 
@@ -144,8 +146,26 @@ describe("filling", () => {
     const submitted = vi.fn((event: Event) => event.preventDefault());
     $("#f").addEventListener("submit", submitted);
     $("#a").addEventListener("change", () => $<HTMLFormElement>("#f").requestSubmit());
-    expect(act("fill", "#a", { value: "1" })).toBe("refused");
+    $("#a").value = "100";
+    const heard: string[] = [];
+    $("#a").addEventListener("input", () => void heard.push($("#a").value));
+    expect(act("fill", "#a", { value: "99999" })).toBe("refused");
     expect(submitted).not.toHaveBeenCalled();
+    expect([$("#a").value, heard, told]).toEqual(["100", ["99999", "100"], []]); // what is refused does not stay
+  });
+
+  it("not what the customer cannot see: under a cover, clipped, out of view", () => {
+    document.body.innerHTML = "<input id=a><div id=over></div>";
+    for (const hit of [$("#over"), document.body, null]) {
+      document.elementFromPoint = () => hit;
+      expect([act("fill", "#a", { value: "9" }), act("propose", "#a", { value: "9" })]).toEqual(["refused", "refused"]);
+    }
+    expect([$("#a").value, proposed]).toEqual(["", []]);
+  });
+
+  it.each(["\u202e00001", "1\u200b0", "\ufeff1", "a\u0007", "\u20661"])("nor what reads otherwise than it is: %j", (value) => {
+    document.body.innerHTML = "<input id=a>";
+    expect([act("fill", "#a", { value }), act("propose", "#a", { value })]).toEqual(["refused", "refused"]);
   });
 });
 
@@ -187,11 +207,37 @@ describe("clicking", () => {
   it("not what something else lies upon", () => {
     document.body.innerHTML = "<button id=x type=button>go</button><div id=over></div>";
     document.elementFromPoint = () => $("#over");
-    try {
-      expect(act("click", "#x")).toBe("refused");
-    } finally {
-      Reflect.deleteProperty(document, "elementFromPoint");
-    }
+    expect(act("click", "#x")).toBe("refused");
+    document.elementFromPoint = () => null; // still out of view
+    expect(act("click", "#x")).toBe("refused");
+    document.elementFromPoint = () => document.body; // clipped
+    expect(act("click", "#x")).toBe("refused");
+  });
+
+  it("only what the bank's rules name", () => {
+    document.body.innerHTML = "<button id=other type=button>Confirm</button><div id=x><i id=in>go</i></div><input id=tick type=checkbox>";
+    expect([act("click", "#other"), act("click", "#in"), act("click", "#x"), act("click", "#tick")]).toEqual(["refused", "refused", "done", "done"]);
+  });
+
+  it.each(["requestSubmit", "submit"] as const)("no form in a shadow root by %s either", (how) => {
+    document.body.innerHTML = "<div id=host></div>";
+    const root = $("#host").attachShadow({ mode: "open" });
+    root.innerHTML = "<form><button type=button id=x>go</button><button id=own>send</button></form>";
+    const form = root.querySelector("form")!;
+    const submitted = vi.fn((event: Event) => event.preventDefault());
+    form.addEventListener("submit", submitted);
+    nodes = [root.querySelector("#x")];
+    root.elementFromPoint = () => nodes[0]!;
+    nodes[0]!.addEventListener("click", () => form[how]());
+    const before = Object.getOwnPropertyDescriptors(HTMLFormElement.prototype);
+    const click = (): ActOutcome => {
+      acts.take({ type: "act", act: "A1", page: 3, node: 1, kind: "click", value: "", viewer: WHO.id });
+      return done.at(-1)![1];
+    };
+    expect([click(), submitted.mock.calls.length]).toEqual(["refused", 0]);
+    nodes[0]!.addEventListener("click", () => form.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }))); // as its own button would have it
+    expect([click(), submitted.mock.calls.length]).toEqual(["refused", 0]);
+    expect(Object.getOwnPropertyDescriptors(HTMLFormElement.prototype)).toEqual(before);
   });
 });
 
@@ -205,19 +251,31 @@ describe("a proposal", () => {
     expect([$("#a").value, done.at(-1)![1], proposed.at(-1)]).toEqual(["100", "done", null]);
   });
 
-  it("is put away by a no, by typing, by a newer one, by time, and by who loses the right", () => {
+  it("is put away by a no, by typing, by time, and by who loses the right", () => {
     act("propose", "#a", { value: "1" });
     acts.answer(false);
     act("propose", "#a", { value: "2" });
     typed("#a");
-    act("propose", "#a", { value: "3" });
     act("propose", "#b", { value: "4", act: "A2" });
     vi.advanceTimersByTime(PROPOSAL_MS);
     act("propose", "#a", { value: "5" });
     granted = ["view"];
     acts.changed();
-    expect(done).toEqual([["A1", "dismissed"], ["A1", "dismissed"], ["A1", "dismissed"], ["A2", "dismissed"], ["A1", "dismissed"]]);
+    expect(done).toEqual([["A1", "dismissed"], ["A1", "dismissed"], ["A2", "dismissed"], ["A1", "dismissed"]]);
     expect([$("#a").value, $("#b").value]).toEqual(["", ""]);
+  });
+
+  it("does not change while it stands, nor does a list under it", () => {
+    act("propose", "#a", { value: "100" });
+    expect(act("propose", "#a", { value: "10000", act: "A2" })).toBe("refused");
+    acts.answer(true);
+    expect([$("#a").value, done]).toEqual(["100", [["A2", "refused"], ["A1", "done"]]]);
+    document.body.innerHTML = "<select id=s><option value=1>Mine</option><option value=2>Other</option></select>";
+    act("propose", "#s", { value: "2" });
+    expect(proposed.at(-1)!.words).toBe("Other");
+    $<HTMLSelectElement>("#s").options[1]!.text = "Theirs";
+    acts.answer(true);
+    expect([$<HTMLSelectElement>("#s").value, done.at(-1)]).toEqual(["1", ["A1", "refused"]]);
   });
 
   it("comes to nothing where the field is gone or may not be filled any more", () => {

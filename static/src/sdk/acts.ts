@@ -1,6 +1,7 @@
 /** What a viewer does in the page. Everything is judged once more here: the server may be wrong, and the customer's own input always wins. */
 import type { Act, ActOutcome, Scope, Viewer } from "../cobrowse.gen";
-import { isOnTop, isUsable, mayClick, mayFill, mayScroll } from "./fields";
+import { isClean } from "./clean";
+import { isOnTop, mayClick, mayFill, mayScroll } from "./fields";
 import type { Field, Masking } from "./masking";
 
 /** So long after a key in a field nobody else fills it. */
@@ -77,7 +78,8 @@ export class Acts {
     else if (!open.field.isConnected) this.deps.done(open.act, "gone");
     else {
       const may = this.deps.live() && this.granted(open.viewer.id, "fill") && this.may(() => mayFill(open.field, this.deps.masking));
-      this.deps.done(open.act, may && fill(open.field, open.value) ? "done" : "refused");
+      const same = fits(open.field, open.value) === open.words; // a list may have other choices by now than those that were read
+      this.deps.done(open.act, may && same && fill(open.field, open.value) ? "done" : "refused");
       open.field.focus({ preventScroll: true });
     }
   }
@@ -108,25 +110,22 @@ export class Acts {
         return "done";
       case "click":
         if (!this.may(() => mayClick(node, masking))) return "refused";
-        into(node as Element);
-        if (!isOnTop(node as Element)) return "refused";
+        if (!isSeen(node as Element)) return "refused";
         this.deps.tell(viewer, "click", node as Element);
-        return withoutSubmitting(() => (node as HTMLElement).click()) ? "done" : "refused";
+        return withoutSubmitting(node, () => (node as HTMLElement).click()) ? "done" : "refused";
       case "fill":
         if (!this.may(() => mayFill(node, masking))) return "refused";
         if (this.isTyping(node as Field)) return "dismissed";
-        if (!fill(node as Field, act.value)) return "refused";
-        into(node as Element);
+        if (!isSeen(node as Element) || !fill(node as Field, act.value)) return "refused";
         this.deps.tell(viewer, "fill", node as Element);
         return "done";
       case "propose": {
         if (!this.may(() => mayFill(node, masking))) return "refused";
         const words = fits(node as Field, act.value);
-        if (words === null) return "refused";
-        this.answer(false); // one at a time: the newer counts
+        if (words === null || this.open !== null) return "refused"; // one at a time: what stands there does not change under the finger
+        if (!isSeen(node as Element)) return "refused";
         this.open = { act: act.act, viewer, field: node as Field, value: act.value, words };
         this.timer = setTimeout(() => this.answer(false), PROPOSAL_MS);
-        into(node as Element);
         this.deps.propose(this.open);
         return null;
       }
@@ -142,11 +141,17 @@ export class Acts {
   }
 }
 
-function into(element: Element): void {
+function into(element: Element, behavior: ScrollBehavior = "auto"): void {
   const { top, bottom } = element.getBoundingClientRect();
   if (top >= 0 && bottom <= innerHeight) return;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  element.scrollIntoView({ block: "center", behavior: calm || !isUsable(element) ? "instant" : "auto" });
+  element.scrollIntoView({ block: "center", behavior: calm ? "instant" : behavior });
+}
+
+/** Brings it into view, where the customer sees what is done; false where something lies over it. */
+function isSeen(element: Element): boolean {
+  into(element, "instant"); // also where the page's own style scrolls slowly
+  return isOnTop(element);
 }
 
 function choice(select: HTMLSelectElement, value: string): HTMLOptionElement | null {
@@ -159,9 +164,10 @@ const wordsOf = (option: HTMLOptionElement): string => (option.label || option.t
 
 /** The words of a value that the field takes, or null. */
 function fits(field: Field, value: string): string | null {
+  if (!isClean(value)) return null;
   if (field.localName === "select") {
     const chosen = choice(field as HTMLSelectElement, value);
-    return chosen === null ? null : wordsOf(chosen);
+    return chosen === null || !isClean(wordsOf(chosen)) ? null : wordsOf(chosen);
   }
   const { maxLength } = field as HTMLInputElement;
   if (maxLength >= 0 && value.length > maxLength) return null;
@@ -182,25 +188,40 @@ function fill(field: Field, value: string): boolean {
     set(before);
     return false;
   }
-  return withoutSubmitting(() => {
-    field.dispatchEvent(new InputEvent("input", { bubbles: true, composed: true, inputType: "insertReplacementText", data: wanted }));
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-  });
+  const enter = (to: string): boolean =>
+    withoutSubmitting(field, () => {
+      set(to);
+      field.dispatchEvent(new InputEvent("input", { bubbles: true, composed: true, inputType: "insertReplacementText", data: to }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+  if (enter(wanted)) return true;
+  enter(before); // what is refused leaves nothing behind
+  return false;
 }
 
-/** Runs it; a form that would be submitted meanwhile is not. False where one would have been. */
-function withoutSubmitting(run: () => void): boolean {
+/** Runs it; a form that would be submitted meanwhile is not. False where one would have been. A form's event does not leave the shadow root that it stands in, so it
+ * is held there as well, and what submits without an event does nothing. */
+function withoutSubmitting(node: Node, run: () => void): boolean {
   let held = false;
   const hold = (event: Event): void => {
     held = true;
     event.preventDefault();
     event.stopImmediatePropagation();
   };
-  window.addEventListener("submit", hold, { capture: true });
+  const places: EventTarget[] = [window];
+  for (let root = node.getRootNode(); "host" in root; root = (root as ShadowRoot).host.getRootNode()) places.push(root);
+  const proto = HTMLFormElement.prototype;
+  const own = (["submit", "requestSubmit"] as const).map((name) => [name, Object.getOwnPropertyDescriptor(proto, name)] as const);
+  for (const place of places) place.addEventListener("submit", hold, { capture: true });
+  for (const [name] of own) Object.defineProperty(proto, name, { configurable: true, writable: true, value: () => void (held = true) });
   try {
     run();
   } finally {
-    window.removeEventListener("submit", hold, { capture: true });
+    for (const place of places) place.removeEventListener("submit", hold, { capture: true });
+    for (const [name, before] of own) {
+      if (before === undefined) Reflect.deleteProperty(proto, name);
+      else Object.defineProperty(proto, name, before);
+    }
   }
   return !held;
 }

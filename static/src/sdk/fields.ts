@@ -18,13 +18,31 @@ export function isUsable(element: Element): boolean {
   return true;
 }
 
-/** Whether nothing else lies over the middle of it, once it is in view. */
+const CONTROLS = "button, a, summary, [role=button], [role=link], [role=tab], [role=menuitem], [role=option], [role=switch]";
+
+/** Whether nothing else lies over the middle of it, once it is in view: what cannot be hit cannot be seen. */
 export function isOnTop(element: Element): boolean {
+  if (isShutOut(element)) return false;
   const root = element.getRootNode() as Document | ShadowRoot;
   if (typeof root.elementFromPoint !== "function") return true;
   const { left, top, width, height } = element.getBoundingClientRect();
   const found = root.elementFromPoint(left + width / 2, top + height / 2);
-  return found === null || found === element || element.contains(found) || found.contains(element) || found.localName === "tongping-share";
+  if (found === null) return false;
+  if (found === element || element.contains(found) || found.localName === "tongping-share") return true;
+  return found === element.closest(CONTROLS) || (isField(element) && [...(element.labels ?? [])].some((one) => one.contains(found) && !one.contains(element)));
+}
+
+/** A modal dialog stands before it. */
+function isShutOut(element: Element): boolean {
+  let modal: Element[];
+  try {
+    modal = [...document.querySelectorAll(":modal")];
+  } catch {
+    return false; // a browser that knows no such dialog
+  }
+  if (modal.length === 0) return false;
+  for (let up: Element | null = element; up !== null; up = above(up)) if (modal.includes(up)) return false;
+  return true;
 }
 
 export function mayFill(node: Node | null, masking: Masking): node is Field {
@@ -43,9 +61,14 @@ export function mayClick(node: Node | null, masking: Masking): node is HTMLEleme
   const field = isField(node) && node.localName === "input";
   const ticked = field && TICKED.has(typeOf(node));
   if (masking.level(node) !== Level.Shown && !(field && masking.level(node) > Level.Sealed && masking.mayShowValue(node))) return false;
-  if (ticked && !masking.mayShowValue(node)) return false;
+  if (ticked ? !masking.mayShowValue(node) : !isNamed(node, masking)) return false;
   for (let up: Element | null = node; up !== null; up = above(up)) if (!isHarmless(up)) return false;
   return true;
+}
+
+/** What its script does only the bank knows, so only what the bank's rules name is pressed. */
+function isNamed(element: Element, masking: Masking): boolean {
+  return masking.page.mayPress(element);
 }
 
 function isHarmless(element: Element): boolean {

@@ -2,6 +2,8 @@
 
 export interface Kept {
   token: string;
+  /** Whose share it is, as the page said. */
+  customer?: string;
   /** The number of the last document of any of the tabs that is known of. */
   page: number;
 }
@@ -46,12 +48,31 @@ export class Keeping {
   keep(kept: Kept): void {
     this.now = kept;
     this.set(this.key, JSON.stringify(kept));
-    this.channel?.postMessage({ kind: "share", ...kept } satisfies Said);
+    this.channel?.postMessage({ kind: "share", token: kept.token, page: kept.page } satisfies Said);
   }
 
   /** Whether another tab shares; the answer comes by `onShare`. */
   ask(): void {
     this.channel?.postMessage({ kind: "who" } satisfies Said);
+  }
+
+  /** What the customer took back and the server has not said to be so yet. */
+  get wishes(): string {
+    return this.get(`${this.key}:wishes`);
+  }
+
+  set wishes(text: string) {
+    this.set(`${this.key}:wishes`, text === "" ? null : text);
+  }
+
+  get customer(): string {
+    return this.now?.customer ?? "";
+  }
+
+  set customer(customer: string) {
+    if (this.now === null || this.now.customer === customer) return;
+    this.now = { ...this.now, customer };
+    this.set(this.key, JSON.stringify(this.now));
   }
 
   over(): void {
@@ -73,7 +94,7 @@ export class Keeping {
 
   private heard(said: Said): void {
     if (said.kind === "who") {
-      if (this.now !== null) this.channel?.postMessage({ kind: "share", ...this.now } satisfies Said);
+      if (this.now !== null) this.channel?.postMessage({ kind: "share", token: this.now.token, page: this.now.page } satisfies Said);
     } else if (said.kind === "share" && typeof said.token === "string" && Number.isSafeInteger(said.page)) {
       const mine = this.now;
       if (mine !== null && mine.token === said.token) {

@@ -5,8 +5,12 @@ import { readFrame, type ToServer } from "./wire";
 export const GIVE_UP_MS = 60_000;
 const FIRST_MS = 300;
 const MOST_MS = 8_000;
+/** A last word that nobody answers is said again, on another socket. */
+const ANSWER_MS = 5_000;
 
 export interface LinkEvents {
+  /** Said hello; what is sent now comes first. */
+  greeted?(): void;
   message(message: ToTab): void;
   /** The line is gone; another is being tried. */
   cut(): void;
@@ -25,8 +29,8 @@ export class Link {
 
   constructor(
     private readonly url: string,
-    private readonly hello: () => TabHello,
-    private readonly events: LinkEvents,
+    private hello: () => TabHello,
+    private events: LinkEvents,
     private readonly make: (url: string) => WebSocket = (url) => new WebSocket(url),
   ) {}
 
@@ -46,6 +50,25 @@ export class Link {
     if (this.socket === null || this.socket.readyState !== WebSocket.OPEN || !this.greeted) return false;
     this.socket.send(JSON.stringify(message));
     return true;
+  }
+
+  /** It is over for who asked, who hears no more; goes on by itself, for a minute at most, until the server has said goodbye to `last`. */
+  part(last: ToServer): void {
+    const hello = this.hello();
+    if (hello.token === "") {
+      this.send(last); // another line would be another share
+      this.close();
+      return;
+    }
+    const say = (): void => {
+      if (!this.send(last)) return;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.lost(), ANSWER_MS);
+    };
+    this.hello = () => hello;
+    this.events = { greeted: say, message: () => undefined, cut: () => undefined, over: () => undefined };
+    setTimeout(() => this.close(), GIVE_UP_MS);
+    say();
   }
 
   close(): void {
@@ -75,6 +98,7 @@ export class Link {
       if (this.socket !== socket) return;
       socket.send(JSON.stringify(this.hello()));
       this.greeted = true;
+      this.events.greeted?.();
     };
     socket.onmessage = (event) => {
       if (this.socket === socket) this.took(readFrame(event.data));
@@ -99,6 +123,7 @@ export class Link {
   }
 
   private lost(): void {
+    if (this.done) return;
     const socket = this.socket;
     this.socket = null;
     socket?.close();

@@ -9,9 +9,13 @@ import { Ghost } from "./ui/ghost";
 import { Host } from "./ui/host";
 import { Marks, type MarksDeps } from "./ui/marks";
 import { Seen } from "./ui/seen";
+import { Typing } from "./ui/typing";
 import { sayIn, type Language, type Say } from "./words";
 
 const LAST_WORD_MS = 12_000;
+/** So long after a no the same question of the same person is answered by that no; after so many of theirs, each of theirs. */
+export const NO_MS = 120_000;
+export const MOST_NOS = 3;
 
 export interface PageActs {
   start(): void;
@@ -35,6 +39,8 @@ export class SharePage {
   private readonly asks: AskConsent[] = [];
   private last: HTMLElement | null = null;
   private lastTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly typing = new Typing();
+  private readonly nos = new Map<string, number[]>();
   private launcher: HTMLButtonElement | null = null;
   private running = false;
   /** The bank's name in the page's language. */
@@ -50,6 +56,7 @@ export class SharePage {
   ) {
     this.say = sayIn(language);
     this.host = new Host(language);
+    this.host.onLost = () => void (this.view?.line === "watch" && this.acts.pause(true)); // who cannot press Stop is not shown
     this.marks = new Marks({ ...marks, layer: this.host.layer });
     this.seen = new Seen(this.host.layer, masking, nothing);
     this.ghost = new Ghost(this.host.root, this.say, (accepted) => this.acts.proposal(accepted), (text) => this.host.say(text, true));
@@ -64,6 +71,7 @@ export class SharePage {
   /** It need not be offered any more, until it has ended. */
   begun(): void {
     this.running = true;
+    this.typing.start();
     this.settle();
   }
 
@@ -77,7 +85,7 @@ export class SharePage {
       this.code ??= new CodeCard(this.say, () => this.acts.stop());
       this.code.show(code, seconds);
       this.settle();
-      if (first) this.code.focus();
+      if (first && !this.typing.now) this.code.focus();
     }
     this.settle();
   }
@@ -98,6 +106,10 @@ export class SharePage {
 
   question(question: AskConsent): void {
     this.withdrawn(({ viewer, scope }) => viewer.id === question.viewer.id && scope === question.scope);
+    if (this.isAnswered(question)) {
+      this.acts.consent(question.viewer.id, question.scope, false, question.rules);
+      return;
+    }
     this.asks.push(question);
     this.next();
   }
@@ -123,6 +135,8 @@ export class SharePage {
   /** How it ended; "" without a word. */
   ended(code: string): void {
     this.running = false;
+    this.typing.stop();
+    this.nos.clear();
     this.withdrawn(() => true);
     this.showCode(null);
     this.showBar(null);
@@ -167,12 +181,25 @@ export class SharePage {
     const question = this.ask === null ? this.asks.shift() : undefined;
     if (question === undefined) return;
     const card = new AskCard(this.say, this.bank, question, (given) => {
+      if (given === false) this.declined(question);
       if (given !== null) this.acts.consent(question.viewer.id, question.scope, given, question.rules);
       this.answered();
     });
     this.ask = { card, question };
     this.settle();
-    card.focus();
+    if (this.typing.now) this.host.say(card.words, true);
+    else card.focus();
+  }
+
+  private declined({ viewer, scope }: AskConsent): void {
+    this.nos.set(`${viewer.id} ${scope}`, [...(this.nos.get(`${viewer.id} ${scope}`) ?? []), Date.now()]);
+  }
+
+  /** A no is not asked away. */
+  private isAnswered({ viewer, scope }: AskConsent): boolean {
+    const last = this.nos.get(`${viewer.id} ${scope}`)?.at(-1);
+    const all = [...this.nos].filter(([key]) => key.startsWith(`${viewer.id} `)).flatMap(([, times]) => times);
+    return all.length >= MOST_NOS || (last !== undefined && Date.now() - last < NO_MS);
   }
 
   private answered(): void {

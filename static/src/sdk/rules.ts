@@ -17,13 +17,14 @@ export class Page {
   private readonly values: Selector[];
   private readonly mask: Selector[];
   private readonly block: Selector[];
+  private readonly click: Selector[];
 
   /** `known`: whether a rule names this page; on others everything is masked. A selector that cannot be read hides the whole page. */
   constructor(
     readonly name: string,
     readonly pause: boolean,
     readonly known: boolean,
-    rules: Pick<PageRules, "show" | "values" | "mask" | "block">,
+    rules: Pick<PageRules, "show" | "values" | "mask" | "block"> & Partial<Pick<PageRules, "click">>,
   ) {
     const hiding = [...rules.mask, ...rules.block].map(readSelector);
     const unread = hiding.includes(null);
@@ -32,8 +33,9 @@ export class Page {
     this.values = read(rules.values);
     this.mask = read(rules.mask);
     this.block = read(rules.block);
+    this.click = read(rules.click ?? []);
     this.blocked = unread ? [] : rules.block;
-    this.names = new Set([...this.show, ...this.values, ...this.mask, ...this.block].flatMap(attributesOf));
+    this.names = new Set([...this.show, ...this.values, ...this.mask, ...this.block, ...this.click].flatMap(attributesOf));
   }
 
   /** The selectors of what stands there as a box, for the recorder. */
@@ -47,6 +49,11 @@ export class Page {
     if (aboveIt === Level.Sealed || this.mask.some((one) => matches(one, element))) return Level.Sealed;
     if (aboveIt === Level.Shown || this.show.some((one) => matches(one, element))) return Level.Shown;
     return Level.Masked;
+  }
+
+  /** Whether a rule names it as what somebody else may press. */
+  mayPress(element: Element): boolean {
+    return this.click.some((one) => matches(one, element));
   }
 
   valueShown(element: Element): boolean {

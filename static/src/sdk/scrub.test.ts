@@ -37,7 +37,7 @@ let masking: Masking;
 let scrub: Scrub;
 
 function under(part: Partial<PageRules>): void {
-  masking.begin(new Rules([{ url: URL_, name: "x", show: [], values: [], mask: [], block: [], pause: false, ...part }]).page(URL_));
+  masking.begin(new Rules([{ url: URL_, name: "x", show: [], values: [], mask: [], block: [], click: [], pause: false, ...part }]).page(URL_));
 }
 const picture = (): Json => scrub.event({ type: 2, data: { node: whole(document, mirror) }, timestamp: 1 })!;
 const change = (data: Json): Json | null => scrub.event({ type: 3, data, timestamp: 1 });

@@ -9,7 +9,7 @@ import type { Record_ } from "./recording";
 import { Share, type Shown } from "./share";
 
 const li = (...granted: Scope[]): Viewer => ({ id: "PA_1", name: "Li Wen", role: "agent", granted });
-const here = (part: Partial<PageRules> = {}): PageRules => ({ url: location.href.replace(/[?#].*$/, ""), name: "x", show: ["h1"], values: [], mask: [], block: [], pause: false, ...part });
+const here = (part: Partial<PageRules> = {}): PageRules => ({ url: location.href.replace(/[?#].*$/, ""), name: "x", show: ["h1"], values: [], mask: [], block: [], click: [], pause: false, ...part });
 
 let share: Share;
 let shown: Shown[];
@@ -269,7 +269,7 @@ describe("while it is shared", () => {
 
 describe("how it ends", () => {
   it.each([
-    ["expired", tabState({ code: "123456" }), "The code was not used in time"],
+    ["expired", tabState({ code: "123456" }), "The sharing code was not used in time"],
     ["expired", null, "Sharing has ended"],
     ["ended", tabState({ state: "attached" }), "Sharing has ended"],
     ["invalid", null, "not possible on this page"],

@@ -10,11 +10,15 @@ import { SharePage } from "./page";
 import type { Record_ } from "./recording";
 import { Rules } from "./rules";
 import type { Line } from "./ui/bar";
+import { clean } from "./clean";
 import type { ToServer } from "./wire";
+import { Wishes } from "./wishes";
 import type { Language } from "./words";
 
 /** For the bank's page. `off`: nothing is shared. `offered`: a code can be read. `paused`: by the customer. */
 export type Shown = "off" | "offered" | "attached" | "sharing" | "paused";
+const CONTROL: ReadonlySet<Scope> = new Set<Scope>(["scroll", "fill", "click"]);
+const named = (viewer: Viewer): Viewer => ({ ...viewer, name: clean(viewer.name) });
 const SHOWN: Readonly<Record<ShareState, Shown>> = { idle: "offered", attached: "attached", sharing: "sharing", paused: "paused", ended: "off" };
 
 export interface ShareDeps {
@@ -37,7 +41,12 @@ export class Share {
   private rules = new Rules([]);
   private link: Link | null = null;
   private number = 0;
+  /** As the server says; `state`: as the customer wants it, where that is less. */
+  private said: TabState | null = null;
   private state: TabState | null = null;
+  private wishes = new Wishes();
+  /** A picture was wanted while the customer did not want it. */
+  private owed = false;
   private cut = false;
   private told: Shown = "off";
   private fronted = false;
@@ -70,7 +79,7 @@ export class Share {
     });
     this.page = new SharePage(deps.language, this.masking, () => this.hidden, { node, viewer, page: () => this.number }, {
       start: () => this.start(),
-      pause: (paused) => void this.send({ type: "tab.pause", paused }),
+      pause: (paused) => this.pause(paused),
       stop: () => this.stop(""),
       take: () => this.take(),
       consent: (who, scope, given, rules) => this.consent(who, scope, given, rules),
@@ -87,11 +96,12 @@ export class Share {
     if (this.link !== null) return;
     const { keeping } = this.deps;
     this.number = keeping.nextPage();
+    this.wishes = new Wishes((text) => void (keeping.wishes = text), keeping.token === "" ? "" : keeping.wishes);
     this.masking.begin(this.rules.page(location.href));
     this.page.begun();
     if (keeping.token === "") this.page.showCode("");
     const hello = (): TabHello => ({ type: "tab.hello", site: this.deps.site, token: keeping.token, tab: keeping.tab, page: this.number, customer: this.deps.customer() });
-    this.link = new Link(this.deps.url, hello, { message: (message) => this.took(message), cut: () => this.lost(), over: (code) => this.over(code) }, this.deps.socket);
+    this.link = new Link(this.deps.url, hello, { greeted: () => this.greeted(), message: (message) => this.took(message), cut: () => this.lost(), over: (code) => this.over(code) }, this.deps.socket);
     addEventListener("focus", this.onFront);
     document.addEventListener("visibilitychange", this.onFront);
     this.acts.start();
@@ -101,8 +111,21 @@ export class Share {
   /** For good; `word` says to the customer why, "" for nothing but that it has ended. */
   stop(word = ""): void {
     if (this.link === null) return;
-    this.send({ type: "tab.stop" });
+    const { link } = this;
+    this.link = null;
+    link.part({ type: "tab.stop" });
     this.over(word === "" ? "ended" : word);
+  }
+
+  /** Who the page says it is. Another than it was at the beginning: the share is not theirs, and ends. */
+  identified(customer: string): void {
+    const { keeping } = this.deps;
+    if (keeping.customer === "" || keeping.customer === customer) {
+      keeping.customer = customer;
+      return;
+    }
+    this.start(); // to tell the server
+    this.stop();
   }
 
   /** Another document of this site ended it. */
@@ -134,13 +157,15 @@ export class Share {
         break;
       case "tab.state":
         this.cut = false;
-        this.changed(message);
+        this.wishes.heard(message);
+        this.changed({ ...message, viewers: message.viewers.map(named) });
         break;
       case "consent.ask":
-        this.page.question(message);
+        this.page.question({ ...message, viewer: named(message.viewer) });
         break;
       case "picture.want":
-        this.capture.want();
+        this.owed = this.wishes.open && !this.watched;
+        if (!this.owed) this.capture.want();
         this.show();
         break;
       case "pointer":
@@ -167,21 +192,33 @@ export class Share {
     this.rules = new Rules(welcome.pages);
     this.masking.begin(this.rules.page(location.href));
     this.page.bank = this.deps.language === "zh" ? welcome.bank_zh : welcome.bank_en;
-    this.deps.keeping.keep({ token: welcome.token, page: this.number });
+    this.deps.keeping.keep({ token: welcome.token, page: this.number, customer: this.deps.keeping.customer || this.deps.customer() });
   }
 
-  private changed(state: TabState): void {
-    this.state = state;
-    const watched = state.viewers.some(({ granted }) => granted.includes("view"));
-    if (state.state !== "sharing" || !state.front || !watched) this.capture.stop();
+  /** What is not the server's to say yet comes first. */
+  private greeted(): void {
+    for (const one of this.wishes.messages) this.send(one);
+  }
+
+  private get watched(): boolean {
+    const { state } = this;
+    return state !== null && state.state === "sharing" && state.front && state.viewers.some(({ granted }) => granted.includes("view"));
+  }
+
+  private changed(told: TabState): void {
+    this.said = told;
+    const state = (this.state = this.wishes.upon(told));
+    if (!this.watched) this.capture.stop();
     else if (state.hidden) this.capture.hush();
+    if (this.owed && this.watched) this.capture.want();
+    if (this.watched || !this.wishes.open) this.owed = false;
     this.acts.changed();
     this.page.marks.changed();
     if (!this.live) this.page.marks.clear();
     this.page.withdrawn(({ viewer }) => state.state === "ended" || !state.front || state.viewers.every(({ id }) => id !== viewer.id));
     if (!state.front && !this.fronted && document.visibilityState === "visible") this.send({ type: "tab.front" });
     this.fronted = true;
-    this.deps.journey.watch(this.attached && state.front);
+    this.deps.journey.watch(this.live && this.watched);
     this.show();
     this.tellBank(SHOWN[state.state]);
   }
@@ -199,7 +236,7 @@ export class Share {
   }
 
   private line(state: TabState, watched: boolean): Line {
-    if (this.cut) return "cut";
+    if (this.cut) return state.state === "paused" ? "paused" : "cut";
     if (!state.front) return "elsewhere";
     if (state.state === "paused") return "paused";
     if (!watched || state.state !== "sharing") return "attached";
@@ -209,24 +246,35 @@ export class Share {
   private consent(viewer: string, scope: Scope, given: boolean, rules: string): void {
     const named = given ? rules : rules || (this.state?.rules ?? "");
     this.send({ type: "tab.consent", viewer, scope, given, rules: named });
-    if (!given) this.withdraw((one, what) => one.id === viewer && (what === scope || scope === "view"));
+    if (given) this.wishes.give(viewer, scope);
+    else if (this.state?.viewers.some((one) => one.id === viewer && one.granted.includes(scope))) this.wishes.take(viewer, scope, named);
+    this.again();
   }
 
   private take(): void {
     this.send({ type: "tab.take" });
-    this.withdraw((_, scope) => scope === "scroll" || scope === "fill" || scope === "click");
+    for (const { id, granted } of this.state?.viewers ?? [])
+      for (const scope of granted) if (CONTROL.has(scope)) this.wishes.take(id, scope, this.state!.rules);
+    this.again();
+  }
+
+  /** Paused at once; going on is the server's to say. */
+  private pause(paused: boolean): void {
+    this.send({ type: "tab.pause", paused });
+    this.wishes.pause(paused);
+    if (paused) this.again();
   }
 
   /** At once, not when the server says so. */
-  private withdraw(which: (viewer: Viewer, scope: Scope) => boolean): void {
-    if (this.state === null) return;
-    const viewers = this.state.viewers.map((one) => ({ ...one, granted: one.granted.filter((scope) => !which(one, scope)) }));
-    this.changed({ ...this.state, viewers });
+  private again(): void {
+    if (this.said !== null) this.changed(this.said);
   }
 
   private lost(): void {
     this.cut = true;
+    this.owed = false;
     this.capture.reset();
+    this.deps.journey.watch(false);
     this.acts.changed();
     this.page.marks.clear();
     this.page.withdrawn(() => true);
@@ -241,7 +289,9 @@ export class Share {
     this.link = null;
     this.capture.reset();
     this.acts.stop();
-    this.state = null;
+    this.state = this.said = null;
+    this.owed = false;
+    if (!alone) this.wishes.clear();
     this.cut = false;
     this.deps.journey.watch(false);
     if (!alone) this.deps.keeping.over();

@@ -76,6 +76,7 @@ export function begin(script: HTMLScriptElement): TongpingApi | null {
     identify: (who: { customer: string }) => {
       if (typeof who?.customer !== "string") throw new TypeError("Tongping.identify: { customer: a text }");
       customer = who.customer.slice(0, MAX_CUSTOMER);
+      if (!framed) share.identified(customer);
     },
     journey: (step: string) => journey.at(step),
   });

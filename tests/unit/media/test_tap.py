@@ -62,6 +62,13 @@ class Lab:
         for sink in self.publication.sinks:
             sink.packet(uplink, RingEntry(seq & 0xFFFF, 9, 0x80, bytes(size), None), key, late, self.now)
 
+    def frame(self, uplink: Uplink, ts: int, *, key: bool = False, late: bool = False) -> None:
+        """Of one packet."""
+        if not late:
+            self._seq += 1
+        for sink in self.publication.sinks:
+            sink.packet(uplink, RingEntry(self._seq & 0xFFFF, ts, 0x80, bytes(10), None), key, late, self.now)
+
 
 def test_it_begins_with_a_key_frame_asked_for_at_once() -> None:
     lab = Lab()
@@ -240,3 +247,47 @@ def test_a_source_of_which_nothing_came_yet_is_waited_for() -> None:
     taps.tick(1.1)
     assert tap.pending is uplink
     tap.report(uplink, 1, 2, 1.1)
+
+
+def test_more_pictures_than_are_decoded_in_time_end_it() -> None:
+    lab = Lab()
+    [uplink] = lab.layers.values()
+    for number in range(1000):
+        lab.now += 1 / 300
+        lab.frame(uplink, number * 300, key=number == 0)
+        lab.taps.tick(lab.now)
+        if lab.ended:
+            break
+    assert lab.ended == [("t", "too_many")]
+    frames = len({one.ts for one in lab.outlet.records if one.kind is Kind.PACKET})
+    assert 120 <= frames <= 160, "and what is over that reaches no decoder"
+    assert lab.outlet.records[-1].rest == b"too_many"
+
+
+@pytest.mark.parametrize(("fps", "stalls"), [(30, 3.0), (60, 0.0)])
+def test_a_camera_that_a_network_held_back_goes_on(fps: int, stalls: float) -> None:
+    """All that waited comes at once, each third packet a second time as its first was lost."""
+    lab = Lab()
+    [uplink] = lab.layers.values()
+    for number in range(fps * 20):
+        sent = 100.0 + number / fps
+        lab.now = max(sent, 100.0 + 5.0 + stalls) if 105.0 <= sent < 105.0 + stalls else max(lab.now, sent)
+        lab.frame(uplink, number * 3000, key=number == 0)
+        lab.taps.tick(lab.now)
+    assert lab.ended == []
+    assert len(lab.outlet.numbers) == fps * 20
+
+
+def test_frames_that_come_late_are_counted_too() -> None:
+    """Else whoever sends the second of two first would have twice as many decoded."""
+    lab = Lab()
+    [uplink] = lab.layers.values()
+    lab.frame(uplink, 0, key=True)
+    for number in range(1, 1000, 2):
+        lab.now += 1 / 50
+        lab.frame(uplink, (number + 1) * 300)
+        lab.frame(uplink, number * 300, late=True)
+        lab.taps.tick(lab.now)
+        if lab.ended:
+            break
+    assert lab.ended == [("t", "too_many")]

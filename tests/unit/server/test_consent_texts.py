@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from server.domain.consent_texts import TEXTS, digest, text_of
-from server.domain.model import Language
+from server.domain.consent_texts import TEXTS, digest, is_for_another, text_of
+from server.domain.model import ConsentScope, Language
 from tests.support.repository import ROOT
 from tests.support.words import words
 
@@ -32,14 +32,34 @@ def test_the_versions_are_read() -> None:
 @pytest.mark.parametrize("scope", sorted(WORDINGS))
 def test_a_text_that_has_changed_has_another_version(scope: str, language: Language) -> None:
     found = digest(lines(scope, language))
-    known = text_of(WORDINGS[scope], language)
-    line = f'("{WORDINGS[scope]}", _{language.name}): "{found}"'
+    asked = ConsentScope(scope.removeprefix("self_"))
+    known = text_of(asked, WORDINGS[scope], language)
+    line = f'(_{asked.name}, "{WORDINGS[scope]}", _{language.name}): "{found}"'
     assert known in ("", found), f"its words have changed: give {scope} another version in ConsentCard.tsx, and a line here"
     assert known == found, f"a line is missing: {line}"
 
 
 def test_what_is_hashed() -> None:
     assert digest(["a", "ä{kept}"]) == "92190d088c75ec7255facfcfe82cd028d5dc73778138b428144d7ce72b0adca8"
-    assert text_of("camera-0", Language.ZH) == ""
+    assert text_of(ConsentScope.CAMERA, "camera-0", Language.ZH) == ""
+    assert text_of(ConsentScope.FACE, "microphone-2", Language.EN) == ""
+    assert len({wording for _, wording, _ in TEXTS}) * 2 == len(TEXTS)
     assert all(re.fullmatch("[0-9a-f]{64}", text) for text in TEXTS.values())
     assert len(set(TEXTS.values())) == len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("scope", "wording", "another"),
+    [
+        ("face", "face-4", False),
+        ("face", "self-face-1", False),
+        ("face", "microphone-2", True),
+        ("face", "self-camera-1", True),
+        ("document", "face-1", True),
+        ("camera", "screen-99", True),
+        ("camera", "of-another-page-7", False),
+        ("camera", "w", False),
+    ],
+)
+def test_what_a_text_asks_for(scope: str, wording: str, another: bool) -> None:
+    assert is_for_another(ConsentScope(scope), wording) is another

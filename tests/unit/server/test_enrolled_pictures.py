@@ -1,5 +1,6 @@
 """The picture that a template was made from: kept where the bank asks for it and a policy shows it to somebody, sealed with the template, and gone with it."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 
 from server.domain.ids import TemplateId
 from server.domain.model import FaceTemplate
-from server.errors import PictureRefused, VerificationLost
+from server.errors import DependencyError, Gone, NotFound, PictureRefused, VerificationLost
 from server.services.enrolled_pictures import EnrolledPictures
+from server.services.erasure_ports import Erasure
 from server.services.face_ports import SealBroken
-from server.services.faces import Faces
+from server.services.faces import Faces, TemplateChanged
 from tests.support.face_place import Place
 from tests.support.tiny_engine import ALICE, BOB, draw
 from verification import errors
@@ -84,6 +86,67 @@ async def test_another_picture_takes_its_place_or_none(place: Place, before: boo
     assert picture(place, kept) == (await place.workers.still(newer) if after else None)
     assert kept.key != was.key
     assert (await place.audit())[-1][2].get("picture", "") == ("kept" if after else "")
+
+
+async def test_a_consent_taken_back_meanwhile_stands(place: Place) -> None:
+    """A slower replacing that says nothing of the picture began before it was given up."""
+    id = (await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)).template.id
+    still, held, may = place.engine.still, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        held.set()
+        await may.wait()
+        return await still(*args, **more)
+
+    place.engine.still = slow  # type: ignore[method-assign]
+    slower = asyncio.create_task(place.faces.replace(place.key, id, draw(ALICE, size=(200, 160)), None))
+    await held.wait()
+    place.engine.still = still  # type: ignore[method-assign]
+    await place.faces.replace(place.key, id, draw(ALICE), "consents/2", keep_picture=False)
+    may.set()
+    with pytest.raises(TemplateChanged):
+        await slower
+    left = await place.faces.template(id)
+    assert (left.picture_kept, left.consent) == (False, "consents/2")
+
+
+class Written:
+    """A journal of erasures; ``broken``: it cannot be written."""
+
+    def __init__(self) -> None:
+        self.erasures: list[Erasure] = []
+        self.broken = False
+
+    async def append(self, erasure: Erasure) -> None:
+        if self.broken:
+            raise DependencyError("The erasing could not be written down.")
+        self.erasures.append(erasure)
+
+    async def finish(self, id: str) -> None:
+        raise AssertionError
+
+    async def all(self) -> list[Erasure]:
+        return self.erasures
+
+
+async def test_an_erasing_is_written_down_outside_the_store_first(place: Place) -> None:
+    journal = Written()
+    place.faces = Faces(
+        place.store, place.clock, place.make.id, place.workers, place.seal, place.config.verification, journal=journal
+    )
+    id = await place.enrol()
+    journal.broken = True
+    with pytest.raises(DependencyError):
+        await place.faces.erase(place.key, id)
+    assert (await place.faces.template(id)).subject == "c-1", "nothing was erased"
+    journal.broken = False
+    await place.faces.erase(place.key, id)
+    with pytest.raises(Gone):
+        await place.faces.erase(place.key, id)
+    with pytest.raises(NotFound):
+        await place.faces.erase(place.key, TemplateId("FT_NONE"))
+    [one] = journal.erasures
+    assert (one.templates, one.customer, one.cases, one.actor) == ((id,), "", (), place.key.actor)
 
 
 async def test_it_goes_with_its_template(place: Place) -> None:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from server.audit.events import AuditAction
 from server.domain.consent_texts import text_of
 from server.domain.grants import Grant, session_grants
-from server.domain.model import Language, Role, SessionKind, SessionStatus
+from server.domain.model import ConsentScope, Language, Role, SessionKind, SessionStatus
 from tests.support.fake_media import OFFER
 from tests.support.signalling import House, Page
 
@@ -37,11 +38,30 @@ async def test_what_was_shown_is_kept_by_its_hash(house: House) -> None:
     async with house.store.read() as tx:
         kept = await tx.all_consents(session)
     assert [(one.participant_id, one.wording, one.language, one.text) for one in kept] == [
-        (id, "camera-2", Language.EN, text_of("camera-2", Language.EN)),
-        (id, "camera-2", Language.ZH, text_of("camera-2", Language.ZH)),
+        (id, "camera-2", Language.EN, text_of(ConsentScope.CAMERA, "camera-2", Language.EN)),
+        (id, "camera-2", Language.ZH, text_of(ConsentScope.CAMERA, "camera-2", Language.ZH)),
         (id, "of-another-page-7", Language.ZH, ""),
     ]
     assert len({one.text for one in kept}) == 3
+    async with house.store.read() as tx:
+        trail = [
+            one.event for one in await tx.list_audit(after=0, limit=100) if one.event.action is AuditAction.CONSENT_DECIDED
+        ]
+    said = {"scope": "camera", "decision": "given"}
+    assert [one.details for one in trail] == [
+        said | {"wording": one.wording, "language": one.language.value} | ({"text": one.text} if one.text else {})
+        for one in kept
+    ]
+
+
+async def test_nobody_agrees_by_a_text_that_asks_for_something_else(house: House) -> None:
+    session = await house.session()
+    _, page = await house.enter(session)
+    for scope, wording in (("face", "microphone-2"), ("document", "face-4"), ("camera", "self-face-2")):
+        assert await page.error("consent.set", scope=scope, decision="given", wording=wording, language="en") == "invalid"
+    async with house.store.read() as tx:
+        assert await tx.all_consents(session) == []
+    assert await page.error("consent.set", scope="face", decision="withdrawn", wording="camera-2", language="en") is None
 
 
 async def test_shut_until_consent_is_stored_then_open(house: House) -> None:

@@ -1,6 +1,7 @@
 /** The bar: who looks, what they may do, and how it ends. All that it shows comes in one `BarView`. */
 import type { Scope, Viewer } from "../../cobrowse.gen";
 import type { Say } from "../words";
+import { apartFrom } from "../clean";
 import { el, press } from "./dom";
 
 /** Cut, and so on: what the line says. `preparing`: the first picture is on its way. */
@@ -73,7 +74,7 @@ export class Bar {
       : say(`bar.${view.line}`);
     if (text !== this.said) {
       this.said = text;
-      this.line.textContent = text;
+      this.line.replaceChildren(...apartFrom(text, view.viewers.map(({ name }) => name)));
       this.announce(text);
     }
     const watched = view.line === "watch";
@@ -112,7 +113,7 @@ export class Bar {
           const what = say(`may.${scope}`);
           return press(what, () => this.acts.withdraw(viewer, scope), { "aria-label": say("may.takes", { what, name: viewer.name }) });
         });
-        return el("li", {}, el("span", {}, say("may", { name: viewer.name, what: "" }).trim()), ...buttons);
+        return el("li", {}, el("span", {}, ...apartFrom(say("may", { name: viewer.name, what: "" }).trim(), [viewer.name])), ...buttons);
       }),
     );
   }

@@ -1,13 +1,11 @@
 /** The cards: the code to read to the agent, a question, a last word. */
 import type { Scope, Viewer } from "../../cobrowse.gen";
 import type { Say } from "../words";
-import { el, press } from "./dom";
+import { apartFrom } from "../clean";
+import { CALM_MS, el, press } from "./dom";
 
-/** A press so soon after a card came was meant for something else. */
-const CALM_MS = 500;
-
-function card(title: string, ...children: (Node | null)[]): { element: HTMLElement; heading: HTMLElement } {
-  const heading = el("h2", { tabindex: "-1", id: "tp-title" }, title);
+function card(title: string | (Node | string)[], ...children: (Node | null)[]): { element: HTMLElement; heading: HTMLElement } {
+  const heading = el("h2", { tabindex: "-1", id: "tp-title" }, ...[title].flat());
   const element = el("section", { class: "card", role: "dialog", "aria-labelledby": "tp-title" }, heading, ...children);
   return { element, heading };
 }
@@ -81,7 +79,8 @@ export class AskCard {
 
   constructor(say: Say, bank: string, question: Question, answer: (given: boolean | null) => void) {
     const { viewer, scope, seconds } = question;
-    const who = say("of", { name: (viewer.name || say("someone")).replaceAll(" ", "\u00a0"), bank: bank || say("the_bank") });
+    const name = (viewer.name || say("someone")).replaceAll(" ", "\u00a0");
+    const who = say("of", { name, bank: bank || say("the_bank") });
     const came = performance.now();
     const until = Date.now() + seconds * 1000;
     const left = el("p", { class: "soft" }, say("ask.left", { n: seconds }));
@@ -89,7 +88,7 @@ export class AskCard {
       if (performance.now() - came >= CALM_MS) answer(given);
     };
     const made = card(
-      say(`ask.${scope}`, { who }),
+      apartFrom(say(`ask.${scope}`, { who }), [name]),
       el("p", {}, say(`ask.${scope}.more`)),
       el("p", { class: "soft" }, say("ask.stop")),
       left,
@@ -114,9 +113,17 @@ export class AskCard {
     this.heading.focus({ preventScroll: true });
   }
 
+  /** For those who hear the page and are at something else. */
+  get words(): string {
+    return this.heading.textContent;
+  }
+
+  /** Whoever was at the card is led back; who is anywhere else by now stays there. */
   close(): void {
     clearInterval(this.timer);
+    const here = this.element.contains((this.element.getRootNode() as Partial<ShadowRoot>).activeElement ?? null);
     this.element.remove();
+    if (!here) return;
     if (this.before instanceof HTMLElement && this.before.isConnected) this.before.focus({ preventScroll: true });
   }
 }

@@ -28,6 +28,9 @@ export function place(element: HTMLElement | SVGElement, values: Readonly<Record
   for (const [name, value] of Object.entries(values)) element.style.setProperty(name, value);
 }
 
+/** A press so soon after what it answers came was meant for something else. */
+export const CALM_MS = 500;
+
 /** A button that only a person presses: a script of the page cannot say yes for the customer. */
 export function press(label: string, run: () => void, attributes: Attributes = {}): HTMLButtonElement {
   return el("button", { type: "button", ...attributes, click: (event: Event) => void (event.isTrusted && run()) }, label);

@@ -1,7 +1,8 @@
 /** What a viewer proposes for a field, beside the field: the customer takes it or not. */
 import type { Proposal } from "../acts";
 import type { Say } from "../words";
-import { el, place, press } from "./dom";
+import { apartFrom } from "../clean";
+import { CALM_MS, el, place, press } from "./dom";
 
 const GAP = 8;
 
@@ -22,13 +23,18 @@ export class Ghost {
     this.card = null;
     if (proposal === null) return;
     const { say } = this;
-    const title = say("ghost", { name: proposal.viewer.name || say("someone") });
+    const name = proposal.viewer.name || say("someone");
+    const title = say("ghost", { name });
+    const came = performance.now();
+    const accept = (): void => {
+      if (performance.now() - came >= CALM_MS) this.answer(true);
+    };
     const card = el(
       "section",
       { class: "ghost", role: "group", "aria-label": title },
-      el("div", { class: "soft" }, title),
-      el("div", { class: "value" }, proposal.words),
-      el("div", { class: "row" }, press(say("ghost.dismiss"), () => this.answer(false)), press(say("ghost.accept"), () => this.answer(true), { class: "main" })),
+      el("div", { class: "soft" }, ...apartFrom(title, [name])),
+      el("div", { class: "value", dir: "auto" }, proposal.words),
+      el("div", { class: "row" }, press(say("ghost.dismiss"), () => this.answer(false)), press(say("ghost.accept"), accept, { class: "main" })),
     );
     card.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && event.isTrusted) {

@@ -1,11 +1,13 @@
-/** Where the script's own page stands: one element beside the bank's page, with a closed shadow root, above all else. Inside an open modal dialog or what fills the
- * screen, as everything outside of these cannot be pressed. */
+/** Where the script's own page stands: one element beside the bank's page, with a closed shadow root, above all else. Inside an open modal dialog, as
+ * nothing outside of it can be pressed. */
 import { OWN_TAG } from "../recording";
 import type { Language } from "../words";
 import { el } from "./dom";
 import { sheet } from "./styles";
 
 const LOOK_MS = 500;
+/** Looks in which the bar could not be reached, before it counts. */
+const LOST = 4;
 
 export class Host {
   /** What is drawn on the page; cannot be pressed. */
@@ -17,14 +19,23 @@ export class Host {
   private readonly polite = el("div", { class: "said", role: "status" });
   private readonly urgent = el("div", { class: "said", role: "alert" });
   private readonly watch = new MutationObserver(() => this.mount());
-  private readonly onFullscreen = (): void => this.mount();
+  private readonly onFullscreen = (): void => {
+    if (this.isPopover && this.element.matches(":popover-open")) this.element.hidePopover(); // shown anew, it stands above what fills the screen
+    this.mount();
+  };
+  private readonly shadow: ShadowRoot;
+  /** A dialog in which it can be reached, where it cannot be in the one that stands last. */
+  private refuge: Element | null = null;
+  private missed = 0;
+  /** The customer can neither pause nor stop by it. */
+  onLost: () => void = () => undefined;
   private timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(language: Language) {
     this.root = el("div", { class: "root", lang: language === "zh" ? "zh-CN" : "en" }, this.layer, this.panel, this.polite, this.urgent);
-    const shadow = this.element.attachShadow({ mode: "closed" });
-    shadow.adoptedStyleSheets = [sheet()];
-    shadow.append(this.root);
+    this.shadow = this.element.attachShadow({ mode: "closed" });
+    this.shadow.adoptedStyleSheets = [sheet()];
+    this.shadow.append(this.root);
   }
 
   get shown(): boolean {
@@ -54,16 +65,59 @@ export class Host {
 
   private mount(): void {
     if (!this.shown) return;
-    const where = place();
+    const where = this.place();
+    if (this.refuge?.isConnected === false) this.refuge = null;
+    this.put(this.refuge ?? where);
+    if (this.isReached()) {
+      this.missed = 0;
+      return;
+    }
+    for (const one of modals(document).reverse()) {
+      this.put(one);
+      if (!this.isReached()) continue;
+      this.refuge = one === where ? null : one;
+      this.missed = 0;
+      return;
+    }
+    this.refuge = null;
+    this.put(where);
+    if (this.isReached()) this.missed = 0;
+    else if (++this.missed === LOST) this.onLost();
+  }
+
+  private get isPopover(): boolean {
+    return typeof this.element.showPopover === "function";
+  }
+
+  private put(where: Element): void {
     if (this.element.parentNode !== where) where.append(this.element);
-    if (typeof this.element.showPopover !== "function") return;
+    if (!this.isPopover) return;
     this.element.setAttribute("popover", "manual");
     if (!this.element.matches(":popover-open")) this.element.showPopover();
   }
+
+  private place(): Element {
+    const full = document.fullscreenElement;
+    if (full !== null && full !== undefined && !this.isPopover) return full;
+    const dialogs = [...document.querySelectorAll("dialog[open]")].filter((one) => one.matches(":modal"));
+    return dialogs.at(-1) ?? document.documentElement;
+  }
+
+  /** Whether a press on the middle of what stands lowest would come here. */
+  private isReached(): boolean {
+    const lowest = this.panel.lastElementChild;
+    if (lowest === null || typeof this.shadow.elementFromPoint !== "function" || document.visibilityState !== "visible") return true;
+    const { left, top, width, height } = lowest.getBoundingClientRect();
+    const [x, y] = [left + width / 2, top + height / 2];
+    if (width > 0 && (x < 0 || y < 0 || x >= innerWidth || y >= innerHeight)) return true; // not to be found out
+    return width > 0 && this.root.contains(this.shadow.elementFromPoint(x, y));
+  }
 }
 
-function place(): Element {
-  if (document.fullscreenElement !== null && document.fullscreenElement !== undefined) return document.fullscreenElement;
-  const dialogs = [...document.querySelectorAll("dialog[open]")].filter((one) => one.matches(":modal"));
-  return dialogs.at(-1) ?? document.documentElement;
+/** Also in shadow roots, where they are open; in the order in which they stand. */
+function modals(root: Document | ShadowRoot): Element[] {
+  return [...root.querySelectorAll("*")].flatMap((one) => [
+    ...(one.localName === "dialog" && one.hasAttribute("open") && one.matches(":modal") ? [one] : []),
+    ...(one.shadowRoot === null ? [] : modals(one.shadowRoot)),
+  ]);
 }

@@ -1,5 +1,6 @@
 /** Pointers and marks of those who look, over the page: tied to its elements, so they stay where they belong when the page moves. */
 import type { Mark, Pointer, Spot, Unmark, Viewer } from "../../cobrowse.gen";
+import { apartFrom } from "../clean";
 import { el, place, svg } from "./dom";
 import { OF_VIEWERS } from "./styles";
 
@@ -34,10 +35,12 @@ export interface MarksDeps {
 export class Marks {
   private readonly drawing = svg("svg", { width: "100%", height: "100%" });
   private readonly hands = new Map<string, Hand>();
-  private readonly marks = new Map<string, { mark: Mark; shape: SVGElement }>();
+  private readonly marks = new Map<string, { mark: Mark; shape: SVGElement; at: string }>();
   private told: Told[] = [];
   private readonly colours = new Map<string, string>();
   private frame = 0;
+  /** Of this frame, by node: pages of many marks are asked once for each. */
+  private boxes = new Map<number, DOMRect | null>();
 
   constructor(private readonly deps: MarksDeps) {
     deps.layer.append(this.drawing);
@@ -52,7 +55,7 @@ export class Marks {
     let hand = this.hands.get(viewer);
     if (hand === undefined) {
       const arrow = svg("g", { class: "pointer" }, svg("path", { d: "M0 0v20l5-4 3 8 4-2-3-7h7z" }));
-      const name = el("div", { class: "name" }, who.name);
+      const name = el("div", { class: "name", dir: "auto" }, who.name);
       this.colour(viewer, arrow, name);
       this.drawing.append(arrow);
       this.deps.layer.append(name);
@@ -67,6 +70,7 @@ export class Marks {
   mark(mark: Mark): void {
     const who = this.deps.viewer(mark.viewer);
     if (mark.page !== this.deps.page() || !who?.granted.includes("point")) return;
+    if (mark.spots.length === 0 || mark.spots.some(({ node }) => node !== mark.spots[0]!.node)) return; // drawn within one element
     const key = `${mark.viewer} ${mark.id}`;
     this.marks.get(key)?.shape.remove();
     this.marks.delete(key);
@@ -75,7 +79,7 @@ export class Marks {
     const shape = highlight ? svg("rect", { class: mark.kind === "highlight" ? "highlight" : "mark", rx: "6" }) : svg("path", { class: "mark" });
     this.colour(mark.viewer, shape);
     this.drawing.append(shape);
-    this.marks.set(key, { mark, shape });
+    this.marks.set(key, { mark, shape, at: "" });
     this.run();
   }
 
@@ -89,7 +93,7 @@ export class Marks {
 
   /** Where somebody did something, for a moment. */
   tell(viewer: Viewer, element: Element, words: string): void {
-    const box = el("div", { class: "told" }, el("div", { class: "name" }, words));
+    const box = el("div", { class: "told" }, el("div", { class: "name", dir: "auto" }, ...apartFrom(words, [viewer.name])));
     this.colour(viewer.id, box);
     this.deps.layer.append(box);
     this.told.push({ element, box, until: performance.now() + TOLD_MS });
@@ -132,6 +136,7 @@ export class Marks {
 
   private draw(): void {
     this.frame = 0;
+    this.boxes = new Map();
     const now = performance.now();
     for (const [id, hand] of [...this.hands]) {
       const at = now - hand.movedAt < STILL_MS ? this.where(hand.at) : null;
@@ -141,7 +146,13 @@ export class Marks {
         place(hand.name, { transform: `translate(${at.x + 16}px, ${at.y + 20}px)` });
       }
     }
-    for (const { mark, shape } of this.marks.values()) this.shape(mark, shape);
+    for (const one of this.marks.values()) {
+      const box = this.box(one.mark.spots[0]!.node);
+      const at = box === null ? "-" : `${box.left} ${box.top} ${box.width} ${box.height}`;
+      if (at === one.at) continue; // it has not moved
+      one.at = at;
+      this.shape(one.mark, one.shape);
+    }
     this.told = this.told.filter(({ element, box, until }) => {
       const rectangle = element.getBoundingClientRect();
       if (now > until || !element.isConnected) {
@@ -179,8 +190,16 @@ export class Marks {
     return box === null ? null : { x: box.left + box.width * spot.x, y: box.top + box.height * spot.y };
   }
 
-  /** In this window, also of what stands in a frame. */
   private box(id: number): DOMRect | null {
+    const known = this.boxes.get(id);
+    if (known !== undefined) return known;
+    const found = this.measured(id);
+    this.boxes.set(id, found);
+    return found;
+  }
+
+  /** In this window, also of what stands in a frame. */
+  private measured(id: number): DOMRect | null {
     const node = this.deps.node(id);
     const element = node?.nodeType === Node.ELEMENT_NODE ? (node as Element) : (node?.parentElement ?? null);
     if (element === null || !element.isConnected) return null;

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.cobrowse.gate import may
+from server.cobrowse.gate import is_plain, may, may_enter
 from server.cobrowse.messages import ActKind
 from server.cobrowse.rules import Level
 from tests.support.sharing import Facts
@@ -82,3 +82,27 @@ def test_a_button_that_says_it_submits_nothing() -> None:
     assert ActKind.CLICK in may(Facts(tag="button", type="button", level=Level.SHOWN, above=(("form", ""), ("body", ""))))
     inside = Facts(tag="svg", type="", level=Level.SHOWN, above=(("button", "Button"), ("form", "")))
     assert ActKind.CLICK in may(inside)
+
+
+def test_only_what_rules_name_is_clicked_but_boxes_and_circles_whose_state_may_be_read() -> None:
+    for tag, type in (("button", "button"), ("a", ""), ("div", ""), ("input", "button"), ("input", "text"), ("textarea", "")):
+        assert ActKind.CLICK not in may(Facts(tag=tag, type=type, level=Level.SHOWN, clickable=False)), tag
+    for type in ("checkbox", "radio"):
+        assert ActKind.CLICK in may(Facts(type=type, clickable=False))
+    assert ActKind.CLICK not in may(Facts(tag="button", type="submit", level=Level.SHOWN))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [0, 8, 0x0B, 0x0D, 0x1B, 0x7F, 0x85, 0x200B, 0x200F, 0x202A, 0x202E, 0x2066, 0x2069, 0xFEFF, 0xAD, 0x61C, 0x2060, 0x2028],
+)
+def test_a_value_that_reads_otherwise_than_it_is(code: int) -> None:
+    assert not is_plain(f"1{chr(code)}00")
+    assert not may_enter(Facts(tag="textarea", type=""), chr(code))
+
+
+def test_lines_and_tabs_only_where_there_are_several() -> None:
+    for value in ("a\nb", "a\tb"):
+        assert may_enter(Facts(tag="textarea", type=""), value)
+        assert not may_enter(Facts(), value)
+    assert may_enter(Facts(), "张三 Zoë – 1,000.00 ¥ 👍")

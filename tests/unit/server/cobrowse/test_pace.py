@@ -81,7 +81,7 @@ def test_styles_of_nodes_beyond_an_events_share_of_time_are_left_out() -> None:
     page = Recorder()
     styles = [f"width:calc({number}px + 1px)" for number in range(3)]
     boxes = [page.element("p", {"style": one}) for one in (*styles, "width: 3px", styles[0])]
-    share = Share(page.put(*boxes), Limits(css=50))
+    share = Share(page.put(*boxes), Limits(css=100))
     left = [share.of(one)["attributes"].get("style") for one in boxes]
     assert left == [f"{styles[0]};", f"{styles[1]};", None, "width:3px;", f"{styles[0]};"]
     assert share.picture.dropped == {"attribute": 1}

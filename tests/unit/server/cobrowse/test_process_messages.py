@@ -39,7 +39,7 @@ SAID = [
     Failed(2, "share"),
     Begun(3),
     Made(4, WIDEST, True, 2, "transfer", False, True, {"attribute": 3}),
-    Seen(5, True, "input", "text", 4, True, False, tuple(("div", "") for _ in range(640))),
+    Seen(5, True, "input", "text", 4, True, False, True, tuple(("div", "") for _ in range(640))),
     Ready(("limits",)),
     Heartbeat(1, 2, 3, 4, 0.5),
 ]

@@ -41,7 +41,15 @@ show = ["body"]
         ("https://bank.example@evil.example/transfers/7", ELSEWHERE),
         ("https://me@bank.example/transfers/7", ELSEWHERE),
         ("https://bank.example/login", "login"),
-        ("https://bank.example/LOGIN", ELSEWHERE),
+        ("https://bank.example/LOGIN", "login"),
+        ("https://bank.example/login/", "login"),
+        ("https://bank.example//login", "login"),
+        ("https://bank.example/login;jsessionid=1", "login"),
+        ("https://bank.example/%6Cogin", "login"),
+        ("https://bank.example/%256Cogin", "login"),
+        ("https://bank.example/transfers/../login", "login"),
+        ("https://bank.example/transfers%2F..%2Flogin", "login"),
+        ("https://bank.example/transfers/../help", ELSEWHERE),
         ("https://bank.example:8443/help/", "help"),
         ("https://bank.example:8443/help/a/b/c", "help"),
         ("https://bank.example:8443/helpers", ELSEWHERE),
@@ -55,6 +63,35 @@ show = ["body"]
 )
 def test_which_page_an_address_is(url: str, name: str) -> None:
     assert read_rules(PACK).page(url).name == name
+
+
+def test_a_page_that_is_never_shown_is_not_shown_by_a_wider_entry_either() -> None:
+    pack = read_rules(
+        b"""
+[[page]]
+url = "https://bank.example/login"
+name = "login"
+pause = true
+
+[[page]]
+url = "https://bank.example/cards/new"
+name = "new card"
+mask = ["main"]
+
+[[page]]
+url = "https://bank.example/**"
+name = "all"
+show = ["body"]
+"""
+    )
+    for path in ("login", "Login", "login/", "/login", "login;a=b", "%6cogin", "x/../login", "./login", "x/%2e%2e/login"):
+        assert pack.page(f"https://bank.example/{path}").pause, path
+    assert pack.page("https://bank.example/cards/new").name == "new card"
+    assert (
+        pack.page("https://bank.example/cards/New/").name == ELSEWHERE
+    )  # which of the two it is, the server of the page knows alone
+    assert pack.page("https://bank.example/cards/old/").name == "all"
+    assert pack.page("https://bank.example/").name == "all"
 
 
 def test_what_of_a_node_may_be_seen() -> None:

@@ -189,13 +189,51 @@ def test_one_question_at_a_time_and_not_again_and_again() -> None:
     stage.view(ViewAsk(scope=Scope.POINT))
     stage.view(ViewAsk(scope=Scope.FILL))
     assert [one.code for one in stage.of(Problem, "anna")] == ["too_many"]
-    for _ in range(4):
-        stage.answer(Scope.POINT, given=False)
+    for _ in range(5):
+        stage.answer(Scope.POINT)
+        stage.store()
+        stage.view(ViewRelease(scope=Scope.POINT))
+        stage.frames("anna")
         stage.view(ViewAsk(scope=Scope.POINT))
-    stage.answer(Scope.POINT, given=False)
-    stage.frames("anna")
-    stage.view(ViewAsk(scope=Scope.POINT))
     assert [one.code for one in stage.of(Problem, "anna")] == ["too_many"]
+
+
+def test_after_a_no_the_same_is_not_asked_again_for_two_minutes() -> None:
+    stage = shared()
+    stage.view(ViewAsk(scope=Scope.POINT))
+    stage.answer(Scope.POINT, given=False)
+    stage.frames("tab")
+    stage.wait(119.9)
+    stage.view(ViewAsk(scope=Scope.POINT))
+    assert stage.of(AskConsent, "tab") == []
+    assert [one.code for one in stage.of(Problem, "anna")] == ["too_many"]
+    stage.view(ViewAsk(scope=Scope.SCROLL))
+    assert [one.scope for one in stage.of(AskConsent, "tab")] == [Scope.SCROLL]
+    stage.answer(Scope.SCROLL)
+    stage.store()
+    stage.wait(0.1)
+    stage.view(ViewAsk(scope=Scope.POINT))
+    assert [one.scope for one in stage.of(AskConsent, "tab")] == [Scope.POINT]
+
+
+def test_after_three_noes_somebody_asks_no_more_also_not_when_they_come_again() -> None:
+    stage = shared()
+    for scope in (Scope.POINT, Scope.SCROLL, Scope.FILL):
+        stage.view(ViewAsk(scope=scope))
+        stage.answer(scope, given=False)
+    stage.do(stage.share.viewer_left("anna", stage.now))
+    stage.come("anna")
+    stage.frames("tab")
+    stage.wait(3600)
+    stage.view(ViewAsk(scope=Scope.VIEW))
+    assert stage.of(AskConsent, "tab") == []
+    assert [one.code for one in stage.of(Problem, "anna")] == ["too_many"]
+    stage.come("bo")
+    stage.view(ViewAsk(scope=Scope.VIEW), "bo")
+    assert [one.viewer.id for one in stage.of(AskConsent, "tab")] == ["bo"]
+    stage.records.clear()
+    stage.answer(Scope.VIEW)  # by themselves
+    assert [(one.viewer, one.decision) for one in stage.records] == [("anna", ConsentDecision.GIVEN)]
 
 
 def test_who_has_a_scope_and_asks_for_it_is_told_so() -> None:

@@ -12,6 +12,7 @@ from server.cobrowse.messages import (
     Pointer,
     Problem,
     Scope,
+    ShareState,
     Spot,
     TabDom,
     TabDone,
@@ -19,7 +20,11 @@ from server.cobrowse.messages import (
     TabPause,
     TabTake,
     Unmark,
+    ViewAsk,
+    ViewDom,
     ViewDone,
+    ViewState,
+    WantPicture,
 )
 from server.cobrowse.orders import Noted
 from server.cobrowse.rules import Level
@@ -90,6 +95,48 @@ def test_nothing_without_its_own_grant(kind: ActKind) -> None:
     assert ViewDone(act="1", outcome=ActOutcome.REFUSED) in frames
 
 
+@pytest.mark.parametrize("how", ["ended", "left", "cut"])
+def test_what_the_page_has_taken_and_nothing_was_heard_of_is_never_written_down_as_refused(how: str) -> None:
+    stage = shared(*CONTROL)
+    sent(stage, ActKind.CLICK)
+    stage.view(act(ActKind.CLICK, id="2"))
+    look(stage)  # waits for the tab
+    match how:
+        case "ended":
+            stage.do(stage.share.end("detached", stage.now))
+        case "left":
+            stage.do(stage.share.viewer_left("anna", stage.now))
+        case "cut":
+            stage.do(stage.share.viewer_went("anna", stage.now))
+    assert stage.frames("tab") is not None
+    assert [one.details["outcome"] for one in stage.notes if one.what is Noted.ACT] == ["late", "refused"]
+
+
+def test_while_the_customer_is_on_hold_nobody_sees_asks_or_does_anything() -> None:
+    stage = shared(*CONTROL, Scope.POINT)
+    stage.picture()
+    stage.frames("anna")
+    stage.do(stage.share.hold(True, stage.now))
+    (state,) = stage.of(ViewState, "anna")
+    assert (state.state, state.page) == (ShareState.PAUSED, 0)
+    stage.frames("tab")
+    stage.event("typed meanwhile")
+    stage.view(act())
+    stage.view(Pointer(page=1, at=SPOT))
+    stage.view(ViewAsk(scope=Scope.VIEW))
+    assert stage.frames("tab") == []
+    assert not stage.sanitise
+    assert not stage.looks
+    assert outcomes(stage) == [ActOutcome.REFUSED]
+    stage.wait(5)
+    stage.do(stage.share.hold(False, stage.now))
+    assert len(stage.of(WantPicture, "tab")) == 1
+    stage.picture()
+    assert stage.of(ViewDom, "anna")
+    stage.view(act())
+    assert stage.looks
+
+
 def test_one_viewers_grant_is_no_other_viewers() -> None:
     stage = shared(*CONTROL)
     stage.come("bo")
@@ -107,6 +154,26 @@ def test_what_is_said_for_somebody_else_or_with_a_value_where_none_belongs_is_re
     stage.view(act(ActKind.SCROLL, value="x"))
     assert not stage.looks
     assert [one.code for one in stage.of(Problem, "anna")] == ["invalid"] * 3
+
+
+@pytest.mark.parametrize("value", ["\u202e00001", "1\u200b00", "1\x0000", "\ufeff1"])
+def test_a_value_that_reads_otherwise_than_it_is_comes_to_nothing(value: str) -> None:
+    stage = shared(*CONTROL)
+    for kind in (ActKind.FILL, ActKind.PROPOSE):
+        stage.view(act(kind, value=value))
+    assert not stage.looks
+    assert [one.code for one in stage.of(Problem, "anna")] == ["invalid"] * 2
+
+
+def test_lines_go_into_fields_of_several_lines_alone() -> None:
+    stage = shared(*CONTROL)
+    stage.view(act(value="one\ntwo"))
+    look(stage)
+    assert stage.of(Act, "tab") == []
+    assert outcomes(stage) == [ActOutcome.REFUSED]
+    stage.view(act(value="one\ntwo", id="2"))
+    look(stage, Facts(tag="textarea", type=""))
+    assert [one.value for one in stage.of(Act, "tab")] == ["one\ntwo"]
 
 
 @pytest.mark.parametrize(
@@ -300,6 +367,35 @@ def test_marks(kind: MarkKind, count: int, good: bool) -> None:
     stage.view(Mark(id="m1", page=1, kind=kind, spots=[SPOT] * count))
     assert [one.viewer for one in stage.of(Mark, "tab")] == ["anna"] * good
     assert [one.code for one in stage.of(Problem, "anna")] == ["invalid"] * (not good)
+
+
+def test_a_mark_is_tied_to_one_node() -> None:
+    stage = shared(Scope.POINT)
+    spots = [Spot(node=node, x=0.5, y=0.5) for node in (5, 6)]
+    stage.view(Mark(id="m1", page=1, kind=MarkKind.BOX, spots=spots))
+    assert stage.of(Mark, "tab") == []
+    assert [one.code for one in stage.of(Problem, "anna")] == ["invalid"]
+
+
+def test_a_hundred_marks_of_one_viewer_may_stand_on_the_page() -> None:
+    stage = shared(Scope.POINT)
+
+    def draw(id: str) -> int:
+        stage.wait(1)
+        stage.view(Mark(id=id, page=1, kind=MarkKind.HIGHLIGHT, spots=[SPOT]))
+        return len(stage.of(Mark, "tab"))
+
+    assert sum(draw(str(number)) for number in range(101)) == 100
+    assert [one.code for one in stage.of(Problem, "anna")] == ["too_many"]
+    assert draw("7")  # in the place of the same
+    stage.view(Unmark(id="7"))
+    assert draw("new")
+    assert not draw("newer")
+    stage.view(Unmark(id=""))
+    assert draw("newer")
+    stage.tab(TabPause(paused=True))
+    stage.tab(TabPause(paused=False))
+    assert all(draw(f"again {number}") for number in range(100))
 
 
 def test_marks_need_their_grant_their_page_and_time() -> None:

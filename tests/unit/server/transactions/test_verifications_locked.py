@@ -181,9 +181,7 @@ async def test_what_a_person_breaks_off_is_a_failure(place: BankPlace, why: str)
 @pytest.mark.campaign(6)
 async def test_whoever_keeps_the_engine_busy_has_no_tries_without_end_and_few_reviewers(place: BankPlace) -> None:
     """One review for all the tries of a case, and ten tries in a row over all cases."""
-    missed = msgspec.structs.replace(
-        cases.check(Check.CHALLENGE, CheckOutcome.REFER, "action_missed"), excused=("action_missed",)
-    )
+    missed = msgspec.structs.replace(cases.check(Check.CHALLENGE, CheckOutcome.REFER, "stream_rate"), excused=("stream_rate",))
     busy = cases.attempt(fault="engine_busy", checks=(cases.check(Check.MATCH), missed))
     states = []
     for _ in range(3):
