@@ -238,7 +238,7 @@ async def test_what_is_picked_is_what_is_meant(
     replay, w = drawn
     await replay.tell(do="tool", tool=tool, pointer=False)
     await replay.page.mouse.click(100 + place[0], place[1])  # the picture of 800 px stands in the middle of 1000
-    await replay.page.wait_for_function("window.heard.some(({ say }) => say === 'picked')")
+    await replay.heard("picked")
     (picked,) = await replay.hear("picked")
     assert picked == {"say": "picked", "page": 1, "tool": tool, "picked": {"node": w.ids[name], "kind": kind, "what": what}}
     assert await replay.hear("point") == []
@@ -249,7 +249,7 @@ async def test_no_field_is_picked_where_none_is(drawn: tuple[Replay, Written]) -
     await replay.tell(do="tool", tool="fill", pointer=False)
     await replay.page.mouse.click(140, 30)
     await replay.page.mouse.click(140, 155)
-    await replay.page.wait_for_function("window.heard.some(({ say }) => say === 'picked')")
+    await replay.heard("picked")
     assert len(await replay.hear("picked")) == 1
 
 
@@ -261,7 +261,7 @@ async def test_pointer_and_drawings_are_tied_to_nodes(drawn: tuple[Replay, Writt
     await mouse.down()
     await mouse.move(100 + 40 + 150, 140 + 24)
     await mouse.up()
-    await replay.page.wait_for_function("window.heard.some(({ say }) => say === 'marked')")
+    await replay.heard("marked")
     (marked,) = await replay.hear("marked")
     first, second = marked["spots"]
     assert (marked["kind"], first["node"], second["node"]) == ("box", w.ids["field"], w.ids["field"])
@@ -271,7 +271,7 @@ async def test_pointer_and_drawings_are_tied_to_nodes(drawn: tuple[Replay, Writt
     await mouse.click(100 + 40 + 50, 140 + 15)  # too short for a box
     await replay.tell(do="tool", tool="highlight", pointer=True)
     await mouse.click(100 + 60, 215)
-    await replay.page.wait_for_function("window.heard.filter(({ say }) => say === 'marked').length >= 2")
+    await replay.heard("marked", 2)
     assert [(one["kind"], one["spots"][0]["node"]) for one in await replay.hear("marked")] == [
         ("box", w.ids["field"]),
         ("highlight", w.ids["button"]),
@@ -287,11 +287,11 @@ async def test_keys_do_what_a_pointer_does(drawn: tuple[Replay, Written]) -> Non
     for _ in range(2):
         await replay.page.keyboard.press("n")
     await replay.page.keyboard.press("Enter")
-    await replay.page.wait_for_function("window.heard.some(({ say }) => say === 'picked')")
+    await replay.heard("picked")
     (picked,) = await replay.hear("picked")
     assert picked["picked"]["node"] == w.ids["button"]
     await replay.page.keyboard.press("Escape")
-    await replay.page.wait_for_function("window.heard.some(({ say }) => say === 'escape')")
+    await replay.heard("escape")
     await replay.page.keyboard.press("Tab")
     assert await frame.evaluate("document.activeElement.className") != "sheet"  # nothing within the picture takes the focus
     assert await replay.inside("(page) => page.activeElement === page.body || page.activeElement === null")
@@ -315,12 +315,12 @@ async def test_what_does_not_fit_is_told_once_until_the_next_picture(drawn: tupl
     gone = {"source": 0, "removes": [{"parentId": 1, "id": 9_999}], "adds": [], "attributes": [], "texts": []}
     for _ in range(3):
         await replay.events([{"type": 3, "data": gone, "timestamp": 6}])
-    await replay.page.wait_for_function("window.heard.some(({ say }) => say === 'lost')")
+    await replay.heard("lost")
     await replay.events(picture(form(Written())))
     await replay.drawn(2)
     assert len(await replay.hear("lost")) == 1
     await replay.tell(do="event", text="{", page=1, begins=False)
-    await replay.page.wait_for_function("window.heard.filter(({ say }) => say === 'lost').length === 2")
+    await replay.heard("lost", 2)
     assert await replay.page.frame_locator("#replay").locator(".sheet").count() == 1
 
 

@@ -1,11 +1,14 @@
 """The frame with the replay of a customer's page, opened by itself, and pages for it as rrweb events."""
 
+import asyncio
 import json
 from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
 from playwright.async_api import Page
+
+from tests.support.watching import APPEARS_MS
 
 Json = dict[str, Any]
 
@@ -77,9 +80,13 @@ class Replay:
 
     async def drawn(self, times: int = 1) -> None:
         """Waits until so many pictures have been."""
-        await self.page.wait_for_function(
-            "(times) => window.heard.filter(({ say }) => say === 'drawn').length >= times", arg=times
-        )
+        await self.heard("drawn", times)
+
+    async def heard(self, kind: str, times: int = 1) -> None:
+        """Waits until that was said so often. Asked from here: the page's policy lets nothing be evaluated that waits within it."""
+        async with asyncio.timeout(APPEARS_MS / 1000):
+            while len(await self.hear(kind)) < times:
+                pass
 
     async def hear(self, kind: str) -> list[Json]:
         heard: list[Json] = await self.page.evaluate("(kind) => window.heard.filter(({ say }) => say === kind)", kind)
