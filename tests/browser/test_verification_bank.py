@@ -123,7 +123,7 @@ async def test_who_wants_no_check_of_the_face_is_identified_by_an_agent(
     try:
         await before(seat, Actor(film))
         customer = DemoCustomer(seat, bank_house.bank_url)
-        await customer.sign_in("Chen Ming")
+        await customer.sign_in("Sarah Miller")
         await customer.enrol_if_need_be()
         order = await customer.order(PASSWORD)
         async with desk(browser, bank_house, bank_house.server.agent) as agent:
