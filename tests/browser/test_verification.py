@@ -48,9 +48,9 @@ async def test_a_recording_of_the_customer_is_not_accepted(browser: Browser, ban
         await here.begin()
         outcome = await here.over()
         assert outcome != "accept", await here.told()
+        seen(outcome, "reject", await here.told())
         found = await bank_house.asker.found(here.case)
         assert (found["result"], found["attempts_used"]) == (None, 1)
-        seen(outcome, "reject", await here.told())
         await here.customer.sees(here.customer.say("verify.over.reject.title"))
     assert {"action_missed", "action_other", "action_before_asked"} & set(found["verdict"]["reasons"]), found
 
