@@ -36,7 +36,7 @@ class ChildConfig:
     """
 
     command: tuple[str, ...] = ()
-    ready_timeout_s: float = 15.0
+    ready_timeout_s: float = 30.0
     heartbeat_timeout_s: float = 10.0
     request_timeout_s: float = 10.0
     stop_timeout_s: float = 10.0

@@ -51,7 +51,7 @@ class EngineConfig:
     documents: bool = False
     renew_files: int = 500
     require_confined: tuple[str, ...] = (AUTO,)
-    ready_timeout_s: float = 20.0
+    ready_timeout_s: float = 60.0
     ping_s: float = 0.5
     pong_timeout_s: float = 1.5
     close_s: float = 2.0
