@@ -180,13 +180,13 @@ def recordings_export(
     if not audited:
         _note(loaded, "RECORDING_EXPORTED", recording, format=chosen)
     os.nice(POLITE)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    ended = _Ended()
     try:
         made = recordings.export(
             loaded,
             recording,
             to,
-            progress=_Progress(as_json),
+            progress=_Progress(as_json, ended),
             layout=layout.value,
             size=(int(width), int(height)),
             fps=fps,
@@ -207,16 +207,35 @@ def recordings_export(
         print("made despite damage: the manifest says what could not be read")
 
 
-class _Progress:
-    """How far it is: a bar on a terminal, lines of JSON, or nothing."""
+class _Ended:
+    """SIGTERM and SIGINT end the command, also where one comes while a library that lets no exception through calls Python: then with the next ``check``."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self) -> None:
+        self._by = 0
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, self._heard)
+
+    def _heard(self, number: int, _: object) -> None:
+        self._by = number
+        self.check()
+
+    def check(self) -> None:
+        if self._by:
+            sys.exit(128 + self._by)
+
+
+class _Progress:
+    """How far it is: a bar on a terminal, lines of JSON, or nothing. What the command was told to do meanwhile is done here at the latest."""
+
+    def __init__(self, as_json: bool, ended: _Ended) -> None:
+        self._ended = ended
         self._json = as_json
         self._shown = as_json or sys.stderr.isatty()
         self._began = time.monotonic()
         self._told = float("-inf")
 
     def __call__(self, done_us: int, all_us: int) -> None:
+        self._ended.check()
         now = time.monotonic()
         if not self._shown or (now - self._told < 0.5 and done_us < all_us):
             return

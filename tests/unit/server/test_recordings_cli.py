@@ -4,8 +4,10 @@ import asyncio
 import base64
 import hashlib
 import json
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from typer.testing import CliRunner, Result
 from media.recording import manifest
 from media.recording.store import RecordingStore
 from media.recording.wire import TrackInfo
+from server import cli_recordings, data_lock, recordings
 from server import config as configuration
-from server import data_lock, recordings
 from server.app import database_url
 from server.audit import verify as audit_verify
 from server.cli_recordings import app
@@ -273,3 +275,20 @@ def test_a_key_that_cannot_be_made_or_read(place: Place) -> None:
     place.folder.joinpath("secrets").write_bytes(b"")
     with pytest.raises(ConfigError, match="recording"):
         place.store()
+
+
+def test_a_signal_that_a_library_swallowed_ends_the_command_with_the_next_step() -> None:
+    """What calls Python out of C lets no exception through: the handler's own is lost there."""
+    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+    ended = cli_recordings._Ended()
+    try:
+        told = cli_recordings._Progress(False, ended)
+        told(0, 8)
+        with suppress(SystemExit):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as over:
+            told(1, 8)
+        assert over.value.code == 128 + signal.SIGTERM
+    finally:
+        for each, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+            signal.signal(each, handler)
