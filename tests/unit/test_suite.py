@@ -147,13 +147,15 @@ def failed(name: str, *tests: str, status: int = 1, beside: bool = True, when: s
     return Part(name, [], beside=beside, status=status, failures=[Failure(test, when, "") for test in tests])
 
 
-def test_few_tests_that_failed_beside_others_are_run_again() -> None:
+def test_few_tests_that_failed_beside_others_or_in_quiet_are_run_again() -> None:
     two = failed("pages", "a.py::one", "a.py::one", "a.py::two")
     assert suite.to_run_again([two, Part("fine", [], beside=True)]) == ["a.py::one", "a.py::two"]
+    quiet = failed("quiet", "c.py::speed", beside=False)
+    assert suite.to_run_again([two, quiet]) == ["a.py::one", "a.py::two", "c.py::speed"]
     for other in (
-        failed("media", *(f"b.py::{n}" for n in range(3))),  # five in all
+        failed("media", *(f"b.py::{n}" for n in range(7))),  # nine in all
         failed("server", "c.py::unit"),
-        failed("quiet", "c.py::speed", beside=False),
+        failed("alone", "c.py::speed", beside=False),
         failed("npm", status=1),
         failed("own", status=-9),
         failed("own", "c.py::three", status=2),
