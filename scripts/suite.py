@@ -210,7 +210,10 @@ def to_run_again(parts: Sequence[Part]) -> list[str]:
     """The tests that failed beside others or in the quiet part; none where anything else failed too, or too many did."""
     failed = [part for part in parts if part.status != 0]
     if not all(
-        (part.beside or part.name == QUIET) and part.status == TESTS_FAILED and part.name not in (*TRACED, NPM) and part.failures
+        (part.beside or part.name == QUIET)
+        and part.status == TESTS_FAILED
+        and part.name not in (*TRACED, NPM)
+        and part.failures
         for part in failed
     ):
         return []
