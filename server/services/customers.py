@@ -18,7 +18,7 @@ from server.domain.ids import CaseId, RecordingId, SessionId, TemplateId
 from server.domain.model import FaceTemplate, Participant, Recording, Role, Session, SessionStatus, staff_of
 from server.errors import Conflict, NotFound
 from server.services import face_templates
-from server.services.erasure_ports import Erasure, ErasureJournal
+from server.services.erasure_ports import ErasedPicture, Erasure, ErasureJournal
 from server.services.files import Files
 from server.services.ports import MakeId
 from server.services.principal import Principal
@@ -180,6 +180,9 @@ class Customers:
                 template = await tx.get_template(template_id)
                 if template is not None and template.erased_at is None:
                     return True
+            for picture in erasure.pictures:
+                if face_templates.picture_stands(await tx.get_template(picture.template), picture):
+                    return True
             for session_id in erasure.sessions:
                 session = await tx.get_session(session_id)
                 if session is not None and (session != _blank_session(session) or await _named(tx, session_id)):
@@ -216,6 +219,8 @@ class Customers:
             counts["evidence"] += await self._erase_case(case_id, erasure.actor)
         for template_id in erasure.templates:
             counts["templates"] += await self._erase_template(template_id, erasure.actor)
+        for picture in erasure.pictures:
+            await self._erase_picture(picture, erasure.actor)
         for session_id in erasure.sessions:
             counts["sessions"] += 1
             await self._erase_session(session_id)
@@ -275,6 +280,15 @@ class Customers:
             await tx.erase_idempotency(id)
             await tx.append_audit(AuditEvent(action=AuditAction.TEMPLATE_ERASED, at=now, actor=actor, subject=id))
         return 1
+
+    async def _erase_picture(self, erased: ErasedPicture, actor: str) -> None:
+        async with self._store.begin() as tx:
+            template = await tx.get_template(erased.template)
+            if template is None or not face_templates.picture_stands(template, erased):
+                return
+            await tx.save_template(face_templates.without_picture(template))
+            action, now = AuditAction.TEMPLATE_PICTURE_ERASED, self._clock.now()
+            await tx.append_audit(AuditEvent(action=action, at=now, actor=actor, subject=template.id))
 
     async def _erase_session(self, id: SessionId) -> None:
         async with self._store.read() as tx:

@@ -19,7 +19,7 @@ from server.services.verification_cases import SYSTEM, Cases
 from server.store.ports import Transaction
 from server.transactions.case import ENDED, Attempt, Case, WrongState
 from server.transactions.decision import CheckedAttempt, CheckOutcome
-from server.transactions.material import REFERENCE, Facts, Material, Picture, PictureKind, Shown
+from server.transactions.material import REFERENCE, Agreed, Facts, Material, Picture, PictureKind, Shown
 
 log = logging.getLogger(__name__)
 LOST = "evidence_lost"
@@ -72,7 +72,7 @@ class VerificationEvidence:
             async with cases.store.read() as tx:
                 case = await cases.found(tx, attempt.case_id)
                 policy = await cases.policy(tx, case)
-                consents = await _consents(tx, case)
+                agreed = await _agreed(tx, case)
             failed = any(one.outcome is CheckOutcome.FAIL for one in checked.checks)  # then there need be nothing to look at
             if checked.fault is None and not failed and not (material.pictures and material.complete):
                 log.error("an attempt has no pictures that can be kept", extra={"attempt": attempt.id})
@@ -89,7 +89,8 @@ class VerificationEvidence:
                 started_at=attempt.started_at,
                 started_by=attempt.started_by,
                 sealed_at=now,
-                consents=(case.consent, *consents),
+                consents=(case.consent, *(one.id for one in agreed)),
+                agreed=agreed,
                 policy_hash=case.policy_hash,
                 details_hash=case.details_hash,
                 checked=checked,
@@ -293,10 +294,10 @@ async def _owner(tx: Transaction, name: str) -> tuple[Case, Attempt | None] | No
     return None if case is None else (case, attempt)
 
 
-async def _consents(tx: Transaction, case: Case) -> tuple[str, ...]:
-    """Ids of those that were given in the session, to checks of a face and of a document."""
+async def _agreed(tx: Transaction, case: Case) -> tuple[Agreed, ...]:
+    """What was consented to in the session, to checks of a face and of a document."""
     if case.session_id is None:
         return ()
     found = await tx.latest_consents(case.session_id)
     asked = (ConsentScope.FACE, ConsentScope.DOCUMENT)
-    return tuple(one.id for one in found if one.scope in asked and one.decision is ConsentDecision.GIVEN)
+    return tuple(Agreed.to(one) for one in found if one.scope in asked and one.decision is ConsentDecision.GIVEN)
