@@ -35,6 +35,7 @@ from server.domain.ids import (
     InvitationId,
     LoginId,
     ParticipantId,
+    PdfId,
     RecordingId,
     SessionId,
     StaffId,
@@ -48,6 +49,7 @@ from server.domain.model import (
     FileRecord,
     Invitation,
     Participant,
+    PdfRecord,
     Recording,
     Session,
     SessionKind,
@@ -333,6 +335,18 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         total = func.coalesce(func.sum(t.files.c.size_bytes), 0).label("total")
         rows = await self._rows(select(total).where(t.files.c.session_id == session))
         return int(rows[0]["total"])
+
+    async def add_pdf(self, pdf: PdfRecord) -> None:
+        await self._add(t.pdfs, pdf)
+
+    async def save_pdf(self, pdf: PdfRecord) -> None:
+        await self._save(t.pdfs, pdf.id, pdf)
+
+    async def get_pdf(self, id: PdfId) -> PdfRecord | None:
+        return await self._get(PdfRecord, t.pdfs, id)
+
+    async def session_pdfs(self, session: SessionId) -> list[PdfRecord]:
+        return await self._all(PdfRecord, t.pdfs, t.pdfs.c.session_id == session)
 
     # recordings
 
