@@ -62,8 +62,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 """Patterns of files, where ``*`` goes through folders; the last is whatever the others leave."""
 NPM = "npm"
 BEGIN = (
-    *("cores", "scenario", "server", "checks", "recording", "own", "media"),
-    *("calls", NPM, "cases", "stories", "others", "pages"),
+    *("cores", "scenario", "server", "calls", "checks", "recording", "own"),
+    *("media", NPM, "cases", "stories", "others", "pages"),
 )
 """The longest first, so that all are over at nearly one time; what drives browsers is between what does not: two of these at a time leave pictures enough to be
 coded."""

@@ -48,7 +48,9 @@ from server.live.ports import (
 )
 from server.live.recording.no_recorder import NoRecorder
 from server.live.settings import LiveSettings, RecordingSettings
+from server.live.together import Tables
 from server.media_plane import MediaPlane, WorkerMedia
+from server.pdf_work import PdfWork
 from server.recorder import RecorderProcess
 from server.services.attempt_room import AttemptRoom
 from server.services.disclosure import Disclosed
@@ -60,6 +62,7 @@ from server.services.ice_servers import Tried, TurnRelay
 from server.services.invitations import Invitations
 from server.services.keys import ApiKeys
 from server.services.network_tests import NetworkTests
+from server.services.pdfs import Pdfs
 from server.services.recording_exports import Exports, Tool
 from server.services.recordings import Recordings
 from server.services.refusals import Refusals
@@ -184,6 +187,8 @@ async def running(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(live.close, STOP_S)
+        if live.pdfs is not None:
+            stack.push_async_callback(live.pdfs.close, STOP_S)
         if cobrowsing is not None:
             stack.push_async_callback(cobrowsing.close)
         tasks = [
@@ -302,6 +307,8 @@ def _compose(
         ice=turn,
         recorder=recorder,
     )
+    pdfs = Pdfs(store, clock, make_id, files, PdfWork())
+    live.pdfs = Tables(pdfs, clock, live.settings.store_s)
     endpoint = SignallingEndpoint(
         live,
         EndpointSettings(
@@ -368,6 +375,7 @@ def _compose(
         invitations=invitations,
         entries=entries,
         files=files,
+        pdfs=pdfs,
         history=History(store),
         staff=StaffAccounts(store, clock, make_id, tokens, passwords, throttle, login_s=config.tokens.desk_max_s),
         keys=ApiKeys(store, clock, make_id),

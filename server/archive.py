@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from media.recording import events, manifest
 from media.recording.check import NOT_TAMPERING
 from media.recording.errors import RecordingError, RecordingFormatError, RecordingKeyError
-from media.recording.play import timeline
+from media.recording.play import pages, timeline
 from media.recording.records import GapReason
 from media.recording.store import KEY_FILE, RecordingStore
 from media.recording.verify import verify
@@ -151,7 +151,7 @@ def _track(track: timeline.Track) -> RecordedTrack:
         track=track.track,
         participant=ParticipantId(track.participant),
         source=track.source,
-        mime=track.mime,
+        mime=pages.MIME if track.kind == pages.KIND else track.mime,
         spans=_spans(track.spans),
         gaps=[
             RecordedGap(

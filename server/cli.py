@@ -249,7 +249,7 @@ def bench_decisions(context: typer.Context) -> None:
 
 @bench.command("cobrowse", context_settings=_BENCH)
 def bench_cobrowse(context: typer.Context) -> None:
-    """What the sanitiser of co-browse takes for large pages and what happens in them. `--help` lists its options."""
+    """What co-browse takes, the sanitiser alone and a server with hundreds of pages. `--help` lists its options."""
     from server import bench_cobrowse as cobrowse
 
     raise typer.Exit(cobrowse.main(context.args))

@@ -73,7 +73,7 @@ def _site(config: Config, url: str) -> CobrowseSite:
     data_lock.make_folder(config.data_dir)
     path = config.data_dir / FOLDER / RULES_FILE
     _write(path, rules(url).decode())
-    return CobrowseSite(key=SITE, name=config.bank.name_en, origins=(url,), rules=path)
+    return CobrowseSite(key=SITE, name=config.bank.name_en, origins=(url,), rules=path, presence=True)
 
 
 def _listen(config: Config) -> socket.socket:

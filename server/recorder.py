@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 
 from media.errors import MediaUnavailableError
-from media.recording import events, messages
+from media.recording import events, messages, pages
 from media.recording.client import RecorderClient, RecorderConfig
 from media.recording.errors import RecordingError
 from media.recording.store import RecordingStore
@@ -17,7 +17,7 @@ from server import recordings
 from server.config import Config
 from server.domain.model import RecordingEnding
 from server.errors import ConfigError
-from server.live.ports import RecorderEvents, RecorderUnavailable, RecordingEnd
+from server.live.ports import PageLine, RecorderEvents, RecorderUnavailable, RecordingEnd
 
 log = logging.getLogger(__name__)
 ANSWER_S = 3.0  # of the recorder
@@ -91,6 +91,11 @@ class RecorderProcess:
             raise ValueError(f"no such event: {event.get('type')}")
         with _errors():
             await self._client.add_event(recording, found, mono_us)
+
+    async def page(self, recording: str, line: PageLine, mono_us: int) -> None:
+        flags = pages.BEGINS * line.begins | pages.BLANK * line.blank
+        with _errors():
+            await self._client.add_page(recording, line.track, line.participant, line.text, flags, mono_us)
 
     async def pause(self, recording: str, paused: bool) -> None:
         with _errors():

@@ -135,6 +135,12 @@ class RecorderClient:
     async def add_event(self, recording: str, event: events.Event, mono_us: int = 0) -> None:
         await self._ask(messages.AddEvent(self._next(), recording, events.encode(event), mono_us))
 
+    async def add_page(
+        self, recording: str, track: str, participant: str, line: bytes, flags: int = 0, mono_us: int = 0
+    ) -> None:
+        """A line of a shared page. Raises as ``start_recording``, and RecordingStoreError(``recorder_busy``, ``failed``, ``too_many_tracks``, ``page_too_large``)."""
+        await self._ask(messages.AddPage(self._next(), recording, track, participant, line, flags, mono_us))
+
     async def pause(self, recording: str, paused: bool) -> None:
         """Raises as ``start_recording``. A recorder that starts again later keeps to it."""
         begun = self._begun.get(recording)

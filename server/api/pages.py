@@ -137,5 +137,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(BASE + "/docs", openapi_page)
     app.router.add_get(BASE + "/docs.css", openapi_style)
     app.router.add_get(f"/assets/{{name:{NAME}}}", asset)
+    app.router.add_get(f"/assets/{{name:pdfjs-[0-9.]{{1,20}}/{NAME}}}", asset)
     app.router.add_get(f"/sdk/{{name:{NAME}}}", sdk)
     app.router.add_get(f"/{{name:{NAME}\\.(?:svg|png|ico|webmanifest|txt)}}", root_file)

@@ -12,9 +12,11 @@ import msgspec
 
 from server.cobrowse.acts import Acts, Doing
 from server.cobrowse.backlog import Line, Pictures
+from server.cobrowse.calls import Calls
 from server.cobrowse.documents import Document, Documents
 from server.cobrowse.feed import Feed
 from server.cobrowse.gate import NEEDS
+from server.cobrowse.kept import KeptAct, KeptState, KeptViewer
 from server.cobrowse.messages import (
     Act,
     ActOutcome,
@@ -72,8 +74,12 @@ class Core:
         self.idle_until = now + IDLE_S
         self.away_since: float | None = now
         """Since when no document is connected."""
+        self.calls = Calls()
         self.held = False
         """The customer is on hold: nobody sees or does anything meanwhile."""
+        self.recorder: Line | None = None
+        """Of what keeps what is seen, with the recording of the session."""
+        self.recorder_told: KeptState | None = None
         self._code = code
 
     @property
@@ -90,6 +96,12 @@ class Core:
         front = self.front
         may = self.state is ShareState.SHARING and seat.line is not None and seat.may(Scope.VIEW)
         return may and front is not None and not front.hidden and not self.held
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the recorder sees what is seen."""
+        there = self.recorder is not None and not self.recorder.over
+        return there and any(self.sees(seat) for seat in self.seats.values())
 
     def points(self, seat: Seat) -> bool:
         return self.sees(seat) and seat.may(Scope.POINT)
@@ -130,6 +142,7 @@ class Core:
         for seat in self.seats.values():
             if seat.asked is not None:
                 self.prompt(document, seat, now)
+        self.calls.prompt(document.line, now)
 
     def gone(self, document: Document) -> None:
         """Its connection is over, or another takes its place."""
@@ -166,6 +179,10 @@ class Core:
         self.note(Noted.VIEWER_LEFT, viewer=seat.person.id)
 
     def over(self, number: int, outcome: ActOutcome) -> None:
+        doing = self.acts.get(number)
+        if doing is not None and doing.sent and self.recorder is not None and self.keeps:
+            act, viewer = doing.act, doing.seat.person.id
+            self.recorder.say(KeptAct(viewer=viewer, page=doing.page, node=act.node, kind=act.kind, outcome=outcome))
         self.emit(self.acts.over(number, outcome))
 
     def deafen(self) -> None:
@@ -174,6 +191,8 @@ class Core:
         for seat in self.seats.values():
             if seat.line is not None:
                 seat.line.reel.clear()
+        if self.recorder is not None:
+            self.recorder.reel.clear()
         if self.front is not None:
             self.front.name = ""  # until it is known again which page it is
 
@@ -200,6 +219,8 @@ class Core:
         """Everything that follows from where things stand, and all that is to be done."""
         if self.state is not ShareState.ENDED:
             self._cut(now)
+            if self.calls.asked is not None and (self.calls.asked[0].line is None or not self.calls.apart):
+                self.calls.unanswered()
             self.become(Happened.SEEN if any(seat.may(Scope.VIEW) for seat in self.seats.values()) else Happened.UNSEEN)
             self._silence()
             self._stop_acts()
@@ -244,6 +265,15 @@ class Core:
                 self._wipe(seat)
         for document in self.documents.all():
             document.line.drop(partial(self._is_stale, document))
+        if self.recorder is not None:
+            self.recorder.drop(self._is_unkept)
+            if not self.keeps:
+                self.recorder.reel.clear()
+
+    def _is_unkept(self, body: Body) -> bool:
+        drawn = isinstance(body, Mark) or (isinstance(body, Pointer) and body.at is not None)
+        seat = self.seats.get(body.viewer) if isinstance(body, Mark | Pointer) else None
+        return drawn and (not self.keeps or seat is None or not self.points(seat))
 
     def _is_stale(self, document: Document, body: Body) -> bool:
         if isinstance(body, Act):
@@ -282,8 +312,10 @@ class Core:
             line.offer(Unmark(id="", viewer=seat.person.id))
 
     def onlookers(self, seat: Seat, front: Document) -> list[tuple[Line, int]]:
-        """The customer and the other viewers, each with its own number of the page."""
+        """The customer, the other viewers and the recorder, each with its own number of the page."""
         others = [one.line for one in self.seats.values() if one is not seat and one.line is not None and self.sees(one)]
+        if self.recorder is not None and self.keeps:
+            others.append(self.recorder)
         return [(front.line, front.page), *((line, front.number) for line in others)]
 
     def _stop_acts(self) -> None:
@@ -303,6 +335,7 @@ class Core:
             self.pictures.forget()
             return
         waits = any(seat.line is not None and self.sees(seat) and seat.line.reel.wants_picture for seat in self.seats.values())
+        waits = waits or (self.recorder is not None and self.keeps and self.recorder.reel.wants_picture)
         if waits or not self.feed.hears:
             self.pictures.want()
         if self.feed.is_ready and self.pictures.due(now):
@@ -329,8 +362,49 @@ class Core:
         for seat in self.seats.values():
             state = self._view_state(seat)
             if seat.line is not None and state != seat.told:
+                before = 0 if seat.told is None else seat.told.page
                 seat.told = state
                 seat.line.say(state)
+                if state.page not in (0, before):
+                    self._show_marks(seat, state.page)
+        if self.recorder is not None and (kept := self._kept_state()) != self.recorder_told:
+            before = 0 if self.recorder_told is None else self.recorder_told.page
+            self.recorder_told = kept
+            self.recorder.say(kept)
+            if kept.page not in (0, before):
+                self._keep_marks(self.recorder, kept.page)
+
+    def _show_marks(self, seat: Seat, page: int) -> None:
+        """Somebody comes to see the page on which others have drawn."""
+        for other in self.seats.values():
+            if seat.line is not None and other is not seat and self.points(other):
+                for mark in other.marks.values():
+                    seat.line.offer(msgspec.structs.replace(mark, page=page))
+
+    def _keep_marks(self, line: Line, page: int) -> None:
+        for seat in self.seats.values():
+            if self.points(seat):
+                for mark in seat.marks.values():
+                    line.offer(msgspec.structs.replace(mark, page=page))
+
+    def _kept_state(self) -> KeptState:
+        front, shown = self.front, self.keeps
+        known = front if shown else None
+        named = known if known is not None and known.name not in ("", ELSEWHERE) else None
+        return KeptState(
+            state=ShareState.PAUSED if self.held and self.state is ShareState.SHARING else self.state,
+            shown=shown,
+            hidden=front is not None and front.hidden,
+            front=front is not None,
+            page=0 if known is None else known.number,
+            name="" if known is None else known.name,
+            step="" if named is None else named.step.step,
+            errors=0 if named is None else named.step.errors,
+            viewers=[
+                KeptViewer(id=one.id, role=one.role, granted=one.granted)
+                for one in (seat.viewer() for seat in self.seats.values() if seat.line is not None)
+            ],
+        )
 
     def _view_state(self, seat: Seat) -> ViewState:
         front = self.front
@@ -349,6 +423,7 @@ class Core:
             errors=0 if named is None else named.step.errors,
             dwell_s=0 if named is None else named.step.dwell_s,
             customer="" if known is None else known.customer,
+            apart=self.calls.apart,
         )
 
 

@@ -8,7 +8,7 @@ server it is the tab's number (it counts its documents from 1, over reloads and 
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -174,7 +174,14 @@ class TabStep(Body, frozen=True, kw_only=True, tag="tab.step"):
     dwell_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 0
 
 
-TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep
+class TabCall(Body, frozen=True, kw_only=True, tag="tab.call"):
+    """The customer's answer to ``AskCall``."""
+
+    viewer: Id
+    given: bool
+
+
+TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep | TabCall
 
 # ---------------------------------------------------------------- server → tab
 
@@ -210,6 +217,19 @@ class AskConsent(Body, frozen=True, kw_only=True, tag="consent.ask"):
     scope: Scope
     seconds: int
     rules: str
+
+
+class AskCall(Body, frozen=True, kw_only=True, tag="call.ask"):
+    """``viewer`` asks the customer, who only shows this page, into the conversation; answered by ``TabCall`` within ``seconds``."""
+
+    viewer: Viewer
+    seconds: int
+
+
+class CallLink(Body, frozen=True, kw_only=True, tag="call.link"):
+    """The way into it, for once and for a few minutes; "": it could not be made."""
+
+    link: str
 
 
 class WantPicture(Body, frozen=True, kw_only=True, tag="picture.want"):
@@ -268,7 +288,61 @@ class Bye(Body, frozen=True, kw_only=True, tag="bye"):
     again: bool
 
 
-ToTab = TabWelcome | TabState | AskConsent | WantPicture | Pointer | Mark | Unmark | Act | Problem | Bye
+ToTab = AskCall | CallLink | TabWelcome | TabState | AskConsent | WantPicture | Pointer | Mark | Unmark | Act | Problem | Bye
+
+# ---------------------------------------------------------------- on the site, before anything is shared
+
+
+class SiteHello(Body, frozen=True, kw_only=True, tag="site.hello"):
+    """First frame of a page whose site lists who is on it. ``visitor``: random, of this browser tab, kept for as long as it is open."""
+
+    site: Short
+    visitor: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    language: Literal["zh", "en"]
+
+
+class SiteAt(Body, frozen=True, kw_only=True, tag="site.at"):
+    """Where the customer is. ``url``: without what comes behind ? and #; the server keeps what rules call it, and no more. Else as ``TabStep``."""
+
+    url: Annotated[str, msgspec.Meta(max_length=2000)]
+    step: Short = ""
+    errors: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    dwell_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 0
+
+
+class SiteAnswer(Body, frozen=True, kw_only=True, tag="site.answer"):
+    """To ``SiteOffer``."""
+
+    offer: Id
+    given: bool
+
+
+SiteMessage = SiteHello | SiteAt | SiteAnswer
+
+
+class SiteOffer(Body, frozen=True, kw_only=True, tag="site.offer"):
+    """Somebody of the bank's offers to help, for ``seconds``."""
+
+    offer: Id
+    name: str
+    seconds: int
+    bank_zh: str
+    bank_en: str
+
+
+class SiteWithdrawn(Body, frozen=True, kw_only=True, tag="site.withdrawn"):
+    """Nobody offers anything any more. ``late``: it was accepted, and came to nothing."""
+
+    late: bool
+
+
+class SiteAccepted(Body, frozen=True, kw_only=True, tag="site.accepted"):
+    """There is a share for this tab now: ``TabHello.token``."""
+
+    token: Token
+
+
+ToSite = SiteOffer | SiteWithdrawn | SiteAccepted | Bye
 
 # ---------------------------------------------------------------- viewer → server
 
@@ -296,11 +370,15 @@ class ViewResync(Body, frozen=True, kw_only=True, tag="view.resync"):
     """The replay has lost its place: a new picture. At most one in 5 s is made; more wait for it."""
 
 
+class ViewCall(Body, frozen=True, kw_only=True, tag="view.call"):
+    """Ask the customer, who only shows this page, into the conversation. Of those who lead."""
+
+
 class ViewPing(Body, frozen=True, kw_only=True, tag="view.ping"):
     n: Number
 
 
-ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act
+ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act | ViewCall
 
 # ---------------------------------------------------------------- server → viewer
 
@@ -308,7 +386,7 @@ ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointe
 class ViewState(Body, frozen=True, kw_only=True, tag="view.state"):
     """All that the agent's tools show. ``name``: what the rules call the page, never its address. ``page``: 0 before the first. ``waits_for``: scopes that
     this viewer has asked for. ``front``: whether the customer's page is connected. ``customer``: what the bank's page says who they are, verified by nobody.
-    Without ``view``, while it is paused and of a hidden page only ``state``, ``viewer``, ``viewers``, ``waits_for``, ``front`` and ``hidden`` tell anything."""
+    ``apart``: the customer only shows this page, and may be asked into the conversation. Without ``view``, while it is paused and of a hidden page only ``state``, ``viewer``, ``viewers``, ``waits_for``, ``front`` and ``hidden`` tell anything."""
 
     state: ShareState
     viewer: str
@@ -322,6 +400,7 @@ class ViewState(Body, frozen=True, kw_only=True, tag="view.state"):
     errors: int
     dwell_s: int
     customer: str
+    apart: bool
 
 
 class ViewDom(Body, frozen=True, kw_only=True, tag="view.dom"):
@@ -342,6 +421,12 @@ class ViewAnswer(Body, frozen=True, kw_only=True, tag="view.answer"):
     given: bool
 
 
+class ViewCalled(Body, frozen=True, kw_only=True, tag="view.called"):
+    """``given``: they said yes, and have the way into the conversation."""
+
+    given: bool
+
+
 class ViewDone(Body, frozen=True, kw_only=True, tag="view.done"):
     act: str
     outcome: ActOutcome
@@ -354,4 +439,4 @@ class ViewPong(Body, frozen=True, kw_only=True, tag="view.pong"):
     tab_ms: int | None
 
 
-ToViewer = ViewState | ViewDom | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye
+ToViewer = ViewState | ViewDom | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye | ViewCalled

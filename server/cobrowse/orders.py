@@ -106,6 +106,8 @@ class Noted(StrEnum):
     HIDDEN = "hidden"  # the page is one that is never shown
     SHOWN = "shown"
     TAKEN_BACK = "taken_back"
+    CALL_ASKED = "call_asked"  # into the conversation
+    CALL_ANSWERED = "call_answered"
     ACT = "act"
     DROPPED = "dropped"  # at the end: what the sanitiser left out, by kinds
     ENDED = "ended"
@@ -124,4 +126,10 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     state: ShareState
 
 
-Output = Sanitise | Look | Wake | Record | Note | Changed
+class Invite(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer wants into the conversation. Answered by ``Share.invited`` in any case."""
+
+    viewer: str
+
+
+Output = Invite | Sanitise | Look | Wake | Record | Note | Changed

@@ -10,7 +10,7 @@ import msgspec
 
 from server.cobrowse.backlog import Line
 from server.cobrowse.gate import Paces
-from server.cobrowse.messages import Scope, ViewAnswer, Viewer, ViewState
+from server.cobrowse.messages import Mark, Scope, ViewAnswer, Viewer, ViewState
 from server.cobrowse.orders import Note, Noted, Output, Record
 from server.domain.model import ConsentDecision
 
@@ -47,8 +47,8 @@ class Seat:
         self.told: ViewState | None = None
         self.pointed = False
         """Whether something of theirs may stand on the page."""
-        self.marks: set[str] = set()
-        """That do, by their ids."""
+        self.marks: dict[str, Mark] = {}
+        """That do, by their ids, as the tab was told of them."""
 
     def may(self, scope: Scope) -> bool:
         """Whoever may not look may do nothing."""

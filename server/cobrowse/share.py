@@ -117,9 +117,22 @@ class Share:
         self._core.held = held
         return self._core.settle(now)
 
-    def end(self, why: str, now: float) -> Outputs:
-        """For good: the session ended, the customer or the agent left it (``why``: for the audit)."""
-        self._core.end(why)
+    def apart(self, apart: bool, now: float) -> Outputs:
+        """The customer only shows this page, and is not in the conversation, or is."""
+        if self._core.calls.apart is apart:
+            return self._core.finish()
+        self._core.calls.apart = apart
+        return self._core.settle(now)
+
+    def invited(self, link: str, now: float) -> Outputs:
+        """What came of an ``Invite``; "": nothing."""
+        front = self._core.front
+        self._core.calls.made(None if front is None else front.line, link)
+        return self._core.settle(now)
+
+    def end(self, why: str, now: float, *, code: str = "ended") -> Outputs:
+        """For good: the session ended, the customer or the agent left it (``why``: for the audit). ``code``: what the tabs are told."""
+        self._core.end(why, code=code)
         return self._core.settle(now)
 
     # ---- viewers
@@ -161,6 +174,29 @@ class Share:
             self._core.leave(seat)
         return self._core.settle(now)
 
+    # ---- the recorder
+
+    def recorder_came(self, connection: str, now: float) -> Outputs:
+        """What is seen is kept from here on, with a new picture first. One at a time. Raises ValueError as ``viewer_came``."""
+        core = self._core
+        if core.state in (ShareState.IDLE, ShareState.ENDED):
+            raise ValueError("there is nothing to keep")
+        core.recorder, core.recorder_told = Line(), None
+        core.lines[connection] = core.recorder
+        return core.settle(now)
+
+    def recorder_went(self, connection: str, now: float) -> Outputs:
+        """Nothing is kept any more, nor what waits."""
+        self._core.lines.pop(connection, None)
+        self._core.recorder = None
+        return self._core.settle(now)
+
+    def renew(self, now: float) -> Outputs:
+        """A whole new picture for everybody, so that a player may begin at it."""
+        if self._core.keeps:
+            self._core.pictures.want()
+        return self._core.settle(now)
+
     # ---- answers
 
     def recorded(self, number: int, ok: bool, now: float) -> Outputs:
@@ -180,6 +216,7 @@ class Share:
         if cleaned.kind not in (-1, EventType.META) and not (cleaned.hidden or front.hidden or cleaned.resync):
             self._show(number, cleaned, now)
             waits = any(seat.line is not None and seat.line.reel.wants_picture for seat in core.seats.values())
+            waits = waits or (core.recorder is not None and core.recorder.reel.wants_picture)
             return core.settle(now) if waits or not core.feed.hears else core.finish()
         if cleaned.hidden or cleaned.kind == EventType.META:
             core.pictures.came()
@@ -205,6 +242,8 @@ class Share:
         for seat in self._core.seats.values():
             if seat.line is not None and self._core.sees(seat):
                 seat.line.show(event, now)
+        if self._core.recorder is not None and self._core.keeps:
+            self._core.recorder.show(event, now)
 
     def looked(self, look: int, facts: Facts | None, now: float) -> Outputs:
         """What came of a ``Look``; None: nothing is known of it."""
@@ -235,6 +274,8 @@ class Share:
             found.append(core.away_since + AWAY_S)
         if core.state is ShareState.IDLE:
             found.append(core.idle_until)
+        if core.calls.asked is not None:
+            found.append(core.calls.asked[1])
         for seat in core.seats.values():
             found.append(None if seat.asked is None else seat.asked[1])
             found.append(None if seat.away_since is None else seat.away_since + AWAY_S)
@@ -246,6 +287,8 @@ class Share:
             core.end("unattached", code="expired")
         elif core.away_since is not None and now >= core.away_since + AWAY_S:
             core.end("page_gone")
+        if core.calls.asked is not None and now >= core.calls.asked[1]:
+            core.calls.unanswered()
         for seat in list(core.seats.values()):
             if seat.asked is not None and now >= seat.asked[1]:
                 core.consents.unanswered(seat)

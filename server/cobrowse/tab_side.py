@@ -12,6 +12,7 @@ from server.cobrowse.messages import (
     Body,
     Bye,
     Scope,
+    TabCall,
     TabConsent,
     TabDom,
     TabDone,
@@ -22,7 +23,7 @@ from server.cobrowse.messages import (
     TabTake,
 )
 from server.cobrowse.net import identifies
-from server.cobrowse.orders import Noted
+from server.cobrowse.orders import Invite, Noted
 from server.cobrowse.seats import CONTROL
 from server.cobrowse.states import Happened
 
@@ -40,6 +41,7 @@ class TabSide:
                 TabStop: self._stop,
                 TabTake: self._take,
                 TabDone: self._done,
+                TabCall: self._call,
                 TabStep: self._step,
             }
         )
@@ -110,6 +112,19 @@ class TabSide:
         if number is not None and document is self._core.front:
             late = body.outcome is ActOutcome.LATE  # the server's own word
             self._core.over(number, ActOutcome.REFUSED if late else body.outcome)
+
+    def _call(self, document: Document, body: TabCall, now: float) -> None:
+        core = self._core
+        if document is not core.front:
+            refuse(document.line, "refused", "another tab is shown")
+            return
+        given = core.calls.answered(body.viewer, now, given=body.given)
+        if given is None:
+            refuse(document.line, "unknown", "nobody has asked")
+            return
+        core.note(Noted.CALL_ANSWERED, viewer=body.viewer, given="yes" if given else "no")
+        if given:
+            core.emit(Invite(viewer=body.viewer))
 
     def _step(self, document: Document, body: TabStep, now: float) -> None:
         del now

@@ -20,6 +20,7 @@ from server.cobrowse.messages import (
     ShareState,
     Unmark,
     ViewAsk,
+    ViewCall,
     ViewPing,
     ViewPong,
     ViewRelease,
@@ -41,6 +42,7 @@ class ViewerSide:
                 ViewRelease: self._release,
                 ViewResync: self._resync,
                 ViewPing: self._ping,
+                ViewCall: self._call,
                 Mark: self._mark,
                 Unmark: self._unmark,
                 Act: self._act,
@@ -100,6 +102,21 @@ class ViewerSide:
             core.note(Noted.ASKED, viewer=seat.person.id, scope=body.scope.value)
             core.prompt(front, seat, now)
 
+    def _call(self, seat: Seat, body: ViewCall, now: float) -> None:
+        del body
+        core, front = self._core, self._core.front
+        why = core.calls.refuses(seat, now)
+        if why:
+            refuse(seat.line, why, "the customer cannot be asked into the conversation now")
+        elif front is None or core.held or core.state is ShareState.PAUSED:
+            refuse(seat.line, "refused", "the customer's page is away or paused")
+        elif not seat.paces.asks.take(now):
+            refuse(seat.line, "too_many", "asked too often")
+        else:
+            core.calls.ask(seat, now)
+            core.note(Noted.CALL_ASKED, viewer=seat.person.id)
+            core.calls.prompt(front.line, now)
+
     def _release(self, seat: Seat, body: ViewRelease, now: float) -> None:
         del now
         self._core.consents.release(seat, body.scope)
@@ -143,7 +160,7 @@ class ViewerSide:
             refuse(seat.line, "too_many", "too many marks stand on the page")
         else:
             seat.pointed = True
-            seat.marks.add(body.id)
+            seat.marks[body.id] = msgspec.structs.replace(body, viewer=seat.person.id)
             for line, page in self._core.onlookers(seat, front):
                 line.offer(msgspec.structs.replace(body, page=page, viewer=seat.person.id))
 
@@ -151,7 +168,7 @@ class ViewerSide:
         front = self._core.front
         if front is not None and self._draws(seat, now):
             if body.id:
-                seat.marks.discard(body.id)
+                seat.marks.pop(body.id, None)
             else:
                 seat.marks.clear()
             for line, _ in self._core.onlookers(seat, front):

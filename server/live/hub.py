@@ -63,6 +63,8 @@ from server.store.ports import Store
 
 if TYPE_CHECKING:
     from server.live.cobrowse.shares import Shares
+    from server.live.cobrowse.site import OnSite
+    from server.live.together import Tables
     from server.services.verification_live import LiveAttempts
 
 log = logging.getLogger(__name__)
@@ -99,6 +101,8 @@ class LiveSessions:
         self.attempts: LiveAttempts | None = None  # bound by whoever has them
         self.briefs: CaseBriefs | None = None  # likewise
         self.cobrowse: Shares | None = None  # likewise
+        self.pdfs: Tables | None = None  # likewise
+        self.pages: OnSite | None = None  # likewise
         self._needs = Needs(
             records=self._records,
             sessions=sessions,
@@ -113,6 +117,7 @@ class LiveSessions:
             attempts=lambda: self.attempts,
             briefs=lambda: self.briefs,
             cobrowse=lambda: self.cobrowse,
+            pdfs=lambda: self.pdfs,
             ice=ice or NoRelay(),
             clock=clock,
             settings=self.settings,

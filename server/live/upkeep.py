@@ -39,6 +39,8 @@ def tick(session: "LiveSession") -> None:
         session.note_people()
     if abandoned(session, now):
         session.queue("abandoned", partial(_abandon, session))
+    if (pdfs := needs.pdfs()) is not None:
+        pdfs.refresh(session)
     session.recording.tick()
     session.verifying.briefing.tick(now)
     if unstored.due(session, now):

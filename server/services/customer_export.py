@@ -201,6 +201,7 @@ class CustomerExport:
             where = await tx.get_session(session)
             wanted = await tx.session_files(session)
             people = await tx.list_participants(session)
+            opened = {pdf.file_id for pdf in await tx.session_pdfs(session) if pdf.opened_at is not None}
         if where is None:
             return
         those = People(where, people)
@@ -211,7 +212,7 @@ class CustomerExport:
         for id in wanted:
             async with self._store.read() as tx:
                 record = await tx.get_file(id)
-            if record is not None and (id in said or those.is_customers(record.participant_id)):
+            if record is not None and (id in said or id in opened or those.is_customers(record.participant_id)):
                 yield record, those.label(record.participant_id)
 
     async def _lines(self, session: SessionId, people: People) -> AsyncIterator[dict[str, Any] | None]:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,19 @@ from server.errors import DependencyError, Gone, Invalid, NotFound, TooLarge, To
 from server.services import file_types
 from server.services.ports import MakeId
 from server.services.sessions import existing
-from server.store.ports import Store
+from server.store.ports import Store, Transaction
 
 MAX_NAME_CHARS = 120
 COMING_IN = 128  # files at a time: slow ones of a dozen people must not keep everybody else from sending
 COMING_IN_PER_PERSON = 3
 _WRITE_BYTES = 256 * 1024
 _TEMPORARY = ".part"
+
+
+Look = Callable[[Path, str], Awaitable[None]]
+"""At a file that came in, with its media type, before the scanner: what it raises refuses the file."""
+Also = Callable[[Transaction, FileRecord], Awaitable[None]]
+"""What is written down with a file that is kept."""
 
 
 class FileScanner(Protocol):
@@ -106,8 +112,8 @@ class Files:
             if not self._coming_in[participant]:
                 del self._coming_in[participant]
 
-    async def receive(self, name: str, chunks: AsyncIterator[bytes]) -> Received:
-        """Raises Invalid (empty, bad name), TooLarge, UnsupportedMediaType (not allowed, or refused by the scanner)."""
+    async def receive(self, name: str, chunks: AsyncIterator[bytes], look: Look | None = None) -> Received:
+        """Raises what ``look`` raises, Invalid (empty, bad name), TooLarge, UnsupportedMediaType (not allowed, or refused by the scanner)."""
         name = clean_name(name)
         path = self._folder / f"{secrets.token_hex(16)}{_TEMPORARY}"
         try:
@@ -117,6 +123,8 @@ class Files:
             media_type = await asyncio.to_thread(lambda: file_types.detect(path.read_bytes()))
             if media_type is None or media_type not in self._media_types:
                 raise UnsupportedMediaType("Files of this kind are not accepted.")
+            if look is not None:
+                await look(path, media_type)
             if await self._scanner.scan(path, media_type) is not None:
                 raise UnsupportedMediaType("The file was refused by the scanner.")
         except BaseException:
@@ -124,8 +132,28 @@ class Files:
             raise
         return Received(path, with_extension(name, media_type), media_type, size_bytes, sha256)
 
-    async def keep(self, received: Received, session_id: SessionId, participant: ParticipantId) -> FileRecord:
-        """Put it on record. Raises NotFound, Gone (ended), TooLarge (the session has sent enough)."""
+    async def made(self, name: str, media_type: str, data: bytes) -> Received:
+        """A file that this server made. Raises OSError."""
+        path = self._folder / f"{secrets.token_hex(16)}{_TEMPORARY}"
+        try:
+            await asyncio.to_thread(_write_whole, path, data)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        sha256 = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+        return Received(path, with_extension(clean_name(name), media_type), media_type, len(data), sha256)
+
+    async def keep(
+        self,
+        received: Received,
+        session_id: SessionId,
+        participant: ParticipantId,
+        also: Also | None = None,
+        *,
+        ours: bool = False,
+    ) -> FileRecord:
+        """Put it on record, with what is ``also`` written. ``ours``: made here, and counted to nobody. Raises NotFound, Gone (ended), TooLarge (the session
+        has sent enough), and what ``also`` raises: then nothing is kept."""
         now = self._clock.now()
         record = FileRecord(
             id=FileId(self._make_id(ids.FILE)),
@@ -144,7 +172,7 @@ class Files:
                 session = await existing(tx, session_id)
                 if session.status is SessionStatus.ENDED:
                     raise Gone("This session has ended.")
-                if await tx.session_file_bytes(session_id) + record.size_bytes > self._max_session_bytes:
+                if not ours and await tx.session_file_bytes(session_id) + record.size_bytes > self._max_session_bytes:
                     raise TooLarge("This session has sent as many files as it may.")
                 await tx.add_file(record)
                 await tx.append_audit(
@@ -157,6 +185,8 @@ class Files:
                         details={"size_bytes": str(record.size_bytes), "media_type": record.media_type},
                     )
                 )
+                if also is not None:
+                    await also(tx, record)
         except BaseException:
             received.path.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
@@ -221,6 +251,15 @@ def with_extension(name: str, media_type: str) -> str:
     """The name, ending as its content says: ``letter.pdf.exe`` that is text becomes ``letter.pdf.exe.txt``."""
     extensions = file_types.EXTENSIONS[media_type]
     return name if name.lower().endswith(extensions) else name[: MAX_NAME_CHARS - 5] + extensions[0]
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    with path.open("xb", buffering=0) as file:
+        os.fchmod(file.fileno(), 0o600)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
 
 
 def _move(source: Path, target: Path) -> None:

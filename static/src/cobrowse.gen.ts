@@ -17,6 +17,11 @@ export interface Act {
 }
 export type ActKind = "scroll" | "fill" | "click" | "propose";
 export type ActOutcome = "done" | "dismissed" | "refused" | "gone" | "late";
+export interface AskCall {
+  type: "call.ask";
+  viewer: Viewer;
+  seconds: number;
+}
 export interface AskConsent {
   type: "consent.ask";
   viewer: Viewer;
@@ -28,6 +33,10 @@ export interface Bye {
   type: "bye";
   code: string;
   again: boolean;
+}
+export interface CallLink {
+  type: "call.link";
+  link: string;
 }
 export interface Mark {
   type: "mark";
@@ -61,10 +70,50 @@ export interface Problem {
 }
 export type Scope = "view" | "point" | "scroll" | "fill" | "click";
 export type ShareState = "idle" | "attached" | "sharing" | "paused" | "ended";
+export interface SiteAccepted {
+  type: "site.accepted";
+  token: string;
+}
+export interface SiteAnswer {
+  type: "site.answer";
+  offer: string;
+  given: boolean;
+}
+export interface SiteAt {
+  type: "site.at";
+  url: string;
+  step?: string;
+  errors?: number;
+  dwell_s?: number;
+}
+export interface SiteHello {
+  type: "site.hello";
+  site: string;
+  visitor: string;
+  language: "zh" | "en";
+}
+export type SiteMessage = SiteHello | SiteAt | SiteAnswer;
+export interface SiteOffer {
+  type: "site.offer";
+  offer: string;
+  name: string;
+  seconds: number;
+  bank_zh: string;
+  bank_en: string;
+}
+export interface SiteWithdrawn {
+  type: "site.withdrawn";
+  late: boolean;
+}
 export interface Spot {
   node: number;
   x: number;
   y: number;
+}
+export interface TabCall {
+  type: "tab.call";
+  viewer: string;
+  given: boolean;
 }
 export interface TabConsent {
   type: "tab.consent";
@@ -96,7 +145,7 @@ export interface TabHello {
   page: number;
   customer?: string;
 }
-export type TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep;
+export type TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep | TabCall;
 export interface TabPause {
   type: "tab.pause";
   paused: boolean;
@@ -131,8 +180,9 @@ export interface TabWelcome {
   bank_zh: string;
   bank_en: string;
 }
-export type ToTab = TabWelcome | TabState | AskConsent | WantPicture | Pointer | Mark | Unmark | Act | Problem | Bye;
-export type ToViewer = ViewState | ViewDom | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye;
+export type ToSite = SiteOffer | SiteWithdrawn | SiteAccepted | Bye;
+export type ToTab = AskCall | CallLink | TabWelcome | TabState | AskConsent | WantPicture | Pointer | Mark | Unmark | Act | Problem | Bye;
+export type ToViewer = ViewState | ViewDom | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye | ViewCalled;
 export interface Unmark {
   type: "unmark";
   id: string;
@@ -146,6 +196,13 @@ export interface ViewAnswer {
 export interface ViewAsk {
   type: "view.ask";
   scope: Scope;
+}
+export interface ViewCall {
+  type: "view.call";
+}
+export interface ViewCalled {
+  type: "view.called";
+  given: boolean;
 }
 export interface ViewDom {
   type: "view.dom";
@@ -165,7 +222,7 @@ export interface ViewHello {
   token: string;
   share: string;
 }
-export type ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act;
+export type ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act | ViewCall;
 export interface ViewPing {
   type: "view.ping";
   n: number;
@@ -196,6 +253,7 @@ export interface ViewState {
   errors: number;
   dwell_s: number;
   customer: string;
+  apart: boolean;
 }
 export interface Viewer {
   id: string;

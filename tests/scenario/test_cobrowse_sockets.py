@@ -9,6 +9,7 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from server.cobrowse.messages import MAX_FRAME_BYTES
+from server.domain.ids import SessionId
 from server.errors import StoreUnavailable
 from server.live.cobrowse.journal import PageRecords
 from tests.support.cobrowsing import ORIGIN, Branch, Form, branch
@@ -203,15 +204,33 @@ async def test_a_tabs_flood_is_read_more_slowly(here: Branch) -> None:
 
 async def test_so_many_pages_and_no_more(tmp_path: Path) -> None:
     async with branch(tmp_path, cobrowse__max_shares_per_address=2) as here:
-        for number in range(2):
-            tab = await (await here.tab()).hello(tab=f"t{number}")
-            await tab.next("tab.state")
+        first, tab = [await (await here.tab()).hello(tab=f"t{number}") for number in range(2)]
+        await first.next("tab.state")
+        await tab.next("tab.state")
         third = await (await here.tab()).hello(tab="t3")
-        assert (await third.over())["code"] == "too_many"
-        await tab.say("tab.stop")
-        await tab.over()
+        await third.next("tab.state")
+        assert (await first.over())["code"] == "expired", "the oldest that nobody has come to"
+        await here.agent.tell("cobrowse.attach", code=third.state["code"])
+        await here.agent.next("cobrowse.changed")
         fourth = await (await here.tab()).hello(tab="t4")
         await fourth.next("tab.state")
+        assert (await tab.over())["code"] == "expired"
+        assert third.state["state"] == "attached"
+
+
+async def test_a_crowd_of_one_address_takes_no_code_of_another(tmp_path: Path) -> None:
+    async with branch(tmp_path, cobrowse__max_shares=3) as here:
+        shares = here.here.server.live.cobrowse
+        assert shares is not None
+        site = shares.sites["pk_bank"]
+        customer, _ = shares.begin(site, "203.0.113.5", "123456")
+        lines = [await (await here.tab()).hello(tab=f"t{number}") for number in range(4)]
+        assert (await lines[0].over())["code"] == "expired"
+        assert (await lines[1].over())["code"] == "expired"
+        await lines[3].next("tab.state")
+        await here.agent.tell("cobrowse.attach", code="123456")
+        await here.agent.next("cobrowse.changed")
+        assert shares.of(SessionId(here.session)) is customer
 
 
 async def test_so_many_viewers_and_no_more(tmp_path: Path) -> None:

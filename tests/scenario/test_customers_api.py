@@ -14,8 +14,10 @@ import pytest
 from server.app import running
 from server.audit.receipts import read_receipt
 from server.auth.jwks import read_key_set
-from server.domain.ids import CaseId, SessionId
+from server.domain.ids import ApiKeyId, CaseId, SessionId, TemplateId
+from server.domain.model import Role
 from server.errors import StoreUnavailable
+from server.services.principal import Principal, PrincipalKind
 from server.store.sql import open_store
 from server.transactions.lock import Failures, failed
 from tests.scenario.test_verifications_api import Bank, b64, settings
@@ -254,6 +256,48 @@ async def test_a_template_that_was_erased_alone_does_not_come_back(tmp_path: Pat
         assert await server.context.customers.replay() == 0
     await store.close()
     assert pictures_of_templates(data) == [(b"", b"", None)]
+
+
+async def test_a_picture_that_was_erased_alone_does_not_come_back(tmp_path: Path) -> None:
+    """With an older copy of the database; one that is kept after it stays, in that copy too."""
+    data = tmp_path / "data"
+    data.mkdir()
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with app(tmp_path, store=store, **settings(tmp_path, webhooks__origins=(NOBODY,))) as here:
+        faces = (await here.post("/keys", {"name": "faces", "faces": True}, token=here.supervisor)).json["secret"]
+        body = {"image": b64(draw(ALICE)), "subject": CUSTOMER, "consent": "c/1", "keep_picture": True}
+        path = f"/face/templates/{(await here.post('/face/templates', body, token=faces)).json['template']['id']}"
+        await store.scrub()
+        shutil.copytree(data, tmp_path / "backup")
+        assert (await here.delete(f"{path}/picture", token=here.agent)).status == 403
+        assert (await here.delete(f"{path}/picture", token=faces)).status == 204
+        [(key, sealed, kept)] = pictures_of_templates(data)
+        assert (key != b"", sealed != b"", kept) == (True, True, None)
+        assert (await here.get(path, token=faces)).json["picture_kept"] is False
+        again = await here.delete(f"{path}/picture", token=faces)
+        assert (again.status, again.code) == (404, "not_found")
+        match = await here.post("/face/compare", {"template": path.rpartition("/")[2], "probe": b64(draw(ALICE))}, token=faces)
+        assert match.json["match"] is True
+    await store.close()
+    restored(tmp_path, data)
+    [(_, _, came_back)] = pictures_of_templates(data)
+    assert came_back
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with running(config(tmp_path), store=store, media=FakePlane(), engine=FakeEngine()) as server:
+        assert pictures_of_templates(data) == [(key, sealed, None)]
+        assert await server.context.customers.replay() == 0
+        async with store.read() as tx:
+            events = [entry.event for entry in await tx.list_audit(after=0, limit=200)]
+        [told] = [one for one in events if one.action.value == "template.picture_erased"]
+        assert told.subject == path.rpartition("/")[2]
+        assert [one.details["why"] for one in events if one.action.value == "customer.erased"] == ["replayed"]
+        assert not [path for path in data.rglob("*") if path.is_file() and came_back[:32] in path.read_bytes()]
+        bank = Principal(PrincipalKind.SERVICE, ApiKeyId("AK_X"), Role.SERVICE, frozenset())
+        newer = await server.context.faces.replace(bank, TemplateId(told.subject), draw(ALICE), "c/2", keep_picture=True)
+        assert newer.template.picture_kept
+        assert await server.context.customers.replay() == 0
+        assert (await server.context.faces.template(newer.template.id)).picture_kept, "another consent, another picture"
+    await store.close()
 
 
 async def test_who_may_and_what_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from media.recording.export.sound import LOUD, RATE, Limiter, Samples, Voice, lo
 from media.recording.export.stage import Stage
 from media.recording.export.writer import CODECS, Format, Writer, check_format
 from media.recording.manifest import FILE as MANIFEST_FILE
+from media.recording.play import pages
 from media.recording.play.pieces import Blank, Piece, Pieces
 from media.recording.play.timeline import Happened, Timeline, Track, read_track, timeline
 from media.recording.store import RecordingStore, describe
@@ -62,7 +63,8 @@ def export(
     despite_damage: bool = False,
     language: Language | None = None,
 ) -> Exported:
-    """Write ``target``, ``<target>.json`` (hashes) and, where there was chat or a checkpoint, ``<target>.vtt``.
+    """Write ``target``, ``<target>.json`` (hashes), where there was chat or a checkpoint ``<target>.vtt``, and of each page that was shared
+    ``<target>.<track>.jsonl``.
     ``language``: of what was ticked off; the session's otherwise.
 
     The same recording and the same tools give the same bytes. Raises RecordingError: ``no_recording``, ``in_use`` (it is still being
@@ -92,6 +94,12 @@ def export(
         raise RecordingError("empty", f"{recording} has no voice and no picture")
     if language is not None:
         found = found._replace(events=tuple(starmap(Happened, in_language(found.events, language))))
+    shared = [track for track in found.tracks if track.kind == pages.KIND]
+    kept = {track.track: target.with_name(f"{target.name}.{track.track}.jsonl") for track in shared}
+    for path in kept.values():
+        if path.exists():
+            raise RecordingError("exists", f"{path} is there already")
+    beside += kept.values()
     job = _Job(found, data_key, lettering, layout, size, fps, damaged=despite_damage and not report.intact)
     marks = chapters(found.events, found.duration_us)
     writer = Writer(target, format, size, fps, marks, recording)
@@ -100,6 +108,10 @@ def export(
         length, digest = writer.close()
         names = {party.participant: party.name or job.stage.labels[party.participant] for party in found.participants}
         words = subtitles(found.events, names, job.length_us).encode()
+        told = {
+            track.track: b"".join(pages.written(read_track(track.paths, data_key, despite_damage=despite_damage)))
+            for track in shared
+        }
         made: dict[str, Any] = {
             "schema": SCHEMA,
             "recording": recording,
@@ -128,7 +140,17 @@ def export(
                 }
                 for party in found.participants
             ],
-            "not_exported": [track.track for track in found.tracks if not track.mime],
+            "pages": [
+                {
+                    "track": track.track,
+                    "participant": track.participant,
+                    "file": kept[track.track].name,
+                    "bytes": len(told[track.track]),
+                    "sha256": hashlib.sha256(told[track.track]).hexdigest(),
+                }
+                for track in shared
+            ],
+            "not_exported": [track.track for track in found.tracks if not track.mime and track not in shared],
             "pauses": [span._asdict() for span in found.pauses],
             "gaps": [{"track": track.track, **gap._asdict()} for track in found.tracks for gap in track.gaps],
             "checkpoints": [
@@ -146,6 +168,10 @@ def export(
             "tools": _tools(lettering),
         }
         files = [target]
+        for track in shared:
+            with _written(kept[track.track], told[track.track]) as publish_page:
+                publish_page()
+            files.append(kept[track.track])
         with _written(beside[0], encode(made)) as publish_manifest, _written(beside[1], words) as publish_words:
             if words:
                 publish_words()

@@ -2,7 +2,8 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
@@ -44,25 +45,28 @@ class CobrowseSettings:
     view: WireLimits = field(default_factory=WireLimits)
 
 
-class _Room:
-    """How many sockets of a kind are open."""
+class Room:
+    """How many sockets of a kind are open. ``full``: called where there is no room for anybody, so that there is for who tries again."""
 
-    def __init__(self, most: int, per_address: int) -> None:
-        self._most, self._per_address = most, per_address
+    def __init__(self, most: int, per_address: int, full: Callable[[], object] = lambda: None) -> None:
+        self._most, self._per_address, self._full = most, per_address, full
         self._open: Counter[str] = Counter()
 
-    def enter(self, address: str) -> None:
+    @contextmanager
+    def inside(self, address: str) -> Iterator[None]:
         """Raises HTTPTooManyRequests, HTTPServiceUnavailable."""
         if self._open[address] >= self._per_address:
             raise web.HTTPTooManyRequests(text="Too many connections from this address.", headers={"Retry-After": "5"})
         if self._open.total() >= self._most:
-            raise web.HTTPServiceUnavailable(text="Too many connections.", headers={"Retry-After": "5"})
+            self._full()
+            raise web.HTTPServiceUnavailable(text="Too many connections.", headers={"Retry-After": "1"})
         self._open[address] += 1
-
-    def leave(self, address: str) -> None:
-        self._open[address] -= 1
-        if not self._open[address]:
-            del self._open[address]
+        try:
+            yield
+        finally:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]
 
 
 class _Of(Generic[Heard]):
@@ -149,8 +153,8 @@ class CobrowseEndpoint:
         self._settings = settings
         self._client_address = client_address
         self._site_origins = frozenset[str]().union(*(site.origins for site in shares.sites.values()))
-        self._tabs = _Room(settings.tabs, settings.tabs_per_address)
-        self._viewers = _Room(settings.viewers, settings.viewers_per_address)
+        self._tabs = Room(settings.tabs, settings.tabs_per_address, shares.crowded)
+        self._viewers = Room(settings.viewers, settings.viewers_per_address)
         self._numbers = itertools.count(1)
 
     async def tab(self, request: web.Request) -> web.StreamResponse:
@@ -173,7 +177,7 @@ class CobrowseEndpoint:
     async def _serve(
         self,
         request: web.Request,
-        room: _Room,
+        room: Room,
         address: str,
         decode: Callable[[str], Heard],
         end: End[Heard],
@@ -183,13 +187,10 @@ class CobrowseEndpoint:
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=limits.close_s, autoping=False)
         if not socket.can_prepare(request):
             raise web.HTTPUpgradeRequired(text="This is a WebSocket.", headers={"Upgrade": "websocket"})
-        room.enter(address)
-        try:
+        with room.inside(address):
             await socket.prepare(request)
             id = f"{next(self._numbers)}"
             await Wire(id, socket, request.transport, decode, end, self._clock, limits).run()
-        finally:
-            room.leave(address)
         return socket
 
     def _own(self, request: web.Request) -> bool:

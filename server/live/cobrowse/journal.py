@@ -26,7 +26,7 @@ SCOPES = {Scope.VIEW: ConsentScope.PAGE_VIEW}
 class PageRecords(Transactions):
     """Each method is one transaction. Raises StoreUnavailable."""
 
-    async def attached(self, session: SessionId, customer: ParticipantId, actor: ParticipantId, share: str, rules: str) -> None:
+    async def attached(self, session: SessionId, customer: ParticipantId, actor: str, share: str, rules: str) -> None:
         async with self._writing() as tx:
             await tx.append_audit(
                 AuditEvent(

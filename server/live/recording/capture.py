@@ -18,6 +18,7 @@ from server.live.ports import RecorderUnavailable
 from server.live.recording import events, rules
 from server.live.recording.endings import NEVER_BEGUN
 from server.live.recording.journal import Journal
+from server.live.recording.pages import WITHOUT_PAGE, PageKept
 from server.live.recording.relay import NOTHING, RelaySide, Said
 from server.live.records import Posted
 from server.signalling.messages_recording import (
@@ -66,6 +67,7 @@ class SessionRecording:
         self._screens: set[ParticipantId] = set()
         self._speakers: list[ParticipantId] = []
         self._shown: dict[ParticipantId, RecordingChanged] = {}
+        self._starts = 0  # of the recorder
 
     # ------------------------------------------------------------ what staff ask for
 
@@ -187,6 +189,18 @@ class SessionRecording:
             (self._screens.add if on else self._screens.discard)(member.id)
             self._journal.add(events.screen(member.id, on), self._us())
 
+    def page_of(self, customer: ParticipantId) -> PageKept | None:
+        """What is kept at this moment of the page that a customer shows; None: nothing of it may be."""
+        record = self._record
+        if record is None or self._silent or not self._needs.recorder.ready:
+            return None
+        said = self._to_say()
+        if not said.on or customer not in said.whom:
+            return None
+        consents = self._session.consents(ConsentScope.RECORDING)
+        told = any(one.participant_id == customer and one.wording not in WITHOUT_PAGE for one in consents)
+        return PageKept(record.id, self._starts, said.whom) if told else None
+
     def left(self, member: Member) -> None:
         """They are gone: call ``follow``."""
         self._cause = (member.id, "left")
@@ -199,6 +213,7 @@ class SessionRecording:
     def recorder_changed(self, ready: bool) -> None:
         """The recorder is lost, or there again with every recording that had begun."""
         self._lost_since = None if ready else self._needs.clock.monotonic()
+        self._starts += ready
         if ready:
             self._ask_at = 0.0
             if self._journal is not None:

@@ -46,6 +46,7 @@ const state = (granted: Scope[] = [], part: Partial<ViewState> = {}): ViewState 
   page: 1,
   name: "transfer",
   front: true,
+  apart: false,
   hidden: false,
   viewers: [{ id: "PA_me", name: "A", role: "agent", granted }, { id: "PA_e", name: "E", role: "expert", granted: [] }],
   waits_for: [],

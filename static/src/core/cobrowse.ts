@@ -47,6 +47,8 @@ export interface CoBrowse {
   readonly pointers: ReadonlySignal<ReadonlyMap<string, Spot>>; // of the others
   readonly acts: ReadonlySignal<readonly ActNow[]>; // newest first
   readonly roundTrip: ReadonlySignal<{ serverMs: number; tabMs: number | null } | null>;
+  /** The customer only shows the page: how far asking them into the conversation has come. */
+  readonly called: ReadonlySignal<Called>;
   readonly problem: ReadonlySignal<string | null>; // of the newest wish that was refused
   /** The six digits that the customer reads out. */
   attach(code: string): void;
@@ -64,8 +66,12 @@ export interface CoBrowse {
   undo(): void;
   clear(): void;
   act(page: number, node: number, kind: ActKind, what: string, value?: string): void;
+  /** Asks the customer into the conversation. */
+  call(): void;
   clearProblem(): void;
 }
+
+export type Called = "none" | "asked" | "given" | "refused";
 
 /** The next pointer goes out no sooner. */
 export const POINTER_MS = 50;
@@ -111,6 +117,7 @@ export class LiveCoBrowse implements CoBrowse {
   readonly pointers = signal<ReadonlyMap<string, Spot>>(new Map());
   readonly acts = signal<readonly ActNow[]>([]);
   readonly roundTrip = signal<{ serverMs: number; tabMs: number | null } | null>(null);
+  readonly called = signal<Called>("none");
   readonly problem = signal<string | null>(null);
 
   private wire: CoBrowseLine | null = null;
@@ -259,6 +266,11 @@ export class LiveCoBrowse implements CoBrowse {
     this.acts.value = [{ act, kind, what, outcome: sent ? null : ("late" as const) }, ...this.acts.peek()].slice(0, KEPT_ACTS);
   }
 
+  call(): void {
+    this.problem.value = null;
+    if (this.say({ type: "view.call" })) this.called.value = "asked";
+  }
+
   clearProblem(): void {
     this.problem.value = null;
   }
@@ -302,7 +314,11 @@ export class LiveCoBrowse implements CoBrowse {
       case "unmark":
         this.unmarked(body.id, body.viewer);
         break;
+      case "view.called":
+        this.called.value = body.given ? "given" : "refused";
+        break;
       case "problem":
+        if (this.called.peek() === "asked") this.called.value = "none"; // it may be that which was refused
         this.problem.value = body.code;
         break;
       case "view.pong":
@@ -327,6 +343,7 @@ export class LiveCoBrowse implements CoBrowse {
     if (!granted.includes("point") && this.marks.peek().some(({ viewer }) => viewer === "")) this.marks.value = this.marks.peek().filter(({ viewer }) => viewer !== "");
     if (this.wantsView && !granted.includes("view") && !state.waits_for.includes("view")) this.ask("view");
     else if (granted.includes("view")) this.wantsView = false;
+    if (!state.apart) this.called.value = "none";
     if (state.state === "ended") this.over("ended");
   }
 
@@ -385,6 +402,7 @@ export class LiveCoBrowse implements CoBrowse {
       this.pointers.value = new Map();
       this.roundTrip.value = null;
       this.problem.value = null;
+      this.called.value = "none";
       this.forget();
     });
   }

@@ -10,8 +10,10 @@ const MARKED = "[aria-invalid]:not([aria-invalid=false])";
 const WRONG = typeof CSS === "object" && CSS.supports("selector(:user-invalid)") ? `${MARKED}, :user-invalid:not(form):not(fieldset)` : MARKED;
 
 export class Journey {
+  /** Another step began. */
+  moved: () => void = () => undefined;
   private step = "";
-  private since = 0;
+  private since = Date.now();
   private timer: ReturnType<typeof setInterval> | undefined;
   private last = "";
 
@@ -24,6 +26,7 @@ export class Journey {
     if (cut === this.step) return;
     this.step = cut;
     this.since = Date.now();
+    this.moved();
     this.tell();
   }
 
@@ -38,11 +41,15 @@ export class Journey {
     this.tell();
   }
 
-  private tell(): void {
-    if (this.timer === undefined || this.step === "") return;
+  get now(): Omit<TabStep, "type"> {
     const errors = Math.min(document.querySelectorAll(WRONG).length, MOST_ERRORS);
     const dwell_s = Math.min(Math.floor((Date.now() - this.since) / 1000), MOST_S);
-    const message: TabStep = { type: "tab.step", step: this.step, errors, dwell_s };
+    return { step: this.step, errors, dwell_s };
+  }
+
+  private tell(): void {
+    if (this.timer === undefined || this.step === "") return;
+    const message: TabStep = { type: "tab.step", ...this.now };
     const text = JSON.stringify(message);
     if (text !== this.last) this.send(message);
     this.last = text;

@@ -42,6 +42,7 @@ export class SharePage {
   private readonly typing = new Typing();
   private readonly nos = new Map<string, number[]>();
   private launcher: HTMLButtonElement | null = null;
+  private help: HTMLElement | null = null;
   private running = false;
   /** The bank's name in the page's language. */
   bank = "";
@@ -66,6 +67,16 @@ export class SharePage {
   offer(label: string): void {
     this.launcher ??= press(label || this.say("button"), () => this.acts.start(), { class: "start" });
     this.settle();
+  }
+
+  /** A card of the third file. */
+  card(element: HTMLElement | null): void {
+    this.help = element;
+    this.settle();
+  }
+
+  announce(text: string): void {
+    this.host.say(text);
   }
 
   /** It need not be offered any more, until it has ended. */
@@ -212,7 +223,7 @@ export class SharePage {
   /** What stands at the edge, in this order; what is not there any more is taken away without moving what stays. */
   private settle(): void {
     const idle = !this.running && this.last === null;
-    const wanted = [this.ask?.card.element, this.code?.element, this.bar?.element, this.last, idle ? this.launcher : null].filter((one) => one !== null && one !== undefined);
+    const wanted = [this.ask?.card.element, this.help, this.code?.element, this.bar?.element, this.last, idle ? this.launcher : null].filter((one) => one !== null && one !== undefined);
     if (wanted.length === 0) {
       this.host.hide();
       return;

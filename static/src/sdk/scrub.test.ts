@@ -83,6 +83,19 @@ describe("a picture", () => {
     expect(text).not.toContain("pw-");
   });
 
+  it("has no value of a field that is called like a code, nor of one that was a password and comes again as another element", () => {
+    document.body.innerHTML = `<form><input name="smsOtp" value="pw-1"><input id="cvv" value="pw-2"><input name="支付密码" value="pw-3"><input name="shipping" value="100"><input name="f1" type="password"></form>`;
+    under({ show: ["form"], values: ["input"] });
+    expect(JSON.stringify(picture())).toContain('"value":"100"');
+    const again = document.createElement("input");
+    again.name = "f1";
+    document.querySelector("[name=f1]")!.replaceWith(again);
+    again.value = "pw-4";
+    expect(change({ source: 0, adds: [{ parentId: 2, nextId: null, node: whole(again, mirror) }], removes: [], texts: [], attributes: [] })).not.toBeNull();
+    expect(change({ source: 5, id: mirror.getId(again), text: "pw-5", isChecked: false })!["data"]).toMatchObject({ text: MASK });
+    expect(JSON.stringify(picture())).not.toContain("pw-");
+  });
+
   it("masks by one length, and identifying numbers also where words are shown", () => {
     document.body.innerHTML = "<p>x</p><p>a much longer text</p><h1>Card 4111 1111 1111 1111</h1>";
     under({ show: ["h1"] });

@@ -168,6 +168,7 @@ export class Scrub {
 
   private attributes(given: Json, element: Element): Json {
     const made: Json = {};
+    this.masking.isSensitive(element); // to know it later, when nothing says so any more
     const shown = this.masking.mayShow(element);
     const svg = element.namespaceURI === "http://www.w3.org/2000/svg";
     for (const [name, value] of Object.entries(given)) {

@@ -72,7 +72,7 @@ beforeEach(() => {
   load = vi.fn(() => Promise.resolve(record));
   share = new Share({
     site: "pk_x", url: "wss://x", language: "en", keeping: new Keeping("pk_x", sessionStorage, null), journey: new Journey((message) => void share.send(message)),
-    load, customer: () => "C1", changed: (now) => void shown.push(now), socket: FakeSocket.make,
+    load, help: () => Promise.reject(new Error("no")), customer: () => "C1", changed: (now) => void shown.push(now), socket: FakeSocket.make,
   });
 });
 afterEach(() => {
@@ -256,7 +256,7 @@ describe("while it is shared", () => {
     share.overElsewhere();
     FakeSocket.all = [];
     load.mockImplementation(() => Promise.reject(new Error("no")));
-    share = new Share({ site: "pk_y", url: "wss://x", language: "zh", keeping: new Keeping("pk_y", null, null), journey: new Journey(() => undefined), load, customer: () => "", changed: () => undefined, socket: FakeSocket.make });
+    share = new Share({ site: "pk_y", url: "wss://x", language: "zh", keeping: new Keeping("pk_y", null, null), journey: new Journey(() => undefined), load, help: () => Promise.reject(new Error("no")), customer: () => "", changed: () => undefined, socket: FakeSocket.make });
     share.start();
     answer();
     socket().says(tabState({ state: "sharing", viewers: [li("view")] }));

@@ -37,7 +37,7 @@ const record = Object.assign(
 function made(): Share {
   keeping = new Keeping("pk_x", sessionStorage, null);
   journey = new Journey((message) => void share.send(message));
-  return new Share({ site: "pk_x", url: "wss://x", language: "en", keeping, journey, load: () => Promise.resolve(record), customer: () => "C1", changed: () => undefined, socket: FakeSocket.make });
+  return new Share({ site: "pk_x", url: "wss://x", language: "en", keeping, journey, load: () => Promise.resolve(record), help: () => Promise.reject(new Error("no")), customer: () => "C1", changed: () => undefined, socket: FakeSocket.make });
 }
 function answer(): void {
   socket().opens();

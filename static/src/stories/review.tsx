@@ -90,6 +90,7 @@ function timeline(change: Partial<Timeline> = {}): Timeline {
       track("PA_agent.screen.0", "PA_agent", "screen", [130_000, 330_000]),
       track("PA_e.microphone.0", "PA_e", "microphone", [4 * MIN, 7 * MIN], [8 * MIN, 10 * MIN]),
     ],
+    pages: [],
     marks: marks(),
     speaking: speaking(),
     pauses: [{ fromMs: 7 * MIN, toMs: 8 * MIN }],

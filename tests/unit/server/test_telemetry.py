@@ -1,4 +1,4 @@
-"""Logs hold static words and ids; whatever people wrote stays out, also out of tracebacks (campaign 22, short form)."""
+"""Logs hold static words and ids; whatever people wrote stays out, also out of tracebacks (campaign 22; of transactions ``test_campaign_22.py``)."""
 
 import io
 import json
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from server import telemetry
 from tests.support.fake_media import OFFER
+from tests.support.log_lines import written
 from tests.support.server import Here, app
 
 CANARIES = (
@@ -26,17 +26,8 @@ CANARIES = (
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """The telemetry as it serves, writing here; everything as it was afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    out = io.StringIO()
-    telemetry.configure("debug", out)
-    yield out
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for package in telemetry.OUR_PACKAGES:
-        logging.getLogger(package).setLevel(logging.NOTSET)
+    with written() as out:
+        yield out
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ const PANEL = `
 .card h2:focus { outline: none; }
 .card p { margin-top: 10px; }
 .soft { color: var(--soft); font-size: 15px; }
+.link { color: var(--accent); font-weight: 650; display: inline-block; padding: 10px 0; }
 .code { font: 650 46px/1.2 var(--sans); font-variant-numeric: tabular-nums; letter-spacing: .06em; margin-top: 12px; display: flex; justify-content: center; gap: .35em;
   background: var(--sunken); border-radius: 10px; padding: 12px 8px; }
 .choices { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; margin-top: 18px; }

@@ -1,5 +1,5 @@
 /** Beside the customer's page: the ladder of what one may do, where the customer is, what was done, who else looks. */
-import { Check, Clock, RefreshCw, Unplug, X } from "lucide-preact";
+import { Check, Clock, MessagesSquare, RefreshCw, Unplug, X } from "lucide-preact";
 import { LADDER, standing } from "../../../core/cobrowse";
 import type { ActNow, Standing } from "../../../core/cobrowse";
 import type { Scope, ViewState } from "../../../cobrowse.gen";
@@ -95,6 +95,25 @@ export function actWords(act: Pick<ActNow, "kind" | "what">): string {
   return t(`cobrowse.act.${act.kind}`, { what: act.what === "" ? t("cobrowse.place") : act.what });
 }
 
+/** The customer shows the page and is not in the conversation: they are asked into it. */
+function Conversation() {
+  const { cobrowse } = useCall().call;
+  const called = cobrowse.called.value;
+  return (
+    <section class="stack tight" aria-label={t("cobrowse.call")}>
+      <h2 class="sub">{t("cobrowse.call")}</h2>
+      <p class="small soft" role="status">
+        {t(`cobrowse.call.${called}`)}
+      </p>
+      <div>
+        <Button icon={MessagesSquare} busy={called === "asked"} onClick={() => cobrowse.call()}>
+          {t(called === "none" || called === "asked" ? "cobrowse.call.go" : "cobrowse.ask.again")}
+        </Button>
+      </div>
+    </section>
+  );
+}
+
 function viewerName(viewer: { name: string; role: string }): string {
   const role = `role.${viewer.role}`;
   return viewer.name.trim() || (hasWords(role) ? t(role) : viewer.role);
@@ -119,6 +138,7 @@ export function PagePanel() {
         </ol>
       </section>
       {sees && <Journey state={state} />}
+      {state.apart && mayAttach(call) && <Conversation />}
       {acts.length > 0 && (
         <section class="stack tight" aria-label={t("cobrowse.acts")}>
           <h2 class="sub">{t("cobrowse.acts")}</h2>

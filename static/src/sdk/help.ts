@@ -1,0 +1,7 @@
+/** The third file, loaded where the site tells who is on it, or when somebody wants to talk: handed to the script that asked for it and to nobody else. */
+import { CallCard } from "./help/call";
+import { Presence } from "./help/presence";
+import type { HelpFile } from "./help/parts";
+
+const asked = document.currentScript as (HTMLScriptElement & { tongping?: (given: HelpFile) => void }) | null;
+asked?.tongping?.({ presence: (deps) => new Presence(deps), call: (deps) => new CallCard(deps) });
