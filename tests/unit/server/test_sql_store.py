@@ -156,6 +156,7 @@ async def test_what_older_deliveries_are_about_is_written_to_them(path: Path) ->
             connection.execute(f"ALTER TABLE webhook_deliveries DROP COLUMN {column}")
         connection.execute("ALTER TABLE face_templates DROP COLUMN picture")
         connection.execute("ALTER TABLE consents DROP COLUMN text")
+        connection.execute("DROP TABLE pdfs")
         connection.execute("UPDATE alembic_version SET version_num = '0017'")
     connection.close()
     store = await open_at(path)
