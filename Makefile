@@ -46,7 +46,7 @@ format: ## Let ruff put the Python sources in order
 types: ## Write static/src/protocol.gen.ts anew from the server's messages
 	@$(BIN)/python -m server.signalling.typescript
 
-chaos: ## One trust campaign, CAMPAIGN=1 … 23 (docs/testing.md), short; LONG=1 is its long form
+chaos: ## One trust campaign, CAMPAIGN=1 … 23 (those in docs/testing.md), short; LONG=1 is its long form
 	@$(BOOTSTRAP) debian venv runtime verification models dev static
 	@$(if $(LONG),TONGPING_CAMPAIGN=long TONGPING_TEST_KILLS=1000 HYPOTHESIS_PROFILE=campaign) \
 		$(BIN)/pytest $(if $(CAMPAIGN),--campaign $(CAMPAIGN),-m campaign) $(PYTEST)

@@ -22,7 +22,7 @@ from tests.support.machine import most_memory
 from tests.support.pages import Recorder, mutation
 from tests.support.server_process import ServerProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.campaign(23), pytest.mark.asyncio(loop_scope="session")]
 
 SHOWN = "document.querySelector('.sheet:not(.coming) iframe')?.contentDocument"
 CUSTOMER = "Lin Hostile"

@@ -15,7 +15,7 @@ from tests.cobrowse_corpus.place import Site, Watched, Watching, kept, open_bare
 from tests.cobrowse_corpus.secrets import Secrets, ended, leaves, said
 from tests.support.server_process import ServerProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.campaign(23), pytest.mark.asyncio(loop_scope="session")]
 
 OPEN = """
 const attach = Element.prototype.attachShadow;

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page
 from tests.support.replay import Json, Replay, Written, picture
 from tests.support.static_site import serve
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.campaign(23), pytest.mark.asyncio(loop_scope="session")]
 
 MASK = "•••••"
 

@@ -14,6 +14,8 @@ from server.bench_cobrowse_people import Tab
 from server.bench_cobrowse_place import Place, Wanted, opened, resident
 from tests.support.machine import most_memory, quick_or_skip
 
+pytestmark = pytest.mark.campaign(23)
+
 RATE, SECONDS = 20.0, 4.0
 IN_TIME_MS = 1000.0
 """Ten times the goal: what is shown is that nobody waits for the flood to end."""

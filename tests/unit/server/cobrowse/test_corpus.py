@@ -23,6 +23,8 @@ from tests.cobrowse_corpus.secrets import SORTS, Secrets, leaves
 from tests.support.pages import Json, Recorder, added, mutation
 from tests.support.repository import ROOT
 
+pytestmark = pytest.mark.campaign(23)
+
 URL = "https://bank.example/corpus/home"
 PACK = read_rules(RULES.format(origin="https://bank.example").encode())
 PLACES = {"private": "masked", "shown": "shown", "sealed": "masked", "values": "values", "blocked": "masked"}
