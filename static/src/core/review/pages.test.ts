@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ApiError } from "../problems";
 import { PagePlayback } from "./pages";
 import type { KeptState } from "./pages";
 import type { PageTrack } from "./timeline";
@@ -32,12 +33,13 @@ function bench(atMs = 0, story: readonly Told[] = STORY) {
   const opened: number[] = [];
   const seen: string[] = [];
   let fails = 0;
+  let failure = new Error("offline");
   let nowMs = 0;
   const open = async (_track: string, fromMs: number): Promise<ReadableStream<Uint8Array>> => {
     opened.push(fromMs);
     if (fails > 0) {
       fails -= 1;
-      throw new Error("offline");
+      throw failure;
     }
     const first = story.findLastIndex(([ms, line]) => ms <= fromMs && "marks" in line);
     const text = story
@@ -52,7 +54,18 @@ function bench(atMs = 0, story: readonly Told[] = STORY) {
       },
     });
   };
-  const page = new PagePlayback(TRACK, open, () => nowMs);
+  let answer: Promise<void> = Promise.resolve();
+  const slow = () => {
+    let go = (): void => undefined;
+    answer = new Promise((resolve) => (go = resolve));
+    return go;
+  };
+  const opening: typeof open = async (track, fromMs) => {
+    const stream = await open(track, fromMs);
+    await answer;
+    return stream;
+  };
+  const page = new PagePlayback(TRACK, opening, () => nowMs);
   page.seek(atMs);
   const stop = page.read({ event: ({ text, begins }) => seen.push(begins ? `> ${JSON.parse(text)}` : (JSON.parse(text) as string)), forget: () => seen.push("forget") });
   const settle = async () => {
@@ -62,7 +75,10 @@ function bench(atMs = 0, story: readonly Told[] = STORY) {
     page.seek(ms);
     await settle();
   };
-  return { page, seen, opened, to, stop, fail: (times: number) => (fails = times), later: (ms: number) => (nowMs += ms) };
+  return { page, seen, opened, to, stop, slow, fail: (times: number, why = failure) => {
+      fails = times;
+      failure = why;
+    }, later: (ms: number) => (nowMs += ms) };
 }
 
 describe("a shared page out of a recording", () => {
@@ -106,12 +122,48 @@ describe("a shared page out of a recording", () => {
     expect(page.standing.value).toBe("none");
   });
 
+  it("shows nothing of another time while it loads", async () => {
+    const { page, opened, to, slow } = bench();
+    await to(7_500);
+    const go = slow();
+    for (const ms of [3_300, 3_310, 3_320]) await to(ms);
+    expect(opened).toEqual([0, 3_300]);
+    expect([page.standing.value, page.second.value]).toEqual(["loading", -1]);
+    go();
+    await to(3_330);
+    expect([page.standing.value, page.second.value]).toEqual(["seen", 3]);
+    expect(page.act.value?.kind).toBe("fill");
+    const back = slow();
+    await to(2_000);
+    expect(page.act.value).toBeNull(); // it is later than this
+    back();
+    await to(2_000);
+    expect(page.standing.value).toBe("seen");
+  });
+
   it("begins at a picture when it is opened in the middle", async () => {
     const { page, opened, to, seen } = bench(7_200);
     await to(7_200);
     expect(page.standing.value).toBe("seen");
     expect(seen).toEqual(["> meta again", "picture again", "change three"]);
     expect(opened).toEqual([7_200]);
+  });
+
+  it("says that it loads to a player that stands", async () => {
+    const { page, slow } = bench(1_500);
+    slow();
+    page.again();
+    expect([page.standing.value, page.second.value]).toEqual(["loading", -1]);
+  });
+
+  it("does not ask again where the answer stays what it is", async () => {
+    const { page, to, fail, later, opened } = bench(1_500);
+    fail(1, new ApiError("gone", ""));
+    page.again();
+    await to(1_500);
+    later(60_000);
+    await to(1_500);
+    expect([page.standing.value, opened.length]).toEqual(["failed", 2]);
   });
 
   it("tries again where the stream breaks, and says so when that does not help", async () => {

@@ -3,6 +3,7 @@ import { batch, signal } from "@preact/signals";
 import type { ActKind, ActOutcome, Mark, Pointer, Scope, ShareState, Spot, Unmark, ViewDom } from "../../cobrowse.gen";
 import type { PageReader } from "../cobrowse";
 import { Assembly } from "../cobrowseAssembly";
+import { ApiError } from "../problems";
 import { at as spanAt } from "./timeline";
 import type { PageTrack } from "./timeline";
 
@@ -52,6 +53,7 @@ const JUMP_MS = 30_000; // farther ahead it is quicker to begin anew at a pictur
 const BACK_MS = 250; // a clock that is steered may step back so far
 const AGAIN_MS = 2_000;
 const TRIES = 3;
+const STAYS: ReadonlySet<string> = new Set(["not_found", "gone", "conflict", "unsupported_media_type", "not_allowed"]); // asking again does not help
 const ACT_MS = 4_000; // so long an act is told
 
 export class PagePlayback {
@@ -124,6 +126,7 @@ export class PagePlayback {
     this.ahead = [];
     this.loadedMs = this.doneMs = -1;
     this.ended = false;
+    this.act.value = null;
     if (this.track.spans.length === 0 || ms < (this.track.spans[0]?.fromMs ?? 0)) {
       batch(() => this.forget());
       this.standing.value = "none";
@@ -134,6 +137,8 @@ export class PagePlayback {
       () => this.over(stop, null),
       (error: unknown) => this.over(stop, error),
     );
+    this.standing.value = this.judge(ms); // a clock that stands does not ask
+    this.second.value = -1;
   }
 
   private over(stop: AbortController, error: unknown): void {
@@ -144,7 +149,7 @@ export class PagePlayback {
       this.loadedMs = Infinity;
       this.failures = 0;
     } else {
-      this.failures += 1;
+      this.failures = error instanceof ApiError && STAYS.has(error.code) ? TRIES : this.failures + 1;
       this.againAt = this.now() + AGAIN_MS;
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.seek(this.wantedMs), AGAIN_MS + 1); // a clock that stands asks no more
@@ -196,8 +201,9 @@ export class PagePlayback {
   }
 
   private judge(ms: number): PageStanding {
-    if (this.stop === null && !this.ended && this.failures >= TRIES) return "failed";
-    if (spanAt(this.track.spans, ms) !== undefined && this.loadedMs < ms && this.stop !== null && !this.pictured) return "loading";
+    const behind = this.loadedMs < ms; // what is drawn is of another time
+    if (behind && this.stop === null && !this.ended && this.failures >= TRIES) return "failed";
+    if (behind && this.reader !== null && (this.pictured || spanAt(this.track.spans, ms) !== undefined)) return "loading";
     if (this.pictured) return "seen";
     const state = this.state.peek();
     if (state === null || state.state === "ended") return "none";
