@@ -102,7 +102,7 @@ async def bank(place: Place, context: Context) -> AsyncIterator[str]:
         name_zh=config.bank.name_zh,
         name_en=config.bank.name_en,
         pack=config.verification.pack if config.verification.enabled else "",
-        site=SITE,
+        site=SITE if any(site.key == SITE for site in context.config.cobrowse.sites) else "",
     )
     certificate = await asyncio.to_thread(tls.server_context, config, SystemClock().now())
     async with AsyncExitStack() as stack:
