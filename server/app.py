@@ -300,6 +300,7 @@ def _compose(
                 ),
                 at_start=config.recording.at_start,
                 retention_days=config.recording.retention_days,
+                page_wordings=frozenset(config.recording.page_wordings),
             ),
             agent_keep_s=config.live.agent_keep_s,
             disclosed=Disclosed(config.supervision.disclosed),

@@ -37,6 +37,8 @@ class PdfWork:
 
     async def read(self, data: bytes) -> tuple[tuple[float, float], ...]:
         done, _ = await self._run(Job(), data)
+        if not done.sizes:
+            raise DependencyError("PDFs cannot be read at the moment.")
         return done.sizes
 
     async def sign(self, data: bytes, box: Box, strokes: tuple[tuple[tuple[float, float], ...], ...], line: str) -> bytes:
@@ -60,6 +62,8 @@ class PdfWork:
             log.warning("pdf process ended", extra={"status": status})
             raise PdfRefused(Why.TOO_MUCH)
         try:
+            if status:
+                raise ValueError("failed")
             done, signed = decode_done(answer)
         except (ValueError, msgspec.MsgspecError):
             log.error("pdf process failed", extra={"status": status})

@@ -33,6 +33,7 @@ from server.cobrowse.messages import (
     Unmark,
     ViewState,
     WantPicture,
+    Who,
 )
 from server.cobrowse.orders import Changed, Note, Noted, Output, Wake
 from server.cobrowse.rules import ELSEWHERE
@@ -75,6 +76,8 @@ class Core:
         self.away_since: float | None = now
         """Since when no document is connected."""
         self.calls = Calls()
+        self.first = False
+        """Nobody asks yet but whoever brought the page (``Person.who``): they have not been answered."""
         self.held = False
         """The customer is on hold: nobody sees or does anything meanwhile."""
         self.recorder: Line | None = None
@@ -156,7 +159,9 @@ class Core:
         if seat.asked is not None:
             scope, until = seat.asked
             seconds = max(1, math.ceil(until - now))
-            front.line.say(AskConsent(viewer=seat.viewer(), scope=scope, seconds=seconds, rules=self.site.rules))
+            front.line.say(
+                AskConsent(viewer=seat.viewer(), scope=scope, seconds=seconds, rules=self.site.rules, who=seat.person.who)
+            )
 
     def disconnect(self, seat: Seat, now: float) -> None:
         """A viewer's connection is over: they may be back."""
@@ -219,6 +224,8 @@ class Core:
         """Everything that follows from where things stand, and all that is to be done."""
         if self.state is not ShareState.ENDED:
             self._cut(now)
+            if any(seat.answered and seat.person.who is not Who.OTHER for seat in self.seats.values()):
+                self.first = False
             if self.calls.asked is not None and (self.calls.asked[0].line is None or not self.calls.apart):
                 self.calls.unanswered()
             self.become(Happened.SEEN if any(seat.may(Scope.VIEW) for seat in self.seats.values()) else Happened.UNSEEN)

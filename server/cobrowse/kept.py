@@ -53,6 +53,12 @@ class KeptBegin(Body, frozen=True, kw_only=True, tag="kept.begin"):
     marks: list[Mark]
 
 
+class KeptPaused(Body, frozen=True, kw_only=True, tag="kept.paused"):
+    """Nothing is known from here on until the next picture. The recorder says so of a pause, without ``why``."""
+
+    why: str
+
+
 class KeptLine(NamedTuple):
     """``begins``: a player may begin here; ``blank``: from here on nothing is shown."""
 
@@ -63,6 +69,7 @@ class KeptLine(NamedTuple):
 
 OVER = KeptState(state=ShareState.ENDED, shown=False, hidden=False, front=False, viewers=[])
 _encode = msgspec.json.Encoder().encode
+TOO_MUCH = KeptLine(_encode(KeptPaused(why="too_much")), blank=True)
 
 
 class Kept:

@@ -210,6 +210,14 @@ class TabState(Body, frozen=True, kw_only=True, tag="tab.state"):
     rules: str
 
 
+class Who(StrEnum):
+    """Who asks, as the customer knows them: whoever typed the code that was read out, whoever offered help, or somebody else."""
+
+    TYPED = "typed"
+    OFFERED = "offered"
+    OTHER = "other"
+
+
 class AskConsent(Body, frozen=True, kw_only=True, tag="consent.ask"):
     """``viewer`` asks for ``scope``; answered by ``TabConsent`` within ``seconds``."""
 
@@ -217,6 +225,7 @@ class AskConsent(Body, frozen=True, kw_only=True, tag="consent.ask"):
     scope: Scope
     seconds: int
     rules: str
+    who: Who
 
 
 class AskCall(Body, frozen=True, kw_only=True, tag="call.ask"):
@@ -275,7 +284,7 @@ class Act(Body, frozen=True, kw_only=True, tag="act"):
 
 
 class Problem(Body, frozen=True, kw_only=True, tag="problem"):
-    """Something was refused; the socket goes on. ``code``: stable (``refused``, ``not_granted``, ``too_many``, ``unknown``, ``invalid``)."""
+    """Something was refused; the socket goes on. ``code``: stable (``refused``, ``not_granted``, ``not_first``, ``not_stored``, ``too_many``, ``unknown``, ``invalid``)."""
 
     code: str
     detail: str

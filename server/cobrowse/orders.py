@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from server.cobrowse.messages import Scope, ShareState
+from server.cobrowse.messages import ActKind, Scope, ShareState
 from server.domain.model import ConsentDecision
 
 
@@ -120,6 +120,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     details: Mapping[str, str | int]
 
 
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
+    """An act, to be stored in the audit before anything of it goes on; answered by ``Share.begun`` in any case. What is not stored is not done. ``number``: of
+    ``acts``, as in the ``Note`` of what came of it."""
+
+    number: int
+    viewer: str
+    kind: ActKind
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """The state is another one. ``ENDED`` comes once: the share can be forgotten when its connections are closed."""
 
@@ -132,4 +141,4 @@ class Invite(msgspec.Struct, frozen=True, kw_only=True):
     viewer: str
 
 
-Output = Invite | Sanitise | Look | Wake | Record | Note | Changed
+Output = Invite | Sanitise | Look | Wake | Record | Begin | Note | Changed

@@ -80,12 +80,14 @@ class Share:
             core.bring_front(document, now)
         return core.settle(now)
 
-    def tab_said(self, connection: str, body: TabMessage, now: float) -> Outputs:
+    def tab_said(self, connection: str, body: TabMessage, now: float, *, room: bool = True) -> Outputs:
+        """``room``: whether the sanitiser takes more of this share now. Without it what the page says is left out until a new picture: a tab is read on, so that
+        what it takes back is heard."""
         document = self._core.documents.get(connection)
         if document is None or document.line.over:
             return self._core.finish()
         heard = self._core.feed.hears
-        self._tabs.said(document, body, now)
+        self._tabs.said(document, body, now, room=room)
         if isinstance(body, TabDom) and heard is self._core.feed.hears and not document.line.over:
             return self._core.finish()
         return self._core.settle(now)
@@ -104,10 +106,21 @@ class Share:
 
     # ---- the session
 
-    def attach(self, now: float) -> Outputs:
-        """Somebody who leads a session typed the code. Raises ValueError unless ``state`` is idle."""
+    def attach(self, now: float, *, first: bool = False) -> Outputs:
+        """Somebody who leads a session typed the code. ``first``: the customer answers them before anybody else may ask, unless ``first_away``. Raises ValueError
+        unless ``state`` is idle."""
         if not self._core.become(Happened.ATTACHED):
             raise ValueError("the code was used")
+        self._core.first = first
+        return self._core.settle(now)
+
+    @property
+    def waits_for_first(self) -> bool:
+        return self._core.first
+
+    def first_away(self, now: float) -> Outputs:
+        """Whoever brought the page is not in the session: others may ask."""
+        self._core.first = False
         return self._core.settle(now)
 
     def hold(self, held: bool, now: float) -> Outputs:
@@ -204,6 +217,11 @@ class Share:
         front = self._core.front
         if not self._core.consents.recorded(number, ok) and front is not None:
             front.line.offer(Problem(code="refused", detail="what was given could not be stored"))
+        return self._core.settle(now)
+
+    def begun(self, number: int, ok: bool, now: float) -> Outputs:
+        """A ``Begin`` was stored, or could not be."""
+        self._viewers.begun(number, ok)
         return self._core.settle(now)
 
     def cleaned(self, cleaned: Cleaned, now: float) -> Outputs:

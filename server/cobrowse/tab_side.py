@@ -46,14 +46,14 @@ class TabSide:
             }
         )
 
-    def said(self, document: Document, body: Body, now: float) -> None:
-        """Whoever says too much, or what is no matter of theirs, is cut off."""
+    def said(self, document: Document, body: Body, now: float, *, room: bool) -> None:
+        """Whoever says too much, or what is no matter of theirs, is cut off. ``room``: for more of the page, at the sanitiser."""
         pace = document.chunks if isinstance(body, TabDom) else document.messages
         handler = self._by_type.get(type(body))
         if not pace.take(now) and not _narrows(body):
             document.line.end(Bye(code="too_many", again=True))
         elif isinstance(body, TabDom):
-            self._dom(document, body)
+            self._dom(document, body, room)
         elif handler is not None:
             handler(document, body, now)
         else:
@@ -130,8 +130,11 @@ class TabSide:
         del now
         document.step = TabStep(step="") if identifies(body.step) else body
 
-    def _dom(self, document: Document, body: TabDom) -> None:
+    def _dom(self, document: Document, body: TabDom, room: bool) -> None:
         core = self._core
+        if not room and document is core.front and core.feed.hears:
+            core.feed.choke()
+            core.deafen()
         wanted = document is core.front and core.feed.hears
         try:
             if body.page != document.page:

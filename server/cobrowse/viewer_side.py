@@ -25,8 +25,9 @@ from server.cobrowse.messages import (
     ViewPong,
     ViewRelease,
     ViewResync,
+    Who,
 )
-from server.cobrowse.orders import Facts, Look, Noted
+from server.cobrowse.orders import Begin, Facts, Look, Noted
 from server.cobrowse.seats import Seat
 
 ASK_S = 30.0
@@ -63,10 +64,25 @@ class ViewerSide:
         else:
             handler(seat, body, now)
 
+    def begun(self, number: int, ok: bool) -> None:
+        """Only what is in the audit goes on: to the sanitiser, and from there to the tab."""
+        core = self._core
+        doing = core.acts.get(number)
+        if doing is None or doing.begun:
+            return
+        if not ok:
+            refuse(doing.seat.line, "not_stored", "the act could not be written down")
+            core.over(number, ActOutcome.REFUSED)
+        elif not (core.is_allowed(doing) and core.feed.is_whole):
+            core.over(number, ActOutcome.REFUSED)
+        else:
+            doing.begun = True
+            core.emit(Look(look=number, page=doing.page, node=doing.act.node))
+
     def looked(self, look: int, facts: Facts | None) -> None:
         core = self._core
         doing = core.acts.get(look)
-        if doing is None or doing.sent:
+        if doing is None or doing.sent or not doing.begun:
             return
         front = core.front
         stands = front is not None and core.is_allowed(doing) and core.feed.is_whole
@@ -87,6 +103,8 @@ class ViewerSide:
         front = core.front
         if body.scope in seat.granted:
             seat.answer(body.scope, given=True)
+        elif core.first and seat.person.who is Who.OTHER:
+            refuse(seat.line, "not_first", "whoever typed the code or offered help is answered first")
         elif seat.asked is not None or body.scope in seat.pending:
             refuse(seat.line, "too_many", "one question at a time")
         elif body.scope is not Scope.VIEW and Scope.VIEW not in seat.granted:
@@ -202,7 +220,7 @@ class ViewerSide:
         elif (number := core.acts.begin(seat, body, front.number, now)) is None:
             why = "too_many"
         else:
-            core.emit(Look(look=number, page=front.number, node=body.node))
+            core.emit(Begin(number=number, viewer=seat.person.id, kind=body.kind))
             return
         refuse(seat.line, why, "the act was not passed on")
         note = refused(seat, body, outcome)

@@ -40,6 +40,9 @@ TEXTS: dict[tuple[ConsentScope, str, Language], str] = {
 }
 
 
+KEEPS_PAGE = frozenset({"recording-2"})
+"""Of the texts that ask to be recorded those that say that a page which is shared is kept."""
+
 _SCOPES = frozenset(one.value for one in ConsentScope)
 
 

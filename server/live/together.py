@@ -13,11 +13,11 @@ from weakref import WeakKeyDictionary
 from server.audit.events import AuditAction
 from server.clock import Clock
 from server.domain.ids import ParticipantId, PdfId
-from server.domain.model import SessionStatus
+from server.domain.model import Role, SessionStatus
 from server.errors import Conflict, DependencyError, Invalid, NotAllowed, NotFound, StoreUnavailable, TongpingError, TooMany
 from server.live.member import Member
 from server.live.refusals import message_error
-from server.pdf.together import Together
+from server.pdf.together import Phase, Together
 from server.services.pdfs import Pdfs
 from server.signalling.connection import Connection
 from server.signalling.messages import ServerBody
@@ -99,17 +99,23 @@ class Tables:
     async def ask(self, session: "LiveSession", member: Member, body: PdfSignAsk) -> None:
         table = self._of(session, member)
         shown = table.together.may_ask(body)
+        of = _signer(session, body.of)
         request = self._pdfs.new_request()
-        await self._note(session, AuditAction.PDF_SIGNATURE_ASKED, shown.id, member, request=request, page=str(body.page))
-        table.together.ask(body, member.id, request)
+        details = {"request": request, "page": str(body.page), "of": of}
+        await self._note(session, AuditAction.PDF_SIGNATURE_ASKED, shown.id, member, **details)
+        table.together.ask(body, member.id, of, request)
         self._whole(session, table)
 
     async def cancel(self, session: "LiveSession", member: Member, body: PdfSignCancel) -> None:
         table = self._of(session, member)
         asked = table.together.may_cancel(body.pdf)
+        signing = table.together.phase is Phase.SIGNING
+        if signing:
+            table.together.cancel()  # at once: it may be written while this is noted
         await self._note(session, AuditAction.PDF_SIGNATURE_CANCELLED, body.pdf, member, request=asked.request)
-        table.together.cancel()
-        self._whole(session, table)
+        if not signing:
+            table.together.cancel()
+            self._whole(session, table)
 
     # ---- everybody
 
@@ -132,7 +138,7 @@ class Tables:
 
     async def decline(self, session: "LiveSession", member: Member, body: PdfSignDecline) -> None:
         table = self._of(session, member)
-        asked = table.together.may_decline(body.pdf, body.request)
+        asked = table.together.may_decline(body.pdf, body.request, member.id)
         await self._note(session, AuditAction.PDF_SIGNATURE_DECLINED, body.pdf, member, request=asked.request)
         table.together.decline()
         self._whole(session, table)
@@ -146,7 +152,7 @@ class Tables:
                 break
         else:
             raise Invalid("This is no signature.")
-        asked = table.together.sign(body.pdf, body.request)
+        asked = table.together.sign(body.pdf, body.request, member.id)
         task = asyncio.create_task(self._sign(session, table, member, seq, body, asked), name="pdf-sign")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -157,13 +163,20 @@ class Tables:
         connection = member.connection
         strokes = tuple(tuple(stroke) for stroke in body.strokes)
         done: Callable[[], None]
+
+        def still() -> None:
+            table.together.still(asked)
+            if session.members.get(member.id) is not member:
+                raise Conflict("You are not here any more.")
+            _acts(session, member)
+
         try:
-            signed = await self._pdfs.sign(session.id, body.pdf, asked, strokes, member.id)
+            signed = await self._pdfs.sign(session.id, body.pdf, asked, strokes, member.id, still)
         except TongpingError as error:
-            done = partial(self._failed, table, connection, seq, error)
+            done = partial(self._failed, session, table, connection, seq, error)
         except Exception:
             log.exception("signature not written", extra={"session": session.id})
-            done = partial(self._failed, table, connection, seq, DependencyError("It could not be done."))
+            done = partial(self._failed, session, table, connection, seq, DependencyError("It could not be done."))
         else:
             done = partial(self._signed, session, table, signed)
 
@@ -176,8 +189,12 @@ class Tables:
         table.together.signed(signed.sha256, signed.at)
         self._whole(session, table)
 
-    def _failed(self, table: _Table, connection: Connection | None, seq: int, error: TongpingError) -> None:
+    def _failed(
+        self, session: "LiveSession", table: _Table, connection: Connection | None, seq: int, error: TongpingError
+    ) -> None:
         table.together.failed()
+        if table.together.asked is None:
+            self._whole(session, table)
         if connection is not None:
             connection.send(message_error(seq, error))
 
@@ -256,6 +273,18 @@ def _acts(session: "LiveSession", member: Member) -> None:
         raise NotAllowed("You are on hold.")
     if session.status is not SessionStatus.OPEN:
         raise Conflict("Nobody has taken this customer yet.")
+
+
+def _signer(session: "LiveSession", of: str) -> ParticipantId:
+    """Who is asked to sign. Raises NotFound, Conflict."""
+    customers = [one for one in session.members.values() if one.participant.role is Role.CUSTOMER and _sees(one)]
+    if of:
+        customers = [one for one in customers if one.id == of]
+    if not customers:
+        raise NotFound("There is no such customer here.")
+    if len(customers) > 1:
+        raise Conflict("There are several customers: say which one is to sign.")
+    return customers[0].id
 
 
 def _sees(member: Member) -> bool:

@@ -8,6 +8,8 @@ MAX_BYTES = 20 << 20
 MAX_PAGES = 300
 MAX_SIGNED_BYTES = MAX_BYTES + (8 << 20)
 """Signatures make it larger, and what was packed well may be packed otherwise."""
+SMALLEST_PT, LARGEST_PT = 36.0, 14_400.0
+"""Half an inch to 200 inches (ISO 32000-1, annex C.2)."""
 _HEAD = 4
 
 
@@ -16,7 +18,8 @@ class Why(StrEnum):
 
     BROKEN = "broken"  # no PDF, or one that cannot be read
     ENCRYPTED = "encrypted"
-    ACTIVE = "active"  # scripts, programs, files within, forms that send
+    ACTIVE = "active"  # scripts, programs, files within, layers
+    FORM = "form"  # fields to fill in, or notes over the page
     TOO_MANY_PAGES = "too_many_pages"
     BAD_PAGE = "bad_page"  # a size that no paper has, or none at all
     TOO_MUCH = "too_much"  # a bomb, or more than can be read in time
@@ -75,4 +78,7 @@ def decode_done(frame: bytes) -> tuple[Done, bytes]:
     end = _HEAD + int.from_bytes(frame[:_HEAD], "big")
     if end > len(frame):
         raise ValueError("cut off")
-    return msgspec.msgpack.decode(frame[_HEAD:end], type=Done), frame[end:]
+    done = msgspec.msgpack.decode(frame[_HEAD:end], type=Done)
+    if len(done.sizes) > MAX_PAGES or not all(SMALLEST_PT <= side <= LARGEST_PT for size in done.sizes for side in size):
+        raise ValueError("no pages")
+    return done, frame[end:]

@@ -4,55 +4,32 @@ Every object is looked at, whether a page leads to it or not. Active content is 
 """
 
 import io
-import zlib
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Object, Pdf, Stream
+from pikepdf import Array, Dictionary, Object, Pdf, Stream
 
-from server.pdf.jobs import MAX_PAGES, PdfRefused, Why
+from server.pdf.active import check
+from server.pdf.jobs import LARGEST_PT, MAX_PAGES, SMALLEST_PT, PdfRefused, Why
+from server.pdf.unpacking import unpacked
 
 MOST_OBJECTS = 200_000
 MOST_VALUES = 3_000_000
 DEEPEST = 60
-MOST_UNPACKED = 128 << 20
-"""Of one stream."""
 MOST_UNPACKED_TOGETHER = 1 << 30
-MAX_PIXELS = 100_000_000
-SMALLEST_PT, LARGEST_PT = 36.0, 14_400.0
-"""Half an inch to 200 inches (ISO 32000-1, annex C.2)."""
-_PART = 1 << 20
-_ACTIVE_KEYS = frozenset(
-    {"/JS", "/JavaScript", "/EmbeddedFiles", "/EF", "/XFA", "/AA", "/RichMediaContent", "/RichMediaSettings"}
-)
-_ACTIVE_VALUES = {
-    "/S": frozenset(
-        {
-            "/JavaScript",
-            "/Launch",
-            "/SubmitForm",
-            "/ImportData",
-            "/GoToR",
-            "/GoToE",
-            "/Rendition",
-            "/RichMediaExecute",
-            "/Movie",
-            "/Sound",
-        }
-    ),
-    "/Subtype": frozenset({"/FileAttachment", "/RichMedia", "/Movie", "/Sound", "/Screen", "/3D"}),
-    "/Type": frozenset({"/EmbeddedFile"}),
-}
+SMALLEST_UNIT, LARGEST_UNIT = 0.1, 100.0
+Frame = tuple[float, float, float, float]
 
 
-def opened(data: bytes) -> Pdf:
-    """Raises PdfRefused (broken, encrypted)."""
+def opened(data: bytes, *, as_it_is: bool = False) -> Pdf:
+    """``as_it_is``: pages are not given what they inherit, and no box is put right. Raises PdfRefused (broken, encrypted)."""
     if not data.startswith(b"%PDF-"):
         raise PdfRefused(Why.BROKEN)
     try:
         # Not repaired: somebody else might repair it otherwise, and show another page.
-        pdf = pikepdf.open(io.BytesIO(data), attempt_recovery=False)
+        pdf = pikepdf.open(io.BytesIO(data), attempt_recovery=False, inherit_page_attributes=not as_it_is)
     except pikepdf.PasswordError:
         raise PdfRefused(Why.ENCRYPTED) from None
     except pikepdf.PdfError:
@@ -64,25 +41,19 @@ def opened(data: bytes) -> Pdf:
 
 def read(data: bytes) -> tuple[tuple[float, float], ...]:
     """The sizes of its pages. Raises PdfRefused."""
-    with opened(data) as pdf:
+    with opened(data, as_it_is=True) as pdf:
         try:
             if int(pdf.Root.Pages.get("/Count", 0)) > MAX_PAGES:  # what it claims: before anything is gone through
                 raise PdfRefused(Why.TOO_MANY_PAGES)
             _look_through(pdf)
-            return sizes(pdf)
-        except (
-            pikepdf.PdfError,
-            pikepdf.ForeignObjectError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            KeyError,
-            IndexError,
-            OverflowError,
-        ):
-            raise PdfRefused(Why.BROKEN) from None
-        except RecursionError:
+            with opened(data) as whole:
+                return sizes(whole)
+        except PdfRefused:
+            raise
+        except (RecursionError, MemoryError):
             raise PdfRefused(Why.TOO_MUCH) from None
+        except Exception:  # whatever a stranger's file makes of its reader
+            raise PdfRefused(Why.BROKEN) from None
 
 
 def sizes(pdf: Pdf) -> tuple[tuple[float, float], ...]:
@@ -106,36 +77,51 @@ def size(page: pikepdf.Page) -> tuple[float, float]:
     return (round(height, 2), round(width, 2)) if turned(page) % 180 else (round(width, 2), round(height, 2))
 
 
-def shown_box(page: pikepdf.Page) -> tuple[float, float, float, float]:
+def shown_box(page: pikepdf.Page) -> Frame:
     """The crop box as far as it is on the medium (ISO 32000-1, 14.11.2), in the units of the page. Raises PdfRefused."""
-    media, crop = _box(page.mediabox), _box(page.cropbox)
+    media = medium(page)
+    crop = _box(page.obj.get("/CropBox")) if "/CropBox" in page.obj else media
     box = (max(media[0], crop[0]), max(media[1], crop[1]), min(media[2], crop[2]), min(media[3], crop[3]))
     return box if box[0] < box[2] and box[1] < box[3] else media
 
 
+def medium(page: pikepdf.Page) -> Frame:
+    """Raises PdfRefused."""
+    return _box(page.obj.get("/MediaBox"))
+
+
 def turned(page: pikepdf.Page) -> int:
     """0, 90, 180 or 270: clockwise. Raises PdfRefused."""
-    angle = int(page.obj.get("/Rotate", 0))
-    if angle % 90:
-        raise PdfRefused(Why.BAD_PAGE)
+    angle = page.obj.get("/Rotate", 0)
+    if isinstance(angle, bool) or not isinstance(angle, int) or angle % 90:
+        raise PdfRefused(Why.BAD_PAGE)  # readers take it as they like
     return angle % 360
 
 
 def unit(page: pikepdf.Page) -> float:
-    """Points of one unit (/UserUnit)."""
-    return float(page.obj.get("/UserUnit", 1))
-
-
-def _box(numbers: Any) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = (float(one) for one in numbers)
-    if not all(abs(one) < 1e6 for one in (x0, y0, x1, y1)):
+    """Points of one unit (/UserUnit). Raises PdfRefused."""
+    found = _number(page.obj.get("/UserUnit", 1))
+    if not SMALLEST_UNIT <= found <= LARGEST_UNIT:
         raise PdfRefused(Why.BAD_PAGE)
+    return found
+
+
+def _box(numbers: Any) -> Frame:
+    if not isinstance(numbers, Array) or len(numbers) != 4:
+        raise PdfRefused(Why.BAD_PAGE)
+    x0, y0, x1, y1 = (_number(one) for one in numbers)
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not abs(value) < 1e6:
+        raise PdfRefused(Why.BAD_PAGE)
+    return float(value)
+
+
 def _look_through(pdf: Pdf) -> None:
-    """Raises PdfRefused (active, too much)."""
-    values = unpacked = 0
+    """Raises PdfRefused (active, form, too much, broken)."""
+    values = together = 0
     if len(pdf.objects) > MOST_OBJECTS:
         raise PdfRefused(Why.TOO_MUCH)
     for one in pdf.objects:
@@ -144,10 +130,13 @@ def _look_through(pdf: Pdf) -> None:
             if values > MOST_VALUES:
                 raise PdfRefused(Why.TOO_MUCH)
             if isinstance(found, Dictionary | Stream):
-                _check(found)
+                check(found)
+                for key in ("/MediaBox", "/CropBox"):
+                    if key in found:
+                        _box(found.get(key))
         if isinstance(one, Stream):
-            unpacked += _unpacked(one)
-            if unpacked > MOST_UNPACKED_TOGETHER:
+            together += unpacked(one)
+            if together > MOST_UNPACKED_TOGETHER:
                 raise PdfRefused(Why.TOO_MUCH)
 
 
@@ -166,38 +155,3 @@ def _within(top: Any) -> Iterator[Any]:
         else:
             continue
         waiting += [(value, depth + 1) for value in inner if isinstance(value, Object) and not value.is_indirect]
-
-
-def _check(one: Any) -> None:
-    keys = set(one.keys())
-    if keys & _ACTIVE_KEYS:
-        raise PdfRefused(Why.ACTIVE)
-    for key, active in _ACTIVE_VALUES.items():
-        value = one.get(key) if key in keys else None
-        if isinstance(value, Name) and str(value) in active:
-            raise PdfRefused(Why.ACTIVE)
-    if "/Width" in keys and "/Height" in keys and int(one.Width) * int(one.Height) > MAX_PIXELS:
-        raise PdfRefused(Why.TOO_MUCH)
-
-
-def _unpacked(stream: Any) -> int:
-    """How many bytes it is for whoever shows it, as far as it is packed by Flate. Raises PdfRefused."""
-    filters = stream.get("/Filter", None)
-    names = [str(one) for one in filters] if isinstance(filters, Array) else [str(filters)] if filters is not None else []
-    if len(names) > 2 or names.count("/FlateDecode") + names.count("/LZWDecode") > 1:
-        raise PdfRefused(Why.TOO_MUCH)  # packed twice: nobody does, but for a bomb
-    if names[:1] != ["/FlateDecode"]:
-        return 0
-    raw, at, total = stream.read_raw_bytes(), 0, 0
-    reader = zlib.decompressobj()
-    try:
-        while at < len(raw) and not reader.eof:
-            total += len(reader.decompress(raw[at : at + _PART], _PART))
-            at += _PART
-            while reader.unconsumed_tail and not reader.eof:
-                total += len(reader.decompress(reader.unconsumed_tail, _PART))
-                if total > MOST_UNPACKED:
-                    raise PdfRefused(Why.TOO_MUCH)
-    except zlib.error:
-        return total  # whoever shows it stops there, too
-    return total

@@ -4,10 +4,10 @@ import io
 from collections.abc import Iterable, Sequence
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Page, Pdf
+from pikepdf import Array, Dictionary, Name, Page, Pdf, Stream
 
 from server.pdf.jobs import Box, Job, PdfRefused, Why
-from server.pdf.reading import opened, shown_box, sizes, turned, unit
+from server.pdf.reading import medium, opened, shown_box, sizes, turned, unit
 
 INK = (0.05, 0.10, 0.42)
 WIDTH_SHARE, THINNEST_PT, THICKEST_PT = 0.02, 0.8, 2.4
@@ -57,31 +57,37 @@ def _draw(pdf: Pdf, page: Page, shown: tuple[float, float], job: Job) -> None:
             )
         ),
     )
-    if "/Resources" in page.obj:
-        page.obj.Resources = _own(page)
-    name = page.add_resource(form, Name.XObject, prefix="Signature")
-    before, after = _balance(page)
-    page.contents_add(b"q\n" * before, prepend=True)
-    matrix = " ".join(_number(one) for one in to_page(page))
-    page.contents_add(b"\n" + b"Q\n" * after + f"q {matrix} cm {name} Do Q\n".encode())
+    kept = 1 + _taken_back(page)
+    old = _as_it_was(pdf, page)
+    page.obj.Resources = Dictionary(XObject=Dictionary(Page=old, Signature=form))
+    matrix = " ".join(_number(one, 8) for one in to_page(page))
+    # A path, a clip or a text that is left open there ends in a state of its own.
+    parts = [*["q"] * kept, "/Page Do", *["Q"] * kept, "q BT ET n Q", f"q {matrix} cm /Signature Do Q"]
+    page.obj.Contents = pdf.make_stream("\n".join(parts).encode())
 
 
-def _own(page: Page) -> Dictionary:
-    """Resources of this page alone: others may share them."""
-    resources = Dictionary(dict(page.obj.Resources.items()))
-    if "/XObject" in resources:
-        resources.XObject = Dictionary(dict(resources.XObject.items()))
-    return resources
+def _as_it_was(pdf: Pdf, page: Page) -> Stream:
+    """What the page shows, as a form of its own: nothing that is left open in it goes on after it, and it reaches no name but its own."""
+    resources, contents = page.obj.get("/Resources"), page.obj.get("/Contents")
+    streams = list(contents) if isinstance(contents, Array) else [contents] if contents is not None else []
+    if not isinstance(resources, Dictionary | None) or not all(isinstance(one, Stream) for one in streams):
+        raise PdfRefused(Why.BROKEN)
+    return pdf.make_stream(
+        b"\n".join(one.read_bytes() for one in streams),
+        Type=Name.XObject,
+        Subtype=Name.Form,
+        BBox=Array(list(medium(page))),
+        Resources=resources if resources is not None else Dictionary(),
+    )
 
 
-def _balance(page: Page) -> tuple[int, int]:
-    """How many ``q`` before its content, and ``Q`` after it, leave the graphics state as it was at the beginning, whatever the content does."""
+def _taken_back(page: Page) -> int:
+    """How many states its content takes back that it never kept: some readers go on with those outside of the form."""
     depth = lowest = 0
     for instruction in pikepdf.parse_content_stream(page, "q Q"):
         depth += 1 if str(instruction.operator) == "q" else -1
         lowest = min(lowest, depth)
-    before = 1 - lowest
-    return before, before + depth
+    return -lowest
 
 
 def _content(box: Box, strokes: Iterable[Sequence[tuple[float, float]]], shown: tuple[float, float], line: str) -> bytes:
@@ -104,6 +110,6 @@ def _content(box: Box, strokes: Iterable[Sequence[tuple[float, float]]], shown: 
     return "\n".join(parts).encode()
 
 
-def _number(value: float) -> str:
+def _number(value: float, digits: int = 4) -> str:
     """PDF has no exponents."""
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")

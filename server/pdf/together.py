@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from server.domain.ids import ParticipantId
-from server.errors import Conflict, Invalid, NotFound, TooMany
+from server.errors import Conflict, Invalid, NotAllowed, NotFound, TooMany
 from server.signalling.messages_pdf import (
     PdfAsked,
     PdfLook,
@@ -53,6 +53,7 @@ class Input(Enum):
     SIGN = "sign"
     SIGNED = "signed"
     FAILED = "failed"
+    DROPPED = "dropped"  # it was not written, and is asked no longer
 
 
 TABLE: Final[dict[tuple[Phase, Input], Phase]] = {
@@ -69,8 +70,10 @@ TABLE: Final[dict[tuple[Phase, Input], Phase]] = {
     (Phase.ASKED, Input.CANCEL): Phase.OPEN,
     (Phase.ASKED, Input.DECLINE): Phase.OPEN,
     (Phase.ASKED, Input.SIGN): Phase.SIGNING,
+    (Phase.SIGNING, Input.CANCEL): Phase.SIGNING,  # it does not land any more, unless it has
     (Phase.SIGNING, Input.SIGNED): Phase.OPEN,
     (Phase.SIGNING, Input.FAILED): Phase.ASKED,
+    (Phase.SIGNING, Input.DROPPED): Phase.OPEN,
 }
 _WHY: Final = {
     Phase.SHUT: "No PDF is open.",
@@ -78,6 +81,8 @@ _WHY: Final = {
     Phase.ASKED: "A signature is asked for.",
     Phase.SIGNING: "It is being signed.",
 }
+
+_GONE: Final = "This signature is not asked for any more."
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ class _Open:
     points: int = 0
     asked: PdfAsked | None = None
     signed: PdfSigned | None = None
+    cancelled: bool = False
 
 
 class Together:
@@ -163,13 +169,22 @@ class Together:
             raise Invalid("The box is too small to sign in.")
         return one.shown
 
-    def ask(self, body: PdfSignAsk, by: ParticipantId, request: str) -> PdfAsked:
+    def ask(self, body: PdfSignAsk, by: ParticipantId, of: ParticipantId, request: str) -> PdfAsked:
         one = self._here(body.pdf, Input.ASK)
         self._move(Input.ASK)
         sha256 = one.signed.sha256 if one.signed is not None else one.shown.sha256
         one.asked = PdfAsked(
-            request=request, page=body.page, x=body.x, y=body.y, width=body.width, height=body.height, by=by, sha256=sha256
+            request=request,
+            page=body.page,
+            x=body.x,
+            y=body.y,
+            width=body.width,
+            height=body.height,
+            by=by,
+            of=of,
+            sha256=sha256,
         )
+        one.cancelled = False
         return one.asked
 
     def may_cancel(self, pdf: str) -> PdfAsked:
@@ -179,8 +194,12 @@ class Together:
         return one.asked
 
     def cancel(self) -> None:
+        """While it is being written ``failed`` or ``signed`` follows all the same."""
         self._move(Input.CANCEL)
-        self._answered()
+        if self.phase is Phase.OPEN:
+            self._answered()
+        elif self._open is not None:
+            self._open.cancelled = True
 
     # ---- everybody
 
@@ -216,17 +235,17 @@ class Together:
 
     # ---- the customer
 
-    def may_decline(self, pdf: str, request: str) -> PdfAsked:
-        """Raises NotFound, Conflict: this is not what is asked."""
-        return self._request(pdf, request, Input.DECLINE)
+    def may_decline(self, pdf: str, request: str, by: ParticipantId) -> PdfAsked:
+        """Raises NotFound, Conflict: this is not what is asked; NotAllowed: somebody else is."""
+        return self._request(pdf, request, Input.DECLINE, by)
 
     def decline(self) -> None:
         self._move(Input.DECLINE)
         self._answered()
 
-    def sign(self, pdf: str, request: str) -> PdfAsked:
-        """From now on it is being written: ``signed`` or ``failed`` follows. Raises NotFound, Conflict."""
-        asked = self._request(pdf, request, Input.SIGN)
+    def sign(self, pdf: str, request: str, by: ParticipantId) -> PdfAsked:
+        """From now on it is being written: ``signed`` or ``failed`` follows. Raises NotFound, Conflict, NotAllowed."""
+        asked = self._request(pdf, request, Input.SIGN, by)
         self._move(Input.SIGN)
         return asked
 
@@ -236,19 +255,29 @@ class Together:
         assert self._open is not None
         self._open.signed = PdfSigned(sha256=sha256, at=at)
 
-    def failed(self) -> None:
-        """It was not written: it is asked for as before."""
-        self._move(Input.FAILED)
+    def still(self, asked: PdfAsked) -> None:
+        """Raises Conflict: what is being written was cancelled."""
+        if self.phase is not Phase.SIGNING or self._open is None or self._open.asked is not asked or self._open.cancelled:
+            raise Conflict(_GONE)
 
-    def _request(self, pdf: str, request: str, input: Input) -> PdfAsked:
+    def failed(self) -> None:
+        """It was not written: it is asked for as before, but where it was cancelled meanwhile."""
+        dropped = self._open is not None and self._open.cancelled
+        self._move(Input.DROPPED if dropped else Input.FAILED)
+        if dropped:
+            self._answered()
+
+    def _request(self, pdf: str, request: str, input: Input, by: ParticipantId) -> PdfAsked:
         asked = self._here(pdf, input).asked
         if asked is None or asked.request != request:
-            raise Conflict("This signature is not asked for any more.")
+            raise Conflict(_GONE)
+        if asked.of != by:
+            raise NotAllowed("Somebody else is asked to sign.")
         return asked
 
     def _answered(self) -> None:
         assert self._open is not None
-        self._open.asked = None
+        self._open.asked, self._open.cancelled = None, False
 
 
 def _on(shown: PdfShown, page: int) -> None:

@@ -39,8 +39,11 @@ class PagePlaces:
         self._make_id = make_id
         self._invitations = invitations
 
-    async def begin(self, staff: StaffId, language: Language, share: str) -> tuple[Session, Participant]:
-        """A session of this member of staff, open at once, and in it the customer's place."""
+    async def begin(
+        self, staff: StaffId, language: Language, share: str, visitor: str, offer: str
+    ) -> tuple[Session, Participant]:
+        """A session of this member of staff, open at once, and in it the customer's place. ``visitor``, ``offer``: who on the site has accepted what; "" where
+        none was made."""
         now = self._clock.now()
         session = Session(
             id=SessionId(self._make_id(ids.SESSION)),
@@ -67,10 +70,19 @@ class PagePlaces:
         created = AuditEvent(
             action=AuditAction.SESSION_CREATED, at=now, actor=staff, session=session.id, subject=session.id, details=details
         )
+        answered = AuditEvent(
+            action=AuditAction.COBROWSE_OFFER_ANSWERED,
+            at=now,
+            actor=visitor,
+            session=session.id,
+            subject=visitor,
+            details={"offer": offer, "given": "yes", "share": share},
+        )
         async with self._store.begin() as tx:
             await tx.add_session(session)
             await tx.add_participant(place)
-            await tx.append_audit(created)
+            for event in (answered, created) if offer else (created,):
+                await tx.append_audit(event)
         return session, place
 
     async def link(self, session_id: SessionId, place_id: ParticipantId, actor: str) -> str:

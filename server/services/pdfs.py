@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,7 +32,8 @@ Strokes = tuple[tuple[tuple[float, float], ...], ...]
 _WORDS = {
     Why.BROKEN: "This is no PDF that can be read.",
     Why.ENCRYPTED: "This PDF is encrypted.",
-    Why.ACTIVE: "This PDF brings scripts, programs, files or forms that send.",
+    Why.ACTIVE: "This PDF brings scripts, programs, files, layers or forms that send.",
+    Why.FORM: "This PDF has fields to fill in, or notes over its pages: print it into a new PDF first.",
     Why.TOO_MANY_PAGES: "This PDF has too many pages.",
     Why.BAD_PAGE: "A page of this PDF has a size that no paper has.",
     Why.TOO_MUCH: "This PDF takes too much to read.",
@@ -168,8 +169,11 @@ class Pdfs:
     def new_request(self) -> str:
         return self._make_id(REQUEST)
 
-    async def sign(self, session: SessionId, id: str, asked: PdfAsked, strokes: Strokes, by: ParticipantId) -> PdfSigned:
-        """The file whose hash was asked about, and no other. What is signed is kept beside it. Raises Conflict, NotFound, Gone, PdfNotTaken, DependencyError."""
+    async def sign(
+        self, session: SessionId, id: str, asked: PdfAsked, strokes: Strokes, by: ParticipantId, still: Callable[[], None]
+    ) -> PdfSigned:
+        """The file whose hash was asked about, and no other. What is signed is kept beside it. ``still`` is asked before it is kept, and raises where it may
+        be no longer. Raises Conflict, NotFound, Gone, PdfNotTaken, DependencyError."""
         kept = await self.find(session, id)
         before = kept.signed or kept.file
         if before.sha256 != asked.sha256:
@@ -182,8 +186,11 @@ class Pdfs:
         box = Box(asked.page, asked.x, asked.y, asked.width, asked.height)
         try:
             signed = await self._worker.sign(data, box, strokes, f"{now:%Y-%m-%d %H:%M:%S} UTC  {asked.request}")
+            if await self._worker.read(signed) != kept.pdf.sizes:  # by another process
+                raise DependencyError("The signed PDF is not as it should be.")
         except PdfRefused as refused:
             raise PdfNotTaken(_WORDS[refused.why], refused.why.value) from None
+        still()
         try:
             received = await self._files.made(kept.file.name, PDF, signed)
         except OSError as error:
@@ -193,6 +200,8 @@ class Pdfs:
             pdf = await tx.get_pdf(kept.pdf.id)
             if pdf is None or (pdf.signed_file_id or pdf.file_id) != before.id:
                 raise Conflict("It was signed meanwhile.")
+            await _inside(tx, by)
+            still()
             await tx.save_pdf(
                 msgspec.structs.replace(pdf, signed_file_id=file.id, signed_at=now, signatures=pdf.signatures + 1)
             )
@@ -222,6 +231,13 @@ async def _kept(tx: Transaction, pdf: PdfRecord) -> Kept | None:
     file = await tx.get_file(pdf.file_id)
     signed = await tx.get_file(pdf.signed_file_id) if pdf.signed_file_id is not None else None
     return Kept(pdf, file, signed) if file is not None and file.sha256 else None
+
+
+async def _inside(tx: Transaction, id: ParticipantId) -> None:
+    """Raises Conflict."""
+    person = await tx.get_participant(id)
+    if person is None or person.leave_reason is not None or person.held_at is not None or person.waits_at is not None:
+        raise Conflict("Who signs is not here any more.")
 
 
 async def _bounded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

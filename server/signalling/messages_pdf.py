@@ -60,7 +60,7 @@ class PdfUnmark(Body, frozen=True, kw_only=True, tag="pdf.unmark"):
 
 
 class PdfSignAsk(Body, frozen=True, kw_only=True, tag="pdf.sign.ask"):
-    """Ask the customer to sign in this box. Needs ``pdf.show``."""
+    """Ask a customer to sign in this box. ``of``: which one; "" the only one who is inside. Needs ``pdf.show``."""
 
     pdf: AnyId
     page: PageNumber
@@ -68,6 +68,7 @@ class PdfSignAsk(Body, frozen=True, kw_only=True, tag="pdf.sign.ask"):
     y: Share
     width: Size
     height: Size
+    of: AnyId = ""
 
 
 class PdfSignCancel(Body, frozen=True, kw_only=True, tag="pdf.sign.cancel"):
@@ -113,7 +114,8 @@ class PdfMarkView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PdfAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """``sha256``: of the file that is to be signed: the one that was brought, or what the signature before made of it."""
+    """``of``: who is asked, and nobody else. ``sha256``: of the file that is to be signed: the one that was brought, or what the signature before made of
+    it."""
 
     request: str
     page: int
@@ -122,6 +124,7 @@ class PdfAsked(msgspec.Struct, frozen=True, kw_only=True):
     width: float
     height: float
     by: ParticipantId
+    of: ParticipantId
     sha256: str
 
 

@@ -28,6 +28,7 @@ export interface AskConsent {
   scope: Scope;
   seconds: number;
   rules: string;
+  who: Who;
 }
 export interface Bye {
   type: "bye";
@@ -264,3 +265,4 @@ export interface Viewer {
 export interface WantPicture {
   type: "picture.want";
 }
+export type Who = "typed" | "offered" | "other";

@@ -589,6 +589,7 @@ export interface PdfAsked {
   width: number;
   height: number;
   by: ParticipantId;
+  of: ParticipantId;
   sha256: string;
 }
 export interface PdfClose {
@@ -655,6 +656,7 @@ export interface PdfSignAsk {
   y: number;
   width: number;
   height: number;
+  of?: string;
 }
 export interface PdfSignCancel {
   type: "pdf.sign.cancel";

@@ -82,7 +82,7 @@ FIELDS = {
     "pdf.look": ["pdf", "page", "y"],
     "pdf.mark": ["pdf", "mark", "page", "kind", "points"],
     "pdf.unmark": ["pdf", "mark"],
-    "pdf.sign.ask": ["pdf", "page", "x", "y", "width", "height"],
+    "pdf.sign.ask": ["pdf", "page", "x", "y", "width", "height", "of"],
     "pdf.sign.cancel": ["pdf"],
     "pdf.sign": ["pdf", "request", "strokes"],
     "pdf.sign.decline": ["pdf", "request"],

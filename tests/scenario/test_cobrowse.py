@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from server.audit.events import AuditEntry
+from server.audit.events import AuditAction, AuditEntry
 from server.auth.tokens import TokenVerifier
 from server.domain.ids import SessionId
 from server.domain.model import ConsentScope
 from server.errors import TokenExpired
 from tests.support.cobrowsing import ORIGIN, PLANTED, Branch, Form, branch
 from tests.support.pages import Recorder, added, happens, mutation
+
+pytestmark = pytest.mark.campaign(23)
 
 
 @pytest.fixture
@@ -106,6 +108,10 @@ async def test_what_is_written_down(here: Branch) -> None:
     assert (await view.ask(tab, "click", given=False))["given"] is False
     await view.act("fill", form.amount["id"], f"{PLANTED} of Zhang")
     act = await tab.next("act")
+    begun = [one.event for one in await audit(here) if one.event.action is AuditAction.COBROWSE_ACT_BEGUN]
+    assert [(one.actor, one.details["kind"], one.details["act"]) for one in begun] == [
+        (here.agent.participant, "fill", act["act"])
+    ]
     await tab.say("tab.done", act=act["act"], outcome="done")
     assert await view.outcome() == "done"
     await tab.say("tab.pause", paused=True)
@@ -271,6 +277,23 @@ async def test_a_token_that_has_expired(here: Branch, monkeypatch: pytest.Monkey
     monkeypatch.setattr(TokenVerifier, "verify", expired)
     view = await (await here.view()).hello(here.agent.token, share)
     assert (await view.over())["code"] == "expired"
+
+
+async def test_who_typed_the_code_is_answered_first_and_everybody_else_is_somebody_else(here: Branch) -> None:
+    tab, share = await here.shared(Form().recorder)
+    expert = await here.expert()
+    second = await (await here.view()).hello(expert.token, share)
+    await second.say("view.ask", scope="view")
+    assert (await second.next("problem"))["code"] == "not_first"
+    assert tab.got("consent.ask") == []
+    first = await (await here.view()).hello(here.agent.token, share)
+    assert (await first.ask(tab, given=False))["given"] is False
+    assert (await second.ask(tab))["given"]
+    asked = tab.got("consent.ask")
+    assert [(one["viewer"]["id"], one["who"]) for one in asked] == [
+        (here.agent.participant, "typed"),
+        (expert.participant, "other"),
+    ]
 
 
 async def test_each_viewer_has_their_own_grants(here: Branch) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from server.domain.ids import ParticipantId, SessionId
+from server.domain.ids import ParticipantId, SessionId, StaffId
 from server.errors import StoreUnavailable
 from server.live.cobrowse.journal import PageRecords
+from server.live.cobrowse.site import OfferRecords
 from tests.support.cobrowsing import ORIGIN, Branch, Form, Line, Person, Tab, branch
 
 
@@ -43,11 +44,12 @@ async def begun(here: Branch, code: str, **more: Any) -> Any:
     return await here.here.post("/cobrowse/sessions", {"code": code, **more}, token=here.here.agent)
 
 
-async def looks(here: Branch, agent: Person, tab: Tab) -> Any:
+async def looks(here: Branch, agent: Person, tab: Tab, who: str = "typed") -> Any:
     """The agent looks, after the customer's yes."""
     share = (await agent.next("cobrowse.changed"))["share"]
     view = await (await here.view()).hello(agent.token, share)
     assert (await view.ask(tab))["given"]
+    assert tab.got("consent.ask")[0]["who"] == who
     await view.pictures()
     return view
 
@@ -146,11 +148,16 @@ async def test_who_is_on_the_site_is_offered_help_and_shows_the_page(here: Branc
     await tab.next("tab.state")
     assert tab.state["state"] == "attached"
     agent = await entered(here, one["session"])
-    await looks(here, agent, tab)
+    await looks(here, agent, tab, "offered")
     async with here.here.server.context.store.read() as tx:
         entries = [one.event for one in await tx.list_audit(after=0, limit=500)]
     offered = next(one for one in entries if one.action.value == "cobrowse.offered")
-    assert (offered.actor, offered.subject, offered.details) == (here.here.agent_id, one["id"], {})
+    made = {"offer": offer["offer"]}
+    assert (offered.actor, offered.subject, offered.details) == (here.here.agent_id, one["id"], made)
+    answered = next(event for event in entries if event.action.value == "cobrowse.offer_answered")
+    created = next(event for event in entries if event.action.value == "session.created" and event.session == one["session"])
+    assert (answered.actor, answered.subject, answered.session) == (one["id"], one["id"], one["session"])
+    assert answered.details == {**made, "given": "yes", "share": created.details["share"]}
 
 
 async def test_a_no_is_a_no_for_everybody(here: Branch) -> None:
@@ -170,6 +177,35 @@ async def test_a_no_is_a_no_for_everybody(here: Branch) -> None:
         while (await seen(here))[0]["step"] != "done":  # noqa: ASYNC110 - REST tells when asked
             await asyncio.sleep(0.02)
     assert page.got("site.accepted") == []
+    async with here.here.server.context.store.read() as tx:
+        (answered,) = [
+            event.event
+            for event in await tx.list_audit(after=0, limit=500)
+            if event.event.action.value == "cobrowse.offer_answered"
+        ]
+    assert (answered.subject, answered.session) == (one["id"], "")
+    assert answered.details == {"offer": offer["offer"], "given": "no"}
+
+
+async def test_one_who_goes_while_it_is_stored_was_offered_nothing(here: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = await on_page(here)
+    (one,) = await until_seen(here)
+    stored = OfferRecords.offered
+
+    async def slow(records: OfferRecords, staff: StaffId, visitor: str, *what: Any, **details: str) -> None:
+        await stored(records, staff, visitor, *what, **details)
+        await page.socket.close()
+        async with asyncio.timeout(30):
+            while [each for each in await seen(here) if each["id"] == visitor]:  # noqa: ASYNC110 - REST tells when asked
+                await asyncio.sleep(0.02)
+
+    monkeypatch.setattr(OfferRecords, "offered", slow)
+    assert (await here.here.post(f"/cobrowse/visitors/{one['id']}/offer", token=here.here.agent)).status == 404
+    async with here.here.server.context.store.read() as tx:
+        events = [each.event for each in await tx.list_audit(after=0, limit=500) if each.event.subject == one["id"]]
+    assert [each.action.value for each in events] == ["cobrowse.offered", "cobrowse.offer_withdrawn"]
+    assert events[1].details == {**events[0].details, "why": "gone"}
+    assert page.got("site.offer") == []
 
 
 async def test_an_offer_is_its_makers_to_take_back(here: Branch) -> None:
@@ -187,7 +223,7 @@ async def test_an_offer_is_its_makers_to_take_back(here: Branch) -> None:
 async def test_an_offer_that_cannot_be_stored_is_not_made_and_what_was_accepted_is_said_to_be_late(
     here: Branch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise StoreUnavailable("down")
 
     page = await on_page(here)

@@ -161,7 +161,7 @@ async def test_a_large_page_holds_up_nobody_else() -> None:
         desk.take("SH_LARGE", recorder.meta(), picture)
         assert desk.sanitisers.has_room("SH_LARGE")
         desk.take("SH_LARGE", picture)
-        assert not desk.sanitisers.has_room("SH_LARGE"), "its tab is not read until that is done"
+        assert not desk.sanitisers.has_room("SH_LARGE"), "what it says is left out until that is done"
         assert desk.sanitisers.has_room("SH_SMALL")
         id = small.body["childNodes"][0]["childNodes"][0]["id"]
         for number in range(20):

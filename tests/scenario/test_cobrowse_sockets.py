@@ -99,6 +99,22 @@ async def test_what_could_not_be_stored_was_not_given(here: Branch, monkeypatch:
     await view.pictures()
 
 
+async def test_what_cannot_be_written_down_is_not_done(here: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise StoreUnavailable("down")
+
+    form = Form()
+    tab, view = await here.looking(form.recorder, "fill")
+    with monkeypatch.context() as store:
+        store.setattr(PageRecords, "write", broken)
+        await view.act("fill", form.amount["id"], "1")
+        assert await view.outcome() == "refused"
+        assert [one["code"] for one in view.got("problem")] == ["not_stored"]
+    await view.act("fill", form.amount["id"], "2", id="a2")
+    assert [(await tab.next("act"))["value"]] == ["2"]
+    assert len(tab.got("act")) == 1
+
+
 async def test_a_page_that_ends_its_sanitiser_again_and_again_ends(here: Branch) -> None:
     tab, share = await here.shared()
     cobrowse = here.here.server.live.cobrowse
@@ -200,6 +216,29 @@ async def test_a_tabs_flood_is_read_more_slowly(here: Branch) -> None:
     other = await (await here.tab()).hello(tab="t2")
     await other.next("tab.state")
     assert view.code is None
+
+
+async def test_what_is_taken_back_waits_for_no_sanitiser(here: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = Form()
+    tab, view = await here.looking(form.recorder)
+    shown = form.title["childNodes"][0]["id"]
+    cobrowse = here.here.server.live.cobrowse
+    assert cobrowse is not None
+    with monkeypatch.context() as full:
+        full.setattr(cobrowse._sanitisers, "has_room", lambda share: False)
+        for number in range(50):
+            await tab.record(mutation(texts=[{"id": shown, "value": f"left out {number}"}]))
+        await tab.say("tab.pause", paused=True)
+        await view.until(lambda: view.state["state"] == "paused")
+    await tab.say("tab.pause", paused=False)
+    await view.pictures(2)
+    await tab.record(mutation(texts=[{"id": shown, "value": "afterwards"}]))
+    await view.until(lambda: "afterwards" in view.text)
+    assert "left out" not in view.text
+    monkeypatch.setattr(cobrowse._sanitisers, "has_room", lambda share: False)
+    await tab.record(mutation(texts=[{"id": shown, "value": "left out"}]))
+    await tab.say("tab.stop")
+    assert (await view.over())["code"] == "ended"
 
 
 async def test_so_many_pages_and_no_more(tmp_path: Path) -> None:

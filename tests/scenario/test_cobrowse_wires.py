@@ -1,6 +1,7 @@
 """One socket of co-browse by itself: who says nothing, who answers no ping, who does not read, and that little is under way."""
 
 import asyncio
+import socket as socket_options
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -107,6 +108,18 @@ async def test_who_does_not_read_is_let_go_and_little_is_under_way() -> None:
         end.wire.wake()
         await closed(end)
         assert 0 < end.taken < 400_000
+
+
+async def test_little_that_was_not_read_is_kept() -> None:
+    async with served(WireLimits(receive_bytes=16 * 1024)) as (end, socket):
+        await socket.send_str("hello")
+        async with asyncio.timeout(WITHIN_S):
+            while end.wire is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        transport = end.wire._transport
+        assert transport is not None
+        kept = transport.get_extra_info("socket").getsockopt(socket_options.SOL_SOCKET, socket_options.SO_RCVBUF)
+        assert kept <= 2 * 16 * 1024, "the kernel counts its own part in"
 
 
 async def test_too_much_ends_it_or_waits() -> None:

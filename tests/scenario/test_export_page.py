@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,35 @@ def test_where_no_page_was_shared_there_is_no_such_file(tmp_path: Path) -> None:
     made = exported(recorded(tmp_path, shared=False), tmp_path / "film.webm")
     assert made.manifest["pages"] == []
     assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_pages_are_written_as_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a break leaves nothing of them."""
+    store = recorded(tmp_path)
+    found: list[int] = []
+
+    def pieces(records: Iterable[Record]) -> Iterator[bytes]:
+        for number in range(3):
+            found.extend(path.stat().st_size for path in tmp_path.glob(f".film.webm.{TRACK}.jsonl.*.part"))
+            yield b"x" * (1 << 20)
+            if number == 2:
+                raise RecordingError("damaged", "enough")
+
+    monkeypatch.setattr("media.recording.play.pages.written", pieces)
+    with pytest.raises(RecordingError, match="enough"):
+        exported(store, tmp_path / "film.webm")
+    assert found == [0, 1 << 20, 2 << 20]
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+
+
+def test_what_a_killed_export_left_of_a_page_goes_with_the_next(tmp_path: Path) -> None:
+    store = recorded(tmp_path)
+    left = tmp_path / f".film.webm.{TRACK}.jsonl.4194999.part"
+    another = tmp_path / f".another.webm.{TRACK}.jsonl.4194999.part"
+    for path in (left, another):
+        path.write_bytes(b"plain")
+    made = exported(store, tmp_path / "film.webm")
+    assert {path for path in tmp_path.iterdir() if path.is_file()} == {*made.files, another}
 
 
 def test_no_file_that_is_there_already_is_written_over(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ async def test_nothing_is_kept_before_consent_in_a_pause_or_after_it_was_taken_b
     assert len(events(later)) < len(events(lines))
 
 
-@pytest.mark.parametrize("wording", ["recording-1"])
+@pytest.mark.parametrize("wording", ["recording-1", "recording-0", "rec-bank-7"])
 async def test_a_consent_that_did_not_speak_of_the_page_keeps_none(here: Kept, wording: str) -> None:
     form = Form()
     tab, view = await here.at.looking(form.recorder)
@@ -160,6 +160,18 @@ async def test_a_consent_that_did_not_speak_of_the_page_keeps_none(here: Kept, w
     await change(form, tab, view, "not agreed to")
     await here.ended(recording)
     assert await here.track(recording) is None
+
+
+async def test_a_text_of_the_banks_own_speaks_of_the_page_where_the_bank_says_so(tmp_path: Path) -> None:
+    async with kept(tmp_path, recording__page_wordings=["rec-bank-8"]) as here:
+        form = Form()
+        tab, view = await here.at.looking(form.recorder)
+        recording = await here.recorded("rec-bank-8")
+        await view.pictures(2)
+        await change(form, tab, view, "agreed to")
+        await on_disk(tmp_path, recording, "agreed to")
+        await here.ended(recording)
+        assert "agreed to" in said(await here.lines(recording))
 
 
 async def test_a_recorder_that_is_killed_costs_a_second_and_a_picture_begins_anew(here: Kept, tmp_path: Path) -> None:

@@ -117,7 +117,13 @@ async def test_opened_turned_marked_and_signed(here: Branch) -> None:
     assert (late["page"], late["y"], late["by"], late["marks"]) == (2, 0.25, here.customer.participant, [mark])
 
     request = await asked(here, id)
-    assert request == {**BOX, "request": request["request"], "by": here.agent.participant, "sha256": made["sha256"]}
+    assert request == {
+        **BOX,
+        "request": request["request"],
+        "by": here.agent.participant,
+        "of": here.customer.participant,
+        "sha256": made["sha256"],
+    }
     told = len(here.agent.got("pdf.state"))
     await here.customer.tell("pdf.sign", pdf=id, request=request["request"], strokes=STROKES)
     state = await here.agent.next("pdf.state", told)
@@ -270,6 +276,54 @@ async def test_a_signature_that_cannot_be_written_is_still_asked_for(here: Branc
     told = len(here.agent.got("pdf.state"))
     await here.customer.tell("pdf.sign", pdf=id, request=request, strokes=STROKES)
     assert (await here.agent.next("pdf.state", told))["signed"] is not None
+
+
+@pytest.mark.parametrize("what", ["cancelled", "held", "removed"])
+async def test_what_is_no_longer_so_while_it_is_written_does_not_land(
+    here: Branch, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = await opened(here)
+    request = (await asked(here, id))["request"]
+    worker = here.here.server.context.pdfs._worker
+    begun, go = asyncio.Event(), asyncio.Event()
+    sign = worker.sign
+
+    async def slowly(*given: Any) -> bytes:
+        begun.set()
+        await go.wait()
+        return await sign(*given)
+
+    monkeypatch.setattr(worker, "sign", slowly)
+    await here.customer.tell("pdf.sign", pdf=id, request=request, strokes=STROKES)
+    await begun.wait()
+    if what == "cancelled":
+        await here.agent.tell("pdf.sign.cancel", pdf=id)
+        await here.agent.tell("pdf.look", pdf=id, page=2, y=0)  # after it, in the order of one connection
+        await here.customer.next("pdf.looked")
+    else:
+        whom = {"participant": here.customer.participant}
+        fields = {"held": True} if what == "held" else {}
+        await here.agent.tell(f"participant.{'hold' if what == 'held' else 'remove'}", **whom, **fields)
+        await here.customer.until(
+            lambda: here.customer.got("pdf.state")[-1]["pdf"] is None
+        ) if what == "held" else await here.customer.over()
+    go.set()
+    live = here.here.server.context.live
+    await live.pdfs.settle()
+    await live.settle()
+    actions = [action for action, _, _ in await trail(here)]
+    assert "pdf.signed" not in actions
+    assert (await fetched(here, id, "signed", here.agent)).status == 404
+    if what == "cancelled":
+        assert here.customer.got("error")[-1]["code"] == "conflict"
+        assert here.agent.got("pdf.state")[-1]["asked"] is None
+
+
+async def test_only_who_is_asked_signs(here: Branch) -> None:
+    id = await opened(here)
+    assert await said(here.agent, "pdf.sign.ask", pdf=id, **BOX, of=here.agent.participant) == "not_found"
+    request = await asked(here, id, of=here.customer.participant)
+    assert request["of"] == here.customer.participant
 
 
 async def endless() -> AsyncIterator[bytes]:

@@ -8,7 +8,8 @@ import contextlib
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 from itertools import starmap
 from pathlib import Path
@@ -102,6 +103,7 @@ def export(
     beside += kept.values()
     job = _Job(found, data_key, lettering, layout, size, fps, damaged=despite_damage and not report.intact)
     marks = chapters(found.events, found.duration_us)
+    parts = contextlib.ExitStack()
     writer = Writer(target, format, size, fps, marks, recording)
     try:
         job.run(writer, progress)
@@ -109,7 +111,9 @@ def export(
         names = {party.participant: party.name or job.stage.labels[party.participant] for party in found.participants}
         words = subtitles(found.events, names, job.length_us).encode()
         told = {
-            track.track: b"".join(pages.written(read_track(track.paths, data_key, despite_damage=despite_damage)))
+            track.track: parts.enter_context(
+                _written(kept[track.track], pages.written(read_track(track.paths, data_key, despite_damage=despite_damage)))
+            )
             for track in shared
         }
         made: dict[str, Any] = {
@@ -145,8 +149,8 @@ def export(
                     "track": track.track,
                     "participant": track.participant,
                     "file": kept[track.track].name,
-                    "bytes": len(told[track.track]),
-                    "sha256": hashlib.sha256(told[track.track]).hexdigest(),
+                    "bytes": told[track.track].size,
+                    "sha256": told[track.track].sha256,
                 }
                 for track in shared
             ],
@@ -169,14 +173,13 @@ def export(
         }
         files = [target]
         for track in shared:
-            with _written(kept[track.track], told[track.track]) as publish_page:
-                publish_page()
+            told[track.track].publish()
             files.append(kept[track.track])
-        with _written(beside[0], encode(made)) as publish_manifest, _written(beside[1], words) as publish_words:
+        with _written(beside[0], [encode(made)]) as manifest_part, _written(beside[1], [words]) as words_part:
             if words:
-                publish_words()
+                words_part.publish()
                 files.append(beside[1])
-            publish_manifest()
+            manifest_part.publish()
             writer.publish()
         return Exported((*files, beside[0]), made)
     except BaseException:
@@ -184,6 +187,8 @@ def export(
         for path in beside:
             path.unlink(missing_ok=True)
         raise
+    finally:
+        parts.close()
 
 
 class _Job:
@@ -297,17 +302,34 @@ def _tools(lettering: Lettering) -> dict[str, Any]:
     }
 
 
+class _Part(NamedTuple):
+    size: int
+    sha256: str
+    publish: Callable[[], None]
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        raise RecordingError("cannot_write", f"{path}: {error.strerror}") from None
+
+
 @contextlib.contextmanager
-def _written(path: Path, data: bytes) -> Iterator[Callable[[], None]]:
-    """A small file under another name; what is given publishes it."""
+def _written(path: Path, pieces: Iterable[bytes]) -> Iterator[_Part]:
+    """A file under another name, written as it comes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "wb") as file:
-            file.write(data)
+            digest = hashlib.sha256()
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+            size = file.tell()
             file.flush()
             os.fsync(file.fileno())
-        yield lambda: os.replace(temporary, path)
+        yield _Part(size, digest.hexdigest(), partial(_publish, temporary, path))
     except OSError as error:
         raise RecordingError("cannot_write", f"{path}: {error.strerror}") from None
     finally:

@@ -29,7 +29,15 @@ _view = msgspec.json.Decoder(ViewMessage)
 
 def tab_limits(bytes_s: int) -> WireLimits:
     """A page's changes: many at once, then as many as may be; a whole picture is 8 MiB at most."""
-    return WireLimits(frames_s=400, frames_burst=1200, bytes_s=bytes_s, bytes_burst=16 << 20, waits=True, send_bytes=256 * 1024)
+    return WireLimits(
+        frames_s=400,
+        frames_burst=1200,
+        bytes_s=bytes_s,
+        bytes_burst=16 << 20,
+        waits=True,
+        send_bytes=256 * 1024,
+        receive_bytes=256 * 1024,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,6 @@ class _TabEnd(_Of[TabMessage]):
             wire.finish("invalid")
         else:
             self._shares.tab_said(self.held, wire, body)
-            await self._shares.room_for_more(self.held)
 
 
 class _ViewEnd(_Of[ViewMessage]):

@@ -1,7 +1,8 @@
 """What viewers get of a shared page, on its way into the session's recording: a line after the other, as fast as the recorder takes them.
 
 Little waits here, the rest in the share, bounded as a viewer's: a recorder that does not keep up costs changes, and then there is a new picture. It is asked
-whether it may be kept when it is taken, and again before each line is handed over.
+whether it may be kept when it is taken, and again before each line is handed over. A recording takes only so much of pages (``pages.Room``): beyond it the track
+says that there is a gap, and goes on with a picture later.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from server.clock import Clock
-from server.cobrowse.kept import Kept
+from server.cobrowse.kept import TOO_MUCH, Kept, KeptLine
 from server.cobrowse.messages import Body, Bye
 from server.domain.ids import ParticipantId
 from server.live.ports import PageLine, RecorderPort, RecorderUnavailable
@@ -21,6 +22,8 @@ PICTURE_S = 300.0
 """So old the newest picture may become while the page changes: a player begins at one."""
 MOST_BYTES = 1_000_000
 """That were taken and are not with the recorder: beyond it the rest waits in the share."""
+GAP_S = 60.0
+"""After so long one that had grown too fast goes on."""
 AGAIN_S = 2.0
 """After so long a recorder that refused is tried again."""
 
@@ -53,6 +56,7 @@ class Keeper:
         self._over = over
         self._lines = Kept()
         self._pictured_at = clock.monotonic()
+        self._gap_until: float | None = None
         self._waiting: deque[tuple[PageLine, int]] = deque()
         self._bytes = 0
         self._pulls = False
@@ -70,7 +74,10 @@ class Keeper:
 
     def picture_due(self, now: float) -> bool:
         """Whoever is told so asks for one."""
-        if not self._lines.changes or now - self._pictured_at < PICTURE_S:
+        if self._gap_until is not None:
+            if now < max(self._gap_until, self._pictured_at + GAP_S):
+                return False
+        elif not self._lines.changes or now - self._pictured_at < PICTURE_S:
             return False
         self._pictured_at = now
         return True
@@ -90,7 +97,7 @@ class Keeper:
         while not self._task.done() and self._bytes < MOST_BYTES and (found := self._next()) is not None:
             body, kept = found
             now = self._clock.monotonic()
-            for line in self._lines.lines(body, kept.whom):
+            for line in self._fitting(self._lines.lines(body, kept.whom), kept, now, last=isinstance(body, Bye)):
                 if line.begins:
                     self._pictured_at = now
                 told = PageLine(
@@ -102,6 +109,25 @@ class Keeper:
             self._more.set()
             if self._ended:
                 return
+
+    def _fitting(self, lines: list[KeptLine], kept: PageKept, now: float, *, last: bool) -> list[KeptLine]:
+        """What the recording takes of them. ``last``: it does, in any case."""
+        if last:
+            return lines
+        found: list[KeptLine] = []
+        for line in lines:
+            if self._gap_until is not None and not (line.begins and now >= self._gap_until):
+                continue
+            if kept.room.take(len(line.text), now):
+                self._gap_until = None
+                found.append(line)
+            elif self._gap_until is None:
+                found.append(TOO_MUCH)
+                self._gap_until = now + GAP_S
+                log.warning("a page grows too fast to be kept", extra={"recording": kept.recording})
+            else:
+                self._gap_until = now + GAP_S
+        return found
 
     async def _run(self) -> None:
         again = False

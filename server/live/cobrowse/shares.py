@@ -7,7 +7,6 @@ oldest of the fullest address makes room where there is none.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import secrets
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from server.clock import Clock
 from server.cobrowse import kept, orders, share
-from server.cobrowse.messages import Body, ShareState, TabHello, TabMessage, ViewMessage
+from server.cobrowse.messages import Body, ShareState, TabHello, TabMessage, ViewMessage, Who
 from server.cobrowse.rules import RulePack
 from server.cobrowse.seats import Person
 from server.cobrowse.share import Outputs, Share
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 TICK_S = 0.1
 THROTTLE = "cobrowse_code"
-ROOM_EVERY_S = 0.25
 ENDED_KEPT_S = 10.0
 CODES = 1_000_000
 ENTER_S = 60.0
@@ -108,7 +106,8 @@ class ShareSettings:
 @dataclass(slots=True, eq=False)
 class Held:
     """A share, and where it is. ``viewers``: by connection; ``people``: everybody who has looked or asked to and whose place is not over. ``alone``: the session was made for it, and
-    its customer need not be inside; ``led``: somebody who leads has been, ``enter_until``: may be on the way."""
+    its customer need not be inside; ``led``: somebody who leads has been, ``enter_until``: may be on the way. ``brought``: identity of whoever typed the
+    code or offered help."""
 
     share: Share
     site: Site
@@ -120,11 +119,11 @@ class Held:
     alone: bool = False
     led: bool = False
     enter_until: float = 0.0
+    brought: tuple[str, Who] = ("", Who.OTHER)
     journal: Journal | None = None
     wires: dict[str, Connected] = field(default_factory=dict)
     viewers: dict[str, ParticipantId] = field(default_factory=dict)
     people: set[ParticipantId] = field(default_factory=set)
-    room: asyncio.Event = field(default_factory=asyncio.Event)
     told: ShareState | None = None
     ended_at: float | None = None
     keeper: Keeper | None = None
@@ -187,15 +186,8 @@ class Shares:
         return held
 
     def tab_said(self, held: Held, wire: Connected, body: TabMessage) -> None:
-        self._do(held, held.share.tab_said(wire.id, body, self._clock.monotonic()))
-
-    async def room_for_more(self, held: Held) -> None:
-        """Returns when the sanitiser has worked off what this share sent, as far as it should."""
-        while held.ended_at is None and not self._sanitisers.has_room(held.share.id):
-            held.room.clear()
-            with contextlib.suppress(TimeoutError):  # it may be others who leave room
-                async with asyncio.timeout(ROOM_EVERY_S):
-                    await held.room.wait()
+        room = self._sanitisers.has_room(held.share.id)
+        self._do(held, held.share.tab_said(wire.id, body, self._clock.monotonic(), room=room))
 
     def measured(self, held: Held, wire: Connected, round_trip_ms: int) -> None:
         held.share.measured(wire.id, round_trip_ms)
@@ -255,7 +247,7 @@ class Shares:
             raise
         record = session.record
         assert record is not None  # loaded before anybody is seated
-        self.open(held, session.id, customer.id, record.language)
+        self.open(held, session.id, customer.id, record.language, (member.participant.identity, Who.TYPED))
 
     def take_code(self, code: str, identity: str) -> Held:
         """It is used up, unless it is given back. Raises NotFound, TooMany."""
@@ -277,13 +269,22 @@ class Shares:
         else:
             self._end(held, "unattached")
 
-    def open(self, held: Held, session: SessionId, customer: ParticipantId, language: Language, *, alone: bool = False) -> None:
+    def open(
+        self,
+        held: Held,
+        session: SessionId,
+        customer: ParticipantId,
+        language: Language,
+        brought: tuple[str, Who],
+        *,
+        alone: bool = False,
+    ) -> None:
         """It is shown in this session from now on. Raises Gone."""
         now = self._clock.monotonic()
         if held.ended_at is not None or held.share.state is not ShareState.IDLE:
             raise Gone("The customer has closed the page.")
         held.session, held.customer = session, customer
-        held.alone, held.enter_until = alone, now + ENTER_S
+        held.alone, held.enter_until, held.brought = alone, now + ENTER_S, brought
         self._sessions[session] = held
         held.journal = Journal(
             self._records,
@@ -291,10 +292,10 @@ class Shares:
             customer,
             language,
             held.share.id,
-            lambda number, ok: self._do(held, held.share.recorded(number, ok, self._clock.monotonic())),
+            partial(self._stored, held),
         )
         self._sanitisers.open(held.share.id, held.site.rules, secrets.token_bytes(32))
-        self._do(held, held.share.attach(now))
+        self._do(held, held.share.attach(now, first=True))
 
     def detach(self, session: "LiveSession") -> None:
         """Raises Conflict: nothing is shown."""
@@ -337,7 +338,9 @@ class Shares:
         held.wires[wire.id] = wire
         held.viewers[wire.id] = participant
         held.people.add(participant)
-        person = Person(id=participant, name=member.participant.name, role=member.participant.role.value)
+        identity, how = held.brought
+        who = how if member.participant.identity == identity else Who.OTHER
+        person = Person(id=participant, name=member.participant.name, role=member.participant.role.value, who=who)
         self._do(held, held.share.viewer_came(wire.id, person, self._clock.monotonic()))
         return held
 
@@ -382,6 +385,9 @@ class Shares:
             if member is None or not looks(member):
                 held.people.discard(participant)
                 self._do(held, held.share.viewer_left(participant, self._clock.monotonic()))
+        late = held.share.waits_for_first and self._clock.monotonic() >= held.enter_until
+        if late and not any(looks(one) and one.participant.identity == held.brought[0] for one in live.members.values()):
+            self._do(held, held.share.first_away(self._clock.monotonic()))
         self._keep(held, live)
 
     def _end(self, held: Held, why: str) -> None:
@@ -440,7 +446,6 @@ class Shares:
 
     def cleaned(self, id: str, cleaned: orders.Cleaned) -> None:
         if (held := self._shares.get(id)) is not None:
-            held.room.set()
             self._do(held, held.share.cleaned(cleaned, self._clock.monotonic()))
 
     def looked(self, id: str, look: int, facts: orders.Facts | None) -> None:
@@ -448,8 +453,7 @@ class Shares:
             self._do(held, held.share.looked(look, facts, self._clock.monotonic()))
 
     def sanitiser_lost(self, id: str) -> None:
-        if (held := self._shares.get(id)) is not None:
-            held.room.set()
+        """``sanitiser_back`` says when the next can be asked."""
 
     def sanitiser_back(self, id: str) -> None:
         if (held := self._shares.get(id)) is not None:
@@ -457,7 +461,6 @@ class Shares:
 
     def sanitiser_refuses(self, id: str) -> None:
         if (held := self._shares.get(id)) is not None:
-            held.room.set()
             self._end(held, "sanitiser")
 
     # ---- what a share wants
@@ -473,10 +476,7 @@ class Shares:
                 case orders.Wake(connection=connection):
                     if (wire := held.wires.get(connection)) is not None:
                         wire.wake()
-                case orders.Record():
-                    if held.journal is not None:
-                        held.journal.add(output)
-                case orders.Note():
+                case orders.Record() | orders.Begin() | orders.Note():
                     if held.journal is not None:
                         held.journal.add(output)
                 case orders.Invite(viewer=viewer) if held.session is not None and held.customer is not None:
@@ -485,13 +485,16 @@ class Shares:
                 case orders.Changed(state=state):
                     self._changed(held, state)
 
+    def _stored(self, held: Held, what: orders.Record | orders.Begin, ok: bool) -> None:
+        answer = held.share.begun if isinstance(what, orders.Begin) else held.share.recorded
+        self._do(held, answer(what.number, ok, self._clock.monotonic()))
+
     def _invited(self, held: Held, link: str) -> None:
         self._do(held, held.share.invited(link, self._clock.monotonic()))
 
     def _changed(self, held: Held, state: ShareState) -> None:
         if state is ShareState.ENDED and held.ended_at is None:
             held.ended_at = self._clock.monotonic()
-            held.room.set()
             self._addresses[held.address] -= 1
             if not self._addresses[held.address]:
                 del self._addresses[held.address]

@@ -12,14 +12,15 @@ from server.audit.events import AuditAction, AuditEvent
 from server.auth.throttle import address_key
 from server.clock import Clock
 from server.cobrowse.messages import Body, SiteHello, SiteMessage
-from server.cobrowse.visitors import Seen, Visitor, Visitors
+from server.cobrowse.visitors import Answered, Seen, Visitors
 from server.domain import ids
 from server.domain.ids import StaffId
 from server.domain.model import Language, Session
-from server.errors import TongpingError
-from server.live.cobrowse.alone import Alone
+from server.errors import NotFound, StoreUnavailable, TongpingError
+from server.live.cobrowse.alone import Accepted, Alone
 from server.live.cobrowse.endpoint import Room
 from server.live.cobrowse.shares import Site
+from server.live.cobrowse.turns import Turns
 from server.live.cobrowse.wires import Wire, WireLimits
 from server.live.transactions import Transactions
 
@@ -27,14 +28,26 @@ log = logging.getLogger(__name__)
 MAX_BYTES = 8192
 SITE_LIMITS = WireLimits(frames_s=2, frames_burst=30, bytes_s=4096, bytes_burst=64 * 1024)
 TICK_S = 0.5
+MOST_IN_TURN = 100
+"""So much of what pages say is taken in one turn of the loop: sessions have their turns between."""
 _decode = msgspec.json.Decoder(SiteMessage).decode
 
 
 class OfferRecords(Transactions):
-    async def offered(self, staff: StaffId, visitor: str, what: AuditAction) -> None:
-        """Raises StoreUnavailable."""
+    """All raise StoreUnavailable."""
+
+    async def offered(self, staff: StaffId, visitor: str, offer: str, what: AuditAction, **details: str) -> None:
+        await self._append(what, staff, visitor, {"offer": offer, **details})
+
+    async def refused(self, visitor: str, offer: str) -> None:
+        """The customer said no. A yes is stored with the session that comes of it."""
+        await self._append(AuditAction.COBROWSE_OFFER_ANSWERED, visitor, visitor, {"offer": offer, "given": "no"})
+
+    async def _append(self, what: AuditAction, actor: str, visitor: str, details: dict[str, str]) -> None:
         async with self._writing() as tx:
-            await tx.append_audit(AuditEvent(action=what, at=self._clock.now(), actor=staff, session="", subject=visitor))
+            await tx.append_audit(
+                AuditEvent(action=what, at=self._clock.now(), actor=actor, session="", subject=visitor, details=details)
+            )
 
 
 class OnSite:
@@ -63,6 +76,7 @@ class OnSite:
         self._room = Room(2 * most, 2 * per_address)
         self._wires: dict[str, Wire[SiteMessage]] = {}
         self._numbers = itertools.count(1)
+        self.turns = Turns(MOST_IN_TURN)
 
     def __len__(self) -> int:
         return len(self._visitors)
@@ -81,16 +95,23 @@ class OnSite:
         return self._visitors.seen_by(staff, self._clock.monotonic())
 
     async def offer(self, staff: StaffId, name: str, visitor: str) -> None:
-        """Raises NotFound, Conflict, StoreUnavailable: then nothing was offered."""
-        self._visitors.may_offer(visitor, staff, self._clock.monotonic())
-        await self._records.offered(staff, visitor, AuditAction.COBROWSE_OFFERED)
+        """Raises NotFound, Conflict, StoreUnavailable: then nothing was offered. One who went while it was stored has it taken back in the audit."""
         offer = self._make_id(ids.VISITOR)
-        self._wake(self._visitors.offer(visitor, offer, staff, name, self._clock.monotonic()))
+        self._visitors.offer(visitor, offer, staff, name, self._clock.monotonic())
+        try:
+            await self._records.offered(staff, visitor, offer, AuditAction.COBROWSE_OFFERED)
+            self._wake(self._visitors.show(visitor, offer, self._clock.monotonic()))
+        except NotFound:
+            await self._records.offered(staff, visitor, offer, AuditAction.COBROWSE_OFFER_WITHDRAWN, why="gone")
+            raise
+        finally:
+            self._visitors.unmade(visitor, offer)
 
     async def withdraw(self, staff: StaffId, visitor: str) -> None:
         """Raises NotFound, StoreUnavailable: it is withdrawn even so."""
-        self._wake(self._visitors.withdraw(visitor, staff, self._clock.monotonic()))
-        await self._records.offered(staff, visitor, AuditAction.COBROWSE_OFFER_WITHDRAWN)
+        offer, woken = self._visitors.withdraw(visitor, staff, self._clock.monotonic())
+        self._wake(woken)
+        await self._records.offered(staff, visitor, offer, AuditAction.COBROWSE_OFFER_WITHDRAWN)
 
     # ---- pages
 
@@ -119,10 +140,17 @@ class OnSite:
         return True
 
     async def said(self, wire: Wire[SiteMessage], body: SiteMessage) -> None:
-        accepted, woken = self._visitors.said(wire.id, body, self._clock.monotonic())
+        answered, woken = self._visitors.said(wire.id, body, self._clock.monotonic())
         self._wake(woken)
-        if accepted is not None:
-            await self._accepted(accepted)
+        if answered is None:
+            return
+        if answered.given:
+            await self._accepted(answered)
+            return
+        try:
+            await self._records.refused(answered.visitor.id, answered.offer.id)
+        except StoreUnavailable:
+            log.warning("a no to an offer was not stored", extra={"visitor": answered.visitor.id})
 
     def next(self, wire: Wire[SiteMessage]) -> Body | None:
         return self._visitors.take(wire.id)
@@ -131,18 +159,23 @@ class OnSite:
         if self._wires.pop(wire.id, None) is not None:
             self._visitors.went(wire.id, self._clock.monotonic())
 
-    async def _accepted(self, visitor: Visitor) -> None:
+    async def _accepted(self, answered: Answered) -> None:
         """A session, and in it their page."""
-        offer, site = visitor.offer, self._sites[visitor.site.key]
-        assert offer is not None
-        staff = StaffId(offer.staff)
+        visitor, offer = answered.visitor, answered.offer
+        made, token = "", ""
         try:
-            session, token = await self._alone.by_offer(staff, site, visitor.address, Language(visitor.language))
+            session, token = await self._alone.by_offer(
+                StaffId(offer.staff),
+                self._sites[visitor.site.key],
+                visitor.address,
+                Language(visitor.language),
+                Accepted(visitor.id, offer.id),
+            )
+            made = session.id
         except TongpingError as error:
             log.warning("an offer came to nothing", extra={"visitor": visitor.id, "code": error.code})
-            self._wake(self._visitors.came_of(visitor, "", ""))
-        else:
-            self._wake(self._visitors.came_of(visitor, session.id, token))
+        finally:
+            self._wake(self._visitors.came_of(visitor, made, token))
 
     # ---- time
 
@@ -176,6 +209,7 @@ class _End:
         self._origin, self._address = origin, address
 
     async def heard(self, wire: Wire[SiteMessage], body: SiteMessage) -> None:
+        await self._on_site.turns.take()
         if wire.greeted:
             await self._on_site.said(wire, body)
         elif isinstance(body, SiteHello) and self._on_site.came(wire, body, self._origin, self._address):

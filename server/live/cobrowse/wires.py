@@ -28,7 +28,7 @@ CLOSE_NUMBERS = {"invalid": 4400, "expired": 4402, "replaced": 4409, "ended": 44
 @dataclass(frozen=True, slots=True)
 class WireLimits:
     """Seconds, bytes. ``waits``: what comes too fast is read later (a tab's page is as it is), else the socket is closed. ``send_bytes``: what the kernel keeps
-    of what was sent and not taken."""
+    of what was sent and not taken; ``receive_bytes``: of what came and was not read, so that what is said last waits behind little; None: as it is."""
 
     frames_s: float = 120.0
     frames_burst: float = 480.0
@@ -41,6 +41,7 @@ class WireLimits:
     write_s: float = 60.0
     close_s: float = 2.0
     send_bytes: int = 64 * 1024
+    receive_bytes: int | None = None
 
 
 class End(Protocol[Heard]):
@@ -232,6 +233,8 @@ class Wire(Generic[Heard]):
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, self._limits.send_bytes)
+                if self._limits.receive_bytes is not None:
+                    sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, self._limits.receive_bytes)
 
     def _abort(self) -> None:
         if self._transport is not None:

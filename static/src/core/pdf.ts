@@ -1,8 +1,9 @@
 /** A PDF that everybody in a session looks at together: which, where, what is drawn on it, whether a signature is asked for. */
-import { batch, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { ClientBody, ErrorCode, ParticipantId, PdfAsked, PdfLooked, PdfMark, PdfMarkView, PdfMarked, PdfShown, PdfSigned, PdfState, PdfUnmarked, PdfView, ServerBody } from "../protocol.gen";
 import { randomKey } from "./http";
+import { sha256Of } from "./pdfFiles";
 import { inside, roomToSign, thinned } from "./pdfPlaces";
 import type { Box, Place, Point } from "./pdfPlaces";
 import { ApiError } from "./problems";
@@ -25,7 +26,22 @@ export interface PdfLook extends Place {
   by: ParticipantId | null; // nobody has scrolled yet
 }
 
+/** The bytes that everybody looks at now: the PDF as it was sent, or signed once it is. */
+export interface PdfFile {
+  id: string; // of the PDF
+  what: "file" | "signed";
+  sha256: string;
+}
+
+/** What a customer had before them when they said yes or no. */
+export interface PdfAnswered {
+  pdf: string;
+  request: string;
+  sha256: string; // of the file that was drawn
+}
+
 export interface Pdf {
+  readonly file: ReadonlySignal<PdfFile | null>;
   readonly open: ReadonlySignal<PdfShown | null>;
   readonly look: ReadonlySignal<PdfLook>;
   readonly marks: ReadonlySignal<readonly PdfMarkView[]>;
@@ -46,10 +62,11 @@ export interface Pdf {
   clear(): void;
   askToSign(page: number, box: Box): void;
   cancelAsk(): void;
-  sign(strokes: readonly (readonly Point[])[]): void;
-  decline(): void;
-  /** What is shown now: the file, or the signed one once there is one. Rejects with ApiError. */
-  bytes(): Promise<ArrayBuffer>;
+  /** Says nothing where something else is asked by now, or for another file. */
+  sign(reviewed: PdfAnswered, strokes: readonly (readonly Point[])[]): void;
+  decline(answered: Omit<PdfAnswered, "sha256">): void;
+  /** Rejects with ApiError; `pdf_changed`: what came has another hash. */
+  bytes(file: PdfFile): Promise<ArrayBuffer>;
   /** Object URL of the signed file; kept until the call ends. */
   signedUrl(): Promise<string>;
 }
@@ -72,10 +89,19 @@ export class LivePdf implements Pdf {
   readonly signing = signal(false);
   readonly refused = signal<string | null>(null);
 
+  readonly file = computed((): PdfFile | null => {
+    const [pdf, signed] = [this.open.value, this.signed.value];
+    if (pdf === null) return null;
+    return signed === null ? { id: pdf.id, what: "file", sha256: pdf.sha256 } : { id: pdf.id, what: "signed", sha256: signed.sha256 };
+  });
+
   private cancelled: string | null = null; // by this page
   private url: { sha256: string; made: Promise<string> } | null = null;
 
-  constructor(private readonly needs: PdfNeeds) {}
+  constructor(
+    private readonly needs: PdfNeeds,
+    private readonly hash: (bytes: ArrayBuffer) => Promise<string> = sha256Of,
+  ) {}
 
   // ---------------------------------------------------------------- from the server
 
@@ -121,11 +147,11 @@ export class LivePdf implements Pdf {
   private told(state: PdfState): void {
     const [before, asked, signed] = [this.open.peek(), this.asked.peek(), this.signed.peek()];
     const same = before !== null && before.id === state.pdf?.id;
-    this.open.value = same ? before : state.pdf;
+    this.open.value = unchanged(before, state.pdf);
     const { page, y, by } = state;
     this.look.value = { page, y, by };
     this.marks.value = state.marks;
-    this.asked.value = asked !== null && asked.request === state.asked?.request ? asked : state.asked;
+    this.asked.value = unchanged(asked, state.asked);
     this.signed.value = signed !== null && signed.sha256 === state.signed?.sha256 ? signed : state.signed;
     const fresh = state.signed !== null && state.signed.sha256 !== signed?.sha256;
     if (!same || state.asked !== null || fresh) this.declined.value = false;
@@ -206,25 +232,24 @@ export class LivePdf implements Pdf {
     this.needs.say({ type: "pdf.sign.cancel", pdf: pdf.id });
   }
 
-  sign(strokes: readonly (readonly Point[])[]): void {
-    const [pdf, asked] = [this.open.peek(), this.asked.peek()];
-    if (pdf === null || asked === null || this.signing.peek()) return;
+  sign({ pdf, request, sha256 }: PdfAnswered, strokes: readonly (readonly Point[])[]): void {
+    const asked = this.asked.peek();
+    if (this.signing.peek() || this.open.peek()?.id !== pdf || asked?.request !== request || asked.sha256 !== sha256) return;
     this.signing.value = true;
     this.refused.value = null;
-    this.needs.say({ type: "pdf.sign", pdf: pdf.id, request: asked.request, strokes: strokes.slice(0, MAX_STROKES).map(stroke) });
+    this.needs.say({ type: "pdf.sign", pdf, request, strokes: strokes.slice(0, MAX_STROKES).map(stroke) });
   }
 
-  decline(): void {
-    const [pdf, asked] = [this.open.peek(), this.asked.peek()];
-    if (pdf === null || asked === null) return;
-    this.cancelled = asked.request;
-    this.needs.say({ type: "pdf.sign.decline", pdf: pdf.id, request: asked.request });
+  decline({ pdf, request }: Omit<PdfAnswered, "sha256">): void {
+    if (this.open.peek()?.id !== pdf || this.asked.peek()?.request !== request) return;
+    this.cancelled = request;
+    this.needs.say({ type: "pdf.sign.decline", pdf, request });
   }
 
-  bytes(): Promise<ArrayBuffer> {
-    const pdf = this.open.peek();
-    if (pdf === null) return Promise.reject(new ApiError("gone", ""));
-    return this.needs.fetch(pdf.id, this.signed.peek() === null ? "file" : "signed");
+  async bytes({ id, what, sha256 }: PdfFile): Promise<ArrayBuffer> {
+    const bytes = await this.needs.fetch(id, what);
+    if ((await this.hash(bytes)) !== sha256) throw new ApiError("pdf_changed", "");
+    return bytes;
   }
 
   signedUrl(): Promise<string> {
@@ -232,7 +257,7 @@ export class LivePdf implements Pdf {
     if (pdf === null || signed === null) return Promise.reject(new ApiError("gone", ""));
     if (this.url?.sha256 === signed.sha256) return this.url.made;
     this.letUrlGo();
-    const made = this.needs.fetch(pdf.id, "signed").then((bytes) => URL.createObjectURL(new Blob([bytes], { type: "application/pdf" })));
+    const made = this.bytes({ id: pdf.id, what: "signed", sha256: signed.sha256 }).then((bytes) => URL.createObjectURL(new Blob([bytes], { type: "application/pdf" })));
     this.url = { sha256: signed.sha256, made };
     made.catch(() => (this.url = null)); // the next wish tries again
     return made;
@@ -256,6 +281,11 @@ type ToPdf = PdfState | PdfLooked | PdfMarked | PdfUnmarked;
 
 function isToPdf(body: ServerBody): body is ToPdf {
   return body.type.startsWith("pdf.");
+}
+
+/** The one there was, where the new one says the same: nothing that depends on it is made anew. */
+function unchanged<T>(before: T, now: T): T {
+  return JSON.stringify(before) === JSON.stringify(now) ? before : now;
 }
 
 /** As it is sent: a dot is a line to where it is. */

@@ -19,6 +19,12 @@ export async function fetchPdf(session: string, pdf: string, what: "file" | "sig
   return response.arrayBuffer();
 }
 
+/** In hexadecimal digits, as the server tells it. */
+export async function sha256Of(bytes: ArrayBuffer): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 const NAME_CHARS = 200;
 
 function nameOf(file: File): string {

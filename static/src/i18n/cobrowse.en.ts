@@ -150,6 +150,8 @@ export const cobrowseEn = {
   "cobrowse.detach": "Disconnect the page",
   "cobrowse.problem": "That did not work.",
   "cobrowse.problem.not_granted": "The customer has not allowed that.",
+  "cobrowse.problem.not_first": "Whoever typed the code asks the customer first.",
+  "cobrowse.problem.not_stored": "This could not be written down, so it was not done. Please try again shortly.",
   "cobrowse.problem.refused": "Not now: the customer’s page is away or paused.",
   "cobrowse.problem.too_many": "Too fast. Try again in a moment.",
 } as const;

@@ -152,6 +152,8 @@ export const cobrowseZh: Readonly<Record<keyof typeof cobrowseEn, string>> = {
   "cobrowse.detach": "断开网页",
   "cobrowse.problem": "操作未成功。",
   "cobrowse.problem.not_granted": "客户没有允许这样做。",
+  "cobrowse.problem.not_first": "请先由输入共享码的人向客户提出请求。",
+  "cobrowse.problem.not_stored": "暂时无法留存记录，因此没有执行，请稍后再试。",
   "cobrowse.problem.refused": "暂时无法操作：客户的网页已断开或已暂停。",
   "cobrowse.problem.too_many": "操作过于频繁，请稍后再试。",
 };

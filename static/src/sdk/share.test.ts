@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { PageRules, Scope, TabDom, Viewer } from "../cobrowse.gen";
-import { LITTLE, TOO_MUCH } from "./capture";
+import { TOO_MUCH } from "./capture";
 import { FakeSocket, tabState, welcome } from "./fakes";
 import { Journey } from "./journey";
 import { Keeping } from "./keeping";
@@ -106,6 +106,28 @@ describe("from the code to the picture", () => {
     expect(socket().of("tab.dom").map(({ n, page, last }: TabDom) => [n, page, last])).toEqual([[1, 1, true], [2, 1, true]]);
     expect(texts()).toContain("Li Wen sees this page");
     expect(shown).toEqual(["offered", "attached", "sharing"]);
+  });
+
+  it.each([
+    ["typed", "view", "They typed in the code that you read out."],
+    ["offered", "view", "They are who offered you help here."],
+    ["other", "view", "This is somebody else, not the person you began with."],
+    ["other", "click", "This is somebody else, not the person you began with."],
+  ])("says who asks: %s for %s", (who, scope, words) => {
+    share.start();
+    answer();
+    socket().says(tabState({ state: "attached", viewers: [li("view")] }));
+    socket().says({ type: "consent.ask", viewer: li(), scope, seconds: 30, rules: "hash", who });
+    expect(texts()).toContain(words);
+  });
+
+  it("says who brought the page in the first question alone", () => {
+    share.start();
+    answer();
+    socket().says(tabState({ state: "sharing", viewers: [li("view")] }));
+    socket().says({ type: "consent.ask", viewer: li("view"), scope: "point", seconds: 30, rules: "hash", who: "typed" });
+    expect(texts()).toContain("wants to point and draw");
+    expect(texts()).not.toContain("typed in the code");
   });
 
   it("a script of the page cannot say yes, nor can a press that was on its way", async () => {
@@ -217,14 +239,21 @@ describe("while it is shared", () => {
 
   it("a socket that holds too much gets no more; a new picture comes when it is through", async () => {
     socket().bufferedAmount = TOO_MUCH + 1;
-    expect(quiet()).toBe(false);
+    expect(quiet()).toBe(true); // it waits in the script
     expect(recordings.at(-1)!.stopped).toBe(true);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(recordings).toHaveLength(1);
-    socket().bufferedAmount = LITTLE;
+    press("Pause");
+    expect(socket().sent.at(-1)).toEqual({ type: "tab.pause", paused: true });
+    press("Resume");
+    socket().says(tabState({ state: "sharing", viewers: [li("view")] }));
+    socket().says({ type: "picture.want" });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(recordings).toHaveLength(1);
+    socket().bufferedAmount = 0;
     await soon();
     expect(recordings).toHaveLength(2);
-    expect(events().slice(-2).map(({ type }) => type)).toEqual([4, 2]);
+    expect(events().slice(-3).map(({ type }) => type)).toEqual([3, 4, 2]);
   });
 
   it("another address without another document is another picture, by its own rules", async () => {

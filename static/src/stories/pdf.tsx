@@ -27,10 +27,11 @@ interface Setting {
   refused?: string;
   never?: boolean; // the file does not come
   broken?: boolean;
+  changed?: boolean; // another file comes
 }
 
 const BOX = { page: 1, x: 0.34, y: 0.71, width: 0.36, height: 0.075 };
-const asked = (): PdfAsked => ({ request: "RQ_1", by: "PA_agent", sha256: "", ...BOX });
+const asked = (): PdfAsked => ({ request: "RQ_1", by: "PA_agent", of: "PA_me", sha256: "", ...BOX });
 const signed = (): PdfSigned => ({ sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", at: "2030-01-01T10:30:00Z" });
 const wave = (from: number, to: number, y: number): [number, number][] => Array.from({ length: 40 }, (_, n) => [from + ((to - from) * n) / 39, y + 0.22 * Math.sin(n * 0.9) * Math.cos(n * 0.13)]);
 const STROKES: [number, number][][] = [wave(0.08, 0.5, 0.5), wave(0.46, 0.92, 0.48), [[0.1, 0.86], [0.5, 0.8], [0.92, 0.84]]];
@@ -45,13 +46,13 @@ function fakePdf(setting: Setting): LivePdf {
     say: (body) => {
       if (body.type === "pdf.sign.decline" || body.type === "pdf.sign.cancel") live.asked.value = null;
       if (body.type === "pdf.close") live.open.value = null;
-      if (body.type === "pdf.sign.ask") live.asked.value = { request: "RQ_2", by: "PA_me", sha256: "", page: body.page, x: body.x, y: body.y, width: body.width, height: body.height };
+      if (body.type === "pdf.sign.ask") live.asked.value = { request: "RQ_2", by: "PA_me", of: "PA_customer", sha256: "", page: body.page, x: body.x, y: body.y, width: body.width, height: body.height };
       if (body.type === "pdf.sign") live.signed.value = signed();
     },
     me: () => "PA_me",
     upload: () => new Promise(() => undefined),
     fetch: async () => (setting.never === true ? new Promise<never>(() => undefined) : setting.broken === true ? Promise.reject(new ApiError("offline", "")) : storyPdf(zh())),
-  });
+  }, async () => (setting.changed === true ? "another" : (live.file.peek()?.sha256 ?? "")));
   if (setting.open !== false) live.open.value = { id: "PF_1", name: setting.name ?? (zh() ? "个人账户服务协议.pdf" : "Agreement on a personal account.pdf"), pages: 3, sizes: SIZES, sha256: "" };
   live.look.value = { page: 1, y: 0, by: "PA_agent", ...setting.look };
   live.marks.value = setting.marks ?? [];
@@ -101,7 +102,7 @@ function story(name: string, role: Role, setting: () => Setting, ui: () => PdfUi
     return role === "agent" ? <Workbench desk={fakeDesk({ call: call(setting(), role) })} site={site()} callProps={props} /> : <CallView call={call(setting(), role)} variant={role} {...props} />;
   };
   const made = setting();
-  const until = made.open === false ? null : made.never === true ? ".pdf-stage" : made.broken === true ? ".pdf-before .card" : ".pdf-canvas";
+  const until = made.open === false ? null : made.never === true ? ".pdf-stage" : made.broken === true || made.changed === true ? ".pdf-before .card" : ".pdf-canvas";
   return { name: `pdf-${name}`, make: () => (until === null ? view()() : <Settled until={until}>{view()()}</Settled>) };
 }
 
@@ -119,6 +120,7 @@ export const pdfStories: Story[] = [
   story("expert", "expert", () => ({ marks: MARKS, look: { page: 2, y: 0.4 } })),
   story("customer-loading", "customer", () => ({ never: true })),
   story("customer-failed", "customer", () => ({ broken: true })),
+  story("customer-changed", "customer", () => ({ changed: true, asked: asked() })),
   story("customer", "customer", () => ({ marks: MARKS })),
   story("customer-last-page", "customer", () => ({ name: NAMES.long(), look: { page: 3, y: 0 } })),
   story("customer-asked", "customer", () => ({ asked: asked() })),

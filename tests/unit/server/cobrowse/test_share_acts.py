@@ -30,6 +30,8 @@ from server.cobrowse.orders import Noted
 from server.cobrowse.rules import Level
 from tests.support.sharing import META, PICTURE, Facts, Stage, shared
 
+pytestmark = pytest.mark.campaign(23)
+
 SPOT = Spot(node=5, x=0.5, y=0.5)
 CONTROL = (Scope.SCROLL, Scope.FILL, Scope.CLICK)
 
@@ -68,7 +70,7 @@ def test_an_act_goes_through_the_gate_to_the_page_and_what_came_of_it_back() -> 
     stage.tab(TabDone(act=found.act, outcome=ActOutcome.DONE))
     assert stage.frames("anna") == [ViewDone(act="mine", outcome=ActOutcome.DONE)]
     assert [dict(one.details) for one in stage.notes if one.what is Noted.ACT] == [
-        {"viewer": "anna", "kind": "fill", "outcome": "done"}
+        {"viewer": "anna", "kind": "fill", "outcome": "done", "act": 1}
     ]
 
 
@@ -309,6 +311,73 @@ def test_acts_come_as_fast_as_a_person_does() -> None:
     for n in range(12):
         stage.view(act(ActKind.SCROLL, id=str(n)))
     assert len(stage.looks) == 8  # and not more at once
+
+
+# ---------------------------------------------------------------- in the audit first
+
+
+def test_nothing_of_an_act_goes_on_before_it_is_in_the_audit() -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    for id, kind in (("1", ActKind.FILL), ("2", ActKind.SCROLL)):
+        stage.view(act(kind, id=id))
+    assert not stage.looks
+    stage.do(stage.share.looked(1, Facts(), stage.now))  # nobody asked
+    assert stage.frames("tab") == []
+    assert [(one.viewer, one.kind) for one in (stage.begin(), stage.begin())] == [
+        ("anna", ActKind.FILL),
+        ("anna", ActKind.SCROLL),
+    ]
+    look(stage)
+    look(stage)
+    assert [one.kind for one in stage.of(Act, "tab")] == [ActKind.FILL, ActKind.SCROLL]
+
+
+def test_an_act_that_cannot_be_stored_is_refused_and_the_next_is_not() -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    for id in ("1", "2"):
+        stage.view(act(id=id))
+    first = stage.begin(ok=False)
+    assert [one.code for one in stage.frames("anna") if isinstance(one, Problem)] == ["not_stored"]
+    assert [one.details for one in stage.notes if one.what is Noted.ACT] == [
+        {"viewer": "anna", "kind": "fill", "outcome": "refused", "act": first.number}
+    ]
+    stage.do(stage.share.begun(first.number, True, stage.now))  # said too late
+    assert not stage.looks
+    stage.begin()
+    look(stage)
+    assert len(stage.of(Act, "tab")) == 1
+
+
+def test_an_act_is_begun_once() -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    stage.view(act())
+    begun = stage.begin()
+    stage.do(stage.share.begun(begun.number, True, stage.now))
+    assert len(stage.looks) == 1
+
+
+@pytest.mark.parametrize("how", ["taken", "pause", "gap", "late", "lost"])
+def test_what_is_over_while_it_is_being_stored_comes_to_nothing(how: str) -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    stage.view(act())
+    match how:
+        case "taken":
+            stage.tab(TabTake())
+        case "pause":
+            stage.tab(TabPause(paused=True))
+        case "gap":
+            stage.tab(TabDom(page=1, n=99, text="x", last=True))
+        case "late":
+            stage.wait(10)
+        case "lost":
+            stage.do(stage.share.sanitiser_lost(stage.now))
+    stage.begin()
+    assert not stage.looks
+    assert outcomes(stage) == [ActOutcome.LATE if how == "late" else ActOutcome.REFUSED]
 
 
 # ---------------------------------------------------------------- pointing and drawing

@@ -210,6 +210,33 @@ def test_more_than_the_sanitiser_can_do_is_left_out_until_it_has_done_it() -> No
     assert stage.sanitise[0].gap
 
 
+def test_without_room_the_page_is_left_out_and_what_is_taken_back_is_heard() -> None:
+    stage = shared(Scope.FILL)
+    stage.event("before")
+    stage.event("left out", room=False)
+    stage.event("left out too")
+    assert [one.text for one in stage.sanitise] == ["before"]
+    stage.tab(TabPause(paused=True), room=False)
+    assert stage.share.state is ShareState.PAUSED
+    stage.tab(TabPause(paused=False), room=False)
+    stage.wait(5)
+    assert stage.of(WantPicture, "tab") == [], "until all that is under way is done"
+    stage.clean()
+    assert stage.of(ViewDom, "anna") == []
+    assert len(stage.of(WantPicture, "tab")) == 1
+    stage.event("meta")
+    assert stage.sanitise[0].gap
+    stage.clean(META)
+
+
+def test_a_tab_behind_takes_nothing_from_the_one_in_front() -> None:
+    stage = shared()
+    stage.hello("second")
+    stage.event("unasked", "second", room=False)
+    stage.event()
+    assert len(stage.sanitise) == 1
+
+
 def test_a_sanitiser_that_died_is_asked_anew() -> None:
     stage = shared(Scope.FILL)
     stage.wait(5)

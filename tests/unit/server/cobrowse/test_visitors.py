@@ -1,12 +1,24 @@
 """Who is on the bank's pages, what staff see of it, and offers of help."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 
 import pytest
 
 from server.cobrowse.messages import Bye, SiteAccepted, SiteAnswer, SiteAt, SiteHello, SiteOffer, SiteWithdrawn
 from server.cobrowse.rules import RulePack, read_rules
-from server.cobrowse.visitors import ACCEPTED_S, AGAIN_S, AWAY_S, MOST_PAGES, OFFER_S, Visitors
+from server.cobrowse.visitors import (
+    ACCEPTED_S,
+    AGAIN_S,
+    AWAY_S,
+    LIST_S,
+    MOST_LISTED,
+    MOST_PAGES,
+    OFFER_S,
+    Visitors,
+)
 from server.errors import Conflict, NotFound
 
 RULES = b"""
@@ -46,7 +58,9 @@ class Stage:
         self.visitors.said(name, SiteAt(url=url, **fields), self.now)  # type: ignore[arg-type]
 
     def answer(self, name: str, offer: str = "o1", *, given: bool = True) -> bool:
-        return self.visitors.said(name, SiteAnswer(offer=offer, given=given), self.now)[0] is not None
+        answered, _ = self.visitors.said(name, SiteAnswer(offer=offer, given=given), self.now)
+        assert answered is None or answered.given is given
+        return answered is not None
 
     def frames(self, name: str) -> list[object]:
         found: list[object] = []
@@ -58,6 +72,12 @@ class Stage:
 
     def offer(self, name: str, staff: str = "anna", offer: str = "o1") -> None:
         self.visitors.offer(f"VI_{name}", offer, staff, staff.title(), self.now)
+        self.visitors.show(f"VI_{name}", offer, self.now)
+
+    def ids(self, staff: str = "anna") -> list[str]:
+        """Listed anew."""
+        self.now += LIST_S
+        return [one.id for one in self.visitors.seen_by(staff, self.now)]
 
     def offers(self, staff: str = "anna") -> list[str]:
         return [one.offer for one in self.visitors.seen_by(staff, self.now)]
@@ -134,7 +154,8 @@ def test_nobody_asks_again_soon(stage: Stage, how: str) -> None:
     stage.offer("a")
     stage.frames("a")
     if how == "no":
-        assert not stage.answer("a", given=False)
+        assert stage.answer("a", given=False)
+        assert not stage.answer("a", given=False), "once"
     elif how == "silence":
         stage.wait(OFFER_S)
     else:
@@ -186,9 +207,9 @@ def test_a_crowd_of_one_address_keeps_nobody_out() -> None:
         stage.come(f"c{number}")
         stage.now += 1
     assert len(stage.visitors) == 4
-    assert "VI_customer" in [one.id for one in stage.visitors.seen_by("anna", stage.now)]
+    assert "VI_customer" in stage.ids()
     stage.come("second", address="203.0.113.6")
-    assert {"VI_customer", "VI_second"} <= {one.id for one in stage.visitors.seen_by("anna", stage.now)}
+    assert {"VI_customer", "VI_second"} <= set(stage.ids())
     assert stage.frames("c0") == [Bye(code="too_many", again=False)]
 
 
@@ -198,8 +219,8 @@ def test_one_address_has_so_many_and_none_that_is_asked_goes() -> None:
     stage.offer("a")
     stage.come("b")
     stage.come("c")
-    assert [one.id for one in stage.visitors.seen_by("anna", stage.now)] == ["VI_a", "VI_c"]
-    stage.visitors.offer("VI_c", "o2", "bo", "Bo", stage.now)
+    assert stage.ids() == ["VI_a", "VI_c"]
+    stage.offer("c", "bo", "o2")
     stage.come("d")
     assert stage.frames("d") == [Bye(code="too_many", again=False)]
 
@@ -215,3 +236,146 @@ def test_so_many_pages_of_one_visitor(stage: Stage) -> None:
         stage.come(f"p{number}", secret=b"a".hex())
     assert stage.frames(f"p{MOST_PAGES - 1}") == [Bye(code="too_many", again=False)]
     assert stage.frames("p0") == []
+
+
+@pytest.mark.parametrize("how", ["no", "silence"])
+def test_who_said_no_is_not_asked_when_they_are_there_again(stage: Stage, how: str) -> None:
+    stage.offer("a")
+    if how == "no":
+        assert stage.answer("a", given=False)
+    else:
+        stage.wait(OFFER_S)
+    stage.visitors.went("a", stage.now)
+    stage.wait(AWAY_S)
+    assert len(stage.visitors) == 0
+    stage.come("b", secret=b"a".hex())
+    assert stage.offers("bo") == ["no"]
+    with pytest.raises(Conflict):
+        stage.offer("b", "bo", "o2")
+    stage.wait(AGAIN_S)
+    assert stage.visitors._refused == {}
+    stage.offer("b", "bo", "o2")
+
+
+def test_of_so_many_it_is_known_that_they_said_no(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.cobrowse.visitors.MOST_REFUSED", 2)
+    for name in "abc":
+        if name != "a":
+            stage.come(name)
+        stage.offer(name)
+        stage.answer(name, given=False)
+    assert len(stage.visitors._refused) == 2
+    stage.offer("a", offer="o2")
+    with pytest.raises(Conflict):
+        stage.offer("b", "bo", "o3")
+
+
+def test_what_is_not_shown_yet_is_nobodys_to_answer(stage: Stage) -> None:
+    stage.visitors.offer("VI_a", "o1", "anna", "Anna", stage.now)
+    stage.come("a2", secret=b"a".hex())
+    assert stage.frames("a") == stage.frames("a2") == []
+    assert not stage.answer("a")
+    with pytest.raises(NotFound):
+        stage.visitors.withdraw("VI_a", "anna", stage.now)
+    with pytest.raises(Conflict):
+        stage.offer("a", "bo", "o2")
+    stage.visitors.unmade("VI_a", "o1")
+    stage.offer("a", "bo", "o2")
+    stage.visitors.unmade("VI_a", "o2")
+    assert stage.answer("a", "o2"), "what was shown stays"
+
+
+@pytest.mark.parametrize("away", [0.0, AWAY_S])
+def test_who_went_is_shown_nothing_and_may_be_asked_later(stage: Stage, away: float) -> None:
+    stage.visitors.offer("VI_a", "o1", "anna", "Anna", stage.now)
+    stage.visitors.went("a", stage.now)
+    stage.wait(away)
+    with pytest.raises(NotFound):
+        stage.visitors.show("VI_a", "o1", stage.now)
+    stage.come("b", secret=b"a".hex())
+    assert stage.frames("b") == []
+    (one,) = stage.visitors.seen_by("bo", stage.now)
+    assert one.offer == ""
+
+
+def test_what_was_never_shown_is_no_no(stage: Stage) -> None:
+    stage.visitors.offer("VI_a", "o1", "anna", "Anna", stage.now)
+    stage.wait(OFFER_S)
+    assert stage.frames("a") == []
+    stage.offer("a", "bo", "o2")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_one_page_begins_what_was_accepted(stage: Stage, gone: bool) -> None:
+    for name in ("b", "c"):
+        stage.come(name, secret=b"a".hex())
+    stage.offer("a")
+    assert stage.answer("b")
+    for name in "abc":
+        stage.frames(name)
+    if gone:
+        stage.visitors.went("b", stage.now)
+    stage.visitors.came_of(stage.visitors._by_line["a"], "SE_1", "token")
+    accepted, late = [SiteAccepted(token="token")], [SiteWithdrawn(late=False)]
+    assert [stage.frames(name) for name in "abc"] == [accepted, [], late] if gone else [late, accepted, late]
+    if not gone:
+        assert stage.visitors._offers["VI_a"][1].by == "b"
+
+
+def test_so_many_are_listed_and_whom_one_has_asked() -> None:
+    stage = Stage(most=2 * MOST_LISTED)
+    stage.come("a")
+    for number in range(MOST_LISTED):
+        stage.come(f"v{number}", address=f"2001:db8::{number}")
+        stage.at(f"v{number}", errors=1)
+    listed = stage.ids()
+    assert len(listed) == MOST_LISTED
+    assert "VI_a" not in listed
+    stage.offer("a")
+    assert stage.ids() == ["VI_a", *listed]
+    assert stage.ids("bo") == listed
+    stage.visitors.went("v3", stage.now)
+    assert "VI_v3" not in [one.id for one in stage.visitors.seen_by("bo", stage.now)]
+
+
+def calls(what: Callable[[], object]) -> int:
+    """How many are made, of anything."""
+    count = 0
+
+    def counted(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        what()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def costs(many: int) -> list[int]:
+    """Of each thing that may be done, with so many there and no more room."""
+    stage = Stage(most=many, per_address=5)
+    for number in range(many):
+        stage.come(f"v{number}", address=f"2001:db8::{number // 5}")
+        stage.visitors.take(f"v{number}")
+    stage.visitors.tick(stage.now)
+    ways: list[Callable[[], object]] = [
+        lambda: stage.at("v7"),
+        lambda: stage.answer("v7"),
+        lambda: stage.come("again", address="2001:db8::1", secret=b"v7".hex()),
+        lambda: stage.come("full", address="2001:db8::f"),
+        lambda: stage.come("crowded", address="2001:db8::1"),
+        lambda: stage.visitors.went(f"v{many - 1}", stage.now),
+        lambda: stage.visitors.tick(stage.now),
+        lambda: stage.offer("v8"),
+    ]
+    found = [calls(way) for way in ways]
+    assert len(stage.visitors) == many
+    return found
+
+
+def test_nothing_that_anybody_may_do_costs_more_the_more_there_are() -> None:
+    assert costs(10) == costs(400)

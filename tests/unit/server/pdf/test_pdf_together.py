@@ -40,7 +40,7 @@ class Model(RuleBasedStateMachine):
         self.open: str | None = None
         self.marks: set[tuple[ParticipantId, str]] = set()
         self.request: str | None = None
-        self.signing = False
+        self.signing = self.cancelled = False
         self.hash = ""
         self.numbers = 0
 
@@ -92,7 +92,7 @@ class Model(RuleBasedStateMachine):
     def asks(self, pdf: str, by: ParticipantId) -> None:
         def act() -> None:
             self.real.may_ask(ask(pdf))
-            asked = self.real.ask(ask(pdf), by, f"PR_{self.numbers}")
+            asked = self.real.ask(ask(pdf), by, A, f"PR_{self.numbers}")
             assert asked.sha256 == self.hash
 
         if self.does(pdf == self.open and not self.signing, act):
@@ -105,38 +105,51 @@ class Model(RuleBasedStateMachine):
             self.real.may_cancel(pdf)
             self.real.cancel()
 
-        if self.does(pdf == self.open and self.request is not None and not self.signing, act):
-            self.request = None
+        if self.does(pdf == self.open and self.request is not None, act):
+            if self.signing:
+                self.cancelled = True
+            else:
+                self.request = None
 
-    @rule(pdf=names, back=st.integers(1, 2))
-    def declines(self, pdf: str, back: int) -> None:
+    @rule(pdf=names, back=st.integers(1, 2), by=people)
+    def declines(self, pdf: str, back: int, by: ParticipantId) -> None:
         request = f"PR_{self.numbers - back}"
 
         def act() -> None:
-            self.real.may_decline(pdf, request)
+            self.real.may_decline(pdf, request, by)
             self.real.decline()
 
-        if self.does(pdf == self.open and request == self.request and not self.signing, act):
+        if self.does(pdf == self.open and request == self.request and not self.signing and by == A, act):
             self.request = None
 
-    @rule(pdf=names, back=st.integers(1, 2))
-    def signs(self, pdf: str, back: int) -> None:
+    @rule(pdf=names, back=st.integers(1, 2), by=people)
+    def signs(self, pdf: str, back: int, by: ParticipantId) -> None:
         request = f"PR_{self.numbers - back}"
-        allowed = pdf == self.open and request == self.request and not self.signing
-        if self.does(allowed, lambda: self.real.sign(pdf, request)):
-            self.signing = True
+        allowed = pdf == self.open and request == self.request and not self.signing and by == A
+        if self.does(allowed, lambda: self.real.sign(pdf, request, by)):
+            self.signing, self.cancelled = True, False
 
     @rule(well=st.booleans())
     def is_written(self, well: bool) -> None:
         if not self.signing:
             return
+        asked = self.real.asked
+        assert asked is not None
+        if self.cancelled:
+            with pytest.raises(Conflict):
+                self.real.still(asked)
+        else:
+            self.real.still(asked)
         self.signing = False
-        if well:
+        if well:  # it may have landed before it was cancelled
             self.hash = f"signed {self.request}"
             self.request = None
             self.real.signed(self.hash, AT)
         else:
             self.real.failed()
+            if self.cancelled:
+                self.request = None
+        self.cancelled = False
 
     @invariant()
     def fits(self) -> None:
@@ -202,4 +215,4 @@ def test_marks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_signed_already_is_what_is_asked_about() -> None:
     one = Together()
     one.open(shown(), A, PdfSigned(sha256="signed before", at=AT))
-    assert one.ask(ask(), A, "PR_1").sha256 == "signed before"
+    assert one.ask(ask(), A, B, "PR_1").sha256 == "signed before"

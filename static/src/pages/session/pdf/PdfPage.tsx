@@ -17,7 +17,10 @@ export function line(points: readonly (readonly [number, number])[]): string {
   return drawn.map(([x, y]) => `${x},${y}`).join(" ");
 }
 
-function Picture({ document, page, width }: { document: PdfDocument; page: number; width: number }) {
+/** Told when a page of a document stands on the screen. */
+export type Drawn = (document: PdfDocument, page: number) => void;
+
+function Picture({ document, page, width, onDrawn }: { document: PdfDocument; page: number; width: number; onDrawn: Drawn }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const state = useSignal<"drawing" | "drawn" | "failed">("drawing");
   useEffect(() => {
@@ -35,6 +38,7 @@ function Picture({ document, page, width }: { document: PdfDocument; page: numbe
         element.getContext("2d")?.drawImage(beside, 0, 0);
         element.dataset["drawn"] = String(page);
         state.value = "drawn";
+        onDrawn(document, page);
       },
       () => {
         if (!over) state.value = "failed";
@@ -93,7 +97,7 @@ export function percent({ x, y, width, height }: Box): Record<"left" | "top" | "
   return { left: `${x * 100}%`, top: `${y * 100}%`, width: `${width * 100}%`, height: `${height * 100}%` };
 }
 
-export function PdfPage({ document, page, room }: { document: PdfDocument | null; page: number; room: PageRoom }) {
+export function PdfPage({ document, page, room, onDrawn }: { document: PdfDocument | null; page: number; room: PageRoom; onDrawn: Drawn }) {
   const ui = useCall();
   const { pdf } = ui.call;
   const asked = pdf.asked.value;
@@ -101,7 +105,7 @@ export function PdfPage({ document, page, room }: { document: PdfDocument | null
   const all = pdf.open.value?.pages ?? page;
   return (
     <section class="pdf-page" data-page={page} aria-label={t("pdf.page", { n: page, all })} style={{ top: `${room.top}px`, width: `${room.width}px`, height: `${room.height}px` }}>
-      {document !== null && <Picture document={document} page={page} width={room.width} />}
+      {document !== null && <Picture document={document} page={page} width={room.width} onDrawn={onDrawn} />}
       {document !== null && <Words document={document} page={page} />}
       <Marks marks={pdf.marks.value.filter((one) => one.page === page)} mine={ui.call.me.value?.id ?? ""} />
       {asked?.page === page && (

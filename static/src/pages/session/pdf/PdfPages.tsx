@@ -10,6 +10,7 @@ import { useCall } from "../ui";
 import type { CallUi } from "../ui";
 import type { PdfDocument } from "./engine";
 import { PdfPage, line } from "./PdfPage";
+import type { Drawn } from "./PdfPage";
 import { settleDraft, takeTool } from "./state";
 import type { Draft } from "./state";
 import { useFollow } from "./useFollow";
@@ -50,7 +51,7 @@ function moved(draft: Draft, [dx, dy]: Point, sizes: boolean): Draft {
 
 const ARROWS: Readonly<Record<string, Point>> = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
 
-export function PdfPages({ view, document }: { view: PdfShown; document: PdfDocument | null }) {
+export function PdfPages({ view, document, onDrawn }: { view: PdfShown; document: PdfDocument | null; onDrawn: Drawn }) {
   const ui = useCall();
   const { tool, draft, zoom } = ui.pdf;
   const box = useRef<HTMLDivElement>(null);
@@ -182,7 +183,7 @@ export function PdfPages({ view, document }: { view: PdfShown; document: PdfDocu
         {size.value.width > 0 &&
           near.map((one) => {
             const room = all[one - 1];
-            return room && <PdfPage key={one} document={document} page={one} room={room} />;
+            return room && <PdfPage key={one} document={document} page={one} room={room} onDrawn={onDrawn} />;
           })}
       </div>
     </div>

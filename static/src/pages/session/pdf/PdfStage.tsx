@@ -1,5 +1,7 @@
 /** The PDF in the place of the pictures, with what one does with it above and below. */
 import { ChevronLeft, ChevronRight, Eye, MoveHorizontal, RotateCw, Video, ZoomIn, ZoomOut } from "lucide-preact";
+import { useSignal } from "@preact/signals";
+import { useCallback } from "preact/hooks";
 import "../../../styles/pdf.css";
 import type { PdfShown } from "../../../protocol.gen";
 import { t } from "../../../i18n";
@@ -7,6 +9,8 @@ import { Button, IconButton } from "../../../ui/Button";
 import { personName } from "../../../ui/words";
 import { PictureStrip } from "../Stage";
 import { useCall } from "../ui";
+import type { PdfDocument } from "./engine";
+import type { Drawn } from "./PdfPage";
 import { PdfPages } from "./PdfPages";
 import { SignCard } from "./SignCard";
 import { Standing } from "./Standing";
@@ -67,8 +71,15 @@ function Turning({ view }: { view: PdfShown }) {
 
 export function PdfStage({ view }: { view: PdfShown }) {
   const ui = useCall();
-  const { reading, again } = useDocument(ui.call.pdf);
-  const { document, failed } = reading.value;
+  const { document, sha256, failed, again } = useDocument(ui.call.pdf);
+  const seen = useSignal<{ document: PdfDocument | null; pages: readonly number[] }>({ document: null, pages: [] });
+  const onDrawn = useCallback<Drawn>((of, page) => {
+    const before = seen.peek();
+    if (before.document !== of) seen.value = { document: of, pages: [page] };
+    else if (!before.pages.includes(page)) seen.value = { document: of, pages: [...before.pages, page] };
+  }, []);
+  const asked = ui.call.pdf.asked.value;
+  const asksThis = document !== null && asked !== null && asked.sha256 === sha256 && seen.value.document === document && seen.value.pages.includes(asked.page);
   const customer = ui.variant === "customer";
   return (
     <section class="stage pdf-stage" aria-label={t("pdf.stage", { name: view.name })}>
@@ -83,14 +94,14 @@ export function PdfStage({ view }: { view: PdfShown }) {
       </header>
       {!customer && <Tools turning={<Turning view={view} />} />}
       <Standing />
-      <div class="pdf-room" aria-busy={document === null && !failed}>
-        <PdfPages view={view} document={document} />
+      <div class="pdf-room" aria-busy={document === null && failed === null}>
+        <PdfPages key={view.id} view={view} document={document} onDrawn={onDrawn} />
         {document === null && (
           <div class="pdf-before">
-            {failed ? (
+            {failed !== null ? (
               <div class="card stack" role="alert">
                 <h2>{t("pdf.failed.title")}</h2>
-                <p>{t("pdf.failed.text")}</p>
+                <p>{t(failed === "changed" ? "pdf.failed.changed" : "pdf.failed.text")}</p>
                 <Button icon={RotateCw} onClick={again}>
                   {t("retry")}
                 </Button>
@@ -101,7 +112,7 @@ export function PdfStage({ view }: { view: PdfShown }) {
           </div>
         )}
       </div>
-      {customer && <SignCard document={document} view={view} />}
+      {customer && <SignCard document={asksThis ? document : null} loaded={document !== null} view={view} />}
       {customer && <Turning view={view} />}
       <PictureStrip />
     </section>

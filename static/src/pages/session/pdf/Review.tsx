@@ -20,7 +20,8 @@ export function around(asked: Box, [across = 595, down = 842]: readonly number[]
   return { x: 0, y: Math.min(Math.max(0, asked.y + asked.height / 2 - height / 2), 1 - height), width: 1, height };
 }
 
-export function Review({ asked, document, view }: { asked: PdfAsked; document: PdfDocument | null; view: PdfShown }) {
+/** `document`: read from the very file that is asked for. Made anew for another one. */
+export function Review({ asked, document, view }: { asked: PdfAsked; document: PdfDocument; view: PdfShown }) {
   const ui = useCall();
   const { pdf } = ui.call;
   const { strokes, signing } = ui.pdf;
@@ -28,7 +29,7 @@ export function Review({ asked, document, view }: { asked: PdfAsked; document: P
   const drawn = useSignal(false);
   const part = around(asked, view.sizes[asked.page - 1] ?? []);
   useEffect(() => {
-    if (document === null || canvas.current === null) return;
+    if (canvas.current === null) return;
     const drawing = document.draw(asked.page, canvas.current, WIDE, part);
     drawing.done.then(
       () => (drawn.value = true),
@@ -54,7 +55,7 @@ export function Review({ asked, document, view }: { asked: PdfAsked; document: P
       )}
       <div class="pair">
         <Button onClick={() => (signing.value = "pad")}>{t("pdf.review.back")}</Button>
-        <Button look="primary" busy={pdf.signing.value} onClick={() => pdf.sign(strokes.peek())}>
+        <Button look="primary" busy={pdf.signing.value} disabled={!drawn.value} onClick={() => pdf.sign({ pdf: view.id, request: asked.request, sha256: asked.sha256 }, strokes.peek())}>
           {t("pdf.review.yes")}
         </Button>
       </div>

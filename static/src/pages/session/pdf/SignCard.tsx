@@ -1,5 +1,5 @@
 /** For the customer: a signature is asked for. Nothing is signed before two yeses: after writing it, and after seeing it in its place. */
-import { PenLine } from "lucide-preact";
+import { Crosshair, PenLine } from "lucide-preact";
 import { useEffect } from "preact/hooks";
 import type { PdfShown } from "../../../protocol.gen";
 import { t } from "../../../i18n";
@@ -11,15 +11,17 @@ import type { PdfDocument } from "./engine";
 import { Pad } from "./Pad";
 import { Review } from "./Review";
 
-export function SignCard({ document, view }: { document: PdfDocument | null; view: PdfShown }) {
+/** `document`: read from the very file that is asked for, with that page on the screen; null before, and nothing can be signed. */
+export function SignCard({ document, loaded, view }: { document: PdfDocument | null; loaded: boolean; view: PdfShown }) {
   const ui = useCall();
   const { pdf } = ui.call;
   const { signing, strokes } = ui.pdf;
   const asked = pdf.asked.value;
+  const { id } = view;
   const request = asked?.request;
   useEffect(() => {
-    if (asked !== null && document !== null) ui.pdf.go?.(asked.page, asked, true);
-  }, [request, document === null]);
+    if (asked !== null) ui.pdf.go?.(asked.page, asked, true);
+  }, [id, request, loaded]);
   if (asked === null) return null;
   const by = ui.call.others.value.find(({ id }) => id === asked.by);
   const now = signing.value;
@@ -27,17 +29,19 @@ export function SignCard({ document, view }: { document: PdfDocument | null; vie
     <>
       <section class="card stack tight pdf-sign" aria-label={t("pdf.asked.box")}>
         <h2>{t("pdf.sign.title", { name: by?.name || roleName(by?.role ?? "agent") })}</h2>
-        <p>{t("pdf.sign.text")}</p>
+        <p>{t(document === null ? "pdf.sign.wait" : "pdf.sign.text")}</p>
         <div class="pdf-answers">
-          <Button look="primary" icon={PenLine} onClick={() => (signing.value = strokes.peek().length > 0 ? "review" : "pad")}>
+          <Button look="primary" icon={PenLine} disabled={document === null} onClick={() => (signing.value = strokes.peek().length > 0 ? "review" : "pad")}>
             {t("pdf.sign.go")}
           </Button>
-          <Button onClick={() => ui.pdf.go?.(asked.page, asked)}>{t("pdf.sign.where")}</Button>
+          <Button icon={Crosshair} label={t("pdf.sign.where")} onClick={() => ui.pdf.go?.(asked.page, asked)}>
+            {t("pdf.sign.where")}
+          </Button>
           <Button onClick={() => (signing.value = "decline")}>{t("pdf.sign.no")}</Button>
         </div>
       </section>
-      {now === "pad" && <Pad asked={asked} view={view} />}
-      {now === "review" && <Review asked={asked} document={document} view={view} />}
+      {now === "pad" && document !== null && <Pad key={`${id}/${asked.request}/${asked.sha256}`} asked={asked} view={view} />}
+      {now === "review" && document !== null && <Review key={`${id}/${asked.request}/${asked.sha256}`} asked={asked} document={document} view={view} />}
       {now === "decline" && (
         <Confirm
           title={t("pdf.sign.no.title")}
@@ -46,7 +50,7 @@ export function SignCard({ document, view }: { document: PdfDocument | null; vie
           no={t("pdf.sign.no.back")}
           onYes={() => {
             signing.value = "card";
-            pdf.decline();
+            pdf.decline({ pdf: id, request: asked.request });
           }}
           onNo={() => (signing.value = "card")}
         />

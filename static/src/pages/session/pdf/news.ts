@@ -1,5 +1,5 @@
 /** A PDF that is opened comes into view by itself; what happens on it is said to those who do not see it. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../../../i18n";
 import { announce } from "../../../ui/announce";
 import { playTone } from "../../../ui/tones";
@@ -50,14 +50,16 @@ export function usePdfNews(ui: CallUi): void {
     if (more && newest && by) announce(t("pdf.said.marked", { name: personName(by), n: newest.page }));
   }, [pdf.marks.value]);
 
-  const kept = useRef(asked?.request);
+  // Before it is seen: what was written for one question is never shown with another one, or with another file.
+  const answering = [open?.id, asked?.request, asked?.sha256].join("/");
+  const kept = useRef(answering);
+  useLayoutEffect(() => {
+    if (kept.current === answering) return; // what a story begins with stays as it is
+    kept.current = answering;
+    ui.pdf.signing.value = "card";
+    ui.pdf.strokes.value = [];
+  }, [answering]);
   useEffect(() => {
-    const fresh = kept.current !== asked?.request; // what a story begins with stays as it is
-    kept.current = asked?.request;
-    if (fresh) {
-      ui.pdf.signing.value = "card";
-      ui.pdf.strokes.value = [];
-    }
     if (asked === null || ui.variant !== "customer") return;
     ui.pdf.shown.value = true;
     const by = ui.call.others.peek().find(({ id }) => id === asked.by);

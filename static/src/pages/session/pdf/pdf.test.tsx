@@ -3,6 +3,7 @@ import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { LivePdf } from "../../../core/pdf";
+import { sha256Of } from "../../../core/pdfFiles";
 import { language, t } from "../../../i18n";
 import type { ClientBody, PdfState, Role } from "../../../protocol.gen";
 import { fakeCall, fakeDevices, person } from "../../../stories/fakes";
@@ -23,8 +24,10 @@ vi.mock("../../../ui/announce", () => ({ announce: vi.fn() }));
 vi.mock("../../../styles/pdf.css", () => ({}));
 vi.mock("./engine", () => ({ PdfDocument: { read: vi.fn() } }));
 
-const SHOWN = { id: "PF_1", name: "a.pdf", pages: 3, sizes: Array.from({ length: 3 }, (): [number, number] => [600, 800]), sha256: "aa" };
-const ASKED = { request: "RQ_1", page: 2, x: 0.1, y: 0.5, width: 0.4, height: 0.1, by: "PA_a", sha256: "aa" };
+const sha = (text: string) => sha256Of(new TextEncoder().encode(text).buffer);
+const [FILE, SIGNED, FILE_2] = await Promise.all([sha("PF_1/file"), sha("PF_1/signed"), sha("PF_2/file")]); // of what is fetched below
+const SHOWN = { id: "PF_1", name: "a.pdf", pages: 3, sizes: Array.from({ length: 3 }, (): [number, number] => [600, 800]), sha256: FILE };
+const ASKED = { request: "RQ_1", page: 2, x: 0.1, y: 0.5, width: 0.4, height: 0.1, by: "PA_a", of: "PA_me", sha256: FILE };
 const state = (part: Partial<PdfState> = {}): PdfState => ({ type: "pdf.state", pdf: SHOWN, page: 1, y: 0, by: null, marks: [], asked: null, signed: null, ...part });
 const WIDE = 620; // of the view; 600 of a page
 
@@ -33,6 +36,7 @@ let ui: CallUi;
 let live: LivePdf;
 let said: ClientBody[];
 let fails: boolean;
+let comes: (pdf: string, what: string) => string;
 const closed = vi.fn();
 
 function Page() {
@@ -51,7 +55,7 @@ const GRANTS: Partial<Record<Role, string[]>> = { customer: ["pdf.mark", "pdf.si
 
 async function show(role: Role, told: PdfState | null = state()): Promise<void> {
   said = [];
-  live = new LivePdf({ say: (body) => void said.push(body), me: () => "PA_me", upload: () => Promise.reject(new Error()), fetch: async () => (fails ? Promise.reject(new Error()) : new ArrayBuffer(4)) });
+  live = new LivePdf({ say: (body) => void said.push(body), me: () => "PA_me", upload: () => Promise.reject(new Error()), fetch: async (pdf, what) => (fails ? Promise.reject(new Error()) : new TextEncoder().encode(comes(pdf, what)).buffer) });
   const others = [person("PA_a", role === "agent" ? "expert" : "agent", "Ann")];
   const call = { ...fakeCall({ me: person("PA_me", role, "Me"), others, devices: fakeDevices({ preview: null }), grants: GRANTS[role] ?? [] }), pdf: live };
   ui = { call, variant: role, page: pageUi(), pdf: pdfUi(), panel: signal("none"), open: signal({ kind: "none" }) } as unknown as CallUi;
@@ -71,6 +75,11 @@ const tell = async (told: PdfState | { type: "pdf.looked"; page: number; y: numb
 };
 const button = (name: string) => [...document.querySelectorAll("button")].find((one) => (one.getAttribute("aria-label") ?? one.textContent)?.trim() === name);
 const press = (name: string) => act(() => button(name)?.click());
+const enabled = (name: string) =>
+  vi.waitFor(async () => {
+    await act(async () => undefined);
+    expect(button(name)?.disabled).toBe(false);
+  }, PATIENT);
 const scroller = () => root.querySelector<HTMLElement>(".pdf-scroll") as HTMLElement;
 const key = (name: string, shiftKey = false) => act(() => void scroller().dispatchEvent(new KeyboardEvent("keydown", { key: name, shiftKey, bubbles: true, cancelable: true })));
 const pointer = (kind: string, on: Element, clientX: number, clientY: number) => act(() => void on.dispatchEvent(new PointerEvent(kind, { clientX, clientY, button: 0, isPrimary: true, pointerId: 1, bubbles: true, cancelable: true })));
@@ -79,9 +88,11 @@ const of = <T extends ClientBody["type"]>(type: T) => said.filter((one): one is 
 beforeEach(() => {
   language.value = "en";
   fails = false;
+  comes = (pdf, what) => `${pdf}/${what}`;
   document.body.append(root);
   closed.mockClear();
   vi.mocked(announce).mockClear();
+  vi.mocked(PdfDocument.read).mockClear();
   vi.mocked(PdfDocument.read).mockImplementation(async () => ({ pages: 3, draw: () => ({ done: Promise.resolve(), stop: () => undefined }), text: async (page: number) => `words of page ${page}`, close: closed }) as unknown as PdfDocument);
   vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(null);
   vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(WIDE + 4);
@@ -214,14 +225,15 @@ it("says how it stands with the signature", async () => {
   expect(root.textContent).toContain(t("pdf.asked.agent", { n: 2 }));
   await tell(state());
   expect(root.textContent).toContain(t("pdf.declined.agent"));
-  await tell(state({ signed: { sha256: "bbcc", at: "" } }));
-  expect([root.querySelector(".pdf-print code")?.textContent, button(t("pdf.signed.save")) !== undefined]).toEqual(["bbcc", true]);
+  await tell(state({ signed: { sha256: SIGNED, at: "" } }));
+  expect([root.querySelector(".pdf-print code")?.textContent, button(t("pdf.signed.save")) !== undefined]).toEqual([SIGNED, true]);
 });
 
 it("lets the customer sign with two yeses, and no sooner", async () => {
   await show("customer", state({ asked: ASKED }));
   expect(of("pdf.look")).toEqual([]); // the place is shown, the others are not taken along
   expect(Math.round(scroller().scrollTop)).toBeGreaterThan(800);
+  await enabled(t("pdf.sign.go"));
   await press(t("pdf.sign.go"));
   expect(button(t("pdf.pad.next"))?.disabled).toBe(true);
   const pad = document.querySelector(".pdf-pad") as Element;
@@ -237,11 +249,12 @@ it("lets the customer sign with two yeses, and no sooner", async () => {
   expect(of("pdf.sign")).toEqual([]);
   await press(t("pdf.review.back"));
   await press(t("pdf.pad.next"));
+  await enabled(t("pdf.review.yes"));
   await press(t("pdf.review.yes"));
   expect(of("pdf.sign")).toEqual([{ type: "pdf.sign", pdf: "PF_1", request: "RQ_1", strokes: [[[0.1, 0.1], [0.5, 0.5]]] }]);
   await act(() => void live.turnedDown("internal", of("pdf.sign")[0] as ClientBody));
   expect(document.querySelector("[role=alert]")?.textContent).toContain(t("problem.internal"));
-  await tell(state({ signed: { sha256: "bb", at: "" } }));
+  await tell(state({ signed: { sha256: SIGNED, at: "" } }));
   expect([document.querySelector("[role=dialog]"), root.textContent?.includes(t("pdf.thanks.title")), ui.pdf.strokes.value]).toEqual([null, true, []]);
 });
 
@@ -249,6 +262,7 @@ it("lets the customer say no, after asking once, from everywhere", async () => {
   await show("customer", state({ asked: ASKED }));
   await press(t("pdf.sign.no"));
   await press(t("pdf.sign.no.back"));
+  await enabled(t("pdf.sign.go"));
   await press(t("pdf.sign.go"));
   const [, fromPad] = [...document.querySelectorAll("button")].filter((one) => one.textContent?.trim() === t("pdf.sign.no"));
   await act(() => fromPad?.click());
@@ -277,6 +291,123 @@ it("says that it cannot be shown, and tries again", async () => {
     await act(async () => undefined);
     expect(root.textContent).toContain("words of page 1");
   }, PATIENT);
+});
+
+const OTHER = { ...SHOWN, id: "PF_2", name: "b.pdf", sha256: FILE_2 };
+const ASKED_OTHER = { ...ASKED, request: "RQ_2", sha256: OTHER.sha256 };
+const write = (how: "pad" | "review") =>
+  act(() => {
+    ui.pdf.strokes.value = [[[0, 0], [1, 1]]];
+    ui.pdf.signing.value = how;
+  });
+
+/** Documents known by what they were read from; those in `hold` are read once they are let go, and their pages drawn. */
+function named(hold: { read?: (name: string) => Promise<void>; draw?: (name: string) => Promise<void> } = {}): string[] {
+  const drawn: string[] = [];
+  vi.mocked(PdfDocument.read).mockImplementation(async (data) => {
+    const name = new TextDecoder().decode(data);
+    await hold.read?.(name);
+    return {
+      pages: 3,
+      draw: (page: number) => {
+        drawn.push(`${name} ${page}`);
+        return { done: hold.draw?.(name) ?? Promise.resolve(), stop: () => undefined };
+      },
+      text: async () => `words of ${name}`,
+      close: closed,
+    } as unknown as PdfDocument;
+  });
+  return drawn;
+}
+
+it("never shows, reviews or signs one document under the name of another that is still on its way", async () => {
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((done) => (letGo = done));
+  const drawn = named({ read: async (name) => (name === "PF_2/file" ? held : undefined) });
+  await show("customer");
+  expect(root.textContent).toContain("words of PF_1/file");
+  await act(() => void live.handle(state({ pdf: OTHER })));
+  await act(() => void live.handle(state({ pdf: OTHER, asked: ASKED_OTHER })));
+  expect([root.textContent?.includes("words of"), root.querySelector(".pdf-before")?.textContent, closed.mock.calls.length]).toEqual([false, t("pdf.loading"), 1]);
+  drawn.length = 0;
+  for (const how of ["pad", "review"] as const) {
+    await write(how);
+    await press(t("pdf.review.yes"));
+    expect([document.querySelector("[role=dialog]"), button(t("pdf.sign.go"))?.disabled, of("pdf.sign"), drawn]).toEqual([null, true, [], []]);
+  }
+  letGo();
+  await settle();
+  await enabled(t("pdf.review.yes"));
+  await press(t("pdf.review.yes"));
+  expect(new Set(drawn.map((one) => one.split(" ")[0]))).toEqual(new Set(["PF_2/file"]));
+  expect(of("pdf.sign").map(({ pdf, request }) => [pdf, request])).toEqual([["PF_2", "RQ_2"]]);
+});
+
+it("signs nothing while nothing stands on the screen", async () => {
+  fails = true;
+  await show("customer", state({ asked: ASKED }));
+  await vi.waitFor(() => expect(root.querySelector("[role=alert]")?.textContent).toContain(t("pdf.failed.text")), PATIENT);
+  await write("review");
+  await press(t("pdf.review.yes"));
+  expect([document.querySelector("[role=dialog]"), button(t("pdf.sign.go"))?.disabled, of("pdf.sign")]).toEqual([null, true, []]);
+  expect(root.textContent).toContain(t("pdf.sign.wait"));
+});
+
+it("does not show what has another hash, and says why", async () => {
+  fails = true; // `show` waits for no document
+  comes = () => "PF_1/something else";
+  named();
+  await show("customer", null);
+  fails = false;
+  await act(() => void live.handle(state({ asked: ASKED })));
+  await vi.waitFor(() => expect(root.querySelector("[role=alert]")?.textContent).toContain(t("pdf.failed.changed")), PATIENT);
+  await write("review");
+  expect([vi.mocked(PdfDocument.read).mock.calls.length, document.querySelector("[role=dialog]"), root.textContent?.includes("words of")]).toEqual([0, null, false]);
+});
+
+it("asks for a yes only once the page, and then its review, is drawn", async () => {
+  const waiting: (() => void)[] = [];
+  named({ draw: () => new Promise((done) => waiting.push(done)) });
+  const drawAll = () => act(async () => waiting.splice(0).forEach((one) => one()));
+  await show("customer", state({ asked: ASKED }));
+  await write("review");
+  expect([document.querySelector("[role=dialog]"), button(t("pdf.sign.go"))?.disabled]).toEqual([null, true]);
+  await drawAll();
+  await vi.waitFor(() => expect(button(t("pdf.review.yes"))?.disabled).toBe(true), PATIENT);
+  await press(t("pdf.review.yes"));
+  expect(of("pdf.sign")).toEqual([]);
+  await drawAll();
+  await enabled(t("pdf.review.yes"));
+});
+
+it("signs the signed copy only once that is what is seen", async () => {
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((done) => (letGo = done));
+  const drawn = named({ read: async (name) => (name === "PF_1/signed" ? held : undefined) });
+  await show("customer");
+  await act(() => void live.handle(state({ signed: { sha256: SIGNED, at: "" }, asked: { ...ASKED, request: "RQ_2", sha256: SIGNED } })));
+  await write("review");
+  expect([root.textContent?.includes("words of PF_1/file"), document.querySelector("[role=dialog]"), button(t("pdf.sign.go"))?.disabled]).toEqual([true, null, true]);
+  drawn.length = 0;
+  letGo();
+  await enabled(t("pdf.review.yes"));
+  expect(new Set(drawn.map((one) => one.split(" ")[0]))).toEqual(new Set(["PF_1/signed"]));
+});
+
+it.each([
+  ["the question", state({ asked: { ...ASKED, request: "RQ_2" } })],
+  ["the file", state({ asked: { ...ASKED, sha256: SIGNED }, signed: { sha256: SIGNED, at: "" } })],
+  ["the document", state({ pdf: OTHER, asked: { ...ASKED, sha256: OTHER.sha256 } })],
+])("puts pad and review away, with what was written, when %s is another", async (_, next) => {
+  for (const how of ["pad", "review"] as const) {
+    await show("customer", state({ asked: ASKED }));
+    await enabled(t("pdf.sign.go"));
+    await write(how);
+    expect(document.querySelector("[role=dialog]")).not.toBeNull();
+    await tell(next);
+    expect([document.querySelector("[role=dialog]"), ui.pdf.signing.value, ui.pdf.strokes.value]).toEqual([null, "card", []]);
+    await act(() => render(null, root));
+  }
 });
 
 it("says what became of a file that was sent", async () => {
