@@ -32,9 +32,9 @@ verification: ## The packages and models of face and document checks, where TONG
 dev: ready ## Serve with the stories route, and rebuild the pages whenever a source changes
 	@sh scripts/dev.sh $(PORT)
 
-test: ## Install what tests need, build, run every test and the coverage gate
+test: ## Install what tests need, build, run every test and the coverage gate; LONG=1: also what only the long form runs
 	@$(BOOTSTRAP) debian venv runtime verification models dev static
-	@sh scripts/test.sh $(PYTEST)
+	@$(if $(LONG),TESTS_LONG_FORM=1) sh scripts/test.sh $(PYTEST)
 
 check: ## Formatting, lint, types of both languages, drift of generated files
 	@$(BOOTSTRAP) venv runtime dev static
@@ -46,7 +46,7 @@ format: ## Let ruff put the Python sources in order
 types: ## Write static/src/protocol.gen.ts anew from the server's messages
 	@$(BIN)/python -m server.signalling.typescript
 
-chaos: ## One trust campaign, CAMPAIGN=1 … 23 (docs/testing.md), short; LONG=1 is its long form
+chaos: ## One trust campaign, CAMPAIGN=1 … 23 (those in docs/testing.md), short; LONG=1 is its long form
 	@$(BOOTSTRAP) debian venv runtime verification models dev static
 	@$(if $(LONG),TONGPING_CAMPAIGN=long TONGPING_TEST_KILLS=1000 HYPOTHESIS_PROFILE=campaign) \
 		$(BIN)/pytest $(if $(CAMPAIGN),--campaign $(CAMPAIGN),-m campaign) $(PYTEST)

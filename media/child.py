@@ -32,10 +32,12 @@ class ChildConfig:
     """``command``: how it is started, without ``--control-fd N``; empty = this interpreter with the child's own module.
 
     ``max_write_bytes``: commands that may wait for it to read them; beyond it the child counts as unavailable. ``max_pending``: commands
-    without an answer; beyond it likewise.
+    without an answer; beyond it likewise. ``arguments``: more of them; ``descriptors``: those that it has under the same numbers.
     """
 
     command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
     ready_timeout_s: float = 30.0
     heartbeat_timeout_s: float = 10.0
     request_timeout_s: float = 10.0
@@ -99,7 +101,9 @@ class Child(Generic[Ready, Beat, Reply]):
     # ---- life
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._keep(), name=self._name)
+        """Again, it does nothing."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=self._name)
 
     async def close(self) -> None:
         """Stop it; one that does not exit in ``stop_timeout_s`` is killed."""
@@ -130,11 +134,8 @@ class Child(Generic[Ready, Beat, Reply]):
 
         Raises MediaUnavailableError when it is not ready or does not keep up.
         """
-        running = self._running
-        if running is None or self.ready is None:
-            raise MediaUnavailableError(f"no_{self._code}", f"the {self._name} is not ready")
-        unsent = running.writer.transport.get_write_buffer_size()
-        if unsent > self._config.max_write_bytes or len(running.pending) >= self._config.max_pending:
+        running = self._taking()
+        if len(running.pending) >= self._config.max_pending:
             raise MediaUnavailableError(f"{self._code}_busy", f"the {self._name} does not keep up")
         frame = control.encode(command)
         waiting: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -142,6 +143,19 @@ class Child(Generic[Ready, Beat, Reply]):
         waiting.add_done_callback(lambda _: running.pending.pop(request, None))
         running.writer.write(frame)
         return waiting
+
+    def tell(self, command: control.Message) -> None:
+        """As ``send``, of a command whose reply ``take`` knows by itself."""
+        self._taking().writer.write(control.encode(command))
+
+    def _taking(self) -> _Running[Reply]:
+        """The process, where it takes commands. Raises MediaUnavailableError."""
+        running = self._running
+        if running is None or self.ready is None:
+            raise MediaUnavailableError(f"no_{self._code}", f"the {self._name} is not ready")
+        if running.writer.transport.get_write_buffer_size() > self._config.max_write_bytes:
+            raise MediaUnavailableError(f"{self._code}_busy", f"the {self._name} does not keep up")
+        return running
 
     async def reply(self, waiting: "asyncio.Future[Reply]", timeout_s: float = 0.0) -> Reply:
         """Await what ``send`` returned, at most ``timeout_s`` (0: ``request_timeout_s``). Raises MediaUnavailableError."""
@@ -199,7 +213,8 @@ class Child(Generic[Ready, Beat, Reply]):
                 *self._command,
                 "--control-fd",
                 str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
+                *self._config.arguments,
+                pass_fds=(theirs.fileno(), *self._config.descriptors),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=environment.needed(os.environ),
             )
@@ -218,17 +233,15 @@ class Child(Generic[Ready, Beat, Reply]):
     async def _serve(self, running: _Running[Reply]) -> None:
         """Until it ends, hangs or breaks the stream."""
         self._running = running
-        reason = "exited"
+        reason, loop = "exited", asyncio.get_running_loop()
         try:
             running.writer.write(control.encode(self._configure()))
-            while True:
-                limit = self._config.ready_timeout_s if self.ready is None else self._config.heartbeat_timeout_s
-                async with asyncio.timeout(limit):
-                    data = await running.reader.read(READ_BYTES)
-                if not data:
-                    break
-                for frame in running.frames.feed(data):
-                    self._take(frame)
+            async with asyncio.timeout(self._config.ready_timeout_s) as limit:
+                while data := await running.reader.read(READ_BYTES):
+                    for frame in running.frames.feed(data):
+                        self._take(frame)
+                    within = self._config.ready_timeout_s if self.ready is None else self._config.heartbeat_timeout_s
+                    limit.reschedule(loop.time() + within)
         except TimeoutError:
             reason = "silent"
         except ControlError as error:

@@ -63,8 +63,12 @@ class MediaClient:
         return self._supervisor
 
     def use_recorder(self, socket_path: str) -> None:
-        """Where workers connect to that are started from now on (``RecorderClient.socket_path``); call it before ``start``."""
+        """Where workers connect to that are started from now on (``RecorderClient.socket_path``); call it before ``launch`` and ``start``."""
         self._supervisor.recorder = socket_path
+
+    def launch(self) -> None:
+        """Begin to start the first worker, and do not wait."""
+        self._supervisor.launch()
 
     async def start(self) -> None:
         """Start the workers. Raises MediaUnavailableError when none is ready in time."""

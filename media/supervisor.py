@@ -83,6 +83,10 @@ class Supervisor:
 
     # ---- life
 
+    def launch(self) -> None:
+        """Begin to start the first worker, which is enough to serve, and do not wait: more of them would take the processors from whoever launches."""
+        self._workers[0].start()
+
     async def start(self) -> None:
         """Start all workers; returns when one is ready. Raises MediaUnavailableError when none is in time."""
         for worker in self._workers:

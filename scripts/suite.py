@@ -39,6 +39,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "tests/browser/test_rev*.py",
         "tests/scenario/test_de*.py",
     ),
+    "shared": ("tests/browser/test_cob*.py", "tests/browser/test_pdf*.py"),
     "calls": ("tests/browser/test_[a-q]*.py",),
     "server": ("tests/unit/*",),
     "pages": ("tests/browser/*",),
@@ -62,19 +63,21 @@ PARTS: dict[str, tuple[str, ...]] = {
 """Patterns of files, where ``*`` goes through folders; the last is whatever the others leave."""
 NPM = "npm"
 BEGIN = (
-    *("cores", "scenario", "server", "checks", "recording", "own", "media"),
-    *("calls", NPM, "cases", "stories", "others", "pages"),
+    *("cores", "scenario", "server", "shared", "checks", "calls", "recording", "own"),
+    *("media", NPM, "cases", "stories", "others", "pages"),
 )
 """The longest first, so that all are over at nearly one time; what drives browsers is between what does not: two of these at a time leave pictures enough to be
 coded."""
-TRACED = {"cores": "run", "server": "run-with-greenlets"}
-"""The parts that cover the sans-I/O cores, and the step of the coverage gate; tracing others would slow them down for nothing."""
+MEASURED = ("cores", "server")
+"""The parts that cover the sans-I/O cores."""
 QUIET = "quiet"
 AGAIN = "again"
 TESTS_FAILED = 1
 """How pytest ends where tests failed, and nothing else went wrong."""
 MOST_AGAIN = 8
 """So many at most are run once more: where more fail, it is not the machine."""
+COMPILED_ANEW = "PYTHONDONTWRITEBYTECODE"
+"""Not passed on: every process that a test starts would compile all our modules, which is a third of its start."""
 MOST_S = 2400.0
 """No part takes so long: one that does hangs, and is ended."""
 HUNG_S = 300
@@ -107,8 +110,15 @@ def failures_file(name: str) -> Path:
 
 
 def pytest_command(name: str, files: Sequence[str], marker: str) -> list[str]:
-    begin = ["scripts.coverage_gate", TRACED[name]] if name in TRACED else ["pytest"]
-    notes = ["-o", f"faulthandler_timeout={HUNG_S}", "-p", "tests.support.failures", f"--failures={failures_file(name)}"]
+    begin = ["scripts.coverage_gate", "run"] if name in MEASURED else ["pytest"]
+    notes = [
+        "-o",
+        f"faulthandler_timeout={HUNG_S}",
+        "-p",
+        "tests.support.failures",
+        f"--failures={failures_file(name)}",
+        f"--junitxml={OUTPUT / name}.xml",
+    ]
     return [sys.executable, "-m", *begin, *notes, *SLOWEST, "-m", marker, *files]
 
 
@@ -137,7 +147,7 @@ class Part:
         self.began = time.monotonic()
         with self.log.open("wb") as out:
             nothing, same = subprocess.DEVNULL, subprocess.STDOUT
-            told = {name: value for name, value in os.environ.items() if name != BESIDE}
+            told = {name: value for name, value in os.environ.items() if name not in (BESIDE, COMPILED_ANEW)}
             told |= {BESIDE: "1"} if self.beside else {}
             self.process = subprocess.Popen(self.command, cwd=ROOT, env=told, stdin=nothing, stdout=out, stderr=same)  # noqa: S603
         self.limit = threading.Timer(MOST_S, self.process.kill)
@@ -212,7 +222,7 @@ def to_run_again(parts: Sequence[Part]) -> list[str]:
     if not all(
         (part.beside or part.name == QUIET)
         and part.status == TESTS_FAILED
-        and part.name not in (*TRACED, NPM)
+        and part.name not in (*MEASURED, NPM)
         and part.failures
         for part in failed
     ):
@@ -236,7 +246,7 @@ def again(parts: list[Part]) -> list[str]:
     (OUTPUT / "unsteady.json").write_text(json.dumps(unsteady, indent=1), encoding="utf-8")
     for one in parts:
         one.failures = [failure for failure in one.failures if failure.test not in unsteady]
-        if one.status == TESTS_FAILED and one.name not in TRACED and not one.failures:
+        if one.status == TESTS_FAILED and one.name not in MEASURED and not one.failures:
             one.status = 0
     parts.append(part)
     return unsteady

@@ -22,7 +22,7 @@ from aiohttp import web
 from media import control
 from media.relay import totals
 from media.supervisor import WorkerState
-from server import addresses, data_lock, demo, evidence, faces, listener, relaying, risk, tls, transacting
+from server import addresses, demo, evidence, faces, listener, relaying, risk, tls, transacting
 from server.api import health, middleware, pages, router
 from server.api.handlers import HANDLERS
 from server.api.idempotency import Idempotency
@@ -48,7 +48,10 @@ from server.live.ports import (
 )
 from server.live.recording.no_recorder import NoRecorder
 from server.live.settings import LiveSettings, RecordingSettings
+from server.live.together import Tables
 from server.media_plane import MediaPlane, WorkerMedia
+from server.pdf_work import PdfWork
+from server.processes import Processes, launched
 from server.recorder import RecorderProcess
 from server.services.attempt_room import AttemptRoom
 from server.services.disclosure import Disclosed
@@ -60,6 +63,7 @@ from server.services.ice_servers import Tried, TurnRelay
 from server.services.invitations import Invitations
 from server.services.keys import ApiKeys
 from server.services.network_tests import NetworkTests
+from server.services.pdfs import Pdfs
 from server.services.recording_exports import Exports, Tool
 from server.services.recordings import Recordings
 from server.services.refusals import Refusals
@@ -108,16 +112,19 @@ async def running(
     passwords: Passwords | None = None,
     recorder: RecorderPort | None = None,
     engine: "EnginePort | None" = None,
+    processes: Processes | None = None,
 ) -> AsyncIterator[Server]:
     """Everything, up and answering; taken down on leaving. Raises ConfigError, StoreUnavailable, MediaPlaneUnavailable.
 
     Tests bring a store in memory, a fake media plane (and nothing is recorded unless they bring a recorder too), a clock of their own, or
-    cheap passwords, a verification ``engine`` that runs already; the rest is what serves.
+    cheap passwords, a verification ``engine`` that runs already; the rest is what serves. ``processes``: those of this configuration, where they
+    are launched already.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        await asyncio.to_thread(data_lock.make_folder, config.data_dir)
-        stack.enter_context(data_lock.held(config.data_dir))
+        if processes is None:
+            processes = await stack.enter_async_context(launched(config, media, recorder))
+        media, recorder = processes.media, processes.recorder
         if config.secret:
             own = auth_keys.from_secret(config.secret, config.secret_previous)
         else:
@@ -130,13 +137,8 @@ async def running(
         if store is None:
             store = await open_store(database_url(config))
         stack.push_async_callback(store.close)
-        if media is None:
-            media = workers = WorkerMedia(config)
-            if recorder is None and config.recording.enabled:
-                recorder = process = RecorderProcess(config, stop_s=STOP_S)
-                stack.push_async_callback(process.close)
-                await process.start()
-                workers.use_recorder(process.socket_path)
+        if isinstance(recorder, RecorderProcess):
+            stack.push_async_callback(recorder.close)
         passwords = passwords or Passwords()
         stack.push_async_callback(passwords.close)
         recorder = recorder or NoRecorder()
@@ -153,11 +155,18 @@ async def running(
         context, live, endpoint = _compose(
             config, store, media, recorder, clock, own, passwords, scanner, public_url, checks, templates, assessed, post, vault
         )
-        await asyncio.to_thread(context.files.prepare)
+        cobrowsing: Cobrowsing | None = None
+        if packs:
+            cobrowsing = Cobrowsing(config, packs, context, live, make_id, _client_address(config), stop_s=STOP_S)
+            stack.push_async_callback(cobrowsing.stop)
+            cobrowsing.sanitisers.launch()
+        await context.files.prepare()
         await asyncio.to_thread(context.recordings.exports.prepare)
         stack.push_async_callback(context.recordings.close)
-        await media.start()
+        if isinstance(recorder, RecorderProcess):
+            await recorder.start()
         stack.push_async_callback(media.close)
+        await media.start()
         await checks.start()
         await context.audit.prepare()
         await context.customers.replay()
@@ -167,10 +176,7 @@ async def running(
         first_passwords = await context.staff.create_first(agent_name=demo.AGENT_NAME if config.demo else "Agent")
         await live.recover()
         app = _application(context, endpoint)
-        cobrowsing: Cobrowsing | None = None
-        if packs:
-            cobrowsing = Cobrowsing(config, packs, context, live, make_id, _client_address(config), stop_s=STOP_S)
-            stack.push_async_callback(cobrowsing.stop)
+        if cobrowsing is not None:
             await cobrowsing.start()
             cobrowsing.add_routes(app)
         runner = web.AppRunner(
@@ -184,6 +190,8 @@ async def running(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(live.close, STOP_S)
+        if live.pdfs is not None:
+            stack.push_async_callback(live.pdfs.close, STOP_S)
         if cobrowsing is not None:
             stack.push_async_callback(cobrowsing.close)
         tasks = [
@@ -295,6 +303,7 @@ def _compose(
                 ),
                 at_start=config.recording.at_start,
                 retention_days=config.recording.retention_days,
+                page_wordings=frozenset(config.recording.page_wordings),
             ),
             agent_keep_s=config.live.agent_keep_s,
             disclosed=Disclosed(config.supervision.disclosed),
@@ -302,6 +311,8 @@ def _compose(
         ice=turn,
         recorder=recorder,
     )
+    pdfs = Pdfs(store, clock, make_id, files, PdfWork())
+    live.pdfs = Tables(pdfs, clock, live.settings.store_s)
     endpoint = SignallingEndpoint(
         live,
         EndpointSettings(
@@ -357,7 +368,7 @@ def _compose(
     )
     erasures = transacting.erasures(config)
     customers, customer_exports = transacting.customers(
-        erasures, store, clock, make_id, own, public_url, verified, recordings, files, assessed
+        erasures, store, clock, make_id, own, public_url, verified, sessions, recordings, files, assessed
     )
     context = Context(
         config=config,
@@ -368,6 +379,7 @@ def _compose(
         invitations=invitations,
         entries=entries,
         files=files,
+        pdfs=pdfs,
         history=History(store),
         staff=StaffAccounts(store, clock, make_id, tokens, passwords, throttle, login_s=config.tokens.desk_max_s),
         keys=ApiKeys(store, clock, make_id),

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from media.recording import events, manifest
 from media.recording.check import NOT_TAMPERING
 from media.recording.errors import RecordingError, RecordingFormatError, RecordingKeyError
-from media.recording.play import timeline
+from media.recording.play import pages, timeline
 from media.recording.records import GapReason
 from media.recording.store import KEY_FILE, RecordingStore
 from media.recording.verify import verify
@@ -26,8 +27,9 @@ from server.api.bodies_recordings import (
 )
 from server.config import Config
 from server.domain.ids import ParticipantId
+from server.domain.model import RecordingEnding
 from server.errors import ConfigError
-from server.services.recording_ports import ArchiveError, Playing, Receipt, Told
+from server.services.recording_ports import ArchiveError, Finished, Playing, Receipt, Told
 
 KEPT = 8
 """Time lines that are kept: a player asks for each track of a recording, again at every jump."""
@@ -91,6 +93,11 @@ class DiskArchive:
             ],
         )
 
+    def finish(self, recording: str) -> Finished:
+        with self._opened() as store:
+            ended = recordings.ended(store, recording, int(time.time() * 1e6))
+        return Finished(RecordingEnding(ended.ending), ended.size, ended.duration_ms)
+
     def erase(self, recording: str) -> Receipt:
         try:
             with self._opened(keys=False) as store:
@@ -151,7 +158,7 @@ def _track(track: timeline.Track) -> RecordedTrack:
         track=track.track,
         participant=ParticipantId(track.participant),
         source=track.source,
-        mime=track.mime,
+        mime=pages.MIME if track.kind == pages.KIND else track.mime,
         spans=_spans(track.spans),
         gaps=[
             RecordedGap(

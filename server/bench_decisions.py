@@ -7,9 +7,11 @@ First scores are played in, and no model looks at anything:
 - ``decision_p50_ms``, ``decision_p99_ms``: from ``finish_attempt`` to its return, one after the other: the risk, the decision, the signature, one transaction
   with the audit, fsync; ``decision_cpu_ms``: its processor time, which says more where others use the machine;
 - ``seal_p50_ms``, ``seal_p99_ms``: what a decision waits for before that: the evidence of an attempt, 16 pictures of 40 kB, sealed in the vault, on disk;
-- ``cases_in_flight``: so many cases have an attempt under way at once and end at random times within ``--seconds``; ``in_flight_p99_ms``: their decisions.
+- ``cases_in_flight``: of ``--cases`` that have begun an attempt, how many the store had under way when the last one had, and all of them after that until they end, at
+  random times within ``--seconds``; ``in_flight_p99_ms``: their decisions.
 
-Then live attempts are played, with the pack that is installed (``bench_live``): ``live_attempts_per_core``, ``open_to_decision_p50_s`` and what goes with them.
+Then live attempts are played, with the pack that is installed (``bench_live``): ``live_attempts_per_core``, ``open_to_decision_p50_s`` (an attempt opens when its customer
+presses begin, with the page open, the camera on and consent given) and what goes with them.
 ``left_out`` says why, where there is none.
 """
 
@@ -115,15 +117,24 @@ class Bench:
             raise RuntimeError("the evidence could not be kept")
         return took
 
-    async def in_flight(self, cases: int, seconds: float, first: int) -> list[float]:
+    async def under_way(self, attempts: Sequence[Attempt]) -> int:
+        """Of these, as it is stored, and within their time."""
+        now = SystemClock().now()
+        async with self._store.read() as tx:
+            cases = [await tx.get_case(one.case_id) for one in attempts if now < one.until]
+        return sum(case is not None and case.state is CaseState.CHECKING for case in cases)
+
+    async def in_flight(self, cases: int, seconds: float, first: int) -> tuple[int, list[float]]:
+        """How many there were at once, and the milliseconds of each decision."""
         attempts = [await self.begun(first + number) for number in range(cases)]
+        at_once = await self.under_way(attempts)
         drawn = random.Random(7)  # noqa: S311 - when they end, and the same each time
 
         async def one(attempt: Attempt, after_s: float) -> float:
             await asyncio.sleep(after_s)
             return await self.decided(attempt)
 
-        return list(await asyncio.gather(*(one(attempt, drawn.uniform(0, seconds)) for attempt in attempts)))
+        return at_once, list(await asyncio.gather(*(one(attempt, drawn.uniform(0, seconds)) for attempt in attempts)))
 
 
 async def measure(folder: Path, *, decisions: int, cases: int, seconds: float) -> dict[str, object]:
@@ -136,7 +147,7 @@ async def measure(folder: Path, *, decisions: int, cases: int, seconds: float) -
         alone = [await bench.decided(await bench.begun(100 + number)) for number in range(decisions)]
         cpu = bench.used.copy()
         sealed = [await bench.sealed(await bench.begun(50_000 + number)) for number in range(min(decisions, SEALED))]
-        together = await bench.in_flight(cases, seconds, 100_000)
+        at_once, together = await bench.in_flight(cases, seconds, 100_000)
     return {
         "decisions": decisions,
         "risk_p50_ms": _at(bench.assessed, 50),
@@ -146,7 +157,7 @@ async def measure(folder: Path, *, decisions: int, cases: int, seconds: float) -
         "decision_cpu_ms": _at(cpu, 50),
         "seal_p50_ms": _at(sealed, 50),
         "seal_p99_ms": _at(sealed, 99),
-        "cases_in_flight": cases,
+        "cases_in_flight": at_once,
         "in_flight_p50_ms": _at(together, 50),
         "in_flight_p99_ms": _at(together, 99),
         "cores": os.cpu_count(),

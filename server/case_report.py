@@ -6,7 +6,7 @@ from html import escape
 
 from server.audit.events import AuditEntry
 from server.domain.ids import STAFF, is_id
-from server.domain.model import Language, Staff
+from server.domain.model import ConsentScope, Language, Staff
 from server.services.verification_evidence import Kept
 from server.transactions.case import Attempt, Case
 from server.transactions.lock import ended_through_us
@@ -67,6 +67,17 @@ _WORDS = {
         "There is no reference picture: template or portrait was replaced or erased meanwhile, and the one that was compared with was not kept.",
     ),
     "reference_lost": ("对照照片无法读取，没有留下。", "The reference picture could not be read, and was not kept."),
+    "agreed": ("客户同意的事项", "What the customer agreed to"),
+    "scope": ("同意事项", "To what"),
+    "wording": ("告知文本版本", "Version of the text"),
+    "language": ("语言", "Language"),
+    "text": ("告知文本的 SHA-256", "SHA-256 of the text"),
+    "given": ("同意时间", "Given at"),
+    "not_ours": ("无：不是本系统页面的文本", "none: not a text of our pages"),
+    "ids_alone": (
+        "当时的证据只记了同意的编号：{ids}；内容见 case.json 的 consents。",
+        "The evidence of that time has the consents' ids alone: {ids}; what they say: consents in case.json.",
+    ),
     "trail": ("审计记录", "Audit trail"),
     "number": ("序号", "Number"),
     "when": ("时间", "Time"),
@@ -83,6 +94,8 @@ _WORDS = {
     "excused_reason": ("{code}（因我方原因，不作数）", "{code} (through us, does not count)"),
     "how": ("如何核对：见同目录的 README.txt。", "How to check it: see README.txt beside this page."),
 }
+_SCOPES = {ConsentScope.FACE: ("核验人脸", "Check of the face"), ConsentScope.DOCUMENT: ("识别证件", "Reading of the document")}
+_LANGUAGES = {Language.ZH: ("中文", "Chinese"), Language.EN: ("英文", "English")}
 _KINDS = {
     "first": ("第一张合格画面", "First good picture"), "action": ("动作", "Action"), "colour": ("屏幕颜色", "Colour of the screen"),
     "match": ("最相似的画面", "Most alike"), "last": ("最后一张", "Last"), "upload": ("上传的照片", "Uploaded"), "document": ("证件", "Document"),
@@ -208,9 +221,31 @@ class Page:
             head
             + self._facts(*rows)
             + checks
+            + self._agreed(kept)
             + (self._pictures(kept, f"pictures/{attempt.number}") if kept is not None else f"<p>{self._say('none')}</p>")
             + self._without_reference(kept, by_template)
         )
+
+    def _agreed(self, kept: Kept | None) -> str:
+        """As it was sealed with the attempt; of evidence from before it was, the ids."""
+        if kept is None or kept.facts is None:
+            return ""
+        rows = [
+            (
+                escape(f"{_SCOPES[one.scope][self._at]} ({one.scope.value})" if one.scope in _SCOPES else one.scope.value),
+                f"<code>{escape(one.wording)}</code>",
+                escape(_LANGUAGES[one.language][self._at]),
+                f"<code>{escape(one.text)}</code>" if one.text else self._say("not_ours"),
+                _time(one.given_at),
+                f"<code>{escape(one.participant)}</code>",
+            )
+            for one in kept.facts.agreed
+        ]
+        if rows:
+            head = f"<h3>{self._say('agreed')}</h3>"
+            return head + self._table(("scope", "wording", "language", "text", "given", "who"), rows)
+        ids = kept.facts.consents[1:]
+        return f"<p>{self._say('ids_alone').format(ids=escape(' '.join(ids)))}</p>" if ids else ""
 
     def _without_reference(self, kept: Kept | None, by_template: bool) -> str:
         """Why there is nothing that the pictures can be held against."""

@@ -99,22 +99,28 @@ def serve(
 
 
 async def _serve(config: Any) -> None:
-    from server import demo, demo_beside, heap, telemetry
-    from server.app import running
+    from server import heap, processes, telemetry
 
+    heap.begins()
     telemetry.configure(config.log_level)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stack = AsyncExitStack()
-    place = demo_beside.place(config) if config.demo else None
-    if place is not None:
-        stack.callback(place.close)
-    server = await stack.enter_async_context(running(place.config if place else config))
-    heap.settled()
-    loop.add_signal_handler(signal.SIGHUP, server.context.risk.rules.asked.set)
     try:
+        with telemetry.held_back("media.child"):  # a configuration that is refused is one line
+            launched = await stack.enter_async_context(processes.launched(config))
+            await asyncio.to_thread(_read_modules)
+            from server import demo, demo_beside
+            from server.app import running
+
+            place = demo_beside.place(config) if config.demo else None
+            if place is not None:
+                stack.callback(place.close)
+            server = await stack.enter_async_context(running(place.config if place else config, processes=launched))
+        heap.settled()
+        loop.add_signal_handler(signal.SIGHUP, server.context.risk.rules.asked.set)
         if config.demo:
             passwords = dict(server.first_passwords) or demo.kept_passwords(config.data_dir)
             if server.first_passwords:
@@ -141,6 +147,11 @@ async def _serve(config: Any) -> None:
                 await stack.aclose()
         except TimeoutError:
             print("tongping: not everything stopped in time", file=sys.stderr)
+
+
+def _read_modules() -> None:
+    """What a server is made of: beside the loop, which starts processes meanwhile."""
+    from server import app, demo_beside  # noqa: F401
 
 
 @app.command()
@@ -249,7 +260,7 @@ def bench_decisions(context: typer.Context) -> None:
 
 @bench.command("cobrowse", context_settings=_BENCH)
 def bench_cobrowse(context: typer.Context) -> None:
-    """What the sanitiser of co-browse takes for large pages and what happens in them. `--help` lists its options."""
+    """What co-browse takes, the sanitiser alone and a server with hundreds of pages. `--help` lists its options."""
     from server import bench_cobrowse as cobrowse
 
     raise typer.Exit(cobrowse.main(context.args))

@@ -30,11 +30,19 @@ def rotate(
     webhooks: Annotated[
         bool, typer.Option("--webhooks", help="The key of webhooks instead; the old one stays in the key set.")
     ] = False,
+    withdraw: Annotated[
+        bool,
+        typer.Option(
+            "--withdraw",
+            help="With --decisions or --webhooks: take the old keys out of the set, when one may be in wrong hands: what they signed holds no more.",
+        ),
+    ] = False,
 ) -> None:
     """Sign with a new key from the next start on. The server must be stopped: a running one keeps the key it started with.
 
     Tokens in flight stay good until they end by themselves (they live minutes), unless --end-tokens is given: then everybody
-    who is in a session or signed in has to come in again. Links, codes and API keys are not touched.
+    who is in a session or signed in has to come in again. Links, codes and API keys are not touched. Decisions and webhooks that
+    were signed before stay good, unless --withdraw is given: then they are neither verified nor redeemed.
     """
     from server import config as configuration
     from server import data_lock
@@ -46,14 +54,25 @@ def rotate(
         )
     if audit + decisions + webhooks + end_tokens > 1:
         raise ConfigError("--audit, --decisions, --webhooks and --end-tokens are of different keys: one at a time")
+    if withdraw and not (decisions or webhooks):
+        raise ConfigError(
+            "--withdraw is for --decisions and --webhooks; tokens have --end-tokens, and checkpoints need the keys they were signed with"
+        )
     key = "audit" if audit else "decisions" if decisions else "webhooks" if webhooks else "tokens"
     data_lock.make_folder(loaded.data_dir)
     with data_lock.held(loaded.data_dir):
-        kid, kept = asyncio.run(_rotate(loaded, end_tokens, key=key))
+        kid, kept = asyncio.run(_rotate(loaded, end_tokens or withdraw, key=key))
     if audit:
         print(
             f"from the next start on checkpoints are signed with the key {kid}: `tongping audit keys` prints all, to be kept elsewhere"
         )
+        return
+    if withdraw:
+        print(
+            f"from the next start on {key} are signed with the key {kid}, and it is the only one in the set: nothing signed before holds any more"
+        )
+        if decisions:
+            print("whoever keeps a copy of the key set must read it anew; results that were not redeemed are asked for again")
         return
     if decisions or webhooks:
         print(f"from the next start on {key} are signed with the key {kid}; older keys that stay in the set: {kept}")
@@ -65,7 +84,7 @@ def rotate(
         print(f"tokens made before are read until they end; older keys kept for that: {kept}")
 
 
-async def _rotate(config: object, end_tokens: bool, *, key: str = "tokens") -> tuple[str, int]:
+async def _rotate(config: object, forget: bool, *, key: str = "tokens") -> tuple[str, int]:
     """The new key's name and how many older ones are kept.
 
     The key lies ready, then it is audited, then it takes effect: a crash may leave an entry too many, never a key without one. What can
@@ -87,7 +106,7 @@ async def _rotate(config: object, end_tokens: bool, *, key: str = "tokens") -> t
             "webhooks": keys.WEBHOOK_KEYS,
             "tokens": keys.TOKEN_KEYS,
         }[key]
-        rotation = await asyncio.to_thread(keys.Rotation, config.data_dir, forget=end_tokens, files=files)
+        rotation = await asyncio.to_thread(keys.Rotation, config.data_dir, forget=forget, files=files)
         try:
             async with store.begin() as tx:
                 await tx.append_audit(

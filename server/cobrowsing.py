@@ -14,18 +14,23 @@ from server.cobrowse.process_messages import Configure
 from server.config import Config
 from server.config_cobrowse import Pack, read_packs
 from server.context import Context
+from server.drawings import Drawings
 from server.errors import ConfigError
+from server.live.cobrowse.alone import Alone
 from server.live.cobrowse.endpoint import CobrowseEndpoint, CobrowseSettings, tab_limits
+from server.live.cobrowse.held import ShareSettings, Site
 from server.live.cobrowse.journal import PageRecords
-from server.live.cobrowse.shares import Shares, ShareSettings, Site
+from server.live.cobrowse.shares import Shares
+from server.live.cobrowse.site import OfferRecords, OnSite
 from server.live.hub import LiveSessions
 from server.sanitisers import Sanitisers
+from server.services.page_places import PagePlaces
 from server.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 WHOLE = frozenset({"network", "limits", "privileges", "calls"})
 """What holds a sanitiser, where the machine allows it."""
-TAB_PATH, VIEW_PATH = "/api/v1/cobrowse/tab", "/api/v1/cobrowse/view"
+TAB_PATH, VIEW_PATH, SITE_PATH = "/api/v1/cobrowse/tab", "/api/v1/cobrowse/view", "/api/v1/cobrowse/site"
 
 
 async def opened(config: Config) -> dict[str, Pack]:
@@ -45,6 +50,8 @@ def sites(config: Config, packs: Mapping[str, Pack]) -> dict[str, Site]:
                 bank_zh=config.bank.name_zh,
                 bank_en=config.bank.name_en,
             ),
+            packs[one.key].rules,
+            one.presence,
         )
         for one in config.cobrowse.sites
     }
@@ -73,11 +80,12 @@ class Cobrowsing:
         )
         self._stop_s = stop_s
         self._live = live
-        self._ticks: asyncio.Task[None] | None = None
+        self._ticks: list[asyncio.Task[None]] = []
+        records = PageRecords(context.store, context.clock, make_id, live.settings.store_s)
         self.shares = Shares(
             sites(config, packs),
             self.sanitisers,
-            PageRecords(context.store, context.clock, make_id, live.settings.store_s),
+            records,
             context.throttle,
             context.clock,
             make_id,
@@ -94,7 +102,20 @@ class Cobrowsing:
             tab=tab_limits(own.tab_bytes_s),
         )
         self.endpoint = CobrowseEndpoint(self.shares, context.verifier, context.clock, settings, client_address)
-        _measure(context.metrics, self.shares, self.sanitisers)
+        places = PagePlaces(context.store, context.clock, make_id, context.invitations)
+        self.shares.calling.link = places.link
+        self.shares.drawing.draw = Drawings().draw
+        self.on_site = OnSite(
+            self.shares.sites,
+            Alone(self.shares, records, places),
+            OfferRecords(context.store, context.clock, make_id, live.settings.store_s),
+            context.clock,
+            make_id,
+            client_address,
+            most=own.max_visitors,
+            per_address=own.max_visitors_per_address,
+        )
+        _measure(context.metrics, self.shares, self.on_site, self.sanitisers)
 
     async def start(self) -> None:
         """Raises ConfigError: there is no sanitiser on this machine."""
@@ -106,19 +127,25 @@ class Cobrowsing:
         if missing:
             log.warning("sanitiser is not wholly confined", extra={"missing": sorted(missing)})
         self._live.cobrowse = self.shares
-        self._ticks = asyncio.create_task(self.shares.run_ticks(), name="cobrowse-ticks")
+        self._live.pages = self.on_site
+        self._ticks = [
+            asyncio.create_task(self.shares.run_ticks(), name="cobrowse-ticks"),
+            asyncio.create_task(self.on_site.run_ticks(), name="cobrowse-visitors"),
+        ]
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get(TAB_PATH, self.endpoint.tab, name="cobrowse-tab")
         app.router.add_get(VIEW_PATH, self.endpoint.view, name="cobrowse-view")
+        app.router.add_get(SITE_PATH, self.on_site.tab, name="cobrowse-site")
 
     async def close(self) -> None:
         """Everybody is told, and it is written down."""
-        self._live.cobrowse = None
-        if self._ticks is not None:
-            self._ticks.cancel()
+        self._live.cobrowse = self._live.pages = None
+        for task in self._ticks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._ticks
+                await task
+        self.on_site.close()
         await self.shares.close(self._stop_s)
 
     async def stop(self) -> None:
@@ -126,8 +153,9 @@ class Cobrowsing:
         await self.sanitisers.close()
 
 
-def _measure(metrics: Metrics, shares: Shares, sanitisers: Sanitisers) -> None:
+def _measure(metrics: Metrics, shares: Shares, on_site: OnSite, sanitisers: Sanitisers) -> None:
     metrics.gauge("tongping_cobrowse_shares", "Pages that are shared now, looked at or not", lambda: float(len(shares)))
     metrics.gauge("tongping_cobrowse_viewers", "Sockets of those who look at one", lambda: float(shares.viewers))
+    metrics.gauge("tongping_cobrowse_visitors", "Customers on sites with presence", lambda: float(len(on_site)))
     metrics.gauge("tongping_cobrowse_sanitiser_ready", "Whether all sanitisers answer", lambda: float(sanitisers.is_ready))
     metrics.gauge("tongping_cobrowse_sanitiser_restarts", "How often one was started again", lambda: float(sanitisers.restarts))

@@ -212,6 +212,12 @@ class RecordingConfig(_Section, frozen=True, kw_only=True):
     retention_days: Annotated[
         int, _doc("A recording is erased so long after it ended, in days; 0 keeps it for ever.", ge=0, le=36_500)
     ] = 1825
+    page_wordings: Annotated[
+        tuple[str, ...],
+        _doc(
+            "`wording` of the bank's own texts of consent to a recording that say that a shared page is kept. Under others none is."
+        ),
+    ] = ()
     exports_kept_s: Annotated[
         int, _doc("How long an exported file lies ready to be fetched, in seconds; then it is removed.", ge=60, le=86_400)
     ] = 3600

@@ -26,6 +26,8 @@ class CobrowseSite(Section, frozen=True, kw_only=True):
     origins: tuple[str, ...]
     rules: Path
     """A rule pack (``docs/cobrowse.md``)."""
+    presence: bool = False
+    """Staff see which pages customers are at, before anything is shown, and may offer help."""
 
 
 class CobrowseConfig(Section, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ class CobrowseConfig(Section, frozen=True, kw_only=True):
         tuple[CobrowseSite, ...],
         doc(
             "Tables `[[cobrowse.sites]]`: `key` (public, `pk_…`), `name`, `origins` (like `https://www.bank.example`; http on this machine, for the demo alone), "
-            "`rules` (file of a rule pack). Empty: nothing can be shown."
+            "`rules` (file of a rule pack), `presence` (true: staff see where customers are on the site, and may offer help). Empty: nothing can be shown."
         ),
     ] = ()
     processes: Annotated[int, doc("Processes in which pages are sanitised.", ge=1, le=64)] = 1
@@ -43,6 +45,15 @@ class CobrowseConfig(Section, frozen=True, kw_only=True):
         500
     )
     max_shares_per_address: Annotated[int, doc("Of them from one address.", ge=1, le=10_000)] = 20
+    max_visitors: Annotated[
+        int,
+        doc(
+            "Customers on sites with `presence` that staff see at a time; beyond it the oldest of the fullest address go.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 2000
+    max_visitors_per_address: Annotated[int, doc("Of them from one address.", ge=1, le=10_000)] = 50
     max_viewers: Annotated[int, doc("Who may look at one page at a time.", ge=1, le=50)] = 8
     max_nodes: Annotated[
         int,
@@ -95,7 +106,15 @@ def read_packs(config: CobrowseConfig) -> dict[str, Pack]:
         except OSError as error:
             raise ConfigError(f"cobrowse.sites: {site.key}: cannot read {site.rules}: {error.strerror}") from None
         rules = read_rules(text, where=str(site.rules))
-        empty: dict[str, object] = {"show": [], "values": [], "mask": [], "block": [], "click": [], "pause": False}
+        empty: dict[str, object] = {
+            "show": [],
+            "values": [],
+            "mask": [],
+            "block": [],
+            "click": [],
+            "images": [],
+            "pause": False,
+        }
         pages = [msgspec.convert(empty | one, PageRules) for one in tomllib.loads(text.decode()).get("page", [])]
         packs[site.key] = Pack(rules, text, pages)
     return packs

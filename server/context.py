@@ -21,6 +21,7 @@ from server.services.ice_servers import TurnRelay
 from server.services.invitations import Invitations
 from server.services.keys import ApiKeys
 from server.services.network_tests import NetworkTests
+from server.services.pdfs import Pdfs
 from server.services.ports import Live, Throttle
 from server.services.recordings import Recordings
 from server.services.refusals import Refusals
@@ -47,6 +48,7 @@ class Context:
     invitations: Invitations
     entries: Entries
     files: Files
+    pdfs: Pdfs
     history: History
     staff: StaffAccounts
     keys: ApiKeys

@@ -73,7 +73,7 @@ def _site(config: Config, url: str) -> CobrowseSite:
     data_lock.make_folder(config.data_dir)
     path = config.data_dir / FOLDER / RULES_FILE
     _write(path, rules(url).decode())
-    return CobrowseSite(key=SITE, name=config.bank.name_en, origins=(url,), rules=path)
+    return CobrowseSite(key=SITE, name=config.bank.name_en, origins=(url,), rules=path, presence=True)
 
 
 def _listen(config: Config) -> socket.socket:
@@ -102,7 +102,7 @@ async def bank(place: Place, context: Context) -> AsyncIterator[str]:
         name_zh=config.bank.name_zh,
         name_en=config.bank.name_en,
         pack=config.verification.pack if config.verification.enabled else "",
-        site=SITE,
+        site=SITE if any(site.key == SITE for site in context.config.cobrowse.sites) else "",
     )
     certificate = await asyncio.to_thread(tls.server_context, config, SystemClock().now())
     async with AsyncExitStack() as stack:

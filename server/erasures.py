@@ -32,6 +32,10 @@ class _Done(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     done: str
 
 
+_LINES, _ERASURES, _DONES = (msgspec.json.Decoder(_Line), msgspec.json.Decoder(Erasure), msgspec.json.Decoder(_Done))
+"""Made here, before there are threads: two that prepare a type for themselves at once end the process (msgspec 0.22)."""
+
+
 class JournalBroken(DependencyError):
     """Somebody has to look at it."""
 
@@ -108,7 +112,7 @@ def _lines(descriptor: int) -> tuple[list[Erasure], str]:
     last = ""
     for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
         try:
-            read = msgspec.json.decode(line, type=_Line)
+            read = _LINES.decode(line)
             what = _what(read.erasure, found)
         except msgspec.MsgspecError:
             raise JournalBroken(f"Line {number} of the journal of erasures is none.") from None
@@ -122,8 +126,8 @@ def _lines(descriptor: int) -> tuple[list[Erasure], str]:
 def _what(form: msgspec.Raw, before: dict[str, Erasure]) -> Erasure:
     """Raises MsgspecError: neither an erasing, nor the end of one that stands before it."""
     if not bytes(form).startswith(b'{"done":'):
-        return msgspec.json.decode(form, type=Erasure)
-    done = msgspec.json.decode(form, type=_Done).done
+        return _ERASURES.decode(form)
+    done = _DONES.decode(form).done
     if done not in before:
         raise msgspec.ValidationError("the end of nothing")
     return msgspec.structs.replace(before[done], done=True)

@@ -66,6 +66,14 @@ class UnsupportedMediaType(CallerError):
     code = "unsupported_media_type"
 
 
+class PdfNotTaken(UnsupportedMediaType):
+    """A PDF that is not shown to anybody; ``code`` says why."""
+
+    def __init__(self, detail: str, why: str) -> None:
+        super().__init__(detail)
+        self.code = f"pdf_{why}"
+
+
 class TooMany(CallerError):
     """``retry_after_s``: seconds after which it makes sense to try again."""
 

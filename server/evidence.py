@@ -145,14 +145,22 @@ class DiskEvidence:
     async def old(self, after: str, before_s: float, limit: int) -> list[str]:
         return await self._beside(functools.partial(self._vault.old, after, before_s, limit))
 
-    async def keep_until_s(self, name: str) -> float | None:
-        def until() -> float | None:
-            try:
-                return self._vault.manifest(name).keep_until_s
-            except EvidenceError:
-                return None
+    async def names(self) -> list[str]:
+        return await self._beside(self._vault.cases)
 
-        return await self._beside(until)
+    async def facts_sealed(self, name: str) -> bytes | None:
+        manifest = await self._beside(functools.partial(self._readable, name))
+        return None if manifest is None else manifest.facts.encode()
+
+    async def keep_until_s(self, name: str) -> float | None:
+        manifest = await self._beside(functools.partial(self._readable, name))
+        return None if manifest is None else manifest.keep_until_s
+
+    def _readable(self, name: str) -> Manifest | None:
+        try:
+            return self._vault.manifest(name)
+        except EvidenceError:
+            return None
 
     async def _beside(self, work: Callable[[], _T]) -> _T:
         """In a thread. One that takes too long goes on by itself, and what it writes then belongs to nothing: it is swept."""

@@ -124,7 +124,7 @@ class WorkerMedia:
         self._taps = TapClient(self._client, TapConfig(most=taps_at_once(config)))
 
     def use_recorder(self, socket_path: str) -> None:
-        """Before ``start``: where the media workers hand what is recorded."""
+        """Before ``launch``: where the media workers hand what is recorded."""
         self._client.use_recorder(socket_path)
 
     def ready(self) -> bool:
@@ -132,6 +132,10 @@ class WorkerMedia:
 
     def workers(self) -> Sequence[WorkerState]:
         return self._client.supervisor.states()
+
+    def launch(self) -> None:
+        """Begin to start the first worker, and do not wait."""
+        self._client.launch()
 
     async def start(self) -> None:
         """Raises MediaPlaneUnavailable when no worker is ready in time."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 
 from media.errors import MediaUnavailableError
-from media.recording import events, messages
+from media.recording import events, messages, pages
 from media.recording.client import RecorderClient, RecorderConfig
 from media.recording.errors import RecordingError
 from media.recording.store import RecordingStore
@@ -17,7 +17,7 @@ from server import recordings
 from server.config import Config
 from server.domain.model import RecordingEnding
 from server.errors import ConfigError
-from server.live.ports import RecorderEvents, RecorderUnavailable, RecordingEnd
+from server.live.ports import PageLine, RecorderEvents, RecorderUnavailable, RecordingEnd
 
 log = logging.getLogger(__name__)
 ANSWER_S = 3.0  # of the recorder
@@ -41,9 +41,14 @@ class RecorderProcess:
         )
         self._ready = False
 
-    async def start(self) -> None:
-        """Raises ConfigError: a key that is not right, a folder that cannot be written."""
+    async def launch(self) -> None:
+        """Begin to start it, and do not wait. Raises ConfigError: a key that is not right, a folder that cannot be written."""
         await asyncio.to_thread(recordings.ring, self._config, make=True)
+        self._client.launch()
+
+    async def start(self) -> None:
+        """Returns when it is ready, launched before or not. Raises ConfigError, as ``launch`` does."""
+        await self.launch()
         try:
             await self._client.start()
         except MediaUnavailableError as error:
@@ -55,7 +60,7 @@ class RecorderProcess:
 
     @property
     def socket_path(self) -> str:
-        """For media workers; once it was started."""
+        """For media workers; once it was launched."""
         return self._client.socket_path
 
     @property
@@ -92,6 +97,11 @@ class RecorderProcess:
         with _errors():
             await self._client.add_event(recording, found, mono_us)
 
+    async def page(self, recording: str, line: PageLine, mono_us: int) -> None:
+        flags = pages.BEGINS * line.begins | pages.BLANK * line.blank
+        with _errors():
+            await self._client.add_page(recording, line.track, line.participant, line.text, flags, mono_us)
+
     async def pause(self, recording: str, paused: bool) -> None:
         with _errors():
             await self._client.pause(recording, paused)
@@ -107,16 +117,10 @@ class RecorderProcess:
         """By its manifest, which is written where there is none."""
         try:
             store = RecordingStore(recordings.folder(self._config), recordings.ring(self._config))
-            if not store.began(recording):
-                return RecordingEnd(RecordingEnding.FAILED, 0, 0)
-            made = store.manifest(recording, store.data_key(recording)) or store.finish(recording, int(time.time() * 1e6))
+            ended = recordings.ended(store, recording, int(time.time() * 1e6))
         except (RecordingError, ConfigError) as error:
             raise RecorderUnavailable("the recording cannot be ended now") from error
-        return RecordingEnd(
-            RecordingEnding(made.ending),
-            sum(part.size for part in made.parts),
-            max((part.last_us for part in made.parts), default=0) // 1000,
-        )
+        return RecordingEnd(RecordingEnding(ended.ending), ended.size, ended.duration_ms)
 
     # ---- what the recorder says
 

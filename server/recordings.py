@@ -5,6 +5,7 @@ Everything here touches the disk and blocks.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,24 @@ def finish(config: Config, recording: str, now_wall_us: int) -> str:
     """Give a recording that a crash left without one its manifest; how it ended."""
     with _opened(config) as store:
         return store.finish(recording, now_wall_us).ending
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """``ending``: of ``RecordingEnding``. ``size``: bytes of its files."""
+
+    ending: str
+    size: int
+    duration_ms: int
+
+
+def ended(store: RecordingStore, recording: str, now_wall_us: int) -> Ended:
+    """By its manifest, which is written where there is none. Raises RecordingError."""
+    if not store.began(recording):
+        return Ended("failed", 0, 0)
+    made = store.manifest(recording, store.data_key(recording)) or store.finish(recording, now_wall_us)
+    size = sum(part.size for part in made.parts)
+    return Ended(made.ending, size, max((part.last_us for part in made.parts), default=0) // 1000)
 
 
 def rewrap(config: Config) -> tuple[int, int]:

@@ -6,22 +6,21 @@ Nothing goes round them: while a process is away, what would have been for it is
 
 import asyncio
 import logging
+import os
+import sys
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol, TypeVar
-
-import msgspec
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from media.child import Child, ChildConfig
-from media.errors import MediaUnavailableError
+from media.errors import ControlError, MediaUnavailableError
 from server.cobrowse import orders
 from server.cobrowse import process_messages as messages
 from server.cobrowse.process_messages import PIECE_CHARS, Made, Seen
-from server.live.cobrowse.shares import SanitiserAway
+from server.live.cobrowse.held import SanitiserAway
 
 log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 MODULE = "server.cobrowse.process"
 STRIKES = 3
 """So often a process may be lost while it is at work on the same share."""
@@ -31,6 +30,9 @@ MOST_WAITING = 96 << 20
 """Of all shares of a process."""
 HANGS_S = 8.0
 """Longest silence: a style sheet is read in one piece."""
+MOST_PIECES = 64 << 20
+"""Characters of an answer that is half there; one of ours is never so long."""
+AT_WORK_BYTES = 8
 
 
 _Plain = messages.Rules | messages.OpenShare | messages.CloseShare | messages.Take
@@ -68,21 +70,26 @@ class _Held:
 
 @dataclass(slots=True)
 class _Asked:
+    """``number``: of the order, or of the ``look``."""
+
     share: str
-    size: int
+    number: int
+    size: int = 0
+    look: bool = False
     pieces: list[str] = field(default_factory=list)
 
 
 class _Process:
-    """One child."""
+    """One child. ``asked``: what it is to answer, of the one that runs now."""
 
-    losses = 0
     waiting = 0
-    at_work = 0
-    """The request that it said it is at work on."""
+    half_there = 0
+    """Characters of answers whose last piece has not come."""
 
     def __init__(self, owner: "Sanitisers", number: int, config: ChildConfig, configure: messages.Configure) -> None:
         self._owner = owner
+        self._told: int | None = _shared()
+        config = replace(config, arguments=("--at-work-fd", str(self._told)), descriptors=(self._told,))
         self.asked: dict[int, _Asked] = {}
         self.child: Child[messages.Ready, messages.Heartbeat, messages.Reply] = Child(
             config,
@@ -103,19 +110,32 @@ class _Process:
                 self._owner.ready(self)
             case messages.Heartbeat():
                 self.child.heartbeat = said
-            case messages.Begun(request=request):
-                self.at_work = request
             case Made(request=request, text=text, last=False):
                 if (asked := self.asked.get(request)) is not None:
                     asked.pieces.append(text)
+                    self.half_there += len(text)
+                    if self.half_there > MOST_PIECES:
+                        raise ControlError("answer_too_large")
             case _:
                 asked = self.asked.pop(said.request, None)
-                if asked is not None:
+                self.half_there -= 0 if asked is None else sum(map(len, asked.pieces))
+                if asked is None:
+                    self.child.answered(said.request, said)
+                else:
                     self.waiting -= asked.size
                     self._owner.answered(asked, said)
-                    if asked.pieces and isinstance(said, Made) and said.kind >= 0:
-                        said = _whole(asked.pieces, said)
-                self.child.answered(said.request, said)
+
+    @property
+    def at_work(self) -> int:
+        """The request that it is at work on, or was last. What it may write there can be anything."""
+        assert self._told is not None
+        return int.from_bytes(os.pread(self._told, AT_WORK_BYTES, 0), sys.byteorder)
+
+    async def close(self) -> None:
+        await self.child.close()
+        if self._told is not None:
+            os.close(self._told)
+            self._told = None
 
 
 class Sanitisers:
@@ -150,10 +170,14 @@ class Sanitisers:
     def listen(self, events: SanitiserEvents) -> None:
         self._events = events
 
-    async def start(self, within_s: float = 30.0) -> None:
-        """Returns when all are ready. Raises MediaUnavailableError."""
+    def launch(self) -> None:
+        """Begin to start all, and wait for none."""
         for one in self._processes:
             one.child.start()
+
+    async def start(self, within_s: float = 30.0) -> None:
+        """Returns when all are ready. Raises MediaUnavailableError."""
+        self.launch()
         try:
             await self.wait_ready(within_s)
         except MediaUnavailableError:
@@ -171,7 +195,7 @@ class Sanitisers:
 
     async def close(self) -> None:
         self._events = None
-        await asyncio.gather(*(one.child.close() for one in self._processes))
+        await asyncio.gather(*(one.close() for one in self._processes))
 
     @property
     def is_ready(self) -> bool:
@@ -227,8 +251,8 @@ class Sanitisers:
         try:
             if isinstance(what, orders.Look):
                 request = self._next()
-                waiting = process.child.send(messages.Look(request, share, what.page, what.node), request)
-                waiting.add_done_callback(partial(self._looked, share, process.losses, what.look))
+                process.asked[request] = _Asked(share, what.look, look=True)
+                process.child.tell(messages.Look(request, share, what.page, what.node))
             else:
                 self._take(process, share, what)
         except MediaUnavailableError as error:
@@ -244,35 +268,8 @@ class Sanitisers:
         request = self._next()
         self._shares[share].asked += len(text)
         process.waiting += len(text)
-        process.asked[request] = _Asked(share, len(text))
-        waiting = process.child.send(messages.Take(request, share, page, text[last:], True, what.gap), request)
-        waiting.add_done_callback(partial(self._cleaned, share, process.losses, what.order))
-
-    def _cleaned(self, share: str, losses: int, order: int, future: "asyncio.Future[messages.Reply]") -> None:
-        made = _reply(future, Made)
-        if made is not None and self._events is not None and self._stands(share, losses):
-            self._events.cleaned(
-                share,
-                orders.Cleaned(
-                    order=order,
-                    text=made.text,
-                    kind=made.kind,
-                    name=made.name,
-                    hidden=made.hidden,
-                    resync=made.resync,
-                    dropped=made.dropped,
-                ),
-            )
-
-    def _looked(self, share: str, losses: int, look: int, future: "asyncio.Future[messages.Reply]") -> None:
-        seen = _reply(future, Seen)
-        if seen is not None and self._events is not None and self._stands(share, losses):
-            self._events.looked(share, look, seen if seen.known else None)
-
-    def _stands(self, share: str, losses: int) -> bool:
-        """Whether an answer is of the process that holds the share now."""
-        held = self._shares.get(share)
-        return held is not None and held.process.losses == losses
+        process.asked[request] = _Asked(share, what.order, len(text))
+        process.child.tell(messages.Take(request, share, page, text[last:], True, what.gap))
 
     def _process(self, share: str) -> _Process:
         held = self._shares.get(share)
@@ -310,15 +307,25 @@ class Sanitisers:
 
     def answered(self, asked: _Asked, said: messages.Reply) -> None:
         held = self._shares.get(asked.share)
-        if held is not None:
-            held.asked -= asked.size
+        if held is None:
+            return
+        held.asked -= asked.size
+        if self._events is None:
+            return
+        try:
+            match said:
+                case Made() if not asked.look:
+                    self._events.cleaned(asked.share, _cleaned(asked, said))
+                case Seen() if asked.look:
+                    self._events.looked(asked.share, asked.number, said if said.known else None)
+        except Exception:  # one share's: the process and the others go on
+            log.exception("what a sanitiser said could not be taken", extra={"share": asked.share})
 
     def lost(self, process: _Process) -> None:
         self._changed.set()
         at_work = process.asked.get(process.at_work)
         process.asked.clear()
-        process.losses += 1
-        process.waiting = 0
+        process.waiting = process.half_there = 0
         for share, held in list(self._shares.items()):
             if held.process is not process:
                 continue
@@ -332,17 +339,31 @@ class Sanitisers:
                 self._events.sanitiser_lost(share)
 
 
-def _whole(pieces: list[str], last: Made) -> Made:
-    return msgspec.structs.replace(last, text="".join((*pieces, last.text)))
+def _cleaned(asked: _Asked, made: Made) -> orders.Cleaned:
+    text = "".join((*asked.pieces, made.text)) if asked.pieces and made.kind >= 0 else made.text
+    return orders.Cleaned(
+        order=asked.number,
+        text=text,
+        kind=made.kind,
+        name=made.name,
+        hidden=made.hidden,
+        resync=made.resync,
+        dropped=made.dropped,
+        pictured=made.pictured,
+    )
+
+
+def _shared() -> int:
+    """A descriptor of memory that a process can write and we can read."""
+    if hasattr(os, "memfd_create"):
+        found = os.memfd_create("sanitiser")
+    else:
+        with tempfile.TemporaryFile() as file:
+            found = os.dup(file.fileno())
+    os.ftruncate(found, AT_WORK_BYTES)
+    return found
 
 
 def _heard(future: "asyncio.Future[messages.Reply]") -> None:
     if not future.cancelled() and future.exception() is None and isinstance(said := future.result(), messages.Failed):
         log.error("sanitiser refused a command", extra={"code": said.code})
-
-
-def _reply(future: "asyncio.Future[messages.Reply]", kind: type[_T]) -> _T | None:
-    if future.cancelled() or future.exception() is not None:
-        return None
-    said = future.result()
-    return said if isinstance(said, kind) else None

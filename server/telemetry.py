@@ -1,12 +1,15 @@
 """Logs and metrics. A log entry is a static message and fields; ids only, never names, tokens, SDP or text of people."""
 
 import asyncio
+import contextlib
+import io
 import logging
+import logging.handlers
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -21,7 +24,7 @@ _LOG_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message",
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """JSON lines on ``stream`` (standard error), for structlog and for the standard library's loggers."""
-    output = stream or sys.stderr
+    output = _Sparing(stream or sys.stderr)
     number = getattr(logging, level.upper())
     structlog.configure(
         processors=[
@@ -33,7 +36,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(output),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", output)),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(output)
@@ -43,6 +46,39 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     root.setLevel(logging.WARNING)
     for package in OUR_PACKAGES:
         logging.getLogger(package).setLevel(number)
+
+
+@contextlib.contextmanager
+def held_back(name: str) -> Iterator[None]:
+    """What this logger of the standard library says is written when the block is over, or with its first warning; never, where the block raises."""
+    logger = logging.getLogger(name)
+    target = logging.getLogger().handlers[0]
+    held = logging.handlers.MemoryHandler(1000, logging.WARNING, target, flushOnClose=False)
+    logger.addHandler(held)
+    logger.propagate = False
+    try:
+        yield
+        held.flush()
+    finally:
+        logger.propagate = True
+        logger.removeHandler(held)
+        held.close()
+
+
+class _Sparing(io.TextIOBase):
+    """Writes to another stream. Where that fails, on a full disk or because nobody reads any more, lines are lost and nothing else: no request ends by it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def _withhold(_: Any, __: str, event: Any) -> Any:

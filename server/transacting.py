@@ -21,6 +21,7 @@ from server.services.invitations import Invitations
 from server.services.ports import MakeId
 from server.services.recordings import Recordings
 from server.services.risk import Risk
+from server.services.sessions import Sessions
 from server.services.verification_cases import Cases
 from server.services.verification_ports import CallBacks, PolicySource, RiskPort
 from server.services.verification_sessions import CaseSessions
@@ -79,6 +80,7 @@ def customers(
     own: Secrets,
     public_url: str,
     made: Verifications,
+    sessions: Sessions,
     recordings: Recordings,
     files: Files,
     risk: Risk,
@@ -86,9 +88,10 @@ def customers(
     """What hands out and erases all that is kept of one customer."""
     signer = ReceiptSigner(own.audit.signing_key, own.audit.kid, issuer=public_url)
     those = Customers(
-        store, clock, make_id, made.cases, made.evidence, recordings, files, journal, signer,
+        store, clock, make_id, made.cases, made.evidence, sessions, recordings, files, journal, signer,
         risk.customer_digest, risk.customer_erased,
     )  # fmt: skip
+    made.evidence.erased = those.erased_cases
     return those, CustomerExport(store, clock, those, made.cases, made.evidence, files, made.attempts.enrolled)
 
 

@@ -52,7 +52,7 @@ async function bundle(entry: string, define: Record<string, string>): Promise<st
   return file.code;
 }
 
-/** The script for the bank's pages, after everything else: `sdk/tongping.js`, and the recorder under a name and a digest that the first file knows. */
+/** The script for the bank's pages, after everything else: `sdk/tongping.js`, and the recorder and what is loaded by need under names and digests that the first file knows. */
 export function sdk(): Plugin {
   return {
     name: "tongping-sdk",
@@ -60,12 +60,17 @@ export function sdk(): Plugin {
     async writeBundle({ dir }) {
       const folder = `${dir ?? here("dist")}/sdk`;
       const recorder = NOTICE + (await bundle("recorder", {}));
-      const digest = createHash("sha384").update(recorder).digest();
-      const file = `record-${digest.toString("hex").slice(0, 12)}.js`;
-      const loader = await bundle("main", { __RECORDER__: JSON.stringify({ file, integrity: `sha384-${digest.toString("base64")}` }) });
+      const help = await bundle("help", {});
+      const named = (name: string, text: string) => {
+        const digest = createHash("sha384").update(text).digest();
+        return { file: `${name}-${digest.toString("hex").slice(0, 12)}.js`, integrity: `sha384-${digest.toString("base64")}` };
+      };
+      const [ofRecorder, ofHelp] = [named("record", recorder), named("help", help)];
+      const loader = await bundle("main", { __RECORDER__: JSON.stringify(ofRecorder), __HELP__: JSON.stringify(ofHelp) });
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true });
-      await writeFile(`${folder}/${file}`, recorder);
+      await writeFile(`${folder}/${ofRecorder.file}`, recorder);
+      await writeFile(`${folder}/${ofHelp.file}`, help);
       await writeFile(`${folder}/tongping.js`, loader);
     },
   };

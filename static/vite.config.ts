@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { pdfjs } from "./pdfjs.build";
 import { sdk } from "./sdk.build";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -11,7 +12,7 @@ const pages = ["index", "agent", "review", "replay", "stories"].filter((name) =>
 export default defineConfig({
   root: here("."),
   base: "/",
-  plugins: [sdk()],
+  plugins: [sdk(), pdfjs()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist",

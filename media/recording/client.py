@@ -88,10 +88,17 @@ class RecorderClient:
         """How often it was started again."""
         return self._recorder.restarts
 
+    def launch(self) -> None:
+        """Begin to start it, and do not wait."""
+        if self._sockets is None:
+            self._sockets = tempfile.TemporaryDirectory(
+                prefix="tongping-"
+            )  # mode 0700, and short: a socket's path has 107 bytes
+        self._recorder.start()
+
     async def start(self) -> None:
         """Returns when it is ready. Raises MediaUnavailableError, with the recorder's own words where the key or folder is wrong."""
-        self._sockets = tempfile.TemporaryDirectory(prefix="tongping-")  # mode 0700, and short: a socket's path has 107 bytes
-        self._recorder.start()
+        self.launch()
         try:
             await self.wait_ready(self._config.ready_timeout_s)
         except MediaUnavailableError:
@@ -134,6 +141,12 @@ class RecorderClient:
 
     async def add_event(self, recording: str, event: events.Event, mono_us: int = 0) -> None:
         await self._ask(messages.AddEvent(self._next(), recording, events.encode(event), mono_us))
+
+    async def add_page(
+        self, recording: str, track: str, participant: str, line: bytes, flags: int = 0, mono_us: int = 0
+    ) -> None:
+        """A line of a shared page. Raises as ``start_recording``, and RecordingStoreError(``recorder_busy``, ``failed``, ``too_many_tracks``, ``page_too_large``)."""
+        await self._ask(messages.AddPage(self._next(), recording, track, participant, line, flags, mono_us))
 
     async def pause(self, recording: str, paused: bool) -> None:
         """Raises as ``start_recording``. A recorder that starts again later keeps to it."""

@@ -104,7 +104,7 @@ class WorkerConnection(asyncio.Protocol):
             code = "failed"
         elif len(live.tracks) >= MAX_TRACKS:
             code = "too_many_tracks"
-        elif asked.info.kind == "events" or asked.info.track == EVENTS_TRACK:
+        elif asked.info.kind in ("events", "pages") or asked.info.track == EVENTS_TRACK:
             code = "bad_track"
         if live is None or code:
             self._tracks[number] = None

@@ -62,7 +62,7 @@ class TrackHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What a track is. ``part``: from 0, one more after every crash or reconnection.
 
     ``zero_wall_us`` and ``zero_mono_us``: the zero of all times in this file, in microseconds of Unix time and of the machine's monotonic
-    clock. ``data_key``: ``keys.data_key_id``. ``salt``: 16 random bytes in hex. ``clock_rate`` in Hz; 0 for events.
+    clock. ``data_key``: ``keys.data_key_id``. ``salt``: 16 random bytes in hex. ``clock_rate`` in Hz; 0 for events and pages.
     """
 
     recording: str
@@ -70,7 +70,7 @@ class TrackHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     part: int
     participant: str
     source: str
-    kind: Literal["audio", "video", "events"]
+    kind: Literal["audio", "video", "events", "pages"]
     codec: str
     clock_rate: int
     zero_wall_us: int
@@ -86,7 +86,7 @@ class TrackHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         check_id(self.track)
         if not 0 <= self.part < MAX_PARTS:
             raise ValueError(f"a part is 0 to {MAX_PARTS - 1}")
-        if self.clock_rate < 0 or (self.kind != "events" and not self.clock_rate):
+        if self.clock_rate < 0 or (self.kind in ("audio", "video") and not self.clock_rate):
             raise ValueError("a clock rate is positive")
         if self.zero_wall_us < 0 or self.zero_mono_us < 0:
             raise ValueError("times are positive")
@@ -96,6 +96,10 @@ class TrackHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def name(self) -> str:
         return file_name(self.track, self.part)
+
+
+_HEADERS = msgspec.json.Decoder(TrackHeader)
+"""Made here, before there are threads: two that prepare a type for themselves at once end the process (msgspec 0.22)."""
 
 
 class SegmentHeader(NamedTuple):
@@ -206,7 +210,7 @@ def peek_header(raw: bytes) -> TrackHeader:
     if len(raw) < size:
         raise RecordingFormatError("header_cut", "the header is cut short")
     try:
-        return msgspec.json.decode(raw[_OPENING : size - _MAC_BYTES], type=TrackHeader)
+        return _HEADERS.decode(raw[_OPENING : size - _MAC_BYTES])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordingFormatError("header_changed", f"the header cannot be read: {error}") from None
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from media.recording import pages
 from media.recording.errors import RecordingFormatError
 from media.recording.format import SegmentHeader, TrackHeader
 from media.recording.keys import NONCE_BYTES
@@ -23,6 +24,8 @@ from media.wire.sdp import ExtensionIds
 MAX_INDEX_BYTES = 256 << 20
 KEY_MERGE_US = 100_000
 """Packets of one layer that begin a picture within this time are one place to begin at: H.264 sends parameter sets apart."""
+SHOWN, UNSHOWN = 0, 1
+"""Layers of key frames in a track of pages."""
 
 _MAGIC = b"TPINDEX\x01"
 _COUNTS = struct.Struct("!IIIII")
@@ -42,7 +45,7 @@ class Entry(NamedTuple):
 
 
 class KeyFrame(NamedTuple):
-    """A picture that needs no other begins here. ``segment``: which one holds it."""
+    """A picture that needs no other begins here. ``segment``: which one holds it. In a track of pages ``layer`` 1 is the place from which on nothing is shown."""
 
     time_us: int
     segment: int
@@ -61,6 +64,7 @@ class TrackIndex:
 
     def __init__(self, kind: str, codec: str) -> None:
         self._video = kind == "video"
+        self._pages = kind == "pages"
         self._codec = codec.lower()
         self._reader = RtpReader(ExtensionIds())
         self._seen_key: dict[int, int] = {}
@@ -104,6 +108,8 @@ class TrackIndex:
             if time_us > last_us:
                 last_us = time_us
             if kind != Kind.RTP:
+                if self._pages:
+                    self._page(kind, layer, time_us)
                 self._note(kind, layer, time_us, plain[at : at + length])
             elif video:
                 self._picture(plain[at : at + min(length, 256)], layer, time_us)
@@ -125,6 +131,12 @@ class TrackIndex:
                 self.layers[layer] = unpack_layer(payload)
         except RecordingFormatError:
             pass  # of a later version: an index leaves out what it cannot read
+
+    def _page(self, kind: int, flags: int, time_us: int) -> None:
+        if kind == Kind.PAGE and flags & pages.BEGINS:
+            self.key_frames.append(KeyFrame(time_us, len(self.entries), SHOWN))
+        elif kind == Kind.PAUSE or (kind == Kind.PAGE and flags & pages.BLANK):
+            self.key_frames.append(KeyFrame(time_us, len(self.entries), UNSHOWN))
 
     def _picture(self, head: bytes, layer: int, time_us: int) -> None:
         if len(head) > 12 and head[0] & 0x20:  # padding is counted from the packet's end, which is not here

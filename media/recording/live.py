@@ -17,6 +17,7 @@ class Live:
         self.failed = False
         self.tracks: set[LiveTrack] = set()
         self.events: LiveTrack | None = None
+        self.pages: dict[str, LiveTrack] = {}
 
     def us(self, mono_us: int) -> int:
         return min(max(0, mono_us - self.begun.zero_mono_us), MAX_TIME_US)

@@ -67,8 +67,21 @@ class AddEvent(Message, frozen=True):
     mono_us: int = 0
 
 
+class AddPage(Message, frozen=True):
+    """``line``: JSON of a shared page for the track ``track``, which begins with its first; ``flags``: ``BEGINS`` and ``BLANK`` of ``media.recording.pages``.
+    While the recording is paused it is thrown away. ``Done``."""
+
+    request: int
+    recording: str
+    track: str
+    participant: str
+    line: bytes
+    flags: int = 0
+    mono_us: int = 0
+
+
 class PauseRecording(Message, frozen=True):
-    """While paused, packets of its tracks are thrown away; each track says since when. ``Done``."""
+    """While paused, packets and pages of its tracks are thrown away; each track says since when. ``Done``."""
 
     request: int
     recording: str
@@ -153,7 +166,7 @@ class TrackRefused(Message, frozen=True):
     code: str
 
 
-Request = StartRecording | AddEvent | PauseRecording | EndRecording | Stats
+Request = StartRecording | AddEvent | AddPage | PauseRecording | EndRecording | Stats
 Command = Configure | Request
 Reply = Done | Ended | StatsReport | Failed
 Event = Ready | Heartbeat | RecordingFailed | TrackRefused

@@ -25,10 +25,11 @@ import msgspec
 
 from media import control
 from media.errors import ControlError
-from media.recording import messages
-from media.recording.connection import EVENTS_TRACK, WorkerConnection
+from media.recording import messages, pages
+from media.recording.connection import EVENTS_TRACK, MAX_TRACKS, WorkerConnection
 from media.recording.disk import Disk
 from media.recording.errors import RecordingError
+from media.recording.format import check_id
 from media.recording.keyfile import load_ring
 from media.recording.live import Live, LiveTrack
 from media.recording.records import Gap, GapReason, Kind, pack, pack_gap
@@ -231,11 +232,12 @@ class Recorder:
             return
         if isinstance(command, messages.AddEvent):
             live = self._find(command.recording)
-            if self._disk is not None and self._disk.pending_bytes > 2 * self._config.max_pending_bytes:
-                raise RecordingError("recorder_busy", "the disk does not keep up")
+            self._check_room()
             at = live.us(command.mono_us or int(time.monotonic() * 1e6))
             assert live.events is not None
             self.add(live.events, pack(Kind.EVENT, at, command.event))
+        elif isinstance(command, messages.AddPage):
+            self._page(self._find(command.recording), command)
         elif isinstance(command, messages.PauseRecording):
             self._pause(self._find(command.recording), command.paused)
         elif isinstance(command, messages.EndRecording):
@@ -248,6 +250,40 @@ class Recorder:
             self.emit(messages.StatsReport(request, self._stats()))
             return
         self.emit(messages.Done(request))
+
+    def _check_room(self) -> None:
+        if self._disk is not None and self._disk.pending_bytes > 2 * self._config.max_pending_bytes:
+            raise RecordingError("recorder_busy", "the disk does not keep up")
+
+    def _page(self, live: Live, command: messages.AddPage) -> None:
+        self._check_room()
+        if live.failed:
+            raise RecordingError("failed", "nothing more of it is kept")
+        if live.paused:
+            self.discarded += 1
+            return
+        at = live.us(command.mono_us or int(time.monotonic() * 1e6))
+        records = pages.pack_line(at, command.line, command.flags)
+        track = live.pages.get(command.track)
+        if track is None:
+            if len(live.tracks) >= MAX_TRACKS:
+                raise RecordingError("too_many_tracks", f"{MAX_TRACKS} tracks")
+            begun = live.begun
+            track = live.pages[command.track] = self.open_track(
+                live,
+                TrackInfo(
+                    track=check_id(command.track),
+                    participant=command.participant,
+                    source="page",
+                    kind="pages",
+                    codec="json",
+                    clock_rate=0,
+                    zero_wall_us=begun.zero_wall_us,
+                    zero_mono_us=begun.zero_mono_us,
+                ),
+            )
+        for record in records:
+            self.add(track, record)
 
     def _find(self, recording: str) -> Live:
         live = self._live.get(recording)

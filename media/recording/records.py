@@ -38,6 +38,8 @@ class Kind(IntEnum):
     """JSON (``media.recording.events``); only in tracks of kind "events"."""
     LAYER = 9
     """What a layer's number means."""
+    PAGE = 10
+    """A piece of a line of JSON; only in tracks of kind "pages" (``media.recording.pages``, which says what ``layer`` means)."""
 
 
 class GapReason(IntEnum):

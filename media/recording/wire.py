@@ -35,13 +35,13 @@ class TrackInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What a track is. ``zero_wall_us``, ``zero_mono_us``: the zero of its records' times, Unix and monotonic, in microseconds; a Unix time
     of 0: as the recorder has it of the recording.
 
-    ``track``: an id, unlike any other's in the recording. ``clock_rate`` in Hz, 0 for events.
+    ``track``: an id, unlike any other's in the recording. ``clock_rate`` in Hz, 0 for events and pages.
     """
 
     track: str
     participant: str
     source: str
-    kind: Literal["audio", "video", "events"]
+    kind: Literal["audio", "video", "events", "pages"]
     codec: str
     clock_rate: int
     zero_wall_us: int

@@ -28,8 +28,16 @@
 | GET    /sessions/{session}/messages?after&limit     | participant or session.read  | → Messages                              |
 | POST   /sessions/{session}/files                    | chat *; raw body, name in `X-File-Name` (percent-encoded UTF-8) | → FileView (201) |
 | GET    /sessions/{session}/files/{file}             | participant or session.read  | → the bytes, as an attachment           |
+| POST   /sessions/{session}/pdfs?name                | pdf.show *; raw body         | → PdfView (201)                         |
+| GET    /sessions/{session}/pdfs                     | session.read                 | → Pdfs                                  |
+| GET    /sessions/{session}/pdfs/{pdf}/file          | participant or session.read  | → the bytes, as an attachment           |
+| GET    /sessions/{session}/pdfs/{pdf}/signed        | participant or session.read  | → the bytes, as an attachment           |
 | GET, POST * /keys, DELETE /keys/{key}               | keys.manage                  | CreateKey → KeyCreated (201)            |
 | GET, POST * /staff, DELETE /staff/{staff}           | staff.manage                 | CreateStaff → StaffView (201)           |
+| POST   /cobrowse/sessions                          | cobrowse.begin (throttled) * | BeginPage → SessionView (201)           |
+| GET    /cobrowse/visitors                          | cobrowse.begin               | → SeenVisitors                          |
+| POST   /cobrowse/visitors/{visitor}/offer          | cobrowse.begin               | → 204                                   |
+| DELETE /cobrowse/visitors/{visitor}/offer          | cobrowse.begin               | → 204                                   |
 | GET    /staff/available                             | handover                     | → StaffAvailable                        |
 | GET    /recordings?session&limit&cursor             | recording.review             | → RecordingsPage                        |
 | GET    /recordings/{recording}                      | recording.review             | → RecordingDetail                       |
@@ -48,6 +56,7 @@
 | GET    /face/templates/{template}                   | face.templates               | → TemplateView                          |
 | PUT    /face/templates/{template}                   | face.templates               | ReplaceTemplate → TemplateEnrolled      |
 | DELETE /face/templates/{template}                   | face.templates               | → 204                                   |
+| DELETE /face/templates/{template}/picture           | face.templates               | → 204                                   |
 | POST   /documents/read                              | document.read                | ReadDocument → DocumentRead             |
 | POST   /documents/compare                           | face.check                   | CompareDocument → DocumentCompared      |
 | POST   /verifications                               | verification.create *        | CreateVerification → VerificationView (201) |

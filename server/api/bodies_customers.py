@@ -7,7 +7,7 @@ import msgspec
 
 from server.api.bodies import Answer, Request
 from server.api.bodies_faces import Subject
-from server.domain.ids import RecordingId
+from server.domain.ids import RecordingId, SessionId
 
 RequestName = Annotated[
     str, msgspec.Meta(pattern="^[A-Za-z0-9._:/-]{0,64}$", description="Your own name for this request; it is in the audit.")
@@ -37,10 +37,12 @@ class ErasedCounts(Answer, frozen=True, kw_only=True):
 
 
 class CustomerErased(Answer, frozen=True, kw_only=True):
-    """``receipt``: the same, signed (JWS, keys at ``/audit/keys``); the server keeps no copy. ``recordings_kept``: of the customer's sessions."""
+    """``receipt``: the same, signed (JWS, keys at ``/audit/keys``); the server keeps no copy. ``recordings_kept``: of the customer's sessions.
+    ``sessions_kept``: those with a verification of theirs that are another customer's, or of several."""
 
     id: str
     at: datetime
     erased: ErasedCounts
     recordings_kept: list[RecordingId]
+    sessions_kept: list[SessionId]
     receipt: str

@@ -253,7 +253,7 @@ class ReviewPicture(Answer, frozen=True, kw_only=True):
 class ReviewedAttempt(Answer, frozen=True, kw_only=True):
     """An attempt as a reviewer sees it. Null and empty: it was broken off, or a fault ended it (``fault``). ``pictures``: in their order.
     ``evidence_lost``: there was more, and it is not there any more or is not what it was. ``excused``: it ended through us, and is as a rule no failure of
-    the customer. ``reference``: what there is to hold them against: ``portrait``: ``GET …/reference``; ``enrolment``: ``GET …/pictures/reference-1`` of this attempt."""
+    the customer. ``rules_hash``, ``model_hash``: what its risk was assessed with. ``reference``: what there is to hold them against: ``portrait``: ``GET …/reference``; ``enrolment``: ``GET …/pictures/reference-1`` of this attempt."""
 
     attempt: AttemptView
     checks: list[CheckView]
@@ -265,6 +265,8 @@ class ReviewedAttempt(Answer, frozen=True, kw_only=True):
     risk_score: float | None
     risk_level: RiskLevel | None
     risk_reasons: list[RiskReasonView]
+    rules_hash: str
+    model_hash: str
     pictures: list[ReviewPicture]
     reference: ReferenceShown
     evidence_lost: bool

@@ -59,6 +59,7 @@ async def erase_customer(call: Call) -> Reply:
             at=done.erasure.at,
             erased=ErasedCounts(**done.counts),
             recordings_kept=done.kept,
+            sessions_kept=done.others,
             receipt=done.receipt,
         )
     )

@@ -114,6 +114,8 @@ def _schema(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_schema(part) for part in schema["anyOf"])
     if schema.get("type") == "array":
+        if "prefixItems" in schema:
+            return f"[{', '.join(_schema(each) for each in schema['prefixItems'])}]"
         return f"list of {_schema(schema.get('items', {}))}"
     bounds = [f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema]
     return escape(" ".join([str(schema.get("format") or schema.get("type", "any")), *bounds]))

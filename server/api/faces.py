@@ -75,6 +75,11 @@ async def erase_template(call: Call) -> Reply:
     return Reply()
 
 
+async def erase_template_picture(call: Call) -> Reply:
+    await call.context.faces.erase_picture(call.who, _id(call))
+    return Reply()
+
+
 HANDLERS: dict[str, Handler] = {
     "compare_faces": compare_faces,
     "compare_batch": compare_batch,
@@ -84,4 +89,5 @@ HANDLERS: dict[str, Handler] = {
     "get_template": get_template,
     "replace_template": replace_template,
     "erase_template": erase_template,
+    "erase_template_picture": erase_template_picture,
 }

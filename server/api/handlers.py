@@ -2,6 +2,7 @@
 
 from server.api import (
     audit,
+    cobrowse,
     customers,
     documents,
     faces,
@@ -12,6 +13,7 @@ from server.api import (
     media,
     messages,
     network,
+    pdfs,
     recordings,
     risk,
     sessions,
@@ -33,6 +35,7 @@ HANDLERS: Handlers = (
     | network.HANDLERS
     | messages.HANDLERS
     | files.HANDLERS
+    | pdfs.HANDLERS
     | keys.HANDLERS
     | staff.HANDLERS
     | audit.HANDLERS
@@ -43,4 +46,5 @@ HANDLERS: Handlers = (
     | documents.HANDLERS
     | verifications.HANDLERS
     | customers.HANDLERS
+    | cobrowse.HANDLERS
 )

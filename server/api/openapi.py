@@ -149,7 +149,7 @@ def _security(operation: Operation) -> tuple[str, ...]:
         return ()
     if operation.needs is Access.DESK:
         return ("desk",)
-    if operation.id == "send_file":
+    if operation.id in ("send_file", "send_pdf"):
         return ("place",)
     if operation.needs in (Grant.FACE_CHECK, Grant.DOCUMENT_READ):
         return ("place", "key")
@@ -175,7 +175,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.query is not None:
         schema = msgspec.json.schema_components([operation.query], ref_template=REF)[1][operation.query.__name__]
         for name, kind in schema["properties"].items():
-            parameters.append({"name": name, "in": "query", "schema": _query_schema(kind)})
+            needed = {"required": True} if name in schema.get("required", ()) else {}
+            parameters.append({"name": name, "in": "query", **needed, "schema": _query_schema(kind)})
     if operation.idempotent:
         length = "16 to 200" if operation.needs is Access.PUBLIC else "1 to 200"
         parameters.append(

@@ -11,9 +11,11 @@ import msgspec
 
 from server.api import (
     bodies,
+    bodies_cobrowse,
     bodies_customers,
     bodies_documents,
     bodies_faces,
+    bodies_pdfs,
     bodies_recordings,
     bodies_risk,
     bodies_verifications,
@@ -80,6 +82,10 @@ class ReviewsQuery(bodies.Request, frozen=True, kw_only=True):
 
 class RecordingMediaQuery(bodies.Request, frozen=True, kw_only=True):
     from_ms: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
+
+
+class PdfQuery(bodies.Request, frozen=True, kw_only=True):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class Access(StrEnum):
@@ -212,6 +218,19 @@ OPERATIONS: tuple[Operation, ...] = (
         FileView, bytes, status=201, idempotent=True,
     ),
     Operation("get_file", "GET", f"{SESSION}/files/{{file}}", Access.PLACE, "The bytes of a file", bytes),
+    Operation(
+        "send_pdf", "POST", f"{SESSION}/pdfs", Grant.PDF_SHOW, "Bring a PDF; nobody sees it until it is opened (signalling: `pdf.open`)",
+        bodies_pdfs.PdfView, bytes, status=201, idempotent=True, query=PdfQuery, takes_s=120.0,
+    ),
+    Operation("list_pdfs", "GET", f"{SESSION}/pdfs", Grant.SESSION_READ, "The session's PDFs, oldest first", bodies_pdfs.Pdfs),
+    Operation(
+        "get_pdf_file", "GET", f"{SESSION}/pdfs/{{pdf}}/file", Access.PLACE, "A PDF as it was brought; a customer's once it was opened",
+        bytes, media=("application/pdf",),
+    ),
+    Operation(
+        "get_signed_pdf", "GET", f"{SESSION}/pdfs/{{pdf}}/signed", Access.PLACE, "A PDF with the newest signature in it",
+        bytes, media=("application/pdf",),
+    ),
     Operation("list_keys", "GET", "/keys", Grant.KEYS_MANAGE, "API keys", bodies.Keys),
     Operation(
         "create_key", "POST", "/keys", Grant.KEYS_MANAGE, "Make an API key",
@@ -323,6 +342,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "erase_template", "DELETE", "/face/templates/{template}", Grant.FACE_TEMPLATES, "Erase a template for good", status=204,
     ),
     Operation(
+        "erase_template_picture", "DELETE", "/face/templates/{template}/picture", Grant.FACE_TEMPLATES,
+        "Erase the picture of an enrolment for good; the template stays", status=204,
+    ),
+    Operation(
         "read_document", "POST", "/documents/read", Grant.DOCUMENT_READ, "What stands on an identity document, and whether it may be relied on",
         bodies_documents.DocumentRead, bodies_documents.ReadDocument, pictures=True, takes_s=60.0, sends=examples_faces.READ_DOCUMENT,
         consents=(ConsentScope.DOCUMENT,),
@@ -403,6 +426,20 @@ OPERATIONS: tuple[Operation, ...] = (
         bodies_customers.EraseCustomer, takes_s=120.0,
     ),
     Operation(
+        "begin_page", "POST", "/cobrowse/sessions", Grant.COBROWSE_BEGIN, "A session for a page, by the code that its customer reads from it",
+        SessionView, bodies_cobrowse.BeginPage, status=201, idempotent=True, throttled=True,
+    ),
+    Operation(
+        "list_visitors", "GET", "/cobrowse/visitors", Grant.COBROWSE_BEGIN,
+        "Customers on sites that tell who is on them: where they are, and what became of an offer", bodies_cobrowse.SeenVisitors,
+    ),
+    Operation(
+        "offer_help", "POST", "/cobrowse/visitors/{visitor}/offer", Grant.COBROWSE_BEGIN, "Offer one of them help, on their page", status=204
+    ),
+    Operation(
+        "withdraw_offer", "DELETE", "/cobrowse/visitors/{visitor}/offer", Grant.COBROWSE_BEGIN, "Take back an offer that waits", status=204
+    ),
+    Operation(
         "list_risk_entries", "GET", "/risk/lists", Grant.RISK_MANAGE, "The block, watch and allow lists, newest entry first",
         bodies_risk.RiskEntries, query=RiskEntriesQuery,
     ),
@@ -447,4 +484,6 @@ PATH_PARAMETERS = {
     "entry": "RL",
     "verification": "VE",
     "attempt": "AT",
+    "visitor": "VI",
+    "pdf": "PD",
 }

@@ -39,14 +39,14 @@ arrival_not_found = _page("index.html", status=404)
 
 REPLAY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src blob:; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'self'"
     ),
     "X-Frame-Options": "SAMEORIGIN",
     "Permissions-Policy": "camera=(), microphone=(), display-capture=(), geolocation=(), fullscreen=(), payment=(), usb=()",
 }
-"""Of the frame in which a customer's page is replayed: it may look as it likes (styles), and fetches nothing, not even from here, but its own script. The page
-itself stands in a frame within it that is sandboxed without scripts, and has this policy too."""
+"""Of the frame in which a customer's page is replayed: it may look as it likes (styles), and fetches nothing, not even from here, but its own script; images are
+blobs that it made itself of what its socket brought. The page itself stands in a frame within it that is sandboxed without scripts, and has this policy too."""
 
 
 async def replay(request: web.Request) -> web.StreamResponse:
@@ -137,5 +137,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(BASE + "/docs", openapi_page)
     app.router.add_get(BASE + "/docs.css", openapi_style)
     app.router.add_get(f"/assets/{{name:{NAME}}}", asset)
+    app.router.add_get(f"/assets/{{name:pdfjs-[0-9.]{{1,20}}/{NAME}}}", asset)
     app.router.add_get(f"/sdk/{{name:{NAME}}}", sdk)
     app.router.add_get(f"/{{name:{NAME}\\.(?:svg|png|ico|webmanifest|txt)}}", root_file)

@@ -15,12 +15,13 @@ MOST_AT_ONCE = 8
 
 
 class Doing(msgspec.Struct, kw_only=True):
-    """``page``: the server's number of the document. ``sent``: it waits for the tab; ``taken``: the tab has it."""
+    """``page``: the server's number of the document. ``begun``: it is in the audit; ``sent``: it waits for the tab; ``taken``: the tab has it."""
 
     seat: Seat
     act: Act
     page: int
     until: float
+    begun: bool = False
     sent: bool = False
     taken: bool = False
 
@@ -61,17 +62,18 @@ class Acts:
     def over(self, number: int, outcome: ActOutcome) -> Note:
         """Tells the viewer; what the audit is to be told."""
         doing = self._doing.pop(number)
-        return refused(doing.seat, doing.act, outcome)
+        return refused(doing.seat, doing.act, outcome, number)
 
     def next_deadline(self) -> float | None:
         return min((one.until for one in self._doing.values()), default=None)
 
 
-def refused(seat: Seat, act: Act, outcome: ActOutcome) -> Note:
-    """What came of an act, for the viewer and for the audit: never what was entered."""
+def refused(seat: Seat, act: Act, outcome: ActOutcome, number: int | None = None) -> Note:
+    """What came of an act, for the viewer and for the audit: never what was entered. ``number``: None for one that was not begun."""
     if seat.line is not None:
         seat.line.say(ViewDone(act=act.act, outcome=outcome))
-    return Note(what=Noted.ACT, details={"viewer": seat.person.id, "kind": act.kind.value, "outcome": outcome.value})
+    details: dict[str, str | int] = {"viewer": seat.person.id, "kind": act.kind.value, "outcome": outcome.value}
+    return Note(what=Noted.ACT, details=details if number is None else {**details, "act": number})
 
 
 def is_well_formed(act: Act) -> bool:

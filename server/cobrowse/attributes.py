@@ -7,6 +7,7 @@ from functools import cache
 import msgspec
 
 from server.cobrowse import allowed
+from server.cobrowse.pictured import WRITTEN
 
 
 class How(Enum):
@@ -21,6 +22,7 @@ class How(Enum):
     ENTERED = auto()  # or chosen
     PLAIN = auto()  # one of a few words, or a number
     SCROLL = auto()  # how far
+    IMAGE = auto()  # the tab's number of what is seen there
     NEVER = auto()  # rules look at it
 
 
@@ -36,14 +38,16 @@ class Carried(msgspec.Struct, frozen=True):
     alone: bool = False
 
 
+_IMAGE = {"rr_asset": Carried(How.IMAGE, WRITTEN, alone=True)}
 _ENTERED = ("input", "option", "select", "textarea", "button")
 
 
 class Tables:
-    """Of all elements of a page. ``looked_at``: names of attributes that its rules look at."""
+    """Of all elements of a page. ``looked_at``: names of attributes that its rules look at; ``images``: whether they let any be seen."""
 
-    def __init__(self, looked_at: frozenset[str]) -> None:
+    def __init__(self, looked_at: frozenset[str], *, images: bool = False) -> None:
         self._looked_at = looked_at
+        self._images = images
         self._of: dict[tuple[str, bool], Mapping[str, Carried]] = {}
 
     def __call__(self, tag: str, svg: bool) -> Mapping[str, Carried]:
@@ -53,7 +57,7 @@ class Tables:
             if tag not in allowed.ELEMENTS and tag:
                 return self("", svg)
             never = {name: Carried(How.NEVER, name, goes=False) for name in self._looked_at}
-            table = self._of[tag, svg] = {**never, **_carried(tag, svg)}
+            table = self._of[tag, svg] = {**never, **_carried(tag, svg), **(_IMAGE if self._images and tag == "img" else {})}
         return table
 
 

@@ -1,14 +1,15 @@
 """What waits for a connection, bounded, and when a new picture is asked for. Sans-I/O.
 
-Three kinds wait apart: what is said (in order; a newer state takes the place of an older), pointers (the newest of each viewer), and the page's events, which
-can be dropped and begun anew with a picture. A slow connection loses only its own.
+Four kinds wait apart: what is said (in order; a newer state takes the place of an older), pointers (the newest of each viewer), the page's events, which
+can be dropped and begun anew with a picture, and its images, behind all else. A slow connection loses only its own.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
+from server.cobrowse.assets import Gallery, Image
 from server.cobrowse.messages import CHUNK_CHARS, Act, Body, Bye, Mark, Pointer, TabState, ViewDom, ViewState, WantPicture
 from server.cobrowse.sanitiser import EventType
 
@@ -50,6 +51,10 @@ class Reel:
     def wants_picture(self) -> bool:
         """Nothing is under way, and nothing more can come without one."""
         return self._lost and not self._events
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._events)
 
     @property
     def bytes(self) -> int:
@@ -131,7 +136,7 @@ def _is_picture(event: Event) -> bool:
 
 
 class Line:
-    """All that waits for one connection. ``reel``: a viewer's."""
+    """All that waits for one connection. ``reel``, ``gallery``: a viewer's."""
 
     def __init__(self) -> None:
         self._said: deque[Body] = deque()
@@ -140,11 +145,17 @@ class Line:
         self._bye: Bye | None = None
         self._stirred = False
         self.reel = Reel()
+        self.gallery = Gallery()
 
     @property
     def over(self) -> bool:
         """Nothing more can be said: ``end`` was called."""
         return self._bye is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether ``take`` has something."""
+        return self._bye is not None or bool(self._said or self._pointers) or self.reel.waits or self.gallery.waits
 
     @property
     def weight(self) -> int:
@@ -183,6 +194,15 @@ class Line:
             self.reel.push(event, now)
             self._stirred = True
 
+    def illustrate(self, page: int, shown: Mapping[int, Image]) -> None:
+        if self._bye is None and self.gallery.offer(page, shown):
+            self._stirred = True
+
+    def blind(self) -> None:
+        """Nothing of the page leaves any more."""
+        self.reel.clear()
+        self.gallery.clear()
+
     def drop(self, which: Callable[[Body], bool]) -> None:
         """Of what was said and of pointers."""
         if any(map(which, self._said)):
@@ -198,7 +218,7 @@ class Line:
         self._bye = bye
         self._said.clear()
         self._pointers.clear()
-        self.reel.clear()
+        self.blind()
         self._weight = 0
         self._stirred = True
 
@@ -212,7 +232,7 @@ class Line:
             return body
         if self._pointers:
             return self._pointers.pop(next(iter(self._pointers)))
-        return self.reel.take()
+        return self.reel.take() or self.gallery.take()
 
 
 def _weight(body: Body) -> int:

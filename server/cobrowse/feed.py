@@ -43,14 +43,18 @@ class Feed:
         self._gap = True
         self._valid_from = self._last + 1
 
+    def choke(self) -> None:
+        """There is no room for more: as ``deafen``, and it hears again once all that is under way is done."""
+        self.deafen()
+        self._choked = True
+
     def order(self, document: int, text: str) -> Sanitise | None:
         """None: it does not hear, or too much is under way, so that it hears no more."""
         if not self.hears:
             return None
         size = utf8_size(text)
         if self._bytes + size > MOST_BYTES or len(self._under_way) >= MOST_EVENTS:
-            self.deafen()
-            self._choked = True
+            self.choke()
             return None
         self._last += 1
         self._under_way[self._last] = (document, size)

@@ -1,6 +1,8 @@
 """The gate of control: what of an agent's doing reaches the customer's page. Sans-I/O. ``acts`` asks it, grants come first; the script in the page checks all of
 it once more.
 
+A proposal needs no more than pointing: nothing of it is entered but by the customer's own press. What may stand in it, and where, is as for filling in.
+
 Only what the agent may read can be filled, and what is clicked must be shown or its state be readable: nobody changes what they cannot see. Of
 buttons, links and the like only those that rules name (``click``) are clicked: what a handler does, the bank knows alone. What submits is the
 customer's alone, and as a click counts for all that a node stands in, that is looked at upwards. A handler of the page's own that submits cannot be known here:
@@ -21,7 +23,7 @@ NEEDS: Mapping[ActKind, Scope] = MappingProxyType(
         ActKind.SCROLL: Scope.SCROLL,
         ActKind.FILL: Scope.FILL,
         ActKind.CLICK: Scope.CLICK,
-        ActKind.PROPOSE: Scope.FILL,
+        ActKind.PROPOSE: Scope.POINT,
     }
 )
 WITH_VALUE = frozenset({ActKind.FILL, ActKind.PROPOSE})
@@ -53,6 +55,12 @@ def may(facts: Facts | None) -> frozenset[ActKind]:
     if _may_click(facts):
         found.add(ActKind.CLICK)
     return frozenset(found)
+
+
+def may_be_named(facts: Facts) -> bool:
+    """Whether viewers may know of a field that it is wrong: they read its words, or what is entered there."""
+    shown = facts.level >= Level.SHOWN or (facts.value_shown and facts.level > Level.SEALED)
+    return facts.known and facts.tag != "" and shown and not facts.sensitive
 
 
 def is_plain(value: str) -> bool:

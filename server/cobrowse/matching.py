@@ -12,7 +12,8 @@ from server.cobrowse.selectors import Compound, Matchable, Selector
 
 
 class Matching:
-    """The selectors of one page. ``values``: of ``here``, where what is entered may be read; ``click``: what others may click."""
+    """The selectors of one page. ``values``: of ``here``, where what is entered may be read; ``click``: what others may click; ``images``:
+    pictures that may be seen."""
 
     def __init__(self, page: Page) -> None:
         self._first = self._child = self._below = 0
@@ -22,8 +23,8 @@ class Matching:
         self._others: list[Compound] = []
         self._bits: dict[Compound, int] = {}
         self._next = 1
-        self._show, self.values, self._mask, self._block, self.click = (
-            self._all(one) for one in (page.show, page.values, page.mask, page.block, page.click)
+        self._show, self.values, self._mask, self._block, self.click, self.images = (
+            self._all(one) for one in (page.show, page.values, page.mask, page.block, page.click, page.images)
         )
         for compound in self._bits:
             if compound.id:

@@ -8,7 +8,7 @@ server it is the tab's number (it counts its documents from 1, over reloads and 
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,12 +17,15 @@ CHUNK_CHARS = 48 * 1024
 MAX_VALUE_CHARS = 2000
 MAX_POINTS = 256
 """Of one stroke of ink."""
+MAX_WRONG = 20
+"""Fields that are named as wrong."""
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 PageNumber = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+AssetNumber = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 NodeNumber = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 Part = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 """Of a node's width or height, from its left or upper edge."""
@@ -34,7 +37,7 @@ class Scope(StrEnum):
     """The ladder of what a viewer may do, each step granted by itself, by the customer, to one viewer. Nothing else of the ladder follows from one."""
 
     VIEW = "view"
-    POINT = "point"  # pointer, highlight, ink, arrow, box
+    POINT = "point"  # pointer, highlight, ink, arrow, box; a value proposed for a field
     SCROLL = "scroll"
     FILL = "fill"  # fields that are not masked; never passwords, one-time codes, files
     CLICK = "click"  # never what submits
@@ -54,7 +57,7 @@ class ActKind(StrEnum):
     SCROLL = "scroll"  # the node into view
     FILL = "fill"
     CLICK = "click"
-    PROPOSE = "propose"  # needs ``fill``: shown as a ghost, which the customer accepts or dismisses
+    PROPOSE = "propose"  # needs ``point``: shown as a ghost, which the customer accepts or dismisses
 
 
 class ActOutcome(StrEnum):
@@ -95,6 +98,7 @@ class PageRules(msgspec.Struct, frozen=True, kw_only=True):
     mask: list[str]
     block: list[str]
     click: list[str]
+    images: list[str]
     pause: bool
 
 
@@ -167,14 +171,35 @@ class TabDone(Body, frozen=True, kw_only=True, tag="tab.done"):
 
 
 class TabStep(Body, frozen=True, kw_only=True, tag="tab.step"):
-    """Of the journey: what the bank's page calls the step, how many fields say that they are wrong, and how long the customer has been at it (seconds)."""
+    """Of the journey: what the bank's page calls the step, how many fields say that they are wrong, and how long the customer has been at it (seconds).
+    ``fields``: the first of those that viewers may read anything of, by their numbers in the picture that was sent last."""
 
     step: Short
     errors: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
     dwell_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 0
+    fields: Annotated[list[NodeNumber], msgspec.Meta(max_length=MAX_WRONG)] = []
 
 
-TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep
+class TabCall(Body, frozen=True, kw_only=True, tag="tab.call"):
+    """The customer's answer to ``AskCall``."""
+
+    viewer: Id
+    given: bool
+
+
+class AssetPut(Body, frozen=True, kw_only=True, tag="asset.put"):
+    """A chunk of an image that was asked for (``AssetNeed``), ``n`` from 1 without gaps; one image after the other. ``data``: Base64. ``sha256``: of the
+    whole. Of one that cannot be had nothing comes."""
+
+    page: PageNumber
+    asset: AssetNumber
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    n: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    data: Chunk
+    last: bool
+
+
+TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep | TabCall | AssetPut
 
 # ---------------------------------------------------------------- server → tab
 
@@ -203,6 +228,14 @@ class TabState(Body, frozen=True, kw_only=True, tag="tab.state"):
     rules: str
 
 
+class Who(StrEnum):
+    """Who asks, as the customer knows them: whoever typed the code that was read out, whoever offered help, or somebody else."""
+
+    TYPED = "typed"
+    OFFERED = "offered"
+    OTHER = "other"
+
+
 class AskConsent(Body, frozen=True, kw_only=True, tag="consent.ask"):
     """``viewer`` asks for ``scope``; answered by ``TabConsent`` within ``seconds``."""
 
@@ -210,6 +243,20 @@ class AskConsent(Body, frozen=True, kw_only=True, tag="consent.ask"):
     scope: Scope
     seconds: int
     rules: str
+    who: Who
+
+
+class AskCall(Body, frozen=True, kw_only=True, tag="call.ask"):
+    """``viewer`` asks the customer, who only shows this page, into the conversation; answered by ``TabCall`` within ``seconds``."""
+
+    viewer: Viewer
+    seconds: int
+
+
+class CallLink(Body, frozen=True, kw_only=True, tag="call.link"):
+    """The way into it, for once and for a few minutes; "": it could not be made."""
+
+    link: str
 
 
 class WantPicture(Body, frozen=True, kw_only=True, tag="picture.want"):
@@ -255,7 +302,7 @@ class Act(Body, frozen=True, kw_only=True, tag="act"):
 
 
 class Problem(Body, frozen=True, kw_only=True, tag="problem"):
-    """Something was refused; the socket goes on. ``code``: stable (``refused``, ``not_granted``, ``too_many``, ``unknown``, ``invalid``)."""
+    """Something was refused; the socket goes on. ``code``: stable (``refused``, ``not_granted``, ``not_first``, ``not_stored``, ``too_many``, ``unknown``, ``invalid``)."""
 
     code: str
     detail: str
@@ -268,7 +315,83 @@ class Bye(Body, frozen=True, kw_only=True, tag="bye"):
     again: bool
 
 
-ToTab = TabWelcome | TabState | AskConsent | WantPicture | Pointer | Mark | Unmark | Act | Problem | Bye
+class AssetNeed(Body, frozen=True, kw_only=True, tag="asset.need"):
+    """The image that ``node`` shows, which the tab's events call ``asset``: rules let it be seen. Answered by ``AssetPut``."""
+
+    page: PageNumber
+    node: NodeNumber
+    asset: AssetNumber
+
+
+ToTab = (
+    AssetNeed
+    | AskCall
+    | CallLink
+    | TabWelcome
+    | TabState
+    | AskConsent
+    | WantPicture
+    | Pointer
+    | Mark
+    | Unmark
+    | Act
+    | Problem
+    | Bye
+)
+
+# ---------------------------------------------------------------- on the site, before anything is shared
+
+
+class SiteHello(Body, frozen=True, kw_only=True, tag="site.hello"):
+    """First frame of a page whose site lists who is on it. ``visitor``: random, of this browser tab, kept for as long as it is open."""
+
+    site: Short
+    visitor: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    language: Literal["zh", "en"]
+
+
+class SiteAt(Body, frozen=True, kw_only=True, tag="site.at"):
+    """Where the customer is. ``url``: without what comes behind ? and #; the server keeps what rules call it, and no more. Else as ``TabStep``."""
+
+    url: Annotated[str, msgspec.Meta(max_length=2000)]
+    step: Short = ""
+    errors: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    dwell_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 0
+
+
+class SiteAnswer(Body, frozen=True, kw_only=True, tag="site.answer"):
+    """To ``SiteOffer``."""
+
+    offer: Id
+    given: bool
+
+
+SiteMessage = SiteHello | SiteAt | SiteAnswer
+
+
+class SiteOffer(Body, frozen=True, kw_only=True, tag="site.offer"):
+    """Somebody of the bank's offers to help, for ``seconds``."""
+
+    offer: Id
+    name: str
+    seconds: int
+    bank_zh: str
+    bank_en: str
+
+
+class SiteWithdrawn(Body, frozen=True, kw_only=True, tag="site.withdrawn"):
+    """Nobody offers anything any more. ``late``: it was accepted, and came to nothing."""
+
+    late: bool
+
+
+class SiteAccepted(Body, frozen=True, kw_only=True, tag="site.accepted"):
+    """There is a share for this tab now: ``TabHello.token``."""
+
+    token: Token
+
+
+ToSite = SiteOffer | SiteWithdrawn | SiteAccepted | Bye
 
 # ---------------------------------------------------------------- viewer → server
 
@@ -296,11 +419,15 @@ class ViewResync(Body, frozen=True, kw_only=True, tag="view.resync"):
     """The replay has lost its place: a new picture. At most one in 5 s is made; more wait for it."""
 
 
+class ViewCall(Body, frozen=True, kw_only=True, tag="view.call"):
+    """Ask the customer, who only shows this page, into the conversation. Of those who lead."""
+
+
 class ViewPing(Body, frozen=True, kw_only=True, tag="view.ping"):
     n: Number
 
 
-ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act
+ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act | ViewCall
 
 # ---------------------------------------------------------------- server → viewer
 
@@ -308,7 +435,7 @@ ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointe
 class ViewState(Body, frozen=True, kw_only=True, tag="view.state"):
     """All that the agent's tools show. ``name``: what the rules call the page, never its address. ``page``: 0 before the first. ``waits_for``: scopes that
     this viewer has asked for. ``front``: whether the customer's page is connected. ``customer``: what the bank's page says who they are, verified by nobody.
-    Without ``view``, while it is paused and of a hidden page only ``state``, ``viewer``, ``viewers``, ``waits_for``, ``front`` and ``hidden`` tell anything."""
+    ``fields``: of ``errors`` those that this viewer reads anything of, by their nodes. ``apart``: the customer only shows this page, and may be asked into the conversation. Without ``view``, while it is paused and of a hidden page only ``state``, ``viewer``, ``viewers``, ``waits_for``, ``front`` and ``hidden`` tell anything."""
 
     state: ShareState
     viewer: str
@@ -320,8 +447,10 @@ class ViewState(Body, frozen=True, kw_only=True, tag="view.state"):
     waits_for: list[Scope]
     step: str
     errors: int
+    fields: list[int]
     dwell_s: int
     customer: str
+    apart: bool
 
 
 class ViewDom(Body, frozen=True, kw_only=True, tag="view.dom"):
@@ -335,10 +464,28 @@ class ViewDom(Body, frozen=True, kw_only=True, tag="view.dom"):
     picture: bool
 
 
+class ViewAsset(Body, frozen=True, kw_only=True, tag="view.asset"):
+    """A chunk of the image that elements of ``page`` with ``data-asset`` of this number show, ``n`` from 1. ``kind``: ``image/webp``. ``data``: Base64. Of one
+    that begins anew throw away what there was."""
+
+    page: int
+    asset: int
+    kind: str
+    n: int
+    data: str
+    last: bool
+
+
 class ViewAnswer(Body, frozen=True, kw_only=True, tag="view.answer"):
     """The customer said yes or no to a scope, or did not answer in time."""
 
     scope: Scope
+    given: bool
+
+
+class ViewCalled(Body, frozen=True, kw_only=True, tag="view.called"):
+    """``given``: they said yes, and have the way into the conversation."""
+
     given: bool
 
 
@@ -354,4 +501,6 @@ class ViewPong(Body, frozen=True, kw_only=True, tag="view.pong"):
     tab_ms: int | None
 
 
-ToViewer = ViewState | ViewDom | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye
+ToViewer = (
+    ViewState | ViewDom | ViewAsset | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye | ViewCalled
+)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterator
-from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -12,31 +11,30 @@ from server.cobrowse.attributes import Carried, How, Tables
 from server.cobrowse.looks import Looks, Secrets, TooMuch
 from server.cobrowse.matching import Matching
 from server.cobrowse.net import MASK, identifies
-from server.cobrowse.pictures import read_node
+from server.cobrowse.pictured import Pictured
+from server.cobrowse.pictures import Given, Read, as_given, read_attributes, read_node
 from server.cobrowse.rules import UNKNOWN_PAGE, Level, Page
+from server.cobrowse.same import Came, Same
 from server.cobrowse.shadow import Look, Node, Shadow
+from server.cobrowse.standing import Stand, Standing
 from server.cobrowse.styles import PIECE, Allowance, Spent, Styles
+from server.cobrowse.values import NodeType as NodeType
 from server.cobrowse.values import whole
+from server.cobrowse.written import TOGETHER, Written
 
 Json = dict[str, Any]
 
 
-class NodeType(IntEnum):
-    DOCUMENT = 0
-    DOCTYPE = 1
-    ELEMENT = 2
-    TEXT = 3
-    COMMENT = 5
-
-
 DOCUMENT, DOCTYPE, ELEMENT, TEXT, COMMENT = map(int, NodeType)
 SHOWN, BLOCKED, GONE = Level.SHOWN, Level.BLOCKED, Level.GONE
-NAMES, STYLE, SHEET, NAME, LINK, WORDS, ENTERED, SCROLL = (
-    How.NAMES, How.STYLE, How.SHEET, How.NAME, How.LINK, How.WORDS, How.ENTERED, How.SCROLL,
+NAMES, STYLE, SHEET, NAME, LINK, WORDS, ENTERED, SCROLL, IMAGE = (
+    How.NAMES, How.STYLE, How.SHEET, How.NAME, How.LINK, How.WORDS, How.ENTERED, How.SCROLL, How.IMAGE,
 )  # fmt: skip
 MAX_ID = 1 << 31
+FREED = 2000
 SAYS_NOTHING = frozenset(["", " ", MASK])
 """What leaves where nothing may be read."""
+SHEETS = ("style", "link")
 _NO_ELEMENT = Look("")
 
 
@@ -60,20 +58,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     looks: int = 32 * 1024 * 1024
 
 
-_Waiting = list[tuple[Iterator[Any], list[Json], Node]]
-"""From the top down to where one is: (what stands below as it came, as it leaves, what stands for the node above)."""
-
-
-class _Same:
-    """What leaves of elements with the same attributes in one event. ``left``, ``lost``: by whether words are shown there, the attributes that leave, and how
-    many of those that could do not."""
-
-    __slots__ = ("left", "look", "lost")
-
-    def __init__(self, look: Look) -> None:
-        self.look = look
-        self.left: list[Json | None] = [None, None]
-        self.lost = [0, 0]
+_Waiting = list[tuple[Iterator[Any], list[Any], Node | None, Stand]]
+"""From the top down to where one is: (what stands below as it came, as it leaves, what stands for the node above, and where)."""
 
 
 class Nodes:
@@ -88,9 +74,11 @@ class Nodes:
         self.dropped: Counter[str] = Counter()
         self.resync = False
         self._secrets = secrets
-        self._same: dict[tuple[object, ...], _Same] = {}
+        self._same: dict[tuple[object, ...], Same] = {}
         self._unread: list[tuple[Json, str, str]] = []
-        self._as_came: dict[tuple[object, ...], tuple[_Same | None, int]] = {}
+        self.written = Written()
+        self._as_came: dict[tuple[str, bool, bytes], Came] = {}
+        self.pictured = Pictured()
         self.heard()
         self._rules(UNKNOWN_PAGE)
 
@@ -108,12 +96,13 @@ class Nodes:
     def _rules(self, page: Page) -> None:
         self.page = page
         self.looked_at = page.names() | {"id", "class", "name", "type", "autocomplete", "data-rr-is-password"}
-        self._tables = Tables(self.looked_at)
+        self._tables = Tables(self.looked_at, images=bool(page.images))
         self._matching = Matching(page)
         self._looks = Looks(self.looked_at, self._matching, self.limits.looks, self._looks_used)
         self._look = self._looks.of
         self._document = Look("")
         self._document.fits = self._matching.fits(self._document)
+        self._standing = Standing(self._matching)
 
     def _looks_used(self) -> Iterator[Look]:
         return (node.look for node in self.shadow.nodes.values())
@@ -123,18 +112,31 @@ class Nodes:
         self.shadow.clear()
         self._looks.clear()
 
-    def heard(self) -> None:
-        """The next event begins."""
+    def clear_slowly(self) -> Generator[None, None, None]:
+        """``clear``, with pauses while they are freed."""
+        gone, self.shadow.nodes = self.shadow.nodes, {}
+        self.clear()
+        while gone:
+            for _ in range(min(FREED, len(gone))):
+                gone.popitem()
+            yield
+
+    def heard(self, size: int = 0, *, is_written: bool = False) -> None:
+        """The next event begins, of so many bytes to look over."""
+        self._together = TOGETHER if is_written else self.limits.nodes + 1
         self.dropped, self.resync = Counter(), False
         self._css = Allowance(self.limits.css)
-        self._worked = self._judged = 0
+        self._worked, self._judged = size >> 12, 0
         self._pause_at = self.limits.slice - self.limits.css
 
     def done(self) -> None:
         """The event is over: nothing of its words stays."""
         self._same.clear()
         self._as_came.clear()
+        self._standing.clear()
         self._unread.clear()
+        self.pictured.clear()
+        self.written.clear()
 
     def is_due(self) -> bool:
         """Whether a pause is, after one more node. A character of CSS takes as long as a node."""
@@ -197,123 +199,131 @@ class Nodes:
     def tree(self, given: object, above: Node | None) -> Generator[None, None, Json | None]:
         """A node and all below it, without recursion: pages may nest as they like. ``given``: what ``pictures`` reads of it, too. Raises TooMuch,
         msgspec.DecodeError."""
-        waiting: _Waiting = []
+        top: list[Json] = []
+        waiting: _Waiting = [(iter((given,)), top, above, self._stand_of(above))]
         css, worked, pause_at = self._css, self._worked, self._pause_at  # ``is_due``
-        if type(given) is msgspec.Raw:
-            given, took = read_node(given, 0)
-            worked += took
-        top = self._made(given, above, waiting)
+        make, loose, together = self._made, 0, self._together
         while waiting:
-            below, kept, node = waiting[-1]
+            below, kept, node, stand = waiting[-1]
             level = len(waiting)
             for one in below:
-                if type(one) is msgspec.Raw:
-                    one, took = read_node(one, level)
-                    worked += took
+                if type(one) is not Read:
+                    if type(one) is msgspec.Raw:
+                        one, took = read_node(one, level - 1)
+                        worked += took
+                    else:
+                        one = as_given(one)
                 worked += 1
                 if worked - css.left >= pause_at:
                     pause_at = worked - css.left + self.limits.slice
                     yield
-                made = self._made(one, node, waiting)
+                made = make(one, node, stand, waiting)
                 if made is not None:
                     kept.append(made)
+                    loose += 1
                     if len(waiting) > level:
                         break
+                    if loose >= together and level > 1:
+                        loose = 0
+                        self.written.later([one[1] for one in waiting])
             else:
                 waiting.pop()
         self._worked, self._pause_at = worked, pause_at
-        return top
+        return top[0] if top else None
 
-    def _made(self, given: object, above: Node | None, waiting: _Waiting) -> Json | None:
+    def _made(self, given: Any, above: Node | None, stand: Stand, waiting: _Waiting) -> Json | None:
         """As it leaves; what stands below it, if that leaves, waits."""
-        if type(given) is not dict or type(id := given.get("id")) is not int or not 0 <= id <= MAX_ID:
+        if not isinstance(given, Given) or type(id := given.id) is not int or not 0 <= id <= MAX_ID:
             self.drop("node")
             return None
         shadow, limits = self.shadow, self.limits
-        if len(shadow.nodes) >= limits.nodes or (above is not None and above.depth >= limits.depth):
+        depth = 0 if above is None else above.depth + 1
+        if len(shadow.nodes) >= limits.nodes or depth > limits.depth:
             raise TooMuch
-        kind = given.get("type")
+        kind = given.type
         made: Json
-        if kind == ELEMENT:
-            node, made = self._element(given, above, id)
-        elif kind == TEXT and above is not None:
-            made = {"type": TEXT, "textContent": "", "id": id}
-            self.put_words(made, "textContent", given.get("textContent"), above)
-            node = Node(id, _NO_ELEMENT, above, above.level)
-            if (words := made["textContent"]) in SAYS_NOTHING:
-                node.said = words
+        if kind == TEXT and above is not None:
+            made, text = {"type": TEXT, "textContent": "", "id": id}, given.textContent
+            if type(text) is str and len(text) <= limits.text and above.look.tag not in SHEETS:
+                made["textContent"] = self._words(text, above)
+            else:
+                self.put_words(made, "textContent", text, above)
+            words = made["textContent"]
+            said = words if words in SAYS_NOTHING else None
+            shadow.put(Node(id, _NO_ELEMENT, above, above.level, depth, 0, 0, False, False, False, said))
         else:
-            node, made = self._other(given, kind, above, id)
-        if "rootId" in given and (root := whole(given["rootId"], MAX_ID)) is not None:
+            if kind == ELEMENT:
+                node, made, stand = self._element(given, above, id, depth, stand)
+            else:
+                node, made, stand = self._other(given, kind, above, id, depth, stand)
+            shadow.put(node)
+            if node.level > BLOCKED and (below := given.childNodes) and type(below) is list and "childNodes" in made:
+                waiting.append((iter(below), made["childNodes"], node, stand))
+        if given.rootId is not None and (root := whole(given.rootId, MAX_ID)) is not None:
             made["rootId"] = root
-        if "isShadow" in given and given["isShadow"] is True and made["type"] != COMMENT:
+        if given.isShadow is True and made["type"] != COMMENT:
             made["isShadow"] = True
-        shadow.put(node)
-        if node.level > BLOCKED and (kept := made.get("childNodes")) is not None:
-            below = given.get("childNodes")
-            if below and type(below) is list:
-                waiting.append((iter(below), kept, node))
         return made
 
-    def _other(self, given: Json, kind: object, above: Node | None, id: int) -> tuple[Node, Json]:
+    def _other(
+        self, given: Given, kind: object, above: Node | None, id: int, depth: int, stand: Stand
+    ) -> tuple[Node, Json, Stand]:
         """Neither element nor text."""
-        node = Node(id, _NO_ELEMENT, above, Level.MASKED if above is None else above.level)
+        node = Node(id, _NO_ELEMENT, above, stand.level, depth)
         if kind == DOCUMENT and (above is None or above.tag == "iframe"):
             node.look = self._document
-            self._stands(node)
-            if above is not None:
-                node.level = Level.SEALED  # rules speak of the page, not of another that stands in it
+            stand = self._standing.of(node.look, stand)
+            # rules speak of the page, not of another that stands in it
+            stand = self._standing.at(stand.here, stand.so_far, Level.MASKED if above is None else Level.SEALED)
+            node.here, node.so_far, node.level = stand.here, stand.so_far, stand.level
             made: Json = {"type": DOCUMENT, "childNodes": [], "id": id}
-            if given.get("compatMode") == "BackCompat":
+            if given.compatMode == "BackCompat":
                 made["compatMode"] = "BackCompat"
-            return node, made
+            return node, made, stand
         if kind == DOCTYPE:
-            return node, {"type": DOCTYPE, "name": "html", "publicId": "", "systemId": "", "id": id}
+            return node, {"type": DOCTYPE, "name": "html", "publicId": "", "systemId": "", "id": id}, stand
         node.level = GONE
         if kind != COMMENT:
             self.drop("node")
-        return node, {"type": COMMENT, "textContent": "", "id": id}
+        return node, {"type": COMMENT, "textContent": "", "id": id}, stand
 
-    def _element(self, given: Json, above: Node | None, id: int) -> tuple[Node, Json]:
-        tag, attributes = given.get("tagName"), given.get("attributes")
-        tag = tag.lower() if type(tag) is str and len(tag) <= 100 else ""
-        if type(attributes) is not dict:
-            attributes = {}
-        elif len(attributes) > self.limits.attributes:
-            raise TooMuch
-        svg = given.get("isSVG") is True
-        values = attributes.values()
-        as_came = (tag, svg, *attributes, *values, *map(type, values))  # 1 is True, but not as it leaves
-        try:
-            known = self._as_came.get(as_came)
-        except TypeError:  # a list or an object among them
-            known = None, 0
-        if known is None:
-            known = self._as_came[as_came] = self._known_as(tag, svg, attributes)
-        same, unknown = known
-        node = Node(id, self._look(tag, svg, attributes) if same is None else same.look, above)
-        name = node.look.leaves_as
-        self._judge(node)
-        level = node.level
+    def _element(self, given: Given, above: Node | None, id: int, depth: int, stand: Stand) -> tuple[Node, Json, Stand]:
+        tag, svg, attributes = given.tagName, given.isSVG is True, given.attributes
+        if type(tag) is not str:
+            tag = ""
+        if type(attributes) is msgspec.Raw:
+            key = tag, svg, bytes(attributes)
+            came = self._as_came.get(key)
+            if came is None:
+                came = self._as_came[key] = self._came_as(tag, svg, read_attributes(attributes))
+        else:
+            came = self._came_as(tag, svg, read_attributes(attributes))
+        same = came.same
+        look = self._look(came.tag, svg, came.attributes) if same is None else same.look
+        stand = stand.below.get(look) or self._standing.of(look, stand)
+        level, name, secrets = stand.level, look.leaves_as, self._secrets
+        node = Node(id, look, above, level, depth, stand.here, stand.so_far, stand.value_shown, stand.clickable)
+        if look.sensitive or id in secrets.ids or (look.named and not secrets.names.isdisjoint(look.named)):
+            self._keep_secret(node)
         if name is None:
             self.drop("element")
-        elif tag == "link" and type(attributes.get("_cssText")) is not str:
+        elif came.is_link:
             name = None
             self.drop("stylesheet")
         if name is None or level is GONE:
             node.level = GONE
-            return node, {"type": COMMENT, "textContent": "", "id": id}
+            return node, {"type": COMMENT, "textContent": "", "id": id}, stand
         left: Json | None
         if same is None:
             left = {}
-            lost = self.carry(node, attributes, left)
+            lost = self.carry(node, came.attributes, left)
         else:
             shown = level is SHOWN
             left = same.left[shown]
             if left is None:
                 left = same.left[shown] = {}
-                same.lost[shown] = self.carry(node, attributes, left) - unknown
-            lost = same.lost[shown] + unknown
+                same.lost[shown] = self.carry(node, came.attributes, left) - came.unknown
+            lost = same.lost[shown] + came.unknown
         if lost:
             self.dropped["attribute"] += lost
         made: Json = {"type": ELEMENT, "tagName": name, "attributes": left, "childNodes": [], "id": id}
@@ -321,17 +331,19 @@ class Nodes:
             made["isSVG"] = True
         if name == allowed.COMPONENT_AS:
             made["isCustom"] = True
-        if given.get("isShadowHost") is True:
+        if given.isShadowHost is True:
             made["isShadowHost"] = True
         if level is BLOCKED:
             made["needBlock"] = True
             made["attributes"] = {
                 key: value for key, value in left.items() if key in ("class", "rr_width", "rr_height", "style")
             }
-        return node, made
+        return node, made, stand
 
-    def _known_as(self, tag: str, svg: bool, attributes: Json) -> tuple[_Same | None, int]:
-        """What is known of elements with these attributes, None where that is not all; and how many of them no table names."""
+    def _came_as(self, tag: str, svg: bool, attributes: Json) -> Came:
+        if len(attributes) > self.limits.attributes:
+            raise TooMuch
+        tag = tag.lower() if len(tag) <= 100 else ""
         table, unknown = self._tables(tag, svg), 0
         key: list[object] = [tag, svg]
         for name, value in attributes.items():
@@ -341,49 +353,36 @@ class Nodes:
                     unknown += 1
                 continue
             if type(value) is not str or one.alone:
-                return None, 0
+                return Came(tag, attributes, None, 0)
             key += name, value
         whole_key = tuple(key)
         found = self._same.get(whole_key)
         if found is None:
-            found = self._same[whole_key] = _Same(self._look(tag, svg, attributes))
-        return found, unknown
+            found = self._same[whole_key] = Same(self._look(tag, svg, attributes))
+        return Came(tag, attributes, found, unknown)
 
-    def _stands(self, node: Node) -> None:
-        """Which selectors it fits where it stands."""
-        above, fits = node.above, node.look.fits
-        if above is None:
-            node.here = node.so_far = self._matching.here(fits, 0, 0) if fits else 0
-        elif fits:
-            node.here = here = self._matching.here(fits, above.here, above.so_far)
-            node.so_far = above.so_far | here
-        else:
-            node.here, node.so_far = 0, above.so_far
+    def _stand_of(self, node: Node | None) -> Stand:
+        """Where what is right below it stands."""
+        return self._standing.at(0, 0, Level.MASKED) if node is None else self._standing.at(node.here, node.so_far, node.level)
 
     def _judge(self, node: Node) -> None:
         """What rules say of an element as it stands now."""
-        self._stands(node)
-        above, here = node.above, node.here
-        level = Level.MASKED if above is None else above.level
-        if here or level <= BLOCKED:
-            level = self._matching.level(here, level)
-        node.level = level
-        node.value_shown = here & self._matching.values != 0
-        node.clickable = here & self._matching.click != 0
-        look, secrets = node.look, self._secrets
-        if look.sealed and level > Level.SEALED:
-            node.level = Level.SEALED
-        sensitive = (
-            look.sensitive or node.id in secrets.ids or (bool(secrets.names) and not secrets.names.isdisjoint(look.named))
-        )
-        if sensitive and look.tag in allowed.CONTROLS:
-            secrets.add(node.id, look)
-        node.sensitive = sensitive
+        stand, look, secrets = self._standing.of(node.look, self._stand_of(node.above)), node.look, self._secrets
+        node.here, node.so_far, node.level = stand.here, stand.so_far, stand.level
+        node.value_shown, node.clickable = stand.value_shown, stand.clickable
+        node.sensitive = False
+        if look.sensitive or node.id in secrets.ids or not secrets.names.isdisjoint(look.named):
+            self._keep_secret(node)
+
+    def _keep_secret(self, node: Node) -> None:
+        node.sensitive = True
+        if node.look.tag in allowed.CONTROLS:
+            self._secrets.add(node.id, node.look)
 
     def put_words(self, made: Json, name: str, text: object, above: Node) -> None:
         """``made[name]`` becomes what stands between tags."""
         tag = above.look.tag
-        is_sheet = tag == "style" or tag == "link"
+        is_sheet = tag in SHEETS
         if not isinstance(text, str) or len(text) > self.limits.text * (20 if is_sheet else 1):
             self.drop("text")
             made[name] = ""
@@ -453,6 +452,9 @@ class Nodes:
                 if entered is not None and (type(entered) is bool or self.says_anew(node, entered) or not changed):
                     made[one.written] = entered
                 continue
+            if how is IMAGE:
+                lost += not self.pictured.put(node, self._matching, text, made, changed=changed)
+                continue
             if how is SHEET:
                 if text is not None:
                     self.put_sheet(made, one.written, text)
@@ -507,16 +509,17 @@ class Nodes:
 
     def _entered(self, node: Node, name: str, value: object) -> str | bool | None:
         owner: Node = node
-        if node.tag == "option":
+        if node.tag == "option" and node.level > Level.SEALED:
             while owner.above is not None and owner.tag != "select":
                 owner = owner.above
         if name != "value":
             return value is True or value == "" if self.may_read(owner) and value is not None else None
         if node.tag == "option":
-            return None  # never shown by a browser
-        if not isinstance(value, str):
+            return None  # never shown by a browser, nor that of a box
+        kind = node.attributes.get("type", "").lower()
+        if not isinstance(value, str) or (node.tag == "input" and kind in ("checkbox", "radio")):
             return None
-        if node.tag == "button" or node.attributes.get("type", "").lower() in ("button", "submit", "reset"):
+        if node.tag == "button" or kind in ("button", "submit", "reset"):
             return value if node.level is SHOWN and not identifies(value) else MASK
         return self.value(node, value)
 
@@ -541,18 +544,21 @@ class Nodes:
         is_secret = look.sensitive or not self._secrets.names.isdisjoint(look.named)
         if look.fits == before.fits and (node.sensitive or not is_secret) and (before.sealed or not look.sealed):
             return  # no rule sees a difference, here or below
-        for one in (node, *node.all_below()):
+        for one in (node, *self.shadow.all_below(node)):
             self._judged += 1
             if self._judged > self.limits.judged:
                 raise TooMuch
             if self.is_due():
                 yield
             if not one.tag:
-                self._stands(one)
+                stand = self._standing.of(one.look, self._stand_of(one.above))
+                one.here, one.so_far = stand.here, stand.so_far
                 one.level = min(one.level, one.above.level if one.above is not None else one.level)
                 continue
             level, value_shown, sensitive, clickable = one.level, one.value_shown, one.sensitive, one.clickable
+            pictured = one.here & self._matching.images
             self._judge(one)
+            self.resync |= pictured & ~one.here != 0
             one.clickable &= clickable
             self.resync |= one.level < level or (value_shown and not one.value_shown) or (one.sensitive and not sensitive)
             one.level, one.value_shown, one.sensitive = (

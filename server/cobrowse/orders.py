@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from server.cobrowse.messages import Scope, ShareState
+from server.cobrowse.messages import ActKind, Scope, ShareState
 from server.domain.model import ConsentDecision
 
 
@@ -61,7 +61,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
     """``text``: the event as it may leave, JSON, "" for nothing; ``kind``: of rrweb's (``sanitiser.EventType``), of what leaves, -1 for nothing. ``name``: what
-    the rules call the page, "" before its first Meta event. ``hidden``: ``Sanitised.paused``; ``resync``, ``dropped``: as there."""
+    the rules call the page, "" before its first Meta event. ``hidden``: ``Sanitised.paused``; ``resync``, ``dropped``, ``pictured``: as there."""
 
     order: int
     text: str = ""
@@ -70,6 +70,7 @@ class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     resync: bool = False
     dropped: Mapping[str, int] = {}
+    pictured: tuple[tuple[int, int], ...] = ()
 
 
 # ---------------------------------------------------------------- to whoever runs it
@@ -77,6 +78,12 @@ class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
 
 class Wake(msgspec.Struct, frozen=True, kw_only=True):
     """There is something to ``Share.take`` for this connection. After a ``Bye`` the connection is closed."""
+
+    connection: str
+
+
+class Hush(msgspec.Struct, frozen=True, kw_only=True):
+    """What this viewer was sent of the page was taken back: what of it is still under way is to be stopped, by closing the connection where there is no other way."""
 
     connection: str
 
@@ -106,6 +113,8 @@ class Noted(StrEnum):
     HIDDEN = "hidden"  # the page is one that is never shown
     SHOWN = "shown"
     TAKEN_BACK = "taken_back"
+    CALL_ASKED = "call_asked"  # into the conversation
+    CALL_ANSWERED = "call_answered"
     ACT = "act"
     DROPPED = "dropped"  # at the end: what the sanitiser left out, by kinds
     ENDED = "ended"
@@ -118,10 +127,32 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     details: Mapping[str, str | int]
 
 
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
+    """An act, to be stored in the audit before anything of it goes on; answered by ``Share.begun`` in any case. What is not stored is not done. ``number``: of
+    ``acts``, as in the ``Note`` of what came of it."""
+
+    number: int
+    viewer: str
+    kind: ActKind
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
     """The state is another one. ``ENDED`` comes once: the share can be forgotten when its connections are closed."""
 
     state: ShareState
 
 
-Output = Sanitise | Look | Wake | Record | Note | Changed
+class Invite(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer wants into the conversation. Answered by ``Share.invited`` in any case."""
+
+    viewer: str
+
+
+class Draw(msgspec.Struct, frozen=True, kw_only=True):
+    """An image as the tab sent it, to be drawn anew where it can do nothing. Answered by ``Share.drawn`` with the same ``number`` in any case."""
+
+    number: int
+    data: bytes
+
+
+Output = Draw | Invite | Sanitise | Look | Wake | Hush | Record | Begin | Note | Changed

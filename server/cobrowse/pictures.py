@@ -12,8 +12,45 @@ _NODE_COSTS, _SKIPPED_COSTS = 1024, 8192  # bytes that are read, or looked over,
 Json = dict[str, Any]
 
 
+class Given(msgspec.Struct, gc=False):
+    """A node as it came, whatever stands in it; what nobody asks for is left out. ``attributes``: ``msgspec.Raw`` where they were not read."""
+
+    id: Any = None
+    type: Any = None
+    tagName: Any = None  # noqa: N815
+    attributes: Any = None
+    childNodes: Any = None  # noqa: N815
+    textContent: Any = None  # noqa: N815
+    rootId: Any = None  # noqa: N815
+    isSVG: Any = None  # noqa: N815
+    isShadow: Any = None  # noqa: N815
+    isShadowHost: Any = None  # noqa: N815
+    compatMode: Any = None  # noqa: N815
+
+
+class Read(Given, gc=False):
+    """With all below it."""
+
+    attributes: msgspec.Raw = msgspec.Raw()
+    childNodes: "list[Read] | None" = None  # noqa: N815
+
+
+class _Top(Given, gc=False):
+    """Of a large one."""
+
+    attributes: msgspec.Raw = msgspec.Raw()
+    childNodes: list[msgspec.Raw] | None = None  # noqa: N815
+
+
+class _Document(Given, gc=False):
+    """What stands at the top has little below it, and is read at once."""
+
+    attributes: msgspec.Raw = msgspec.Raw()
+    childNodes: list[_Top] | None = None  # noqa: N815
+
+
 class _Data(msgspec.Struct):
-    node: msgspec.Raw
+    node: _Document
     initialOffset: Any = None  # noqa: N815 - as rrweb names it
 
 
@@ -23,26 +60,14 @@ class _Picture(msgspec.Struct):
     timestamp: Any = None
 
 
-class _Node(msgspec.Struct, omit_defaults=True):
-    childNodes: list[msgspec.Raw]  # noqa: N815
-    type: Any = None
-    id: Any = None
-    tagName: Any = None  # noqa: N815
-    attributes: Any = None
-    rootId: Any = None  # noqa: N815
-    isSVG: Any = None  # noqa: N815
-    isShadow: Any = None  # noqa: N815
-    isShadowHost: Any = None  # noqa: N815
-    compatMode: Any = None  # noqa: N815
-
-
 _picture = msgspec.json.Decoder(_Picture).decode
-_node = msgspec.json.Decoder(_Node).decode
+_top = msgspec.json.Decoder(_Top).decode
+_read = msgspec.json.Decoder(Read).decode
 _anything = msgspec.json.Decoder().decode
 
 
 def read_event(raw: bytes, picture: int) -> object:
-    """An event; of a large ``picture`` (its type) the node is a ``msgspec.Raw``, for ``read_node``. Raises msgspec.DecodeError."""
+    """An event; of a large ``picture`` (its type) the node is ``Given``, and what stands below that and its like ``msgspec.Raw``, for ``read_node``. Raises msgspec.DecodeError."""
     if len(raw) > PIECE_BYTES:
         try:
             found = _picture(raw)
@@ -55,14 +80,37 @@ def read_event(raw: bytes, picture: int) -> object:
 
 
 def read_node(raw: msgspec.Raw, level: int) -> tuple[object, int]:
-    """(a node, as how many it took time); of a large one those below it are ``msgspec.Raw``. Raises msgspec.DecodeError."""
+    """(a node, as how many it took time): ``Given``, or what is no node; of a large one those below it are ``msgspec.Raw``. Raises msgspec.DecodeError."""
     size = len(memoryview(raw))
-    if size > PIECE_BYTES and level < MAX_LEVELS:
-        try:
-            found = _node(raw)
-        except msgspec.ValidationError:
-            return _anything(raw), size // _NODE_COSTS
-        return {
-            name: value for name in found.__struct_fields__ if (value := getattr(found, name)) is not None
-        }, size // _SKIPPED_COSTS
-    return _anything(raw), size // _NODE_COSTS
+    is_large = size > PIECE_BYTES and level < MAX_LEVELS
+    try:
+        return (_top(raw), size // _SKIPPED_COSTS) if is_large else (_read(raw), size // _NODE_COSTS)
+    except msgspec.ValidationError:
+        return as_given(_anything(raw)), size // _NODE_COSTS
+
+
+def as_given(found: object) -> object:
+    """Of what was read as a dictionary: ``Given``; those below it are dictionaries still."""
+    if type(found) is not dict:
+        return found
+    get = found.get
+    return Given(
+        get("id"),
+        get("type"),
+        get("tagName"),
+        get("attributes"),
+        get("childNodes"),
+        get("textContent"),
+        get("rootId"),
+        get("isSVG"),
+        get("isShadow"),
+        get("isShadowHost"),
+        get("compatMode"),
+    )
+
+
+def read_attributes(given: object) -> Json:
+    """Of ``Given``. Raises msgspec.DecodeError."""
+    if type(given) is msgspec.Raw:
+        given = _anything(given) if len(memoryview(given)) else None
+    return given if type(given) is dict else {}

@@ -1,16 +1,19 @@
 """The sanitisers of many shares in a process of their own, which holds no key of the server, reaches no network and opens no file. SHELL.
 
-    python -m server.cobrowse.process --control-fd N
+    python -m server.cobrowse.process --control-fd N --at-work-fd M
 
 One thread and no event loop, so that the filter of system calls can be narrow: it waits for commands (``process_messages``) and otherwise works on one slice of
-one share's event after another, each share in its turn, so that a large picture holds up nobody else. It ends with the control stream.
+one share's event after another, each share in its turn, so that a large picture holds up nobody else. It ends with the control stream. Memory that it shares with the server (``AT_WORK``) has the request that it is at work on:
+should it end meanwhile, this may be why.
 """
 
 import argparse
+import mmap
 import os
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 import unicodedata
@@ -25,7 +28,6 @@ from server import heap
 from server.cobrowse.looks import Secrets
 from server.cobrowse.process_messages import (
     PIECE_CHARS,
-    Begun,
     CloseShare,
     Command,
     Configure,
@@ -53,6 +55,9 @@ SLICE_S = 0.005
 MOST_DEBT_S = 1.0
 MOST_DOCUMENTS = 32
 """Of a share, whose secret fields are remembered: those looked at last."""
+MOST_TYPE = 40
+"""Characters of a node's ``type`` that are told: longer than all that mean something, so that what is told of all that a node stands in is one frame."""
+AT_WORK = struct.Struct("=Q")
 _encode = msgspec.json.Encoder().encode
 _Steps = Generator[None, None, Sanitised]
 
@@ -91,8 +96,9 @@ class _Share:
 class Process:
     """``run`` returns when the stream is closed. Raises ControlError: what came cannot be trusted to be ours."""
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: socket.socket, told: mmap.mmap) -> None:
         self._stream = stream
+        self._told = told
         self._out = bytearray()
         self._frames = control.FrameReader()
         self._config = Configure()
@@ -103,7 +109,6 @@ class Process:
         self._beat_at = 0.0
         self._nodes = 0
         self._events = 0
-        self._at_work = 0
 
     def run(self) -> None:
         first = self._first()
@@ -264,6 +269,7 @@ class Process:
 
     def _did(self, share: _Share, request: int, what: Look | Take, raw: bytes) -> bool:
         """Whether it is done; else its turn is over."""
+        AT_WORK.pack_into(self._told, 0, request)
         if isinstance(what, Look):
             self._say(_seen(request, share.sanitiser if what.page == share.page else None, what.node))
             return True
@@ -273,10 +279,6 @@ class Process:
             elif what.gap:
                 share.sanitiser.lose()
             share.steps = share.sanitiser.steps(raw)
-        if self._at_work != request:
-            self._at_work = request
-            self._say(Begun(request))
-            self._write()
         until = time.monotonic() + SLICE_S
         try:
             while time.monotonic() < until:
@@ -306,16 +308,16 @@ class Process:
     def _done(self, share: _Share, request: int, made: Sanitised) -> None:
         self._events += 1
         self._nodes += share.counted()
-        event, resync, dropped = made.event, made.resync, dict(made.dropped)
+        event, resync, dropped, pictured = made.event, made.resync, dict(made.dropped), made.pictured
         if self._nodes > self._config.nodes and self._largest_loses() is share:
-            event, resync = None, True
+            event, resync, pictured = None, True, ()
             dropped["too_much"] = dropped.get("too_much", 0) + 1
         text, kind = ("", -1) if event is None else (_encode(event).decode(), int(event["type"]))
         pieces = [text[at : at + PIECE_CHARS] for at in range(0, len(text), PIECE_CHARS)] or [""]
         for piece in pieces[:-1]:
             self._say(Made(request, piece, False))
         name = share.sanitiser.page.name if share.sanitiser.epoch else ""
-        self._say(Made(request, pieces[-1], True, kind, name, made.paused, resync, dropped))
+        self._say(Made(request, pieces[-1], True, kind, name, made.paused, resync, dropped, pictured))
 
 
 def _seen(request: int, sanitiser: Sanitiser | None, id: int) -> Seen:
@@ -325,13 +327,13 @@ def _seen(request: int, sanitiser: Sanitiser | None, id: int) -> Seen:
     above: list[tuple[str, str]] = []
     one = node.above
     while one is not None:
-        above.append((one.tag, one.attributes.get("type", "")))
+        above.append((one.tag, one.attributes.get("type", "")[:MOST_TYPE]))
         one = one.above
     return Seen(
         request,
         True,
         node.tag,
-        node.attributes.get("type", ""),
+        node.attributes.get("type", "")[:MOST_TYPE],
         int(node.level),
         node.value_shown,
         node.sensitive,
@@ -366,8 +368,10 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the server says when it is over
     parser = argparse.ArgumentParser()
     parser.add_argument("--control-fd", type=int, required=True)
+    parser.add_argument("--at-work-fd", type=int, required=True)
+    asked = parser.parse_args(arguments)
     try:
-        Process(socket.socket(fileno=parser.parse_args(arguments).control_fd)).run()
+        Process(socket.socket(fileno=asked.control_fd), mmap.mmap(asked.at_work_fd, AT_WORK.size)).run()
     except (ControlError, OSError) as error:
         print(f"sanitiser: {error}", file=sys.stderr)
         return 1

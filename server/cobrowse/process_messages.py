@@ -83,12 +83,6 @@ class Failed(Message, frozen=True):
     code: str
 
 
-class Begun(Message, frozen=True):
-    """From now on it is at work on this event, until it answers or says another: should it end meanwhile, this may be why."""
-
-    request: int
-
-
 class Made(Message, frozen=True):
     """A piece of what may leave: ``orders.Cleaned``. All but ``text`` are right in the last piece."""
 
@@ -100,6 +94,7 @@ class Made(Message, frozen=True):
     hidden: bool = False
     resync: bool = False
     dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    pictured: tuple[tuple[int, int], ...] = ()
 
 
 class Seen(Message, frozen=True):
@@ -133,7 +128,7 @@ class Heartbeat(Message, frozen=True):
 
 
 Reply = Done | Failed | Made | Seen
-Said = Done | Failed | Begun | Made | Seen | Ready | Heartbeat
+Said = Done | Failed | Made | Seen | Ready | Heartbeat
 
 _command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 _said_decoder: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)

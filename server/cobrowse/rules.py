@@ -8,6 +8,7 @@
     mask = [".balance"]                        # never, with all that is in there, whatever else says so
     block = ["#adviser-photo"]                 # an empty box stands there
     click = [".tabs button", "#next-month"]    # what an agent may click, once allowed to: nothing that sends or confirms anything
+    images = ["#logo", ".card-art img"]        # pictures (`img`) that may be seen: all others are left out
     pause = false                              # true: nothing of this page is shown at all
 
 The first page whose address fits holds. On pages that no rule names everything is masked.
@@ -30,7 +31,7 @@ MAX_SELECTORS = 200
 MAX_URL = 4096
 ELSEWHERE = "…"
 """The name of a page that no rule names."""
-_KEYS = frozenset({"url", "name", "show", "values", "mask", "block", "click", "pause"})
+_KEYS = frozenset({"url", "name", "show", "values", "mask", "block", "click", "images", "pause"})
 _PAGE_NAME = re.compile(r"[\w .:/{}-]{1,80}")
 _BEHIND = re.compile(r"[?#]")
 _PATH_PART = re.compile(r"[^/?#*\s]+|\*")
@@ -68,6 +69,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     mask: tuple[Selector, ...] = ()
     block: tuple[Selector, ...] = ()
     click: tuple[Selector, ...] = ()
+    images: tuple[Selector, ...] = ()
     pause: bool = False
 
     def fits(self, origin: str, parts: tuple[str, ...]) -> bool:
@@ -84,7 +86,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     def names(self) -> frozenset[str]:
         """The attributes by which a node's level may change, or what may be done with it."""
-        kinds = (self.show, self.values, self.mask, self.block, self.click)
+        kinds = (self.show, self.values, self.mask, self.block, self.click, self.images)
         return frozenset().union(*(one.names() for kind in kinds for one in kind))
 
 
@@ -157,7 +159,7 @@ def _page(given: dict[str, object]) -> Page:
     origin, parts = _split(url.removesuffix("**"))
     if not all(_PATH_PART.fullmatch(part) for part in parts if part):
         raise ValueError("url: `*` stands for a whole part of the path, `**` only at its end")
-    selectors = {kind: _selectors(kind, given.get(kind, [])) for kind in ("show", "values", "mask", "block", "click")}
+    selectors = {kind: _selectors(kind, given.get(kind, [])) for kind in ("show", "values", "mask", "block", "click", "images")}
     if pause and any(selectors.values()):
         raise ValueError("pause: of a page that is not shown no part is")
     if rest:

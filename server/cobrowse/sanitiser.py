@@ -38,12 +38,13 @@ class EventType(IntEnum):
 
 class Sanitised(msgspec.Struct, frozen=True):
     """``event``: what may leave, None for nothing. ``resync``: a new whole picture is needed. ``paused``: the page is one that rules do not let be shown.
-    ``dropped``: what was left out, how often, by kinds; never by content."""
+    ``dropped``: what was left out, how often, by kinds; never by content. ``pictured``: nodes that show an image, and which."""
 
     event: Json | None
     resync: bool = False
     paused: bool = False
     dropped: Mapping[str, int] = {}
+    pictured: tuple[tuple[int, int], ...] = ()
 
 
 class Sanitiser:
@@ -82,7 +83,7 @@ class Sanitiser:
 
     def take(self, raw: bytes) -> Sanitised:
         """One event at once."""
-        steps = self.steps(raw)
+        steps = self.steps(raw, is_written=False)
         while True:
             try:
                 next(steps)
@@ -90,13 +91,15 @@ class Sanitiser:
                 result: Sanitised = done.value
                 return result
 
-    def steps(self, raw: bytes) -> Generator[None, None, Sanitised]:
-        """One event, with a pause after every ``Limits.slice`` nodes; the next begins when this one is over. Whatever goes wrong, nothing leaves."""
-        self._nodes.heard()
+    def steps(self, raw: bytes, *, is_written: bool = True) -> Generator[None, None, Sanitised]:
+        """One event, with a pause after every ``Limits.slice`` nodes; the next begins when this one is over. Whatever goes wrong, nothing leaves. ``is_written``:
+        nodes of a large tree are JSON already."""
+        self._nodes.heard(len(raw), is_written=is_written)
         event: Json | None = None
         try:
             event = yield from self._event(self._read(raw))
             yield from self._nodes.read_sheets()
+            yield from self._nodes.written.write()
         except TooMuch:
             event = None
             self._forget("too_much")
@@ -107,8 +110,9 @@ class Sanitiser:
             self._nodes.drop("unreadable")
             self._nodes.resync = True
         finally:
+            pictured = () if event is None else tuple(self._nodes.pictured.found)
             self._nodes.done()
-        return Sanitised(event, self._nodes.resync, self.page.pause, dict(self._nodes.dropped))
+        return Sanitised(event, self._nodes.resync, self.page.pause, dict(self._nodes.dropped), pictured)
 
     # ---- events
 
@@ -159,9 +163,9 @@ class Sanitiser:
         if not self._begun:
             self._nodes.drop("before_meta")
             return None
-        self._nodes.clear()
         self._drawn = False
         yield
+        yield from self._nodes.clear_slowly()
         made = yield from self._nodes.tree(data.get("node"), None)
         if made is None or made["type"] != NodeType.DOCUMENT:
             self._nodes.clear()
@@ -185,6 +189,7 @@ class Sanitiser:
         if sum(map(len, lists.values())) > self._nodes.limits.changes:
             raise TooMuch
         made: Json = {"source": int(Source.MUTATION), "removes": [], "adds": [], "texts": [], "attributes": []}
+        yield from self._hidden(lists.get("attributes", []))
         for one in lists.get("removes", ()):
             if self._nodes.is_due():
                 yield
@@ -204,6 +209,18 @@ class Sanitiser:
         if data.get("isAttachIframe") is True and made["adds"]:
             made["isAttachIframe"] = True
         return made if any(made[key] for key in lists) else None
+
+    def _hidden(self, given: list[Any]) -> Generator[None, None, None]:
+        """What is hidden from now on, before anything of the same event is put there: it was put there after that, or in the same moment."""
+        for one in given:
+            if self._nodes.is_due():
+                yield
+            changes = one.get("attributes") if isinstance(one, dict) else None
+            node = self._nodes.shadow.get(one["id"]) if isinstance(changes, dict) and "id" in one else None
+            if node is not None and node.tag and node.level is not Level.GONE and isinstance(changes, dict):
+                if len(changes) > self._nodes.limits.attributes:
+                    raise TooMuch
+                yield from self._nodes.rejudge(node, changes)
 
     def _removed(self, given: object) -> Json | None:
         node = self._nodes.known(given)
@@ -241,7 +258,7 @@ class Sanitiser:
             yield from self._added(one, parent, made)
             raw = one.get("node")
             come = nodes.shadow.get(raw.get("id")) if later and isinstance(raw, dict) else None
-            for node in () if come is None else (come, *come.all_below()):
+            for node in () if come is None else (come, *nodes.shadow.all_below(come)):
                 for waits in later.pop(node.id, ()):
                     heapq.heappush(turns, (turn + (waits < place), waits))
         if later:

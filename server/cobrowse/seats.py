@@ -10,7 +10,7 @@ import msgspec
 
 from server.cobrowse.backlog import Line
 from server.cobrowse.gate import Paces
-from server.cobrowse.messages import Scope, ViewAnswer, Viewer, ViewState
+from server.cobrowse.messages import Mark, Scope, ViewAnswer, Viewer, ViewState, Who
 from server.cobrowse.orders import Note, Noted, Output, Record
 from server.domain.model import ConsentDecision
 
@@ -24,11 +24,12 @@ MOST_NOES = 3
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A viewer: of the session's staff. ``id``: of the participant."""
+    """A viewer: of the session's staff. ``id``: of the participant. ``who``: as the customer is told."""
 
     id: str
     name: str
     role: str
+    who: Who = Who.OTHER
 
 
 class Seat:
@@ -43,12 +44,16 @@ class Seat:
         self.granted: set[Scope] = set()
         self.pending: dict[Scope, int] = {}
         self.asked: tuple[Scope, float] | None = None
+        self.answered = False
+        """The customer has said yes or no to them."""
         self.paces = Paces(now)
         self.told: ViewState | None = None
+        self.shown = False
+        """Whether their connection was shown something of the page since it was last taken back."""
         self.pointed = False
         """Whether something of theirs may stand on the page."""
-        self.marks: set[str] = set()
-        """That do, by their ids."""
+        self.marks: dict[str, Mark] = {}
+        """That do, by their ids, as the tab was told of them."""
 
     def may(self, scope: Scope) -> bool:
         """Whoever may not look may do nothing."""
@@ -94,6 +99,7 @@ class Consents:
             return "unknown"
         if scope is not Scope.VIEW and Scope.VIEW not in seat.granted:
             return "not_granted"
+        seat.answered = True
         if seat.asked is not None and seat.asked[0] is scope:
             seat.asked = None
         if scope not in seat.granted and scope not in seat.pending:
@@ -117,6 +123,7 @@ class Consents:
         """The customer said no, now or to what they had given."""
         if seat.asked is not None and seat.asked[0] is scope:
             seat.asked = None
+            seat.answered = True
             self._noes.setdefault(seat.person.id, []).append((scope, now))
             self._record(seat, scope, ConsentDecision.REFUSED)
             seat.answer(scope, given=False)

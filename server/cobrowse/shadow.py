@@ -3,9 +3,14 @@
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+import msgspec
+
 from server.cobrowse.rules import Level
 
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+
+
+NOBODY = -1
 
 
 class Look:
@@ -45,45 +50,25 @@ class Look:
         """It has more than can be looked at."""
 
 
-class Node:
-    """One node of an epoch. ``here``, ``so_far``: ``matching.Matching.here``, and all of that from here up. The nodes below it are a list linked through them,
-    the newest first."""
+class Node(msgspec.Struct, eq=False):
+    """One node of an epoch. ``here``, ``so_far``: ``standing.Stand``. ``clickable``: rules name it as what others may click. ``sensitive``: what is entered there is
+    never seen. ``said``: what last left of its words or of what is entered there, where that tells nothing: a mask, a blank or ""; None: words, or nothing. ``below``:
+    the first right below it, the newest; ``before``, ``after``: beside it. By their ids, so that nothing refers to itself in a circle: all goes by counting."""
 
-    __slots__ = (
-        "_after",
-        "_before",
-        "_below",
-        "above",
-        "clickable",
-        "depth",
-        "here",
-        "id",
-        "level",
-        "look",
-        "said",
-        "sensitive",
-        "so_far",
-        "value_shown",
-    )
-
-    def __init__(self, id: int, look: Look, above: "Node | None", level: Level = Level.MASKED) -> None:
-        self.id = id
-        self.look = look
-        self.above = above
-        self.depth: int = 0 if above is None else above.depth + 1
-        self.level = level
-        self.here = 0
-        self.so_far = 0
-        self.value_shown = False
-        self.clickable = False
-        """Rules name it as what others may click."""
-        self.sensitive = False
-        """What is entered there is never seen."""
-        self.said: str | None = None
-        """What last left of its words or of what is entered there, where that tells nothing: a mask, a blank or ""; None: words, or nothing."""
-        self._below: Node | None = None
-        self._before: Node | None = None
-        self._after: Node | None = None
+    id: int
+    look: Look
+    above: "Node | None"
+    level: Level = Level.MASKED
+    depth: int = 0
+    here: int = 0
+    so_far: int = 0
+    value_shown: bool = False
+    clickable: bool = False
+    sensitive: bool = False
+    said: str | None = None
+    below: int = NOBODY
+    before: int = NOBODY
+    after: int = NOBODY
 
     @property
     def tag(self) -> str:
@@ -101,30 +86,6 @@ class Node:
     def svg(self) -> bool:
         return self.look.svg
 
-    def all_below(self) -> "Iterator[Node]":
-        """Without itself; above before below."""
-        waiting = [self._below]
-        while waiting:
-            node = waiting.pop()
-            while node is not None:
-                yield node
-                if node._below is not None:
-                    waiting.append(node._below)
-                node = node._after
-
-    def _unlink(self) -> None:
-        if self._before is not None:
-            self._before._after = self._after
-        elif self.above is not None and self.above._below is self:
-            self.above._below = self._after
-        if self._after is not None:
-            self._after._before = self._before
-        self._before = self._after = None
-
-    def _forget(self) -> None:
-        """What stands below and beside it, so that nothing refers to itself in a circle when all of it goes."""
-        self._below = self._before = self._after = None
-
 
 class Shadow:
     """The nodes by their ids."""
@@ -137,9 +98,19 @@ class Shadow:
         return self.nodes.get(id) if type(id) is int else None
 
     def clear(self) -> None:
-        for node in self.nodes.values():
-            node._forget()
         self.nodes.clear()
+
+    def all_below(self, node: Node) -> Iterator[Node]:
+        """Without itself; above before below."""
+        nodes, waiting = self.nodes, [node.below]
+        while waiting:
+            id = waiting.pop()
+            while id != NOBODY:
+                one = nodes[id]
+                yield one
+                if one.below != NOBODY:
+                    waiting.append(one.below)
+                id = one.after
 
     def put(self, node: Node) -> None:
         """A node of the same id is replaced, with all below it."""
@@ -148,16 +119,21 @@ class Shadow:
             self.remove(nodes[id])
         nodes[id] = node
         if (above := node.above) is not None:
-            node._after = first = above._below
-            if first is not None:
-                first._before = node
-            above._below = node
+            first = above.below
+            if first != NOBODY:
+                node.after = first
+                nodes[first].before = id
+            above.below = id
 
     def remove(self, node: Node) -> None:
         """With all below it."""
-        gone = [node, *node.all_below()]
-        node._unlink()
-        for one in gone:
-            one._forget()
-            if self.nodes.get(one.id) is one:
-                del self.nodes[one.id]
+        nodes, above = self.nodes, node.above
+        for one in [node, *self.all_below(node)]:
+            one.below = NOBODY
+            del nodes[one.id]
+        if node.before != NOBODY:
+            nodes[node.before].after = node.after
+        elif above is not None and above.below == node.id:
+            above.below = node.after
+        if node.after != NOBODY:
+            nodes[node.after].before = node.before

@@ -5,13 +5,16 @@ from types import MappingProxyType
 from typing import Any
 
 from server.cobrowse.assembly import GapError
+from server.cobrowse.assets import Refused
 from server.cobrowse.core import Core, refuse
 from server.cobrowse.documents import Document
 from server.cobrowse.messages import (
     ActOutcome,
+    AssetPut,
     Body,
     Bye,
     Scope,
+    TabCall,
     TabConsent,
     TabDom,
     TabDone,
@@ -22,7 +25,7 @@ from server.cobrowse.messages import (
     TabTake,
 )
 from server.cobrowse.net import identifies
-from server.cobrowse.orders import Noted
+from server.cobrowse.orders import Invite, Noted
 from server.cobrowse.seats import CONTROL
 from server.cobrowse.states import Happened
 
@@ -40,18 +43,20 @@ class TabSide:
                 TabStop: self._stop,
                 TabTake: self._take,
                 TabDone: self._done,
+                TabCall: self._call,
                 TabStep: self._step,
+                AssetPut: self._asset,
             }
         )
 
-    def said(self, document: Document, body: Body, now: float) -> None:
-        """Whoever says too much, or what is no matter of theirs, is cut off."""
-        pace = document.chunks if isinstance(body, TabDom) else document.messages
+    def said(self, document: Document, body: Body, now: float, *, room: bool) -> None:
+        """Whoever says too much, or what is no matter of theirs, is cut off. ``room``: for more of the page, at the sanitiser."""
+        pace = document.chunks if isinstance(body, TabDom | AssetPut) else document.messages
         handler = self._by_type.get(type(body))
         if not pace.take(now) and not _narrows(body):
             document.line.end(Bye(code="too_many", again=True))
         elif isinstance(body, TabDom):
-            self._dom(document, body)
+            self._dom(document, body, room)
         elif handler is not None:
             handler(document, body, now)
         else:
@@ -111,12 +116,45 @@ class TabSide:
             late = body.outcome is ActOutcome.LATE  # the server's own word
             self._core.over(number, ActOutcome.REFUSED if late else body.outcome)
 
-    def _step(self, document: Document, body: TabStep, now: float) -> None:
-        del now
-        document.step = TabStep(step="") if identifies(body.step) else body
-
-    def _dom(self, document: Document, body: TabDom) -> None:
+    def _call(self, document: Document, body: TabCall, now: float) -> None:
         core = self._core
+        if document is not core.front:
+            refuse(document.line, "refused", "another tab is shown")
+            return
+        given = core.calls.answered(body.viewer, now, given=body.given)
+        if given is None:
+            refuse(document.line, "unknown", "nobody has asked")
+            return
+        core.note(Noted.CALL_ANSWERED, viewer=body.viewer, given="yes" if given else "no")
+        if given:
+            core.emit(Invite(viewer=body.viewer))
+
+    def _step(self, document: Document, body: TabStep, now: float) -> None:
+        core = self._core
+        document.step = TabStep(step="") if identifies(body.step) else body
+        if document is core.front and core.feed.is_whole:
+            for look in core.wrong.say(document.number, document.step.fields, now):
+                core.emit(look)
+
+    def _asset(self, document: Document, body: AssetPut, now: float) -> None:
+        """What nobody asks for any more is no fault: it was under way."""
+        del now
+        core = self._core
+        try:
+            if document is not core.front or body.page != document.page:
+                raise Refused("asset_not_asked")
+            order = core.assets.put(body)
+        except Refused as refused:
+            core.dropped[str(refused)] += 1
+            return
+        if order is not None:
+            core.emit(order)
+
+    def _dom(self, document: Document, body: TabDom, room: bool) -> None:
+        core = self._core
+        if not room and document is core.front and core.feed.hears:
+            core.feed.choke()
+            core.deafen()
         wanted = document is core.front and core.feed.hears
         try:
             if body.page != document.page:

@@ -1,5 +1,15 @@
 """Numbers as events have them, where they are such. Sans-I/O."""
 
+from enum import IntEnum
+
+
+class NodeType(IntEnum):
+    DOCUMENT = 0
+    DOCTYPE = 1
+    ELEMENT = 2
+    TEXT = 3
+    COMMENT = 5
+
 
 def number(value: object) -> float | int | None:
     """A coordinate, CSS pixels or ms, or None."""

@@ -20,15 +20,18 @@ from server.cobrowse.messages import (
     ShareState,
     Unmark,
     ViewAsk,
+    ViewCall,
     ViewPing,
     ViewPong,
     ViewRelease,
     ViewResync,
+    Who,
 )
-from server.cobrowse.orders import Facts, Look, Noted
+from server.cobrowse.orders import Begin, Facts, Look, Noted
 from server.cobrowse.seats import Seat
 
-ASK_S = 30.0
+ASK_S = 60.0
+"""So long a customer has to read a question and answer it."""
 _Said = Callable[[Seat, Any, float], None]
 
 
@@ -41,6 +44,7 @@ class ViewerSide:
                 ViewRelease: self._release,
                 ViewResync: self._resync,
                 ViewPing: self._ping,
+                ViewCall: self._call,
                 Mark: self._mark,
                 Unmark: self._unmark,
                 Act: self._act,
@@ -61,10 +65,25 @@ class ViewerSide:
         else:
             handler(seat, body, now)
 
+    def begun(self, number: int, ok: bool) -> None:
+        """Only what is in the audit goes on: to the sanitiser, and from there to the tab."""
+        core = self._core
+        doing = core.acts.get(number)
+        if doing is None or doing.begun:
+            return
+        if not ok:
+            refuse(doing.seat.line, "not_stored", "the act could not be written down")
+            core.over(number, ActOutcome.REFUSED)
+        elif not (core.is_allowed(doing) and core.feed.is_whole):
+            core.over(number, ActOutcome.REFUSED)
+        else:
+            doing.begun = True
+            core.emit(Look(look=number, page=doing.page, node=doing.act.node))
+
     def looked(self, look: int, facts: Facts | None) -> None:
         core = self._core
         doing = core.acts.get(look)
-        if doing is None or doing.sent:
+        if doing is None or doing.sent or not doing.begun:
             return
         front = core.front
         stands = front is not None and core.is_allowed(doing) and core.feed.is_whole
@@ -85,6 +104,8 @@ class ViewerSide:
         front = core.front
         if body.scope in seat.granted:
             seat.answer(body.scope, given=True)
+        elif core.first and seat.person.who is Who.OTHER:
+            refuse(seat.line, "not_first", "whoever typed the code or offered help is answered first")
         elif seat.asked is not None or body.scope in seat.pending:
             refuse(seat.line, "too_many", "one question at a time")
         elif body.scope is not Scope.VIEW and Scope.VIEW not in seat.granted:
@@ -99,6 +120,21 @@ class ViewerSide:
             seat.asked = (body.scope, now + ASK_S)
             core.note(Noted.ASKED, viewer=seat.person.id, scope=body.scope.value)
             core.prompt(front, seat, now)
+
+    def _call(self, seat: Seat, body: ViewCall, now: float) -> None:
+        del body
+        core, front = self._core, self._core.front
+        why = core.calls.refuses(seat, now)
+        if why:
+            refuse(seat.line, why, "the customer cannot be asked into the conversation now")
+        elif front is None or core.held or core.state is ShareState.PAUSED:
+            refuse(seat.line, "refused", "the customer's page is away or paused")
+        elif not seat.paces.asks.take(now):
+            refuse(seat.line, "too_many", "asked too often")
+        else:
+            core.calls.ask(seat, now)
+            core.note(Noted.CALL_ASKED, viewer=seat.person.id)
+            core.calls.prompt(front.line, now)
 
     def _release(self, seat: Seat, body: ViewRelease, now: float) -> None:
         del now
@@ -143,7 +179,7 @@ class ViewerSide:
             refuse(seat.line, "too_many", "too many marks stand on the page")
         else:
             seat.pointed = True
-            seat.marks.add(body.id)
+            seat.marks[body.id] = msgspec.structs.replace(body, viewer=seat.person.id)
             for line, page in self._core.onlookers(seat, front):
                 line.offer(msgspec.structs.replace(body, page=page, viewer=seat.person.id))
 
@@ -151,7 +187,7 @@ class ViewerSide:
         front = self._core.front
         if front is not None and self._draws(seat, now):
             if body.id:
-                seat.marks.discard(body.id)
+                seat.marks.pop(body.id, None)
             else:
                 seat.marks.clear()
             for line, _ in self._core.onlookers(seat, front):
@@ -185,7 +221,7 @@ class ViewerSide:
         elif (number := core.acts.begin(seat, body, front.number, now)) is None:
             why = "too_many"
         else:
-            core.emit(Look(look=number, page=front.number, node=body.node))
+            core.emit(Begin(number=number, viewer=seat.person.id, kind=body.kind))
             return
         refuse(seat.line, why, "the act was not passed on")
         note = refused(seat, body, outcome)

@@ -15,6 +15,7 @@ ICONS = {
     "bad": '<circle cx="12" cy="12" r="8.6"/><path d="m9 9 6 6M15 9l-6 6"/>',
     "wait": '<circle cx="12" cy="12" r="8.6"/><path d="M12 7.4V12l3 2"/>',
     "person": '<circle cx="12" cy="8.3" r="3.6"/><path d="M4.8 19.6c.9-3.6 3.7-5.4 7.2-5.4s6.3 1.8 7.2 5.4"/>',
+    "transfer": '<path d="M4 8.5h14.5M15 5l3.5 3.5L15 12M20 15.5H5.5M9 12l-3.5 3.5L9 19"/>',
     "on": '<path d="m9.5 6 6 6-6 6"/>',
     "info": '<circle cx="12" cy="12" r="8.6"/><path d="M12 11.2v5M12 7.8v.3"/>',
 }

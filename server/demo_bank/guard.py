@@ -3,7 +3,7 @@
 - The session cookie holds 256 random bits, is HttpOnly and SameSite=Lax, under HTTPS Secure and ``__Host-``; it is another one after each sign-in.
 - A form carries a token that only our pages know (an HMAC of the cookie), and the browser's ``Origin`` must be ours.
 - Only names of ours are answered (``Host``), so that no other name can be pointed at this address to read what is here (DNS rebinding).
-- Scripts and styles run by a nonce that is new for each answer; no page may frame this one.
+- Scripts and styles run by a nonce that is new for each answer; no page may frame this one, but for the list of fees, which a page of ours does.
 """
 
 import asyncio
@@ -36,7 +36,8 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(slots=True)
 class Visit:
-    """``token``: of the cookie; ``customer``: "" before signing in; ``form_token``: what our forms carry; ``form``: of a POST."""
+    """``token``: of the cookie; ``customer``: "" before signing in; ``form_token``: what our forms carry; ``form``: of a POST. ``framed``: a page of ours shows it
+    in a frame."""
 
     token: str
     customer: str
@@ -45,6 +46,7 @@ class Visit:
     nonce: str
     form: dict[str, str]
     picture: bytes = b""
+    framed: bool = False
 
     @property
     def language(self) -> Language:
@@ -148,13 +150,16 @@ def add_headers(settings: Settings, found: Visit | None, response: web.StreamRes
     """On everything that is sent. Forms may lead to Tongping's pages, and nowhere else."""
     nonce = f"'nonce-{found.nonce}'" if found is not None else "'none'"
     socket = f" {settings.socket_url}" if settings.site else ""
+    framed = found is not None and found.framed
+    around = "'self'" if framed else "'none'"
     headers = response.headers
     headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src {nonce}; style-src {nonce}; img-src 'self' blob:; media-src blob:; connect-src 'self'{socket}; "
-        f"form-action 'self' {settings.server_url}; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        f"frame-src 'self'; form-action 'self' {settings.server_url}; base-uri 'none'; frame-ancestors {around}; "
+        "require-trusted-types-for 'script'"
     )
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
+    headers["X-Frame-Options"] = "SAMEORIGIN" if framed else "DENY"
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"

@@ -90,6 +90,7 @@ class Views:
                 "phone": masked(account.phone),
                 "ushield": self._since(account.ushield_set_at),
                 "branch": r.page("at_branch" if account.template else "to_branch", {}),
+                "transfer": r.page("to_transfer", {}),
                 "services": services,
                 "note": self.note(self._r.word("pack_note")) if self._settings.pack == "base" and account.template else Html(),
             },

@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -33,6 +33,7 @@ from server.demo_bank.guard import (
 )
 from server.demo_bank.products import PEOPLE, TYPES, Account, FormWrong, changed, wanted
 from server.demo_bank.render import Html
+from server.demo_bank.transfers import TransferView, wrongs
 from server.demo_bank.video import Refused, Unreachable, Video
 from server.demo_bank.views import BEIJING, PERSON, Views
 from server.transactions.token import DecisionRefused
@@ -40,7 +41,7 @@ from server.transactions.token import DecisionRefused
 log = logging.getLogger("server.demo_bank")
 CLERK = web.AppKey("clerk", Clerk)
 VIDEO = web.AppKey("video", Video)
-NOTICES = frozenset({"enrolled_now", "erased_now", "anew_now", "new_card_now"})
+NOTICES = frozenset({"transfer_now", "enrolled_now", "erased_now", "anew_now", "new_card_now"})
 ASK_S = 8.0
 """So long a customer waits for the address of Tongping's page; then the order's page tells them."""
 STATIC = Path(__file__).parent / "static"
@@ -376,6 +377,31 @@ async def history(request: web.Request, found: Visit) -> web.StreamResponse:
     return page(request, found, "history", _views(request, found).history(orders))
 
 
+# ---- a transfer, which moves nothing
+
+
+def _transfer(found: Visit) -> TransferView:
+    return TransferView(found.renderer, found.form_token, found.nonce)
+
+
+async def transfer(request: web.Request, found: Visit) -> web.StreamResponse:
+    wrong = wrongs(found.form, found.customer, _today()) if request.method == "POST" else {}
+    if request.method == "POST" and not wrong:
+        return to("/?told=transfer_now")
+    content = _transfer(found).page(found.customer, _today(), found.form, wrong)
+    return page(request, found, "transfer", content, status=400 if wrong else 200)
+
+
+async def fees(_: web.Request, found: Visit) -> web.StreamResponse:
+    """Framed by the page for transfers."""
+    found.framed = True
+    return web.Response(text=_transfer(found).fees(), content_type="text/html")
+
+
+def _today() -> date:
+    return datetime.now(BEIJING).date()
+
+
 # ---- webhooks
 
 
@@ -443,7 +469,10 @@ def application() -> web.Application:
     routes.add_post("/orders/{order}/cancel", customer(cancel_order))
     routes.add_post("/orders/{order}/changed", customer(try_changed))
     routes.add_get("/history", customer(history))
-    routes.add_get(r"/static/{name:bank\.css|bank\.js|icon\.svg}", static)
+    routes.add_get("/transfer", customer(transfer))
+    routes.add_post("/transfer", customer(transfer))
+    routes.add_get("/transfer/fees", customer(fees))
+    routes.add_get(r"/static/{name:bank\.css|bank\.js|transfer\.js|brand\.png|icon\.svg}", static)
     routes.add_get("/healthz", healthz)
     return app
 

@@ -19,10 +19,14 @@ TEXTS: dict[tuple[ConsentScope, str, Language], str] = {
     (_DOCUMENT, "document-3", _EN): "8d06004b2a7db8ee59cfc43fe50823317d2f26246dc9e1fc8b8b37ef901bf1cd",
     (_FACE, "face-4", _ZH): "674ea71ed24138cde34c44becfd1aeeae9a84f6166ad99deafa17907189b9058",
     (_FACE, "face-4", _EN): "0aa788625efa30b6e00fad05db886ff619c316b25a133b478d880473c95de340",
+    (_FACE, "face-5", _ZH): "2302f2d717d96ee6969aeb5d7018c34946527c7b905573f43dea095018f227b7",
+    (_FACE, "face-5", _EN): "c309e682db3a3d6752b9720888b16112f17be248885a9f7fa550182cb5013402",
     (_MICROPHONE, "microphone-2", _ZH): "7e8c5a768774fabc24697f34d0748bc721a044feb560da668de565cd63174060",
     (_MICROPHONE, "microphone-2", _EN): "c8376927d5e15ead6509c45bec733b651f5ecbd78abe4f399f5794642b3890a0",
     (_RECORDING, "recording-1", _ZH): "a9dbfb7dd7c87ba1434335cfe4d293b140f01b0279956eda29f82c93d5f7136a",
     (_RECORDING, "recording-1", _EN): "bed96fb900c7c7007228d6b70ab4c18a86b750926188a5a4bf4e24c1605209f5",
+    (_RECORDING, "recording-2", _ZH): "cfbb20097fe7a8a9673e2b4277ca2dfabeeea2a10e8d21e8ab2467d9639c0e9e",
+    (_RECORDING, "recording-2", _EN): "0970cf9fa59fe1a5d930e16a5c4ad804c00f28cc8ae6b1513f0322625da610c8",
     (_SCREEN, "screen-1", _ZH): "ea8449f26392aad0ed21462fe4cb194cf5b88bacb150615d337930f1b5ea8781",
     (_SCREEN, "screen-1", _EN): "405581ab31ad30106c1f9d031167517f78e6328c0912c96c7f96c86a628d8b79",
     (_CAMERA, "self-camera-1", _ZH): "5b0112e62e2a66e0a23a0fef3638242cf5773deb8d434fcaf2d7117e19a67a75",
@@ -31,8 +35,13 @@ TEXTS: dict[tuple[ConsentScope, str, Language], str] = {
     (_DOCUMENT, "self-document-2", _EN): "3566a149b3367ee4defcb2ed94a604a8bd17beb912c25efbbd841a7a9a0c60dc",
     (_FACE, "self-face-2", _ZH): "f512dce8b6099f31a5e82bd83498d60ddd190d94da0635237e044f9de531e2f2",
     (_FACE, "self-face-2", _EN): "5be0cb2383b0891b581870af9bdf316b683fd8cdcd466b9a0f0ce340fa2f877b",
+    (_FACE, "self-face-3", _ZH): "608ab2b5efbd11864c1b3a3ac9a2edcfd29688d2190ac11b30adccdeca193433",
+    (_FACE, "self-face-3", _EN): "b1b80b90da9a59ba55c5f860a05fe771f3156ceb79bdae40715f270cf7e264ef",
 }
 
+
+KEEPS_PAGE = frozenset({"recording-2"})
+"""Of the texts that ask to be recorded those that say that a page which is shared is kept."""
 
 _SCOPES = frozenset(one.value for one in ConsentScope)
 

@@ -26,10 +26,14 @@ class Grant(StrEnum):
     SESSION_READ = "session.read"  # customer reference, reason, context, history
     SESSION_END = "session.end"
     COBROWSE_VIEW = "cobrowse.view"  # ask a customer to look at the page that they show, and for more
+    PDF_SHOW = "pdf.show"  # bring a PDF, open it before everybody, ask the customer to sign
+    PDF_MARK = "pdf.mark"  # turn the pages of one that is open, and mark them
+    PDF_SIGN = "pdf.sign"
     INVITE = "invite"
     # desk and service grants
     SESSION_CREATE = "session.create"
     SESSION_LIST = "session.list"
+    COBROWSE_BEGIN = "cobrowse.begin"  # see who is on the bank's pages, offer help, begin a session by a page's code
     WAITING_TAKE = "waiting.take"
     KEYS_MANAGE = "keys.manage"
     STAFF_MANAGE = "staff.manage"
@@ -55,6 +59,7 @@ _TALK = frozenset(
         Grant.PUBLISH_SCREEN,
         Grant.SUBSCRIBE,
         Grant.CHAT,
+        Grant.PDF_MARK,
     }
 )
 _LEAD = _TALK | {
@@ -74,12 +79,13 @@ _LEAD = _TALK | {
     Grant.DOCUMENT_READ,
     Grant.VERIFICATION_RUN,
     Grant.COBROWSE_VIEW,
+    Grant.PDF_SHOW,
 }
 
 _IN_SESSION: dict[Role, frozenset[Grant]] = {
-    Role.CUSTOMER: _TALK | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN},
+    Role.CUSTOMER: _TALK | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN, Grant.PDF_SIGN},
     Role.AGENT: _LEAD,
-    Role.EXPERT: _TALK | {Grant.SESSION_READ, Grant.COBROWSE_VIEW},
+    Role.EXPERT: _TALK | {Grant.SESSION_READ, Grant.COBROWSE_VIEW, Grant.PDF_SHOW},
     Role.SUPERVISOR: _LEAD | {Grant.SUPERVISE},
     Role.SERVICE: frozenset(),
 }
@@ -87,7 +93,14 @@ _IN_SESSION: dict[Role, frozenset[Grant]] = {
 _AT_DESK: dict[Role, frozenset[Grant]] = {
     Role.CUSTOMER: frozenset(),
     Role.AGENT: frozenset(
-        {Grant.SESSION_CREATE, Grant.SESSION_LIST, Grant.WAITING_TAKE, Grant.HANDOVER, Grant.VERIFICATION_REVIEW}
+        {
+            Grant.SESSION_CREATE,
+            Grant.SESSION_LIST,
+            Grant.WAITING_TAKE,
+            Grant.HANDOVER,
+            Grant.VERIFICATION_REVIEW,
+            Grant.COBROWSE_BEGIN,
+        }
     ),
     Role.EXPERT: frozenset(),
     Role.SUPERVISOR: frozenset(
@@ -104,6 +117,7 @@ _AT_DESK: dict[Role, frozenset[Grant]] = {
             Grant.VERIFICATION_REVIEW,
             Grant.VERIFICATION_UNLOCK,
             Grant.CUSTOMER_DATA,
+            Grant.COBROWSE_BEGIN,
         }
     ),
     Role.SERVICE: frozenset(

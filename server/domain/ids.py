@@ -21,6 +21,7 @@ AttemptId = NewType("AttemptId", str)
 RiskEntryId = NewType("RiskEntryId", str)
 WebhookId = NewType("WebhookId", str)
 DeliveryId = NewType("DeliveryId", str)
+PdfId = NewType("PdfId", str)
 
 SESSION, PARTICIPANT, INVITATION, CONSENT = "SE", "PA", "IN", "CO"
 MESSAGE, FILE, API_KEY, STAFF, LOGIN, CONNECTION = "ME", "FI", "AK", "ST", "LO", "CN"
@@ -30,7 +31,8 @@ CASE, ATTEMPT, DECISION = "VE", "AT", "DE"
 RISK_ENTRY = "RL"
 WEBHOOK, DELIVERY = "WH", "WD"
 ERASURE = "ER"
-SHARE = "SH"
+PDF = "PD"
+SHARE, VISITOR = "SH", "VI"
 
 ID_BYTES = 16
 _PATTERN = re.compile(r"[A-Z]{2}_[A-Z2-7]{26}")

@@ -17,6 +17,7 @@ from server.domain.ids import (
     LoginId,
     MessageId,
     ParticipantId,
+    PdfId,
     RecordingId,
     SessionId,
     StaffId,
@@ -254,6 +255,22 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     sha256: str
     created_at: datetime
+
+
+class PdfRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A PDF that staff brought, to be looked at together. Its bytes are files of the session; name and hash stand there."""
+
+    id: PdfId
+    session_id: SessionId
+    participant_id: ParticipantId
+    file_id: FileId
+    pages: int
+    sizes: tuple[tuple[float, float], ...]  # of each page as it is shown, in points
+    created_at: datetime
+    opened_at: datetime | None = None  # the first time
+    signed_file_id: FileId | None = None  # with the newest signature, and those before
+    signed_at: datetime | None = None
+    signatures: int = 0
 
 
 class RecordingEnding(StrEnum):

@@ -40,6 +40,17 @@ from server.signalling.messages import (
     TrackState,
 )
 from server.signalling.messages_cobrowse import CobrowseAttach, CobrowseDetach
+from server.signalling.messages_pdf import (
+    PdfClose,
+    PdfLook,
+    PdfMark,
+    PdfOpen,
+    PdfSign,
+    PdfSignAsk,
+    PdfSignCancel,
+    PdfSignDecline,
+    PdfUnmark,
+)
 from server.signalling.messages_people import (
     Admit,
     HandoverAnswer,
@@ -57,6 +68,7 @@ from server.signalling.messages_verification import VerificationAgent, Verificat
 
 if TYPE_CHECKING:
     from server.live.session import LiveSession
+    from server.live.together import Tables
 
 
 async def carry_out(session: "LiveSession", member: Member, seq: int, body: ClientBody) -> None:
@@ -314,6 +326,53 @@ async def _detach(session: "LiveSession", member: Member, seq: int, body: Cobrow
     attaching.detach(session, member)
 
 
+def _pdfs(session: "LiveSession", member: Member, grant: Grant, *, stores: bool = False) -> "Tables":
+    """Raises NotAllowed, TooMany, NotFound: no PDFs are shown here."""
+    _need(member, grant)
+    if stores:
+        _store_one(session, member)
+    pdfs = session.needs.pdfs()
+    if pdfs is None:
+        raise NotFound("No PDFs are shown on this server.")
+    return pdfs
+
+
+async def _open_pdf(session: "LiveSession", member: Member, seq: int, body: PdfOpen) -> None:
+    await _pdfs(session, member, Grant.PDF_SHOW, stores=True).open(session, member, body)
+
+
+async def _close_pdf(session: "LiveSession", member: Member, seq: int, body: PdfClose) -> None:
+    await _pdfs(session, member, Grant.PDF_SHOW, stores=True).close_pdf(session, member)
+
+
+async def _look_at_pdf(session: "LiveSession", member: Member, seq: int, body: PdfLook) -> None:
+    _pdfs(session, member, Grant.PDF_MARK).look(session, member, body)
+
+
+async def _mark_pdf(session: "LiveSession", member: Member, seq: int, body: PdfMark) -> None:
+    _pdfs(session, member, Grant.PDF_MARK).mark(session, member, body)
+
+
+async def _unmark_pdf(session: "LiveSession", member: Member, seq: int, body: PdfUnmark) -> None:
+    _pdfs(session, member, Grant.PDF_MARK).unmark(session, member, body)
+
+
+async def _ask_to_sign(session: "LiveSession", member: Member, seq: int, body: PdfSignAsk) -> None:
+    await _pdfs(session, member, Grant.PDF_SHOW, stores=True).ask(session, member, body)
+
+
+async def _ask_no_longer(session: "LiveSession", member: Member, seq: int, body: PdfSignCancel) -> None:
+    await _pdfs(session, member, Grant.PDF_SHOW, stores=True).cancel(session, member, body)
+
+
+async def _sign_pdf(session: "LiveSession", member: Member, seq: int, body: PdfSign) -> None:
+    _pdfs(session, member, Grant.PDF_SIGN, stores=True).sign(session, member, seq, body)
+
+
+async def _decline_to_sign(session: "LiveSession", member: Member, seq: int, body: PdfSignDecline) -> None:
+    await _pdfs(session, member, Grant.PDF_SIGN, stores=True).decline(session, member, body)
+
+
 async def _take(session: "LiveSession", member: Member, seq: int, body: TakeWaiting) -> None:
     raise NotAllowed("Customers are taken at the desk.")
 
@@ -355,4 +414,13 @@ ACTIONS: Final[dict[type, Action]] = {
     HandoverAnswer: _answer,
     CobrowseAttach: _attach,
     CobrowseDetach: _detach,
+    PdfOpen: _open_pdf,
+    PdfClose: _close_pdf,
+    PdfLook: _look_at_pdf,
+    PdfMark: _mark_pdf,
+    PdfUnmark: _unmark_pdf,
+    PdfSignAsk: _ask_to_sign,
+    PdfSignCancel: _ask_no_longer,
+    PdfSign: _sign_pdf,
+    PdfSignDecline: _decline_to_sign,
 }

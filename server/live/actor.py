@@ -21,8 +21,10 @@ class Busy(DependencyError):
 class Actor:
     """Runs commands in the order they came. At most ``inbox`` wait: one more is refused. Call ``close`` to stop it."""
 
-    def __init__(self, name: str, inbox: int = 2048) -> None:
+    def __init__(self, name: str, inbox: int = 2048, stir: Callable[[], None] | None = None) -> None:
+        """``stir``: told when something is queued, and when it has run."""
         self._name = name
+        self._stir = stir
         self._queue: asyncio.Queue[Command] = asyncio.Queue(inbox)
         self._task: asyncio.Task[None] | None = None
         self._working = False
@@ -41,6 +43,8 @@ class Actor:
             self._queue.put_nowait(command)
         except asyncio.QueueFull:
             return False
+        if self._stir is not None:
+            self._stir()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name=self._name)
         return True
@@ -98,3 +102,5 @@ class Actor:
             finally:
                 self._working = False
                 self._queue.task_done()
+                if self._stir is not None:
+                    self._stir()

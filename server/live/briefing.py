@@ -36,6 +36,11 @@ class Briefing:
         if self._session.needs.briefs() is not None:
             self._session.queue("cases", self.tell)
 
+    @property
+    def reads_again(self) -> bool:
+        """They could not be read: ``tick`` waits for a time."""
+        return self._retry_at is not None
+
     def tick(self, now: float) -> None:
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None

@@ -63,6 +63,8 @@ from server.store.ports import Store
 
 if TYPE_CHECKING:
     from server.live.cobrowse.shares import Shares
+    from server.live.cobrowse.site import OnSite
+    from server.live.together import Tables
     from server.services.verification_live import LiveAttempts
 
 log = logging.getLogger(__name__)
@@ -99,6 +101,8 @@ class LiveSessions:
         self.attempts: LiveAttempts | None = None  # bound by whoever has them
         self.briefs: CaseBriefs | None = None  # likewise
         self.cobrowse: Shares | None = None  # likewise
+        self.pdfs: Tables | None = None  # likewise
+        self.pages: OnSite | None = None  # likewise
         self._needs = Needs(
             records=self._records,
             sessions=sessions,
@@ -113,6 +117,7 @@ class LiveSessions:
             attempts=lambda: self.attempts,
             briefs=lambda: self.briefs,
             cobrowse=lambda: self.cobrowse,
+            pdfs=lambda: self.pdfs,
             ice=ice or NoRelay(),
             clock=clock,
             settings=self.settings,
@@ -120,6 +125,7 @@ class LiveSessions:
             waiting_changed=self.waiting_changed,
             people_changed=lambda: self._desks.people_changed(),
         )
+        self._ice_version = self._needs.ice.version
         self._sessions: dict[SessionId, LiveSession] = {}
         self._desks = Desks(self._needs, desk_tokens, self._watch, self.session_changed, self._sessions_now, self._sessions.get)
         self._sweep = Sweep(sessions, clock, self.settings, self._end_abandoned)
@@ -336,9 +342,15 @@ class LiveSessions:
         self._desks.tick()
         self._sweep.tick()
         self._endings.tick()
+        if (version := self._needs.ice.version) != self._ice_version:
+            self._ice_version = version
+            for session in self._sessions.values():
+                session.due.stir()
+        now = self._clock.monotonic()
         for session in list(self._sessions.values()):
-            session.tick()
-            self._dispose(session)
+            if session.due.at <= now:
+                session.tick()
+                self._dispose(session)
 
     def _dispose(self, session: LiveSession) -> None:
         """Forget it, if nothing is left to be done there."""

@@ -138,6 +138,7 @@ class Narrowing:
         member = self._session.find(whose)
         if member is not None:
             member.narrowed = self.of(whose)
+            self._session.due.stir()
 
     async def _settled(self, said: Said) -> None:
         """Where it was refused, it is as before. In the actor."""

@@ -17,6 +17,7 @@ from server.live.taps import Taps
 
 if TYPE_CHECKING:
     from server.live.cobrowse.shares import Shares
+    from server.live.together import Tables
     from server.services.verification_live import LiveAttempts
 
 
@@ -37,6 +38,7 @@ class Needs:
     attempts: Callable[[], "LiveAttempts | None"]  # None: transactions are not verified here
     briefs: Callable[[], CaseBriefs | None]  # likewise
     cobrowse: Callable[[], "Shares | None"]  # None: no pages are shown here
+    pdfs: Callable[[], "Tables | None"]  # None: no PDFs are shown here
     ice: ice.IceIssuer
     clock: Clock
     settings: LiveSettings

@@ -232,6 +232,17 @@ class RecorderEvents(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLine:
+    """Of a page that is shared, JSON, for its track. ``begins``: a player may begin with it; ``blank``: nothing is shown from there on."""
+
+    track: str
+    participant: ParticipantId
+    text: bytes
+    begins: bool = False
+    blank: bool = False
+
+
 class RecorderPort(Protocol):
     """Seals and keeps what the media workers hand it. All raise RecorderUnavailable, and have a deadline."""
 
@@ -245,6 +256,10 @@ class RecorderPort(Protocol):
 
     async def tell(self, recording: str, event: Mapping[str, object], mono_us: int) -> None:
         """Something that happened, as ``recording_events`` says it; ``mono_us``: when."""
+        ...
+
+    async def page(self, recording: str, line: PageLine, mono_us: int) -> None:
+        """A line of the shared page, for the track that it names."""
         ...
 
     async def pause(self, recording: str, paused: bool) -> None:

@@ -32,6 +32,10 @@ class Alone:
         """Whether the agent who was coming should have come: call ``note``."""
         return self._taking_until is not None and now >= self._taking_until
 
+    def next_deadline(self) -> float | None:
+        """When it is due."""
+        return self._taking_until
+
     def note(self, members: Iterable[Member], status: SessionStatus, now: float, wall: datetime) -> None:
         """Somebody came or went, or time has passed."""
         if self.due(now):

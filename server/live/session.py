@@ -30,6 +30,7 @@ from server.live import ice, telling, upkeep
 from server.live.actions import carry_out
 from server.live.actor import Actor, Command
 from server.live.cobrowse import attaching
+from server.live.due import Due
 from server.live.gates import ConsentGate
 from server.live.member import Member, keep
 from server.live.narrowing import Narrowing, heard, takes_back
@@ -80,7 +81,8 @@ class LiveSession:
     def __init__(self, id: SessionId, needs: Needs) -> None:
         self.id = id
         self.needs = needs
-        self.actor = Actor(f"session-{id}")
+        self.due = Due()
+        self.actor = Actor(f"session-{id}", stir=self.due.stir)
         self.room = Room(id, needs.media, needs.settings, self)
         self.members: dict[ParticipantId, Member] = {}
         self.waiting: dict[ParticipantId, Member] = {}  # in the waiting room: no members yet
@@ -390,6 +392,7 @@ class LiveSession:
     async def relay_gate(self, member: Member) -> None:
         """Waits for the relay alone. From any task."""
         if await self.room.apply(member):
+            self.due.stir()
             if member.applied is None:
                 member.retry_at = self.needs.clock.monotonic() + self.needs.settings.retry_s
             self.gates_changed(member)
@@ -545,8 +548,6 @@ class LiveSession:
     def tick(self) -> None:
         """Deadlines; what must await is queued."""
         upkeep.tick(self)
-        lost.watch(self)
-        handover.poke(self)
 
     def queue(self, name: str, command: Command) -> None:
         """Housekeeping, at most one of a kind at a time."""
@@ -573,6 +574,7 @@ class LiveSession:
 
     def note_people(self) -> None:
         """Somebody came, went or was cut off."""
+        self.due.stir()
         lost.watch(self)
         handover.poke(self)
         if self.status is SessionStatus.WAITING:

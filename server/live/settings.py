@@ -13,13 +13,15 @@ from server.signalling.protocol import Limits
 class RecordingSettings:
     """``at_start``: whether staff ask for a recording, or everybody is asked as soon as a customer and somebody who leads are there.
 
-    ``retention_days``: how long it is kept, as everybody is told; 0 until somebody erases it.
+    ``retention_days``: how long it is kept, as everybody is told; 0 until somebody erases it. ``page_wordings``: of the bank's own consent texts those that say
+    that a shared page is kept.
     """
 
     enabled: bool = False
     checklist: tuple[ChecklistItem, ...] = ()
     at_start: Literal["manual", "ask"] = "manual"
     retention_days: int = 0
+    page_wordings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from server.domain.model import LeaveReason, SessionStatus
 from server.errors import DependencyError, TongpingError
 from server.live import ice
+from server.live.due import AT_ONCE, earliest
 from server.live.member import Member
-from server.live.people import asking, lost, unstored
+from server.live.people import asking, handover, lost, unstored
 from server.services.sessions import ABANDONED
 from server.signalling.messages import CloseCode, TokenRenewed
 from server.signalling.protocol import State
@@ -39,12 +40,38 @@ def tick(session: "LiveSession") -> None:
         session.note_people()
     if abandoned(session, now):
         session.queue("abandoned", partial(_abandon, session))
+    if (pdfs := needs.pdfs()) is not None:
+        pdfs.refresh(session)
     session.recording.tick()
     session.verifying.briefing.tick(now)
     if unstored.due(session, now):
         session.queue("unstored", partial(unstored.write, session))
     if session.room.due(now):
         session.queue("media", lambda: session.room.retry(now))
+    lost.watch(session)
+    handover.poke(session)
+    session.due.at = next_due(session)
+
+
+def next_due(session: "LiveSession") -> float:
+    """When ``session.tick`` may have something to do (monotonic seconds), unless something happens before: then ``due.stir``. At once, where it depends on
+    more than this session's own people and their connections."""
+    undone = session.handing or session.leaving or session.lost or session.unstored
+    if undone or not session.members or not session.actor.idle or session.room.undone or session.recording.undone:
+        return AT_ONCE
+    pdfs, needs = session.needs.pdfs(), session.needs
+    if (pdfs is not None and pdfs.open_in(session)) or session.verifying.briefing.reads_again:
+        return AT_ONCE
+    now, wall = needs.clock.monotonic(), needs.clock.now()
+    found = [session.alone.next_deadline()]
+    for member in session.everybody:
+        connection = member.connection
+        if connection is None or member.away_since is not None or member.cut or member.applied is None:
+            return AT_ONCE
+        found.append(connection.protocol.next_deadline())
+        for at in (member.expires_at, member.renew_at, member.ice_renew_at):
+            found.append(None if at is None else now + (at - wall).total_seconds())
+    return earliest(found, now)
 
 
 def _check_token(session: "LiveSession", member: Member, wall: datetime) -> None:

@@ -28,8 +28,8 @@ class OwnServer:
 
 
 @asynccontextmanager
-async def own_server() -> AsyncIterator[OwnServer]:
-    """Raises LoadtestFailed when it does not start. On this machine's loopback address only."""
+async def own_server(settings: Mapping[str, str] | None = None) -> AsyncIterator[OwnServer]:
+    """``settings``: more variables of its environment. Raises LoadtestFailed when it does not start. On this machine's loopback address only."""
     with tempfile.TemporaryDirectory(prefix="tongping-loadtest-", ignore_cleanup_errors=True) as folder:
         env = {name: value for name, value in os.environ.items() if not name.startswith("TONGPING_") and name != "PORT"}
         env |= {
@@ -38,6 +38,7 @@ async def own_server() -> AsyncIterator[OwnServer]:
             "TONGPING_LOG_LEVEL": "error",
             "TONGPING_MEDIA_BIND_ADDRESSES": "127.0.0.1",
             "TONGPING_LIMITS_MAX_CONNECTIONS_PER_ADDRESS": str(CONNECTIONS),
+            **(settings or {}),
         }
         if len(os.fsencode(folder)) <= LONGEST_FOLDER:
             env["TMPDIR"] = folder  # also what a server that was killed leaves there is gone with ours

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -28,7 +28,7 @@ class Signalling:
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._keep())]
 
     @classmethod
-    async def open(cls, http: aiohttp.ClientSession, url: str, token: str) -> "Signalling":
+    async def open(cls, http: aiohttp.ClientSession, url: str, token: str) -> Self:
         """Raises LoadtestFailed."""
         try:
             async with asyncio.timeout(WELCOME_S):

@@ -33,7 +33,8 @@ README = """\
 report.html            the verification, told; pictures with their SHA-256
 case.json              the record, with attempts, checks, scores, risk and reviews; whose the staff's ids are; what was agreed to in its session, by the
                        SHA-256 of the text that was shown (the trail says the same: consent.decided)
-facts/N.json           what attempt N was decided by, as it was sealed before the decision
+facts/N.json           what attempt N was decided by, as it was sealed before the decision; with what the customer had agreed to then (`agreed`): scope, version
+                       and language of the text that was shown, its SHA-256, when, who
 pictures/…             pictures, as they were sealed
 policy.json            what the type of transaction asked for, under the record's policy_hash
 decision.jws           the signed decision, decision-keys.json the keys (JWKS)

@@ -21,7 +21,7 @@ from server.domain.model import FileRecord, Session
 from server.errors import Conflict, NotFound, TongpingError, TooMany, VerificationUnavailable
 from server.services import customer_lines
 from server.services.customer_lines import People, callback, file_path, of_case, of_session
-from server.services.customers import Customers, Found
+from server.services.customers import Customers, Found, is_theirs
 from server.services.enrolled_pictures import EnrolledPictures
 from server.services.face_ports import SealBroken
 from server.services.files import Files
@@ -201,6 +201,7 @@ class CustomerExport:
             where = await tx.get_session(session)
             wanted = await tx.session_files(session)
             people = await tx.list_participants(session)
+            opened = {pdf.file_id for pdf in await tx.session_pdfs(session) if pdf.opened_at is not None}
         if where is None:
             return
         those = People(where, people)
@@ -211,7 +212,7 @@ class CustomerExport:
         for id in wanted:
             async with self._store.read() as tx:
                 record = await tx.get_file(id)
-            if record is not None and (id in said or those.is_customers(record.participant_id)):
+            if record is not None and (id in said or id in opened or those.is_customers(record.participant_id)):
                 yield record, those.label(record.participant_id)
 
     async def _lines(self, session: SessionId, people: People) -> AsyncIterator[dict[str, Any] | None]:
@@ -241,6 +242,7 @@ class CustomerExport:
             if found.failures is None
             else {"count": found.failures.count, "last_at": found.failures.last_at, "locked_until": found.failures.locked_until},
             "known_devices": found.devices,
+            "sessions_left_out": found.others,
             "recordings": [
                 {"id": one.id, "session": one.session_id, "started_at": one.started_at, "ended_at": one.ended_at, "duration_ms": one.duration_ms}
                 for one in found.recordings
@@ -259,7 +261,7 @@ class CustomerExport:
         yield b'],\n"sessions": ['
         for number, session in enumerate(found.sessions):
             yield b",\n" if number else b"\n"
-            async for part in self._session(session):
+            async for part in self._session(session, customer):
                 yield part
         yield b'],\n"files": ' + _text(listed) + b"\n}\n"
 
@@ -330,12 +332,13 @@ class CustomerExport:
             "files": [name for name in names if name.startswith(f"{case.id}/")],
         }  # fmt: skip
 
-    async def _session(self, session: Session) -> AsyncIterator[bytes]:
+    async def _session(self, session: Session, customer: str) -> AsyncIterator[bytes]:
         async with self._store.read() as tx:
             now_is = await tx.get_session(session.id)
+            theirs = now_is is not None and await is_theirs(tx, now_is, customer)
             people = People(session, await tx.list_participants(session.id))
             decisions = await tx.all_consents(session.id)
-        if now_is is None or now_is.customer_reference != session.customer_reference:
+        if now_is is None or not theirs or now_is.customer_reference != session.customer_reference:
             raise ErasedMeanwhile("This customer was erased, or the session is another's now.")
         yield _open(customer_lines.session(now_is) | {"people": people.told(), "consents": people.consents(decisions)})
         yield b',\n"chat": ['

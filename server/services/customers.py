@@ -2,9 +2,11 @@
 
 Erasing: written down first (``ErasureJournal``), then the evidence (its keys go first), templates, what cases, attempts, sessions, chats and files say, and where
 that is asked for the recordings; then the audit has it, and the database's log is cut off. It may be cut off anywhere: the next start does it again, as it
-does where an older copy of the database came back. What stays has ids, states, times and hashes; nothing of a person.
+does where an older copy of the database came back; what had not ended in that copy is ended first. What stays has ids, states, times and hashes; nothing of a
+person. The count of failures stays, by a keyed hash, for as long as it counts: an erasing would be a way around the lock.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -18,21 +20,24 @@ from server.domain.ids import CaseId, RecordingId, SessionId, TemplateId
 from server.domain.model import FaceTemplate, Participant, Recording, Role, Session, SessionStatus, staff_of
 from server.errors import Conflict, NotFound
 from server.services import face_templates
-from server.services.erasure_ports import Erasure, ErasureJournal
+from server.services.erasure_ports import ErasedPicture, Erasure, ErasureJournal
 from server.services.files import Files
 from server.services.ports import MakeId
 from server.services.principal import Principal
 from server.services.recordings import Recordings
-from server.services.verification_cases import Cases
+from server.services.sessions import Sessions, owner
+from server.services.verification_cases import SYSTEM, Cases
 from server.services.verification_evidence import VerificationEvidence
 from server.store.ports import Store, Transaction
-from server.transactions import lock
 from server.transactions.case import ENDED, Case, Decided
 from server.transactions.lock import Failures
 
 log = logging.getLogger(__name__)
 PAGE = 100
 ERASED_BY_CUSTOMER = "customer"
+REPLAYED = "replayed"
+ERASED = "erased"
+"""Why something is ended that an older copy of the database has as under way."""
 
 Digest = Callable[[str], bytes]
 """Of a customer, as the risk's records have it."""
@@ -47,11 +52,13 @@ class SomethingRuns(Conflict):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything of one customer. ``recordings``: those that were not erased. ``devices``: how many are known on which they have passed."""
+    """Everything of one customer. ``recordings``: those that were not erased. ``devices``: how many are known on which they have passed. ``others``: sessions
+    with a case of theirs that are another's, or nobody's; none that was erased."""
 
     cases: list[Case]
     template: FaceTemplate | None
     sessions: list[Session]
+    others: list[SessionId]
     recordings: list[Recording]
     failures: Failures | None
     devices: int
@@ -62,11 +69,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """``counts``: of what was there. ``receipt``: a JWS (``server/audit/receipts.py``). ``kept``: recordings that stay."""
+    """``counts``: of what was there. ``receipt``: a JWS (``server/audit/receipts.py``). ``kept``, ``others``: recordings, and
+    sessions of others with a case of theirs, that stay."""
 
     erasure: Erasure
     counts: dict[str, int]
     kept: list[RecordingId]
+    others: list[SessionId]
     receipt: str
 
 
@@ -78,6 +87,7 @@ class Customers:
         make_id: MakeId,
         cases: Cases,
         evidence: VerificationEvidence,
+        sessions: Sessions,
         recordings: Recordings,
         files: Files,
         journal: ErasureJournal,
@@ -86,28 +96,35 @@ class Customers:
         forget: Forget,
     ) -> None:
         self._store, self._clock, self._make_id = store, clock, make_id
-        self._cases, self._evidence, self._recordings, self._files = cases, evidence, recordings, files
+        self._cases, self._evidence, self._files = cases, evidence, files
+        self._sessions, self._recordings = sessions, recordings
         self._journal, self._signer, self._digest, self._forget_outside = journal, signer, digest, forget
         self.on_erased: list[Callable[[str], None]] = []
         """Called with the customer when the erasing was written down, and again when it is done."""
 
     async def find(self, customer: str) -> Found:
-        """By the bank's name for them: of cases, of templates, of sessions."""
+        """By the bank's name for them: of cases, of templates, of sessions. Raises DependencyError."""
+        erased = await self._erased()
         async with self._store.read() as tx:
             cases: list[Case] = []
             while page := await tx.customer_cases(customer, after=cases[-1].id if cases else "", limit=PAGE):
                 cases += page
             sessions = {one.id: one for one in await _sessions(tx, customer)}
-            for case in cases:
-                if case.session_id is not None and case.session_id not in sessions:
-                    session = await tx.get_session(case.session_id)
-                    if session is not None and await _is_theirs(tx, session, customer):
-                        sessions[session.id] = session
+            others = list[SessionId]()
+            for id in {case.session_id for case in cases if case.session_id is not None} - sessions.keys() - erased:
+                session = await tx.get_session(id)
+                if session is None:
+                    continue
+                if await is_theirs(tx, session, customer):
+                    sessions[id] = session
+                else:
+                    others.append(id)
             recordings = [one for session in sessions for one in await _recordings(tx, session)]
             return Found(
                 cases=cases,
                 template=await tx.customer_template(customer),
                 sessions=sorted(sessions.values(), key=lambda one: (one.created_at, one.id)),
+                others=sorted(others),
                 recordings=recordings,
                 failures=await self._cases.failures(tx, customer),
                 devices=await tx.count_customer_devices(self._digest(customer), self._clock.now()),
@@ -136,6 +153,7 @@ class Customers:
             sessions=tuple(session.id for session in found.sessions),
             recordings=tuple(one.id for one in found.recordings) if recordings else (),
             customer=self._digest(customer).hex(),
+            evidence=tuple([name for case in found.cases for name in await self._evidence.names(case)]),
         )
         counts = dict.fromkeys(("cases", "evidence", "templates", "sessions", "recordings"), 0)
         if not found.nothing:
@@ -149,7 +167,11 @@ class Customers:
                 await self._note(tx, erasure, counts, ERASED_BY_CUSTOMER)
         receipt = self._signer.sign(erasure.id, customer, erasure.at, counts)
         kept = [one.id for one in found.recordings if one.id not in erasure.recordings]
-        return Erased(erasure=erasure, counts=counts, kept=kept, receipt=receipt)
+        return Erased(erasure=erasure, counts=counts, kept=kept, others=found.others, receipt=receipt)
+
+    async def _erased(self) -> frozenset[SessionId]:
+        """Sessions that are erased whole: they are nobody's, whoever had a case in them. Raises DependencyError."""
+        return frozenset(id for one in await self._journal.all() if one.done or not one.customer for id in one.sessions)
 
     def _tell_erased(self, customer: str) -> None:
         for tell in self.on_erased:
@@ -161,14 +183,25 @@ class Customers:
         again = 0
         keyed = await self._cases.key_failures()
         await self._cases.forget_failures()
-        for erasure in await self._journal.all():
+        erasures = await self._journal.all()
+        for erasure in erasures:
             if not (erasure.done or not erasure.customer) or await self._stands(erasure):
                 log.warning("what was erased is erased again", extra={"erasure": erasure.id, "done": erasure.done})
-                await self._carry_out(erasure, why="replayed")
+                await self._end(erasure)
+                await self._carry_out(erasure, why=REPLAYED)
                 again += 1
+        if cases := {
+            id for erasure in erasures for id in erasure.cases
+        }:  # the vault may be newer than the database, and know more of them
+            names = {name for erasure in erasures for name in erasure.evidence}
+            await self._evidence.erase_again(cases, names, REPLAYED)
         if again or keyed:
             await self._store.scrub()
         return again
+
+    async def erased_cases(self) -> frozenset[CaseId]:
+        """Raises DependencyError."""
+        return frozenset(id for erasure in await self._journal.all() for id in erasure.cases)
 
     async def _stands(self, erasure: Erasure) -> bool:
         async with self._store.read() as tx:
@@ -180,9 +213,18 @@ class Customers:
                 template = await tx.get_template(template_id)
                 if template is not None and template.erased_at is None:
                     return True
+            for picture in erasure.pictures:
+                if face_templates.picture_stands(await tx.get_template(picture.template), picture):
+                    return True
             for session_id in erasure.sessions:
                 session = await tx.get_session(session_id)
-                if session is not None and (session != _blank_session(session) or await _named(tx, session_id)):
+                if session is None:
+                    continue
+                if (
+                    session.status is not SessionStatus.ENDED
+                    or session != _blank_session(session)
+                    or await _named(tx, session_id)
+                ):
                     return True
             for recording_id in erasure.recordings:
                 recording = await tx.get_recording(recording_id)
@@ -191,37 +233,38 @@ class Customers:
             if not erasure.customer:
                 return False
             digest = bytes.fromhex(erasure.customer)
-            return await self._failed_before(tx, erasure) is not None or await tx.count_customer_devices(digest, erasure.at) > 0
+            return await tx.count_customer_devices(digest, erasure.at) > 0
 
-    async def _failed_before(self, tx: Transaction, erasure: Erasure) -> Failures | None:
-        """What stands of failures, unless one came after the erasing or they are locked: it is forgotten when the lock is over."""
-        failures = await tx.get_failures(lock.keyed(bytes.fromhex(erasure.customer)))
-        if failures is None or lock.is_locked(failures, self._clock.now()):
-            return None
-        return failures if max(failures.last_at, failures.excused_at or failures.last_at) <= erasure.at else None
-
-    async def _forget(self, tx: Transaction, erasure: Erasure) -> None:
-        """What stands under the customer's digest."""
-        await tx.forget_customer_devices(bytes.fromhex(erasure.customer), erasure.at)
-        if (failures := await self._failed_before(tx, erasure)) is not None:
-            await tx.drop_failures(failures.customer)
+    async def _end(self, erasure: Erasure) -> None:
+        """What had ended when it was erased, and has not in the database that stands now. Cases first: the end of a session would count theirs as failures."""
+        for case_id in erasure.cases:
+            async with self._store.begin() as tx:
+                if (case := await tx.get_case(case_id)) is not None:
+                    await self._cases.taken_back(tx, case, ERASED, SYSTEM)
+        for session_id in erasure.sessions:
+            with contextlib.suppress(NotFound):
+                await self._sessions.end(session_id, ERASED, "")
+        for recording_id in erasure.recordings:
+            await self._recordings.end_left(recording_id, ERASED)
 
     async def _carry_out(self, erasure: Erasure, why: str = ERASED_BY_CUSTOMER) -> dict[str, int]:
         """All of it, whatever of it is done already; the audit has it in the end."""
         counts = {"cases": 0, "evidence": 0, "templates": 0, "sessions": 0, "recordings": 0}
         for recording_id in erasure.recordings:
-            counts["recordings"] += await self._erase_recording(recording_id, erasure)
+            counts["recordings"] += await self._erase_recording(recording_id, erasure, why)
         for case_id in erasure.cases:
             counts["cases"] += 1
-            counts["evidence"] += await self._erase_case(case_id, erasure.actor)
+            counts["evidence"] += await self._erase_case(case_id, erasure.actor, why)
         for template_id in erasure.templates:
             counts["templates"] += await self._erase_template(template_id, erasure.actor)
+        for picture in erasure.pictures:
+            await self._erase_picture(picture, erasure.actor)
         for session_id in erasure.sessions:
             counts["sessions"] += 1
             await self._erase_session(session_id)
         async with self._store.begin() as tx:
             if erasure.customer:
-                await self._forget(tx, erasure)
+                await tx.forget_customer_devices(bytes.fromhex(erasure.customer), erasure.at)
             await self._note(tx, erasure, counts, why)
         if erasure.customer:
             self._forget_outside(bytes.fromhex(erasure.customer))
@@ -241,19 +284,24 @@ class Customers:
             )
         )
 
-    async def _erase_recording(self, id: RecordingId, erasure: Erasure) -> int:
+    async def _erase_recording(self, id: RecordingId, erasure: Erasure, why: str) -> int:
         try:
             await self._recordings.erase(id, f"{ERASED_BY_CUSTOMER} {erasure.id}", erasure.actor)
         except NotFound:
             return 0
+        except Conflict as error:
+            if why != REPLAYED:
+                raise
+            log.error("a recording is erased at the next start", extra={"recording": id, "code": error.code})
+            return 0
         return 1
 
-    async def _erase_case(self, id: CaseId, actor: str) -> int:
+    async def _erase_case(self, id: CaseId, actor: str, why: str) -> int:
         async with self._store.read() as tx:
             case = await tx.get_case(id)
         if case is None:
             return 0
-        parts = await self._evidence.erase(case, actor, ERASED_BY_CUSTOMER)
+        parts = await self._evidence.erase(case, actor, why)
         async with self._store.begin() as tx:
             case = await tx.get_case(id)
             if case is None:
@@ -276,6 +324,15 @@ class Customers:
             await tx.append_audit(AuditEvent(action=AuditAction.TEMPLATE_ERASED, at=now, actor=actor, subject=id))
         return 1
 
+    async def _erase_picture(self, erased: ErasedPicture, actor: str) -> None:
+        async with self._store.begin() as tx:
+            template = await tx.get_template(erased.template)
+            if template is None or not face_templates.picture_stands(template, erased):
+                return
+            await tx.save_template(face_templates.without_picture(template))
+            action, now = AuditAction.TEMPLATE_PICTURE_ERASED, self._clock.now()
+            await tx.append_audit(AuditEvent(action=action, at=now, actor=actor, subject=template.id))
+
     async def _erase_session(self, id: SessionId) -> None:
         async with self._store.read() as tx:
             files = await tx.session_files(id)
@@ -297,11 +354,8 @@ class Customers:
             await tx.erase_idempotency(id)
 
 
-async def _is_theirs(tx: Transaction, session: Session, customer: str) -> bool:
-    """By its reference; of one without, where every case in it is theirs: else it is as much another's."""
-    if session.customer_reference:
-        return session.customer_reference == customer
-    return all(case.customer in ("", customer) for case in await tx.session_cases(session.id))
+async def is_theirs(tx: Transaction, session: Session, customer: str) -> bool:
+    return owner(session, await tx.session_cases(session.id)) == customer
 
 
 def _of_no_account(person: Participant) -> bool:

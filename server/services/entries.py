@@ -69,7 +69,8 @@ class Entries:
         self._walk_in = walk_in
 
     async def redeem(self, request: RedeemInvitation) -> Entry:
-        """Use an invitation up once. Raises Invalid, NotFound, Gone and LinkInUse (audited), TooMany (the session is full)."""
+        """Use an invitation up once. Raises Invalid, NotFound, Gone and LinkInUse (audited), TooMany (the session is full), NotAllowed (from a place that was
+        kept for it somebody was removed)."""
         now = self._clock.now()
         refusal: Refusal | None = None
         async with self._store.begin() as tx:
@@ -81,18 +82,24 @@ class Entries:
                 await self._invitations.audit_refusal(tx, refusal)
             else:
                 invitation, session = found
+                kept = await self._kept(tx, invitation, session)
                 people = await tx.list_participants(session.id)
-                waits = session.waiting_room_at is not None and not _first_customer(people, invitation.role)
-                self._check_room(people, invitation.role, waits, now)
+                waits = kept is None and session.waiting_room_at is not None and not _first_customer(people, invitation.role)
+                if kept is None:
+                    self._check_room(people, invitation.role, waits, now)
                 used = await tx.use_invitation(invitation.id, now)
                 if used is None:
                     raise Gone("This invitation has been used. Ask for a new one.")
-                participant = self._new_participant(
-                    session, f"{INVITED_IDENTITY}{used.id}#{used.uses}", used.role, request.name or used.name, now
-                )
-                if waits:
-                    participant = msgspec.structs.replace(participant, waits_at=now)
-                await tx.add_participant(participant)
+                if kept is not None:
+                    participant = msgspec.structs.replace(kept, name=request.name or kept.name)
+                    await tx.save_participant(participant)
+                else:
+                    participant = self._new_participant(
+                        session, f"{INVITED_IDENTITY}{used.id}#{used.uses}", used.role, request.name or used.name, now
+                    )
+                    if waits:
+                        participant = msgspec.structs.replace(participant, waits_at=now)
+                    await tx.add_participant(participant)
                 session = await self._name_customer(tx, session, participant)
                 await tx.append_audit(
                     AuditEvent(
@@ -128,6 +135,15 @@ class Entries:
                 )
                 await tx.save_participant(gone)
         return None
+
+    async def _kept(self, tx: Transaction, invitation: Invitation, session: Session) -> Participant | None:
+        """The place that is there for the next use of it: of a customer who shows a page in this session. Raises NotAllowed: they were removed."""
+        kept = await tx.find_participant(session.id, f"{INVITED_IDENTITY}{invitation.id}#{invitation.uses + 1}")
+        if kept is None or kept.state is not ParticipantState.LEFT:
+            return kept
+        if kept.leave_reason in (LeaveReason.REMOVED, LeaveReason.REVOKED):
+            raise NotAllowed("You were removed from this session.")
+        return msgspec.structs.replace(kept, state=ParticipantState.JOINING, left_at=None, leave_reason=None)
 
     async def join_waiting(self, request: JoinWaiting) -> Entry:
         """A customer without an appointment. Raises NotAllowed (walk-in is off), TooMany (the list is full)."""

@@ -8,9 +8,17 @@ import msgspec
 from server.domain.ids import CaseId, RecordingId, SessionId, TemplateId
 
 
+class ErasedPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an enrolment. ``kept_at``: when it was; those before it went with it, and one that was kept later is none of this."""
+
+    template: TemplateId
+    kept_at: datetime
+
+
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     """What one erasing is about: ids, and of whom a keyed digest in hex. ``request``: the bank's own name for it. ``done``: whether that was written down
-    too; where nothing says of whom, it was written before that was done, and counts as done."""
+    too; where nothing says of whom, it was written before that was done, and counts as done. ``pictures``: of which the template stays. ``evidence``: names in
+    the vault; none in a line of before these were written."""
 
     id: str
     at: datetime
@@ -21,6 +29,8 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[SessionId, ...]
     recordings: tuple[RecordingId, ...]
     customer: str = ""
+    pictures: tuple[ErasedPicture, ...] = ()
+    evidence: tuple[str, ...] = ()
     done: bool = False
 
 

@@ -39,6 +39,14 @@ class EvidenceStore(Protocol):
         """Names of what was begun before that time (seconds since 1970), finished or not, in order, from the one after this on."""
         ...
 
+    async def names(self) -> list[str]:
+        """Of everything, finished or not."""
+        ...
+
+    async def facts_sealed(self, name: str) -> bytes | None:
+        """As they were sealed, whatever the record says of it; None where they cannot be read."""
+        ...
+
     async def keep_until_s(self, name: str) -> float | None:
         """As it was sealed; None where nothing can be said."""
         ...

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from server.domain.model import FaceTemplate
+from server.services.erasure_ports import ErasedPicture
 from server.services.face_ports import FaceEngine
 from server.store.ports import Store
 
@@ -22,6 +23,21 @@ def fits(engine: FaceEngine, record: FaceTemplate) -> bool:
 def erased(record: FaceTemplate, now: datetime) -> FaceTemplate:
     """What is left: that it was there."""
     return msgspec.structs.replace(record, subject=None, consent="", key=b"", sealed=b"", picture=None, erased_at=now)
+
+
+def without_picture(record: FaceTemplate) -> FaceTemplate:
+    """The numbers stay."""
+    return msgspec.structs.replace(record, picture=None)
+
+
+def picture_of(record: FaceTemplate) -> ErasedPicture:
+    """The one that is there, as it is written down when it is erased."""
+    return ErasedPicture(template=record.id, kept_at=record.replaced_at or record.created_at)
+
+
+def picture_stands(record: FaceTemplate | None, erased: ErasedPicture) -> bool:
+    """Whether that one, or one before it, is there."""
+    return record is not None and record.picture is not None and picture_of(record).kept_at <= erased.kept_at
 
 
 async def adopt(store: Store, engine: FaceEngine) -> int:

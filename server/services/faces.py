@@ -50,7 +50,7 @@ from server.errors import (
 from server.services import face_templates, face_told
 from server.services.documents import Documents
 from server.services.enrolled_pictures import EnrolledPictures
-from server.services.erasure_ports import Erasure, ErasureJournal
+from server.services.erasure_ports import ErasedPicture, Erasure, ErasureJournal
 from server.services.face_limits import FaceLimits
 from server.services.face_ports import CLIP_PICTURES, FaceEngine, SealBroken, TemplateSeal
 from server.services.ports import MakeId
@@ -321,26 +321,50 @@ class Faces:
         """For good: its key and what was sealed under it are overwritten, also again where an older copy of the database comes back. Again: Gone. Works without
         an engine. Raises DependencyError: nothing was erased."""
         await self._kept(id)
-        if self._journal is not None:
-            await self._journal.append(
-                Erasure(
-                    id=self._make_id(ids.ERASURE),
-                    at=self._clock.now(),
-                    actor=who.actor,
-                    request="",
-                    cases=(),
-                    templates=(id,),
-                    sessions=(),
-                    recordings=(),
-                    done=True,  # the start looks whether it stands
-                )
-            )
+        await self._write_down(who, templates=(id,))
         async with self._store.begin() as tx:
             record = _there(await tx.get_template(id))
             await tx.save_template(face_templates.erased(record, self._clock.now()))
             await tx.erase_idempotency(id)
             await tx.append_audit(self._event(AuditAction.TEMPLATE_ERASED, who, id))
         await self._scrub()
+
+    async def erase_picture(self, who: Principal, id: TemplateId) -> None:
+        """Of its enrolment, for good, as ``erase``; the template stays. Again: NotFound. Raises TemplateChanged, DependencyError: nothing was erased."""
+        before = await self._kept(id)
+        if before.picture is None:
+            raise NotFound("No picture of this enrolment is kept.")
+        await self._write_down(who, pictures=(face_templates.picture_of(before),))
+        async with self._store.begin() as tx:
+            record = _there(await tx.get_template(id))
+            if record.picture is None:
+                raise NotFound("No picture of this enrolment is kept.")
+            if (record.key, record.picture) != (before.key, before.picture):
+                raise TemplateChanged("This template was replaced meanwhile.")
+            await tx.save_template(face_templates.without_picture(record))
+            await tx.append_audit(self._event(AuditAction.TEMPLATE_PICTURE_ERASED, who, id))
+        await self._scrub()
+
+    async def _write_down(
+        self, who: Principal, *, templates: tuple[TemplateId, ...] = (), pictures: tuple[ErasedPicture, ...] = ()
+    ) -> None:
+        """Outside the store, that these are erased. Raises DependencyError."""
+        if self._journal is None:
+            return
+        await self._journal.append(
+            Erasure(
+                id=self._make_id(ids.ERASURE),
+                at=self._clock.now(),
+                actor=who.actor,
+                request="",
+                cases=(),
+                templates=templates,
+                sessions=(),
+                recordings=(),
+                pictures=pictures,
+                done=True,  # the start looks whether it stands
+            )
+        )
 
     async def _template_of(self, image: bytes) -> tuple[bytes, FacePicture, str, str]:
         made, picture = await self.engine.embed(image)

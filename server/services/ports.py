@@ -1,12 +1,14 @@
 """What the services and the API need of the others. Bound in ``server/app.py``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from server.domain.grants import Grant
 from server.domain.ids import InvitationId, LoginId, ParticipantId, SessionId, StaffId
-from server.domain.model import ParticipantState, Role, Session
+from server.domain.model import Language, ParticipantState, Role, Session
 from server.domain.views import AvailableStaff
 
 MakeId = Callable[[str], str]  # prefix → a fresh identifier
@@ -49,8 +51,35 @@ class Throttle(Protocol):
     def succeeded(self, scope: str, who: str) -> None: ...
 
 
+class Pages(Protocol):
+    """``server/live/cobrowse/site.py: OnSite``: customers who show a page, or may."""
+
+    @property
+    def presence(self) -> bool: ...
+    async def by_code(self, staff: StaffId, code: str, language: Language) -> Session:
+        """A session of theirs for the page with this code. Raises NotFound, Gone, TooMany, StoreUnavailable."""
+        ...
+
+    def visitors(self, staff: StaffId) -> Sequence[msgspec.Struct]:
+        """Those on the sites now, as this member of staff sees them."""
+        ...
+
+    async def offer(self, staff: StaffId, name: str, visitor: str) -> None:
+        """Raises NotFound, Conflict, StoreUnavailable."""
+        ...
+
+    async def withdraw(self, staff: StaffId, visitor: str) -> None:
+        """Raises NotFound, StoreUnavailable."""
+        ...
+
+
 class Live(Protocol):
     """The connected people: ``server/live/hub.py: LiveSessions``."""
+
+    @property
+    def pages(self) -> Pages | None:
+        """None: no pages are shown on this server."""
+        ...
 
     async def end_session(self, session: SessionId, reason: str, actor: str) -> Session:
         """``Sessions.end`` and then everybody is told and disconnected. Raises NotFound."""

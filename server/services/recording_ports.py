@@ -12,6 +12,7 @@ from server.api.bodies_recordings import (
     RecordedTrack,
     RecordingVerified,
 )
+from server.domain.model import RecordingEnding
 
 
 class ArchiveError(Exception):
@@ -54,12 +55,25 @@ class Receipt:
     manifest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How one ended that nobody writes any more, as its files have it."""
+
+    ending: RecordingEnding
+    size: int
+    duration_ms: int
+
+
 class Archive(Protocol):
     """All raise ArchiveError. A recording and a track are looked up by name: no name is made into a path unchecked."""
 
     def tell(self, recording: str) -> Told: ...
     def play(self, recording: str, track: str, from_ms: int) -> Playing: ...
     def verify(self, recording: str) -> RecordingVerified: ...
+    def finish(self, recording: str) -> Finished:
+        """Of one that was left without an end: it gets its manifest."""
+        ...
+
     def erase(self, recording: str) -> Receipt:
         """Its key first, then the files. Of one that is gone already an empty receipt."""
         ...

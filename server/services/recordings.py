@@ -22,10 +22,10 @@ from server.api.bodies_recordings import (
 from server.audit.events import AuditAction, AuditEvent
 from server.clock import Clock
 from server.domain.ids import RecordingId, SessionId
-from server.domain.model import Language, Participant, Recording
+from server.domain.model import Language, Participant, Recording, RecordingEnding
 from server.errors import Conflict, DependencyError, Gone, NotFound, TongpingError, TooMany, UnsupportedMediaType
 from server.services.recording_exports import Exports
-from server.services.recording_ports import Archive, ArchiveError, Playing, Receipt, Told
+from server.services.recording_ports import Archive, ArchiveError, Finished, Playing, Receipt, Told
 from server.services.recording_streams import Stream, Streams
 from server.store.ports import Store, Transaction
 
@@ -151,6 +151,37 @@ class Recordings:
         if recording.ended_at is None:
             raise Conflict("It is still being recorded.")
         await self._erase(recording, reason, actor, "review")
+
+    async def end_left(self, id: RecordingId, why: str) -> None:
+        """One that is under way on record and that nobody records any more, from its files as far as they can be read; of any other nothing changes. Only before
+        anybody is served. Raises StoreUnavailable."""
+        async with self._store.read() as tx:
+            recording = await tx.get_recording(id)
+        if recording is None or recording.ended_at is not None:
+            return
+        try:
+            files = await asyncio.get_running_loop().run_in_executor(self._pool, self._archive.finish, id)
+        except ArchiveError as error:
+            log.error("a recording has no end in its files", extra={"recording": id, "code": error.code})
+            files = Finished(RecordingEnding.FAILED, 0, 0)
+        failed = files.ending is RecordingEnding.FAILED
+        ending = RecordingEnding.FAILED if failed else RecordingEnding.INTERRUPTED
+        now = self._clock.now()
+        async with self._store.begin() as tx:
+            current = await _existing(tx, id)
+            await tx.save_recording(
+                msgspec.structs.replace(current, ended_at=now, ending=ending, bytes=files.size, duration_ms=files.duration_ms)
+            )
+            await tx.append_audit(
+                AuditEvent(
+                    action=AuditAction.RECORDING_FAILED if failed else AuditAction.RECORDING_ENDED,
+                    at=now,
+                    actor="",
+                    session=current.session_id,
+                    subject=id,
+                    details={"ending": ending.value, "why": why},
+                )
+            )
 
     async def erase_due(self) -> int:
         """What was kept for as long as it is to be kept; how many. What cannot be erased is tried again the next time."""

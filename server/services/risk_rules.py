@@ -18,7 +18,7 @@ from server.transactions.policy_files import Policies
 from server.transactions.risk.engine import RiskEngine, weigh
 from server.transactions.risk.facts import FactInvalid, make_facts
 from server.transactions.risk.records import StoredRules
-from server.transactions.risk.rules import NAME_PATTERN, RuleSet, RulesInvalid, read_rules
+from server.transactions.risk.rules import NAME_PATTERN, RuleSet, RulesInvalid, RulesTooCostly, read_rules
 
 log = logging.getLogger(__name__)
 MOST_RULES = 100
@@ -30,6 +30,10 @@ class PoliciesInvalid(Conflict):
     """Files of policies, rules or the model that cannot be meant; what was in force still is."""
 
     code = "policies_invalid"
+
+
+class TooCostly(Invalid):
+    code = RulesTooCostly.code
 
 
 class RiskRules:
@@ -60,7 +64,9 @@ class RiskRules:
         unread: set[str] = set()
         for one in stored:
             try:
-                read[one.name] = await asyncio.to_thread(read_rules, one.text, name=one.name)
+                read[one.name] = await asyncio.to_thread(
+                    read_rules, one.text, name=one.name, most_parts=None
+                )  # put before there was a limit
             except RulesInvalid:
                 log.error("stored rules cannot be read by this version", extra={"rules": one.name})
                 unread.add(one.name)
@@ -138,11 +144,13 @@ class RiskRules:
         await tx.append_audit(AuditEvent(action=action, at=self._clock.now(), actor=actor, details=details))
 
     async def _read(self, text: str, name: str) -> RuleSet:
-        """Raises Invalid. How long it takes to read a key grows with the square of its parts: nobody writes so many."""
+        """Raises Invalid, TooCostly. How long it takes to read a key grows with the square of its parts: nobody writes so many."""
         if len(text) > MOST_TEXT or any(line.count(".") > MOST_DOTS for line in text.splitlines()):
             raise Invalid(f"text: {MOST_TEXT:,} characters at most, and {MOST_DOTS} full stops in a line.")
         try:
             return await asyncio.to_thread(read_rules, text, name=name)
+        except RulesTooCostly as error:
+            raise TooCostly(f"text: {error.detail}") from None
         except RulesInvalid as error:
             raise Invalid(f"text: {error.detail}") from None
 

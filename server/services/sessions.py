@@ -5,7 +5,7 @@ After ``take`` call ``LiveSessions.session_changed`` and ``waiting_changed``.
 """
 
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -272,8 +272,19 @@ async def of_one(tx: Transaction, session: Session, customer: str) -> None:
         raise SessionOfAnother("This session has a verification of another customer.")
 
 
+def owner(session: Session, cases: Sequence[Case]) -> str:
+    """Whose it is: by its reference; else who all of its ``cases`` that came to something name, or all of them where none did. "": nobody's, as there are several
+    such, or one of them was erased."""
+    if session.customer_reference:
+        return session.customer_reference
+    counted = [case for case in cases if not _came_to_nothing(case)] or cases
+    whose = {case.customer for case in counted}
+    return whose.pop() if len(whose) == 1 else ""
+
+
 def _came_to_nothing(case: Case) -> bool:
-    return case.attempts_used == 0 and case.state in (CaseState.CANCELLED, CaseState.EXPIRED)
+    ended = case.state in (CaseState.CANCELLED, CaseState.EXPIRED)
+    return ended and case.attempts_used == 0 and case.identified is None
 
 
 def leader(session: Session) -> StaffId | None:

@@ -28,7 +28,7 @@ from server.services.face_ports import FaceEngine, SealBroken, TemplateSeal
 from server.services.principal import Principal
 from server.services.verification_cases import Cases
 from server.services.verification_evidence import VerificationEvidence, attempt_name, lost
-from server.services.verification_ports import RiskPort
+from server.services.verification_ports import RiskPort, RiskUnavailable
 from server.services.verification_uploads import Brought, Uploads, fault_of, faulty
 from server.store.ports import Transaction
 from server.transactions.again import another_try, person_may, stays_open
@@ -44,7 +44,7 @@ from server.transactions.lock import inside_lock, is_excused, is_failure
 from server.transactions.material import Material, ReferenceShown
 from server.transactions.policy import Policy
 from server.transactions.risk.engine import BLOCKED, Asked
-from server.transactions.risk.result import RiskLevel, RiskResult
+from server.transactions.risk.result import UNAVAILABLE, RiskLevel, RiskResult, assessed
 
 log = logging.getLogger(__name__)
 __all__ = ["ReferenceMissing", "VerificationAttempts", "fault_of", "faulty"]
@@ -191,6 +191,8 @@ class VerificationAttempts:
             assurance=checked.assurance,
             risk_level=risk.level,
             pack_hash=checked.pack_hash,
+            rules_hash=risk.rules_hash,
+            model_hash=risk.model_hash,
         )
         failure, excused = is_failure(checked, decision), is_excused(checked, decision)
         open_still = stays_open(
@@ -227,20 +229,27 @@ class VerificationAttempts:
             return case if case.attempt != attempt.id else await cases.happened(tx, case, event, actor)
 
     async def blocked(self, tx: Transaction, case: Case) -> bool:
-        """Whether something of this case, which was referred, is on the block list now."""
+        """Whether something of this case, which was referred, is on the block list now; of one whose risk could not be assessed whether it is rejected.
+        Raises RiskUnavailable."""
         attempts = await tx.list_attempts(case.id)
         risk = await self._assessed(tx, case, attempts[-1] if attempts and case.identified is None else None)
-        return any(reason.code.startswith(BLOCKED) for reason in risk.reasons)
+        first = case.decided is not None and UNAVAILABLE in case.decided.reasons
+        return any(reason.code.startswith(BLOCKED) for reason in risk.reasons) or (first and risk.level is RiskLevel.REJECT)
 
-    async def assess(self, tx: Transaction, case: Case) -> RiskLevel:
-        """Of a case whose customer a person has identified."""
-        return (await self._assessed(tx, case, None)).level
+    async def assess(self, tx: Transaction, case: Case) -> RiskResult:
+        """Of a case whose customer a person has identified. Raises RiskUnavailable."""
+        return await self._assessed(tx, case, None)
 
     async def _assessed(self, tx: Transaction, case: Case, attempt: Attempt | None) -> RiskResult:
         session = await tx.get_session(case.session_id) if case.session_id is not None else None
         policy = await self._cases.policy(tx, case)
         asked = self._asked(case, policy, attempt, session, with_agent=attempt is None)
-        return await self._risk.assess(tx, asked, policy, self._cases.clock.now())
+        risk = await self._risk.assess(tx, asked, policy, self._cases.clock.now())
+        if not assessed(risk):
+            raise RiskUnavailable(
+                "The risk cannot be assessed now: nobody can be passed. Nothing has changed; try again later."
+            )
+        return risk
 
     def _asked(
         self, case: Case, policy: Policy, attempt: Attempt | None, session: Session | None, *, with_agent: bool

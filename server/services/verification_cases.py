@@ -157,6 +157,22 @@ class Cases:
             after = await self.failed(tx, case, after, actor, excused=True)
         return await self.saved(tx, case, after, actor)
 
+    async def taken_back(self, tx: Transaction, case: Case, why: str, actor: str) -> Case:
+        """Cancelled, with its attempt, whatever its policy says, and nobody's failure. ``why``: a code. Of one that has ended nothing changes."""
+        if case.state in ENDED:
+            return case
+        now = self.clock.now()
+        attempt = await tx.get_attempt(case.attempt) if case.attempt is not None else None
+        if attempt is not None:
+            await tx.save_attempt(abandoned(attempt, why, now))
+            details = {"attempt": attempt.id, "outcome": "abandoned", "reasons": why}
+            await self.note(tx, AuditAction.VERIFICATION_ATTEMPT_ENDED, actor, case, **details)
+        after = apply(case, Cancel(), now)
+        await tx.save_case(after)
+        details = {"state": after.state.value, "reasons": why, "policy": after.policy_hash}
+        await self.note(tx, AuditAction.VERIFICATION_ENDED, actor, after, **details)
+        return after
+
     async def _person_may(self, tx: Transaction, case: Case) -> bool:
         """Whether a person of the bank can still say who the customer is."""
         with contextlib.suppress(VerificationUnavailable):  # without its policy nobody can
@@ -207,6 +223,8 @@ class Cases:
             pack_hash=decided.pack_hash,
             assurance=decided.assurance,
             risk_level=decided.risk_level,
+            rules_hash=decided.rules_hash,
+            model_hash=decided.model_hash,
             now=now,
         )
         return msgspec.structs.replace(case, result=token, result_until=until)

@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,7 +20,7 @@ from server.services.verification_cases import SYSTEM, Cases
 from server.store.ports import Transaction
 from server.transactions.case import ENDED, Attempt, Case, WrongState
 from server.transactions.decision import CheckedAttempt, CheckOutcome
-from server.transactions.material import REFERENCE, Facts, Material, Picture, PictureKind, Shown
+from server.transactions.material import REFERENCE, Agreed, Facts, Material, Picture, PictureKind, Shown
 
 log = logging.getLogger(__name__)
 LOST = "evidence_lost"
@@ -28,6 +29,10 @@ YOUNG_S = 3600.0
 """What is younger may still be written."""
 AT_ONCE = 100
 SWEPT_AT_ONCE = 1000
+
+
+ErasedCases = Callable[[], Awaitable[Collection[CaseId]]]
+"""Cases that are erased for good. Raises DependencyError."""
 
 
 class EvidenceChanged(Conflict):
@@ -60,6 +65,7 @@ class VerificationEvidence:
     def __init__(self, cases: Cases, vault: EvidenceStore) -> None:
         self._cases, self._vault = cases, vault
         self._swept = ""
+        self.erased: ErasedCases | None = None  # bound by whoever has the journal of erasures
         self.stuck = 0
         """Cases whose evidence was due and could not be erased, the last time."""
 
@@ -72,7 +78,7 @@ class VerificationEvidence:
             async with cases.store.read() as tx:
                 case = await cases.found(tx, attempt.case_id)
                 policy = await cases.policy(tx, case)
-                consents = await _consents(tx, case)
+                agreed = await _agreed(tx, case)
             failed = any(one.outcome is CheckOutcome.FAIL for one in checked.checks)  # then there need be nothing to look at
             if checked.fault is None and not failed and not (material.pictures and material.complete):
                 log.error("an attempt has no pictures that can be kept", extra={"attempt": attempt.id})
@@ -89,7 +95,8 @@ class VerificationEvidence:
                 started_at=attempt.started_at,
                 started_by=attempt.started_by,
                 sealed_at=now,
-                consents=(case.consent, *consents),
+                consents=(case.consent, *(one.id for one in agreed)),
+                agreed=agreed,
                 policy_hash=case.policy_hash,
                 details_hash=case.details_hash,
                 checked=checked,
@@ -201,6 +208,26 @@ class VerificationEvidence:
                 await cases.note(tx, AuditAction.EVIDENCE_ERASED, actor, now_is, count=str(len(names)), why=why)
         return len(names)
 
+    async def names(self, case: Case) -> list[str]:
+        """In the vault, of all that there is or may be of it."""
+        async with self._cases.store.read() as tx:
+            attempts = await tx.list_attempts(case.id)
+        return [attempt_name(one) for one in attempts] + ([case.reference_vault] if case.reference_vault else [])
+
+    async def erase_again(self, cases: Collection[CaseId], names: Collection[str], why: str) -> int:
+        """What stands in the vault under these names, or under the name of one of these cases, known to the store or not: how many pieces. Raises
+        VerificationUnavailable."""
+        again = 0
+        try:
+            for name in await self._vault.names():
+                if (name in names or _id(name) in cases) and await self._vault.erase(name):
+                    again += 1
+                    await self._gone(name, SYSTEM, why)
+        except EvidenceLost as error:
+            log.error("evidence that was erased before stands still", extra={"code": error.code})
+            raise VerificationUnavailable("Evidence cannot be erased now.") from None
+        return again
+
     async def forget(self, name: str, actor: str = SYSTEM, why: str = "replaced") -> None:
         """Of a portrait that was replaced, of an attempt that is not to be kept. Where that fails it is swept."""
         if not name:
@@ -246,15 +273,17 @@ class VerificationEvidence:
 
     async def sweep(self) -> int:
         """Erase what was written and belongs to nothing: of an attempt that ended without it, of a portrait that was replaced, of a case whose evidence was
-        erased. What the store does not know at all stays until it is due by its own word: the store may be the wrong one. How many; some at once."""
+        erased. What the store does not know at all stays until it is due by its own word, as the store may be the wrong one, unless the journal of erasures has its
+        case. How many; some at once."""
         now = self._cases.clock.now()
+        for_good = await self._for_good()
         erased = 0
         try:
             names = await self._vault.old(self._swept, now.timestamp() - YOUNG_S, SWEPT_AT_ONCE)
             self._swept = names[-1] if len(names) == SWEPT_AT_ONCE else ""
             for name in names:
                 try:
-                    if await self._belongs_to_nothing(name, now) and await self._vault.erase(name):
+                    if await self._belongs_to_nothing(name, now, for_good) and await self._vault.erase(name):
                         erased += 1
                         await self._gone(name, SYSTEM, "swept")
                 except EvidenceLost as error:
@@ -265,10 +294,19 @@ class VerificationEvidence:
             log.info("evidence that belonged to nothing was erased", extra={"count": erased})
         return erased
 
-    async def _belongs_to_nothing(self, name: str, now: datetime) -> bool:
+    async def _for_good(self) -> Collection[CaseId]:
+        try:
+            return await self.erased() if self.erased is not None else ()
+        except TongpingError as error:
+            log.error("nobody knows what was erased for good", extra={"code": error.code})
+            return ()
+
+    async def _belongs_to_nothing(self, name: str, now: datetime, for_good: Collection[CaseId]) -> bool:
         async with self._cases.store.read() as tx:
             owner = await _owner(tx, name)
         if owner is None:
+            if await self._case_of(name) in for_good:
+                return True
             until = await self._vault.keep_until_s(name)
             if until is None or until > now.timestamp():
                 log.warning("evidence of nothing that is known", extra={"evidence": name})
@@ -279,24 +317,43 @@ class VerificationEvidence:
             return True
         return name != case.reference_vault if attempt is None else attempt.ended_at is not None and not attempt.evidence
 
+    async def _case_of(self, name: str) -> CaseId | None:
+        """By its name, else by what was sealed with it."""
+        if ids.is_id(_id(name), ids.CASE):
+            return CaseId(_id(name))
+        facts = await self._vault.facts_sealed(name)
+        try:
+            return None if facts is None else msgspec.json.decode(facts, type=_OfCase).case
+        except msgspec.MsgspecError:
+            return None
+
+
+class _OfCase(msgspec.Struct, frozen=True):
+    case: CaseId
+
 
 def lost(checked: CheckedAttempt) -> CheckedAttempt:
     """The same, of which nothing counts, as there is no evidence of it."""
     return msgspec.structs.replace(checked, checks=(), match_score=None, match_threshold=None, fault=LOST)
 
 
+def _id(name: str) -> str:
+    """Of the attempt, or of the case whose portrait it is."""
+    return name.upper().partition(".")[0]
+
+
 async def _owner(tx: Transaction, name: str) -> tuple[Case, Attempt | None] | None:
-    id = name.upper().partition(".")[0]
+    id = _id(name)
     attempt = await tx.get_attempt(AttemptId(id)) if ids.is_id(id, ids.ATTEMPT) else None
     case_id = attempt.case_id if attempt is not None else CaseId(id)
     case = await tx.get_case(case_id) if ids.is_id(case_id, ids.CASE) else None
     return None if case is None else (case, attempt)
 
 
-async def _consents(tx: Transaction, case: Case) -> tuple[str, ...]:
-    """Ids of those that were given in the session, to checks of a face and of a document."""
+async def _agreed(tx: Transaction, case: Case) -> tuple[Agreed, ...]:
+    """What was consented to in the session, to checks of a face and of a document."""
     if case.session_id is None:
         return ()
     found = await tx.latest_consents(case.session_id)
     asked = (ConsentScope.FACE, ConsentScope.DOCUMENT)
-    return tuple(one.id for one in found if one.scope in asked and one.decision is ConsentDecision.GIVEN)
+    return tuple(Agreed.to(one) for one in found if one.scope in asked and one.decision is ConsentDecision.GIVEN)

@@ -26,7 +26,7 @@ class Identifications:
     async def identify(self, who: Principal, id: CaseId, methods: Sequence[Proof], note: str) -> Case:
         """``who``: staff with a place in the case's session. It uses up no attempt and passes nobody: it is referred to people who were not there.
 
-        Raises NotAllowed, NotFound, Gone (the session has ended), Invalid (the methods), WrongState, CustomerLocked, Conflict (the policy has no such way, the risk).
+        Raises NotAllowed, NotFound, Gone (the session has ended), Invalid (the methods), WrongState, CustomerLocked, Conflict (the policy has no such way, the risk), RiskUnavailable.
         """
         if who.kind is not PrincipalKind.PARTICIPANT or who.role is Role.CUSTOMER:
             raise NotAllowed("A person of the bank identifies the customer, in their session.")
@@ -53,13 +53,28 @@ class Identifications:
                 raise WrongState("Nobody is identified for this verification now.")
             await cases.may_try(tx, case.customer)
             risk = await self._attempts.assess(tx, case)
-            if risk is RiskLevel.REJECT:
+            if risk.level is RiskLevel.REJECT:
                 raise RiskRejected("For its risk nobody may approve it.")
             identified = Identified(by=staff, at=cases.clock.now(), methods=tuple(methods), note=note)
-            event = Identify(identified=identified, risk_level=risk, review_s=policy.review_s)
+            event = Identify(
+                identified=identified,
+                risk_level=risk.level,
+                review_s=policy.review_s,
+                rules_hash=risk.rules_hash,
+                model_hash=risk.model_hash,
+            )
             await cases.begun(tx, case)
             case = await cases.happened(tx, case, event, staff)
-            await cases.note(tx, AuditAction.VERIFICATION_IDENTIFIED, staff, case, methods=" ".join(methods), risk=risk.value)
+            await cases.note(
+                tx,
+                AuditAction.VERIFICATION_IDENTIFIED,
+                staff,
+                case,
+                methods=" ".join(methods),
+                risk=risk.level.value,
+                rules=risk.rules_hash,
+                model=risk.model_hash,
+            )
         return case
 
     async def _staff(self, tx: Transaction, who: Principal) -> StaffId:

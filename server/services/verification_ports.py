@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from server.errors import DependencyError
 from server.store.ports import Transaction
 from server.transactions.policy import Policy
 from server.transactions.risk.engine import Asked, Whom
-from server.transactions.risk.result import RiskResult
+from server.transactions.risk.result import UNAVAILABLE, RiskResult
 
 
 class CallBacks(Protocol):
@@ -42,6 +43,12 @@ class Noted(StrEnum):
     FAILED = "failed"
     PASSED = "passed"
     VOIDED = "voided"
+
+
+class RiskUnavailable(DependencyError):
+    """The risk cannot be assessed: nobody is passed, and nothing has changed."""
+
+    code = UNAVAILABLE
 
 
 class RiskPort(Protocol):

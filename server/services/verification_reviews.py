@@ -112,9 +112,10 @@ class VerificationReviews:
         return case
 
     async def review(self, who: Principal, id: CaseId, decision: ReviewDecision, reason: str) -> Case:
-        """What is approved while the customer is locked, or something of it on the block list, is rejected all the same.
+        """What is approved while the customer is locked, or something of it on the block list, is rejected all the same; while the risk cannot be assessed
+        nothing is approved.
 
-        Raises NotFound, NotInReview, NotAllowed (whoever was in the session, where the policy says so; the same person again), NothingToSee (approving).
+        Raises NotFound, NotInReview, NotAllowed (whoever was in the session, where the policy says so; the same person again), NothingToSee and RiskUnavailable (approving).
         """
         cases = self._cases
         approved = decision is ReviewDecision.APPROVE
@@ -129,13 +130,16 @@ class VerificationReviews:
                 why_not = await self.waiting.why_not(tx, case, policy, who)
             if waits and why_not is None:
                 review = Review(by=StaffId(who.actor), at=cases.clock.now(), approved=approved, note=reason)
-                await cases.note(tx, AuditAction.VERIFICATION_REVIEWED, who.actor, case, decision=decision.value)
+                void = await self._void(tx, case) if approved else ()
+                await cases.note(
+                    tx, AuditAction.VERIFICATION_REVIEWED, who.actor, case, decision=decision.value, not_counted=" ".join(void)
+                )
                 against = ""
                 if await cases.locked(tx, case.customer):
                     against = CUSTOMER_LOCKED
                 elif approved and await self._attempts.blocked(tx, case):
                     against = "risk_rejected"
-                reviewed = Reviewed(review=review, reviewers=policy.reviewers, against=against)
+                reviewed = Reviewed(review=review, reviewers=policy.reviewers, against=against, void=void)
                 before, case = case, await cases.happened(tx, case, reviewed, who.actor)
                 if not approved:
                     case = await cases.failed(tx, before, case, who.actor)
@@ -144,6 +148,13 @@ class VerificationReviews:
         if why_not is not None:
             raise NotAllowed(_WORDS[why_not])
         return case
+
+    async def _void(self, tx: Transaction, case: Case) -> tuple[StaffId, ...]:
+        """Who approved it and whose account is disabled by now."""
+        people = await staff_named(tx, [one.by for one in case.reviews])
+        return tuple(
+            one.by for one in case.reviews if (staff := people.get(one.by)) is not None and staff.disabled_at is not None
+        )
 
     async def _check_evidence(self, id: CaseId) -> None:
         """Whether what is about to be approved is there, every picture of it as it was sealed. Raises NothingToSee."""
@@ -209,6 +220,8 @@ def _attempt(attempt: Attempt, kept: Kept | None, reference: ReferenceShown) -> 
             RiskReasonView(code=one.code, words={Language.ZH: one.zh, Language.EN: one.en}, contribution=one.contribution)
             for one in (risk.reasons if risk is not None else ())
         ],
+        rules_hash=risk.rules_hash if risk is not None else "",
+        model_hash=risk.model_hash if risk is not None else "",
         pictures=[ReviewPicture(**msgspec.structs.asdict(one)) for one in pictures],
         reference=reference,
         evidence_lost=kept is not None and bool(kept.lost),

@@ -23,6 +23,7 @@ from server.domain.views import (
 )
 from server.signalling.base import Body, ShortText
 from server.signalling.messages_cobrowse import CobrowseChanged, CobrowseClient
+from server.signalling.messages_pdf import PdfClient, PdfServer
 from server.signalling.messages_people import (
     Admit,
     AgentBack,
@@ -268,6 +269,7 @@ ClientBody = (
     | TakeWaiting
     | HandoverAnswer
     | CobrowseClient
+    | PdfClient
 )
 
 # ---------------------------------------------------------------- server → client: bodies
@@ -515,6 +517,7 @@ ServerBody = (
     | HandoverWithdrawn
     | HandoverTaken
     | CobrowseChanged
+    | PdfServer
     | MessageError
 )
 

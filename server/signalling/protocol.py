@@ -368,6 +368,15 @@ class SignallingProtocol:
             return True
         return False
 
+    def next_deadline(self) -> float | None:
+        """When ``tick`` has something to do, unless something happens before. ``receive`` makes it later only."""
+        if self.state is State.AWAIT_HELLO:
+            return None if self._greeted else self._opened_at + self.limits.hello_s
+        if self.state is State.OPEN:
+            silent = self._heard_at + self.limits.silence_s if self.in_hand == 0 else None
+            return min((one for one in (silent, self._ack_due) if one is not None), default=None)
+        return self.cut_at + self.limits.keep_s if self.state is State.CUT and self.cut_at is not None else None
+
     # ------------------------------------------------------------ out
 
     def send(self, body: ServerBody, now: float) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from server.api import bodies, bodies_recordings, bodies_verifications
+from server.api import bodies, bodies_cobrowse, bodies_pdfs, bodies_recordings, bodies_verifications
 from server.cobrowse import messages as cobrowse
 from server.domain.grants import Grant
 from server.signalling import messages
@@ -53,6 +53,8 @@ _COBROWSE_UNIONS: dict[str, object] = {
     "ToTab": cobrowse.ToTab,
     "ViewMessage": cobrowse.ViewMessage,
     "ToViewer": cobrowse.ToViewer,
+    "SiteMessage": cobrowse.SiteMessage,
+    "ToSite": cobrowse.ToSite,
 }
 _VERIFICATIONS = (
     bodies_verifications.ReviewQueue,
@@ -95,6 +97,8 @@ class _Writer:
         if origin is list:
             item = self.reference(arguments[0])
             return f"({item})[]" if " | " in item else f"{item}[]"
+        if origin is tuple:
+            return f"[{', '.join(self.reference(argument) for argument in arguments)}]"
         if origin is dict:
             key, value = (self.reference(argument) for argument in arguments)
             return f"Record<{key}, {value}>"
@@ -146,7 +150,13 @@ def _structs_of(module: types.ModuleType) -> list[type[msgspec.Struct]]:
 
 def render() -> str:
     """The whole text of ``protocol.gen.ts``. Raises CannotExpressError for a type that it does not know."""
-    rest: list[type[msgspec.Struct]] = [*_structs_of(bodies), *_structs_of(bodies_recordings), *_VERIFICATIONS]
+    rest: list[type[msgspec.Struct]] = [
+        *_structs_of(bodies),
+        *_structs_of(bodies_cobrowse),
+        *_structs_of(bodies_pdfs),
+        *_structs_of(bodies_recordings),
+        *_VERIFICATIONS,
+    ]
     requests = [struct for struct in rest if issubclass(struct, bodies.Request)]
     sent_by_client = frozenset(
         {*requests, *typing.get_args(messages.ClientFrame), *typing.get_args(messages.ClientBody), messages.Resume}
@@ -173,14 +183,15 @@ def render() -> str:
 
 def render_cobrowse() -> str:
     """The whole text of ``cobrowse.gen.ts``. Raises CannotExpressError for a type that it does not know."""
-    to_browser = {*typing.get_args(cobrowse.ToTab), *typing.get_args(cobrowse.ToViewer)}
-    from_browser = {*typing.get_args(cobrowse.TabMessage), *typing.get_args(cobrowse.ViewMessage)}
+    to_browser = {*typing.get_args(cobrowse.ToTab), *typing.get_args(cobrowse.ToViewer), *typing.get_args(cobrowse.ToSite)}
+    said = (cobrowse.TabMessage, cobrowse.ViewMessage, cobrowse.SiteMessage)
+    from_browser = {one for union in said for one in typing.get_args(union)}
     writer = _Writer(frozenset(from_browser - to_browser), _COBROWSE_UNIONS)
     for name, union in _COBROWSE_UNIONS.items():
         writer.union(name, union)
     for struct in _structs_of(cobrowse):
         writer.reference(struct)
-    names = ("MAX_FRAME_BYTES", "CHUNK_CHARS", "MAX_VALUE_CHARS", "MAX_POINTS")
+    names = ("MAX_FRAME_BYTES", "CHUNK_CHARS", "MAX_VALUE_CHARS", "MAX_POINTS", "MAX_WRONG")
     constants = [f"export const {name} = {getattr(cobrowse, name)};" for name in names]
     declarations = (writer.declarations[name] for name in sorted(writer.declarations))
     return "\n".join([COBROWSE_HEADER, *constants, "", "\n".join(declarations), ""])

@@ -87,6 +87,13 @@ async def change(driver: Connection, statement: Executable, values: Mapping[str,
     return changed
 
 
+def later(driver: Connection, statement: Executable, values: Mapping[str, Any]) -> None:
+    """``change`` with the next statement or the commit, which fails where it does."""
+    assert isinstance(statement, ClauseElement)
+    made = written(statement, tuple(values))
+    driver.later(made.sql, made.bound(values))
+
+
 async def _run(driver: Connection, statement: Executable, values: Mapping[str, Any]) -> tuple[Written, tuple[int, list[Any]]]:
     assert isinstance(statement, ClauseElement)
     made = written(statement, tuple(values))

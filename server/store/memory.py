@@ -24,6 +24,7 @@ from server.domain.ids import (
     InvitationId,
     LoginId,
     ParticipantId,
+    PdfId,
     RecordingId,
     RiskEntryId,
     SessionId,
@@ -40,6 +41,7 @@ from server.domain.model import (
     FileRecord,
     Invitation,
     Participant,
+    PdfRecord,
     Recording,
     Session,
     SessionStatus,
@@ -70,6 +72,7 @@ class _Tables(msgspec.Struct):
     consents: dict[str, Consent] = {}
     messages: dict[str, ChatMessage] = {}
     files: dict[FileId, FileRecord] = {}
+    pdfs: dict[PdfId, PdfRecord] = {}
     recordings: dict[RecordingId, Recording] = {}
     api_keys: dict[ApiKeyId, ApiKey] = {}
     staff: dict[StaffId, Staff] = {}
@@ -323,6 +326,26 @@ class MemoryTransaction(CaseTables, CustomerTables, RiskTables, WebhookTables):
 
     async def session_file_bytes(self, session: SessionId) -> int:
         return sum(file.size_bytes for file in self._look().files.values() if file.session_id == session)
+
+    async def add_pdf(self, pdf: PdfRecord) -> None:
+        self._need_participant(pdf.session_id, pdf.participant_id)
+        self._need_files(pdf)
+        self._add("pdfs", pdf.id, pdf)
+
+    async def save_pdf(self, pdf: PdfRecord) -> None:
+        self._need_files(pdf)
+        self._save("pdfs", pdf.id, pdf)
+
+    async def get_pdf(self, id: PdfId) -> PdfRecord | None:
+        return self._look().pdfs.get(id)
+
+    async def session_pdfs(self, session: SessionId) -> list[PdfRecord]:
+        found = [pdf for pdf in self._look().pdfs.values() if pdf.session_id == session]
+        return sorted(found, key=lambda pdf: (pdf.created_at, pdf.id))
+
+    def _need_files(self, pdf: PdfRecord) -> None:
+        if not {pdf.file_id, pdf.signed_file_id} - {None} <= self._look().files.keys():
+            raise NotFound("what it belongs to does not exist")
 
     # recordings
 

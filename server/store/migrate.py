@@ -1,20 +1,24 @@
 """Bringing a database to today's revision (Alembic). The revisions are in ``migrations/versions`` and travel with the package."""
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, text
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.errors import ConfigError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+NEWEST_REVISION = "0022"
+"""What this version of the server works with: the head of the revisions. Said here so that a start with nothing to do need not read them all, nor Alembic."""
 WRITER_LOCK = 7_301_482_011
 """PostgreSQL's advisory lock of Tongping's writers."""
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "server.store:migrations")
     config.set_main_option("path_separator", "os")
@@ -22,22 +26,30 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def newest_revision() -> str:
-    """The revision this version of the server works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+def head() -> str | None:
+    """The newest of the revisions that are there."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
 
 
 def _upgrade(connection: Connection) -> None:
+    if _current(connection) == NEWEST_REVISION:
+        return
+    from alembic import command
+    from alembic.util.exc import CommandError
+
     try:
         command.upgrade(_config(connection), "head")
     except CommandError as exc:
-        raise ConfigError(f"the database cannot be brought to revision {newest_revision()}: {exc}") from exc
+        raise ConfigError(f"the database cannot be brought to revision {NEWEST_REVISION}: {exc}") from exc
 
 
 async def upgrade(connection: AsyncConnection) -> None:
@@ -51,7 +63,7 @@ async def upgrade(connection: AsyncConnection) -> None:
 async def check_current(connection: AsyncConnection) -> None:
     """Raises ConfigError when the database is not at today's revision."""
     found = await connection.run_sync(_current)
-    if found != newest_revision():
+    if found != NEWEST_REVISION:
         raise ConfigError(
-            f"the database is at revision {found or 'none'}, this server needs {newest_revision()}: run `tongping db upgrade`"
+            f"the database is at revision {found or 'none'}, this server needs {NEWEST_REVISION}: run `tongping db upgrade`"
         )

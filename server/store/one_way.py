@@ -1,15 +1,17 @@
 """SQLite statements in one go: a statement, its rows and the end of its cursor are one way to the database's thread and back.
 
 The driver (aiosqlite) takes a way for each: a cursor, the statement, its rows, the cursor's end. On a machine that has much to do each of them waits to
-be scheduled, twice, while the write lock is held.
+be scheduled, twice, while the write lock is held. What nobody awaits an answer to (``later``) goes along with the next statement, or with the commit.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import aiosqlite
+import sqlalchemy
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -49,12 +51,70 @@ class Cursor:
 
 
 class Connection(aiosqlite.Connection):
+    _later: deque[tuple[str, Sequence[Any]]]
+    _settled = True
+    """Nothing was run since the last commit or rollback."""
+
     def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
 
     async def run(self, many: bool, sql: str, parameters: Iterable[Any]) -> tuple[Any, int, int | None, list[Any]]:
-        found: tuple[Any, int, int | None, list[Any]] = await self._execute(_whole, self._conn, many, sql, parameters)  # type: ignore[no-untyped-call]
+        found: tuple[Any, int, int | None, list[Any]] = await self._go(_whole, many, sql, parameters)
         return found
+
+    def later(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Before whatever is run next, or in the commit; a rollback forgets it. Where it fails, so does that, by OperationalError, and the commit."""
+        self._settled = False
+        self._later.append((sql, parameters))
+
+    async def commit(self) -> None:
+        """Where it fails nothing of the transaction is left."""
+        self._settled = False
+        await self._execute(_committed, self._conn, self._later)  # type: ignore[no-untyped-call]
+        self._settled = True
+
+    async def rollback(self) -> None:
+        if not self._settled:
+            await self._execute(_undone, self._conn, self._later)  # type: ignore[no-untyped-call]
+            self._settled = True
+
+    async def _go(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self._settled = False
+        if self._later:
+            return await self._execute(_after, self._later, function, self._conn, *arguments)  # type: ignore[no-untyped-call]
+        return await self._execute(function, self._conn, *arguments)  # type: ignore[no-untyped-call]
+
+
+def _after(later: deque[tuple[str, Sequence[Any]]], function: Callable[..., Any], *arguments: Any) -> Any:
+    """In the database's thread."""
+    _caught_up(arguments[0], later)
+    return function(*arguments)
+
+
+def _caught_up(connection: sqlite3.Connection, later: deque[tuple[str, Sequence[Any]]]) -> None:
+    while later:
+        try:
+            connection.execute(*later[0]).close()
+        except sqlite3.Error as exc:
+            error = sqlite3.OperationalError("what was to be run before")
+            error.sqlite_errorname = getattr(exc, "sqlite_errorname", type(exc).__name__)
+            raise error from exc
+        later.popleft()
+
+
+def _committed(connection: sqlite3.Connection, later: deque[tuple[str, Sequence[Any]]]) -> None:
+    try:
+        _caught_up(connection, later)
+        connection.commit()
+    except BaseException:
+        _undone(connection, later)
+        raise
+
+
+def _undone(connection: sqlite3.Connection, later: deque[tuple[str, Sequence[Any]]]) -> None:
+    """In the database's thread, behind whatever still runs there."""
+    later.clear()
+    connection.rollback()
 
 
 def _whole(
@@ -73,8 +133,20 @@ def _whole(
 def connect(database: str, **options: Any) -> Connection:
     """As ``aiosqlite.connect``; await it."""
     made = Connection(partial(sqlite3.connect, database, **options), _CHUNK)
+    made._later = deque()
     made._thread.daemon = True  # as SQLAlchemy has it: a loop that is gone must not keep the process
     return made
+
+
+def begin(statement: str) -> Callable[[sqlalchemy.Connection], None]:
+    """For the event ``begin`` of an engine: with the transaction's first statement."""
+
+    def begun(connection: sqlalchemy.Connection) -> None:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, Connection)
+        driver.later(statement, ())
+
+    return begun
 
 
 def use(dialect: Dialect, record: ConnectionPoolEntry, arguments: Any, options: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from server.domain.ids import (
     InvitationId,
     LoginId,
     ParticipantId,
+    PdfId,
     RecordingId,
     SessionId,
     StaffId,
@@ -33,6 +34,7 @@ from server.domain.model import (
     FileRecord,
     Invitation,
     Participant,
+    PdfRecord,
     Recording,
     Session,
     SessionStatus,
@@ -144,6 +146,13 @@ class Transaction(AuditLog, CustomerStore, RiskStore, WebhookStore, Protocol):
     async def get_file(self, id: FileId) -> FileRecord | None: ...
     async def session_file_bytes(self, session: SessionId) -> int:
         """The sizes of all its files together."""
+        ...
+
+    async def add_pdf(self, pdf: PdfRecord) -> None: ...
+    async def save_pdf(self, pdf: PdfRecord) -> None: ...
+    async def get_pdf(self, id: PdfId) -> PdfRecord | None: ...
+    async def session_pdfs(self, session: SessionId) -> list[PdfRecord]:
+        """The oldest first."""
         ...
 
     async def add_recording(self, recording: Recording) -> None: ...

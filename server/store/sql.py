@@ -98,7 +98,7 @@ def _engine(url: URL, *, connections: int, begin: str, read_only: bool) -> Async
         event.listen(engine.sync_engine, "do_connect", one_way.use)
         event.listen(engine.sync_engine, "connect", _configure_reader if read_only else _configure_writer)
         # The driver must not begin transactions of its own: https://docs.sqlalchemy.org/en/21/dialects/sqlite.html
-        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        event.listen(engine.sync_engine, "begin", one_way.begin(begin))
     return engine
 
 

@@ -35,11 +35,11 @@ class RowAccess:
     _savepoints: bool  # a PostgreSQL, not SQLite
 
     async def _put(self, table: Table, record: msgspec.Struct) -> None:
-        """In place of the one with its primary key, if there is one."""
+        """In place of the one with its primary key, if there is one; it must belong to nothing else."""
         self._check_writable()
         check_record(record)
         row = to_row(record)
-        await self._change(_in_place(table, tuple(row), postgres=self._savepoints), row)
+        await self._change_later(_in_place(table, tuple(row), postgres=self._savepoints), row)
 
     async def _get(self, type: type[_Record], table: Table, key: str) -> _Record | None:
         """By its primary key, which is one column."""
@@ -56,6 +56,11 @@ class RowAccess:
 
     @abstractmethod
     async def _change(self, statement: Executable, row: dict[str, Any] | None = None) -> int: ...
+
+    @abstractmethod
+    async def _change_later(self, statement: Executable, row: dict[str, Any]) -> None:
+        """One that fails only with the database: nobody is told what came of it but whoever comes next in this transaction, or commits."""
+        ...
 
     @abstractmethod
     async def _add(self, table: Table, record: msgspec.Struct) -> None: ...

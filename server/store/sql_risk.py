@@ -79,7 +79,7 @@ class RiskRows(RowAccess):
         check_record(event)
         row = to_row(event)
         del row["number"]
-        await self._change(_NEW_EVENT, row)
+        await self._change_later(_NEW_EVENT, row)
 
     async def list_risk_events(self, *, after: int, since: datetime, limit: int) -> list[RiskEvent]:
         check_limit(limit)

@@ -35,6 +35,7 @@ from server.domain.ids import (
     InvitationId,
     LoginId,
     ParticipantId,
+    PdfId,
     RecordingId,
     SessionId,
     StaffId,
@@ -48,6 +49,7 @@ from server.domain.model import (
     FileRecord,
     Invitation,
     Participant,
+    PdfRecord,
     Recording,
     Session,
     SessionKind,
@@ -151,6 +153,13 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
                 return (await self._connection.execute(statement, row)).rowcount
             async with self._connection.begin_nested():
                 return (await self._connection.execute(statement, row)).rowcount
+
+    async def _change_later(self, statement: Executable, row: dict[str, Any]) -> None:
+        self._check_writable()
+        if self._driver is not None:
+            direct.later(self._driver, statement, row)
+        else:
+            await self._change(statement, row)
 
     def _check_writable(self) -> None:
         if not self._open:
@@ -334,6 +343,18 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
         rows = await self._rows(select(total).where(t.files.c.session_id == session))
         return int(rows[0]["total"])
 
+    async def add_pdf(self, pdf: PdfRecord) -> None:
+        await self._add(t.pdfs, pdf)
+
+    async def save_pdf(self, pdf: PdfRecord) -> None:
+        await self._save(t.pdfs, pdf.id, pdf)
+
+    async def get_pdf(self, id: PdfId) -> PdfRecord | None:
+        return await self._get(PdfRecord, t.pdfs, id)
+
+    async def session_pdfs(self, session: SessionId) -> list[PdfRecord]:
+        return await self._all(PdfRecord, t.pdfs, t.pdfs.c.session_id == session)
+
     # recordings
 
     async def add_recording(self, recording: Recording) -> None:
@@ -468,7 +489,7 @@ class SqlTransaction(CaseRows, CustomerRows, RiskRows, WebhookRows):
             rows = await self._rows(_HEAD, {})
             self._head = audit_from_row(rows[0]) if rows else None
         entry = chain.link(self._head, event)
-        await self._change(_inserted(t.audit), audit_to_row(entry))
+        await self._change_later(_inserted(t.audit), audit_to_row(entry))
         self._head = entry
         return entry
 

@@ -176,6 +176,24 @@ files = Table(
     Index(None, "session_id", "participant_id"),
 )
 
+pdfs = Table(
+    "pdfs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("session_id", _ID, nullable=False),
+    Column("participant_id", _ID, nullable=False),
+    Column("file_id", _ID, ForeignKey("files.id"), nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("sizes", Json, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("opened_at", UtcTime),
+    Column("signed_file_id", _ID, ForeignKey("files.id")),
+    Column("signed_at", UtcTime),
+    Column("signatures", Integer, nullable=False),
+    ForeignKeyConstraint(["session_id", "participant_id"], ["participants.session_id", "participants.id"]),
+    Index(None, "session_id", "created_at"),
+)
+
 messages = Table(
     "messages",
     metadata,

@@ -72,13 +72,15 @@ class Identified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the last attempt, or of its review. ``reasons``: codes."""
+    """What came of the last attempt, or of its review. ``reasons``: codes. ``rules_hash``, ``model_hash``: what the risk was assessed with; "" where it was not."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
     assurance: AttemptKind | None
     risk_level: RiskLevel | None
     pack_hash: str
+    rules_hash: str = ""
+    model_hash: str = ""
 
 
 NEVER_DECIDED_DAYS = 30
@@ -181,6 +183,8 @@ class Identify(msgspec.Struct, frozen=True, kw_only=True):
     identified: Identified
     risk_level: RiskLevel
     review_s: int
+    rules_hash: str = ""
+    model_hash: str = ""
 
 
 class Abandon(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,11 +196,13 @@ class Abandon(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
-    """``reviewers``: how many must approve. ``against``: the code of what has come up since, for which nothing is accepted whoever approves."""
+    """``reviewers``: how many must approve. ``against``: the code of what has come up since, for which nothing is accepted whoever approves. ``void``: whose
+    earlier approvals do not count."""
 
     review: Review
     reviewers: int
     against: str = ""
+    void: tuple[StaffId, ...] = ()
 
 
 class Overdue(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,7 +255,7 @@ TRANSITIONS: Mapping[CaseState, Mapping[type[Event], frozenset[CaseState]]] = {
         Cancel: frozenset({_S.CANCELLED}),
     },
     _S.SECOND_REVIEW: {
-        Reviewed: frozenset({_S.ACCEPTED, _S.REJECTED}),
+        Reviewed: frozenset({_S.ACCEPTED, _S.SECOND_REVIEW, _S.REJECTED}),
         Overdue: frozenset({_S.REJECTED}),
         Cancel: frozenset({_S.CANCELLED}),
     },
@@ -337,6 +343,8 @@ def _after(case: Case, event: Event, now: datetime) -> Case:
                 assurance=AttemptKind.AGENT,
                 risk_level=event.risk_level,
                 pack_hash="",
+                rules_hash=event.rules_hash,
+                model_hash=event.model_hash,
             )
             until = now + timedelta(seconds=event.review_s)
             return replace(case, state=_S.REVIEW, decided=decided, identified=event.identified, review_until=until)
@@ -400,7 +408,7 @@ def _review(case: Case, event: Reviewed) -> Case:
     reviews = (*case.reviews, event.review)
     if not event.review.approved:
         return msgspec.structs.replace(case, state=_S.REJECTED, reviews=reviews, decided=_again(case, Outcome.REJECT, DECLINED))
-    if len(reviews) < event.reviewers:
+    if sum(one.by not in event.void for one in reviews) < event.reviewers:
         return msgspec.structs.replace(case, state=_S.SECOND_REVIEW, reviews=reviews)
     if event.against:
         decided = _again(case, Outcome.REJECT, event.against)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from server.transactions.policy import Check, Policy
-from server.transactions.risk.result import UNAVAILABLE, RiskLevel, RiskResult
+from server.transactions.risk.result import UNAVAILABLE, RiskLevel, RiskResult, assessed
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}")
@@ -190,7 +190,7 @@ def _risk(policy: Policy, attempt: CheckedAttempt, risk: RiskResult) -> Iterator
     del policy, attempt
     if risk.level is RiskLevel.REJECT:
         yield Finding(Outcome.REJECT, "risk_rejected")
-    elif not 0 <= risk.score <= 1 or any(one.code == UNAVAILABLE for one in risk.reasons):
+    elif not assessed(risk):
         yield Finding(Outcome.REFER, UNAVAILABLE)
     elif risk.level is not RiskLevel.LOW:
         yield Finding(Outcome.REFER, "risk_referred")

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from server.domain.ids import AttemptId, CaseId, SessionId
+from server.domain.ids import AttemptId, CaseId, ConsentId, ParticipantId, SessionId
+from server.domain.model import Consent, ConsentScope, Language
 from server.transactions.decision import AttemptKind, CheckedAttempt
 
 MAX_PICTURES = 16
@@ -91,11 +92,35 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
         return (Picture(shown=Shown(name=ENROLMENT, kind=PictureKind.REFERENCE), jpeg=self.reference), *self.pictures)
 
 
+class Agreed(msgspec.Struct, frozen=True, kw_only=True):
+    """A consent that stood when the attempt was sealed. ``text``: SHA-256 of the text that was shown (``consent_texts.py``), ``""`` for one of no page of ours."""
+
+    id: ConsentId
+    participant: ParticipantId
+    scope: ConsentScope
+    wording: str
+    language: Language
+    text: str
+    given_at: datetime
+
+    @staticmethod
+    def to(consent: Consent) -> "Agreed":
+        return Agreed(
+            id=consent.id,
+            participant=consent.participant_id,
+            scope=consent.scope,
+            wording=consent.wording,
+            language=consent.language,
+            text=consent.text,
+            given_at=consent.decided_at,
+        )
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt was decided by, beside its pictures: sealed before the decision. ``consents``: where the bank keeps the customer's, and ids of those that
-    were given in the session. What is assessed of risk in the transaction that decides stands in the record and in the audit."""
+    were given in the session; ``agreed``: what these were to (from schema 2 on). What is assessed of risk in the transaction that decides stands in the record and in the audit."""
 
-    schema: int = 1
+    schema: int = 2
     case: CaseId
     type: str
     attempt: AttemptId
@@ -106,6 +131,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     started_by: str
     sealed_at: datetime
     consents: tuple[str, ...]
+    agreed: tuple[Agreed, ...] = ()
     policy_hash: str
     details_hash: str
     checked: CheckedAttempt

@@ -5,8 +5,8 @@ calls ``verify_decision`` with the details that it is about to execute: any othe
 ``docs/transactions.md``.
 
 Reading is stricter than the RFCs ask, after RFC 8725: one algorithm, one ``typ``, a ``kid`` of the key set, no other header, canonical base64url
-(another spelling of the same bytes is another token), every claim there and of its type. Claims that are not known are let be, so that later servers
-can say more. Times are whole seconds.
+(another spelling of the same bytes is another token), every claim there and of its type (``rules_hash`` and ``model_hash`` came later and may be
+missing). Claims that are not known are let be, so that later servers can say more. Times are whole seconds.
 """
 
 import re
@@ -50,7 +50,8 @@ class DecisionRefused(CallerError):
 
 class DecisionClaims(msgspec.Struct, frozen=True, kw_only=True):
     """What the token says. ``decision`` is ``accept`` or ``reject``: a case that waits for a review has no token. ``reasons``: codes. ``pack_hash``: of the model
-    pack, "" where no picture was looked at. ``assurance``, ``risk_level``: None likewise."""
+    pack, "" where no picture was looked at. ``assurance``, ``risk_level``: None likewise. ``rules_hash``, ``model_hash``: what the risk was assessed
+    with, "" where it was not, and in tokens of servers that did not say it."""
 
     iss: Word
     aud: Word
@@ -67,6 +68,8 @@ class DecisionClaims(msgspec.Struct, frozen=True, kw_only=True):
     pack_hash: str
     assurance: AttemptKind | None
     risk_level: RiskLevel | None
+    rules_hash: str = ""
+    model_hash: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -114,6 +117,8 @@ class DecisionSigner:
         pack_hash: str,
         assurance: AttemptKind | None,
         risk_level: RiskLevel | None,
+        rules_hash: str = "",
+        model_hash: str = "",
         now: datetime,
     ) -> tuple[str, datetime]:
         """The token, and until when it holds. Raises ValueError for REFER: nothing was decided."""
@@ -125,6 +130,7 @@ class DecisionSigner:
             iss=self._issuer, aud=audience, jti=jti, iat=int(issued.timestamp()), exp=int(until.timestamp()), case=case,
             customer=customer, type=type, details_hash=details_hash, decision=decision, reasons=reasons,
             policy_hash=policy_hash, pack_hash=pack_hash, assurance=assurance, risk_level=risk_level,
+            rules_hash=rules_hash, model_hash=model_hash,
         )  # fmt: skip
         headers = {"kid": self._kid, "typ": TYPE}
         return jwt.encode(msgspec.to_builtins(claims), self._key, algorithm=ALGORITHM, headers=headers), until

@@ -5,6 +5,7 @@ export const MAX_FRAME_BYTES = 262144;
 export const CHUNK_CHARS = 49152;
 export const MAX_VALUE_CHARS = 2000;
 export const MAX_POINTS = 256;
+export const MAX_WRONG = 20;
 
 export interface Act {
   type: "act";
@@ -17,17 +18,42 @@ export interface Act {
 }
 export type ActKind = "scroll" | "fill" | "click" | "propose";
 export type ActOutcome = "done" | "dismissed" | "refused" | "gone" | "late";
+export interface AskCall {
+  type: "call.ask";
+  viewer: Viewer;
+  seconds: number;
+}
 export interface AskConsent {
   type: "consent.ask";
   viewer: Viewer;
   scope: Scope;
   seconds: number;
   rules: string;
+  who: Who;
+}
+export interface AssetNeed {
+  type: "asset.need";
+  page: number;
+  node: number;
+  asset: number;
+}
+export interface AssetPut {
+  type: "asset.put";
+  page: number;
+  asset: number;
+  sha256: string;
+  n: number;
+  data: string;
+  last: boolean;
 }
 export interface Bye {
   type: "bye";
   code: string;
   again: boolean;
+}
+export interface CallLink {
+  type: "call.link";
+  link: string;
 }
 export interface Mark {
   type: "mark";
@@ -46,6 +72,7 @@ export interface PageRules {
   mask: string[];
   block: string[];
   click: string[];
+  images: string[];
   pause: boolean;
 }
 export interface Pointer {
@@ -61,10 +88,50 @@ export interface Problem {
 }
 export type Scope = "view" | "point" | "scroll" | "fill" | "click";
 export type ShareState = "idle" | "attached" | "sharing" | "paused" | "ended";
+export interface SiteAccepted {
+  type: "site.accepted";
+  token: string;
+}
+export interface SiteAnswer {
+  type: "site.answer";
+  offer: string;
+  given: boolean;
+}
+export interface SiteAt {
+  type: "site.at";
+  url: string;
+  step?: string;
+  errors?: number;
+  dwell_s?: number;
+}
+export interface SiteHello {
+  type: "site.hello";
+  site: string;
+  visitor: string;
+  language: "zh" | "en";
+}
+export type SiteMessage = SiteHello | SiteAt | SiteAnswer;
+export interface SiteOffer {
+  type: "site.offer";
+  offer: string;
+  name: string;
+  seconds: number;
+  bank_zh: string;
+  bank_en: string;
+}
+export interface SiteWithdrawn {
+  type: "site.withdrawn";
+  late: boolean;
+}
 export interface Spot {
   node: number;
   x: number;
   y: number;
+}
+export interface TabCall {
+  type: "tab.call";
+  viewer: string;
+  given: boolean;
 }
 export interface TabConsent {
   type: "tab.consent";
@@ -96,7 +163,7 @@ export interface TabHello {
   page: number;
   customer?: string;
 }
-export type TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep;
+export type TabMessage = TabHello | TabFront | TabDom | TabConsent | TabPause | TabStop | TabTake | TabDone | TabStep | TabCall | AssetPut;
 export interface TabPause {
   type: "tab.pause";
   paused: boolean;
@@ -116,6 +183,7 @@ export interface TabStep {
   step: string;
   errors?: number;
   dwell_s?: number;
+  fields?: number[];
 }
 export interface TabStop {
   type: "tab.stop";
@@ -131,8 +199,9 @@ export interface TabWelcome {
   bank_zh: string;
   bank_en: string;
 }
-export type ToTab = TabWelcome | TabState | AskConsent | WantPicture | Pointer | Mark | Unmark | Act | Problem | Bye;
-export type ToViewer = ViewState | ViewDom | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye;
+export type ToSite = SiteOffer | SiteWithdrawn | SiteAccepted | Bye;
+export type ToTab = AssetNeed | AskCall | CallLink | TabWelcome | TabState | AskConsent | WantPicture | Pointer | Mark | Unmark | Act | Problem | Bye;
+export type ToViewer = ViewState | ViewDom | ViewAsset | ViewAnswer | ViewDone | ViewPong | Pointer | Mark | Unmark | Problem | Bye | ViewCalled;
 export interface Unmark {
   type: "unmark";
   id: string;
@@ -146,6 +215,22 @@ export interface ViewAnswer {
 export interface ViewAsk {
   type: "view.ask";
   scope: Scope;
+}
+export interface ViewAsset {
+  type: "view.asset";
+  page: number;
+  asset: number;
+  kind: string;
+  n: number;
+  data: string;
+  last: boolean;
+}
+export interface ViewCall {
+  type: "view.call";
+}
+export interface ViewCalled {
+  type: "view.called";
+  given: boolean;
 }
 export interface ViewDom {
   type: "view.dom";
@@ -165,7 +250,7 @@ export interface ViewHello {
   token: string;
   share: string;
 }
-export type ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act;
+export type ViewMessage = ViewHello | ViewAsk | ViewRelease | ViewResync | ViewPing | Pointer | Mark | Unmark | Act | ViewCall;
 export interface ViewPing {
   type: "view.ping";
   n: number;
@@ -194,8 +279,10 @@ export interface ViewState {
   waits_for: Scope[];
   step: string;
   errors: number;
+  fields: number[];
   dwell_s: number;
   customer: string;
+  apart: boolean;
 }
 export interface Viewer {
   id: string;
@@ -206,3 +293,4 @@ export interface Viewer {
 export interface WantPicture {
   type: "picture.want";
 }
+export type Who = "typed" | "offered" | "other";

@@ -76,6 +76,10 @@ export interface AvailableStaff {
   role: Role;
   busy: boolean;
 }
+export interface BeginPage {
+  code: string;
+  language?: Language;
+}
 export interface Bye {
   t: "bye";
   code: CloseCode;
@@ -151,7 +155,7 @@ export interface CheckpointMark {
   done: boolean;
   note?: string;
 }
-export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | Supervise | RecordingSet | CheckpointMark | VerificationBegin | VerificationCannot | VerificationStop | VerificationAgent | Lock | WaitingRoomSet | Admit | RoleSet | HandoverOffer | HandoverCancel | HandoverComplete | EndSession | Leave | QualityReport | TakeWaiting | HandoverAnswer | CobrowseAttach | CobrowseDetach;
+export type ClientBody = MediaOffer | TrackState | ReceiveSet | ConsentSet | ChatSend | ChatRead | Ask | Remove | Hold | Mute | Supervise | RecordingSet | CheckpointMark | VerificationBegin | VerificationCannot | VerificationStop | VerificationAgent | Lock | WaitingRoomSet | Admit | RoleSet | HandoverOffer | HandoverCancel | HandoverComplete | EndSession | Leave | QualityReport | TakeWaiting | HandoverAnswer | CobrowseAttach | CobrowseDetach | PdfOpen | PdfClose | PdfLook | PdfMark | PdfUnmark | PdfSignAsk | PdfSignCancel | PdfSign | PdfSignDecline;
 export type ClientFrame = Hello | ClientMessage | Ack | Ping;
 export interface ClientMessage {
   t: "msg";
@@ -272,7 +276,7 @@ export interface FileView {
   media_type: string;
   size_bytes: number;
 }
-export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "participant.admit" | "participant.role" | "session.lock" | "handover" | "recording.control" | "supervise" | "session.read" | "session.end" | "cobrowse.view" | "invite" | "session.create" | "session.list" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read" | "recording.review" | "risk.manage" | "face.check" | "document.read" | "face.templates" | "verification.run" | "verification.create" | "verification.review" | "customer.data" | "verification.unlock";
+export type Grant = "publish.microphone" | "publish.camera" | "publish.screen" | "subscribe" | "chat" | "ask" | "participant.remove" | "participant.hold" | "participant.mute" | "participant.admit" | "participant.role" | "session.lock" | "handover" | "recording.control" | "supervise" | "session.read" | "session.end" | "cobrowse.view" | "pdf.show" | "pdf.mark" | "pdf.sign" | "invite" | "session.create" | "session.list" | "cobrowse.begin" | "waiting.take" | "keys.manage" | "staff.manage" | "audit.read" | "recording.review" | "risk.manage" | "face.check" | "document.read" | "face.templates" | "verification.run" | "verification.create" | "verification.review" | "customer.data" | "verification.unlock";
 export interface GrantsChanged {
   type: "grants";
   grants: string[];
@@ -577,6 +581,130 @@ export interface ParticipantView {
 export interface Participants {
   participants: ParticipantView[];
 }
+export interface PdfAsked {
+  request: string;
+  page: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  by: ParticipantId;
+  of: ParticipantId;
+  sha256: string;
+}
+export interface PdfClose {
+  type: "pdf.close";
+}
+export type PdfId = string;
+export interface PdfLook {
+  type: "pdf.look";
+  pdf: string;
+  page: number;
+  y: number;
+}
+export interface PdfLooked {
+  type: "pdf.looked";
+  page: number;
+  y: number;
+  by: ParticipantId;
+}
+export interface PdfMark {
+  type: "pdf.mark";
+  pdf: string;
+  mark: string;
+  page: number;
+  kind: "highlight" | "ink";
+  points: [number, number][];
+}
+export interface PdfMarkView {
+  mark: string;
+  by: ParticipantId;
+  page: number;
+  kind: "highlight" | "ink";
+  points: [number, number][];
+}
+export interface PdfMarked {
+  type: "pdf.marked";
+  mark: string;
+  by: ParticipantId;
+  page: number;
+  kind: "highlight" | "ink";
+  points: [number, number][];
+}
+export interface PdfOpen {
+  type: "pdf.open";
+  pdf: string;
+}
+export interface PdfShown {
+  id: PdfId;
+  name: string;
+  pages: number;
+  sizes: [number, number][];
+  sha256: string;
+}
+export interface PdfSign {
+  type: "pdf.sign";
+  pdf: string;
+  request: string;
+  strokes: [number, number][][];
+}
+export interface PdfSignAsk {
+  type: "pdf.sign.ask";
+  pdf: string;
+  page: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  of?: string;
+}
+export interface PdfSignCancel {
+  type: "pdf.sign.cancel";
+  pdf: string;
+}
+export interface PdfSignDecline {
+  type: "pdf.sign.decline";
+  pdf: string;
+  request: string;
+}
+export interface PdfSigned {
+  sha256: string;
+  at: string;
+}
+export interface PdfState {
+  type: "pdf.state";
+  pdf: PdfShown | null;
+  page: number;
+  y: number;
+  by: ParticipantId | null;
+  marks: PdfMarkView[];
+  asked: PdfAsked | null;
+  signed: PdfSigned | null;
+}
+export interface PdfUnmark {
+  type: "pdf.unmark";
+  pdf: string;
+  mark?: string;
+}
+export interface PdfUnmarked {
+  type: "pdf.unmarked";
+  by: ParticipantId;
+  mark: string;
+}
+export interface PdfView {
+  id: PdfId;
+  name: string;
+  pages: number;
+  sizes: [number, number][];
+  sha256: string;
+  bytes: number;
+  created_at: string;
+  opened: boolean;
+  signed_sha256: string;
+}
+export interface Pdfs {
+  pdfs: PdfView[];
+}
 export interface PersonInside {
   role: Role;
   name: string;
@@ -825,6 +953,8 @@ export interface ReviewedAttempt {
   risk_score: number | null;
   risk_level: RiskLevel | null;
   risk_reasons: RiskReasonView[];
+  rules_hash: string;
+  model_hash: string;
   pictures: ReviewPicture[];
   reference: ReferenceShown;
   evidence_lost: boolean;
@@ -845,7 +975,22 @@ export interface RoleSet {
   participant: ParticipantId;
   role: Role;
 }
-export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | RecordingChanged | VerificationChanged | VerificationCue | VerificationCases | Admitted | GrantsChanged | Handover | AgentLost | AgentBack | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | ReviewsChanged | WaitingTaken | HandoverOffered | HandoverWithdrawn | HandoverTaken | CobrowseChanged | MessageError;
+export interface SeenVisitor {
+  id: string;
+  site: string;
+  page: string;
+  step: string;
+  errors: number;
+  dwell_s: number;
+  here_s: number;
+  offer: "" | "open" | "accepted" | "other" | "no";
+  session: string;
+}
+export interface SeenVisitors {
+  presence: boolean;
+  visitors: SeenVisitor[];
+}
+export type ServerBody = MediaAnswer | MediaLost | Slots | Speaking | ParticipantChanged | ParticipantLeft | ConsentChanged | ChatPosted | ChatSeen | Asked | Whispers | RecordingChanged | VerificationChanged | VerificationCue | VerificationCases | Admitted | GrantsChanged | Handover | AgentLost | AgentBack | Quality | Encodings | Network | SessionChanged | QueuePosition | TokenRenewed | IceServers | WaitingList | SessionsInside | ReviewsChanged | WaitingTaken | HandoverOffered | HandoverWithdrawn | HandoverTaken | CobrowseChanged | PdfState | PdfLooked | PdfMarked | PdfUnmarked | MessageError;
 export type ServerFrame = Welcome | ServerMessage | Ack | Pong | Bye;
 export interface ServerMessage {
   t: "msg";

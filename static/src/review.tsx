@@ -1,5 +1,6 @@
 import "./styles/all";
 import "./styles/review.css";
+import "./styles/review-page.css";
 import { render } from "preact";
 import { request } from "./core/http";
 import { reviewApi } from "./core/review/api";

@@ -4,6 +4,7 @@ import "./styles/workbench.css";
 import "./styles/plots.css";
 import "./styles/reviews.css";
 import "./styles/review.css";
+import "./styles/review-page.css";
 import "./styles/offers.css";
 import "./styles/stories.css";
 import { signal } from "@preact/signals";

@@ -35,9 +35,9 @@ def test_a_page_is_small(page: str, most_kb: int) -> None:
     assert sum(sizes.values()) <= most_kb * 1024, sizes
 
 
-@pytest.mark.parametrize(("name", "most_kb"), [("tongping.js", 25), ("record-*.js", 25)])
+@pytest.mark.parametrize(("name", "most_kb"), [("tongping.js", 26), ("record-*.js", 25), ("help-*.js", 5)])
 def test_the_script_for_banks_pages_is_small(name: str, most_kb: int) -> None:
-    """One file of each; neither imports anything."""
+    """One file of each; none imports anything."""
     (file,) = (DIST / "sdk").glob(name)
     assert len(gzip.compress(file.read_bytes())) <= most_kb * 1024
     assert not re.search(r"\bimport\s*[({\"]|\bexport\s", file.read_text(encoding="utf-8"))

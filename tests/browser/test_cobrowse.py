@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import Browser, Frame, Page, expect
 
+from server.demo_bank import web
 from server.demo_bank.products import PASSWORD, PHONE
 from tests.support.bank import Bank
 from tests.support.browser import APPEARS_MS, Seat, all_leave
@@ -41,6 +43,7 @@ MIDDLE = """
   return [paper.left + (box.left + box.width / 2) * scale, paper.top + (box.top + box.height / 2) * scale];
 }
 """
+BRAND = Path(web.__file__).with_name("static") / "brand.png"
 SHOWN = "document.querySelector('.sheet:not(.coming) iframe')?.contentDocument"
 
 
@@ -166,13 +169,14 @@ async def test_from_the_code_to_the_end(shared: Shared) -> None:
     await expect(agent.button("cobrowse.undo")).to_be_visible()
     await shared.photograph("highlight")
     await agent.press("cobrowse.clear")
-    # proposing and filling
-    await shared.ask("fill")
-    await shared.standing("fill", "granted")
-    await shared.tool("fill")
+    # proposing takes no more than pointing
+    await shared.tool("propose")
     await shared.click("label input")
-    await agent.fill("cobrowse.fill.value", "555 0199")
-    await shared.photograph("fill")
+    await agent.page.get_by_role("textbox", name=agent.say("cobrowse.fill.value"), exact=True).fill("555 0199")
+    await shared.photograph("propose")
+    await expect(
+        agent.page.get_by_role("dialog").get_by_role("button", name=agent.say("cobrowse.fill.now"), exact=True)
+    ).to_have_count(0)
     await agent.page.get_by_role("dialog").get_by_role("button", name=agent.say("cobrowse.fill.propose"), exact=True).click()
     await expect(page.get_by_role("button", name="Accept", exact=True)).to_be_visible()
     await expect(page.locator("input[name=new_phone]")).to_have_value("555 0134")
@@ -218,7 +222,7 @@ async def test_another_page_asks_anew_and_its_secrets_stay(shared: Shared) -> No
     await shared.standing("fill", "granted")
     await shared.tool("fill")
     await shared.click("label input")
-    await agent.fill("cobrowse.fill.value", "111111")
+    await agent.page.get_by_role("textbox", name=agent.say("cobrowse.fill.value"), exact=True).fill("111111")
     await agent.page.get_by_role("dialog").get_by_role("button", name=agent.say("cobrowse.fill.now"), exact=True).click()
     await shared.came("refused")
     await expect(page.locator("input[name=new_secret]")).to_have_value("804152")
@@ -231,3 +235,53 @@ async def test_another_page_asks_anew_and_its_secrets_stay(shared: Shared) -> No
     await agent.sees(agent.say("cobrowse.paused.title"))
     await agent.press("cobrowse.detach")
     await agent.sees(agent.say("cobrowse.ended.title"))
+
+
+#: Of an image of the replayed page: how large it is, and its pixels.
+PIXELS = """
+(image) => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  return [canvas.width, canvas.height, [...context.getImageData(0, 0, canvas.width, canvas.height).data]];
+}
+"""
+
+
+async def logo_of(frame: Frame) -> tuple[int, int, bytes]:
+    """The one in the head of the replayed page: width, height, RGBA."""
+    width, height, pixels = await frame.evaluate(f"({PIXELS})({SHOWN}.querySelector('header img'))")
+    return width, height, bytes(pixels)
+
+
+def bank_logo() -> tuple[int, int, bytes]:
+    """The demo bank's; it is drawn anew without loss."""
+    with Image.open(BRAND) as image:
+        return *image.size, image.convert("RGBA").tobytes()
+
+
+async def test_an_image_that_a_rule_names_is_seen_and_nobody_fetches_it(shared: Shared) -> None:
+    agent, page = shared.agent, shared.page
+    await page.evaluate("""async () => {
+      const image = Object.assign(document.createElement("img"), { src: "/static/brand.png?token=s3cret", alt: "s3cret" });
+      document.querySelector("main").append(image);
+      await image.decode();
+    }""")
+    asked: list[str] = []
+    for one in (page, agent.page):
+        one.on("request", lambda request: asked.append(request.url))
+    frames: list[str] = []
+    agent.page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(str(data))))
+    await connect(shared)
+    await shared.seen("page.querySelector('header img')?.naturalWidth > 0")
+    frame = await shared.frame()
+    assert await logo_of(frame) == bank_logo()
+    other = f"[...{SHOWN}.querySelectorAll('main img')].map((one) => [one.dataset.asset ?? null, one.getAttribute('src')])"
+    assert await frame.evaluate(other) == [[None, None]]
+    assert not [url for url in asked if "brand.png" in url]
+    assert any('"view.asset"' in one for one in frames)
+    assert not [one for one in frames if "brand.png" in one or "s3cret" in one]
+    # what it showed goes with its address
+    await page.evaluate("document.querySelector('.brand-art').removeAttribute('src')")
+    await shared.seen("page.querySelector('header img').getAttribute('src') === null")

@@ -14,6 +14,7 @@ from tests.browser.test_accessibility import AXE, RUN_AXE
 from tests.support.browser import DESKTOP, PHONE, Seat
 from tests.support.cobrowse_page import LI, SECRET, Sharing, rules, sharing, until
 from tests.support.server_process import ServerProcess
+from tests.support.static_site import DIST
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -26,6 +27,7 @@ Element.prototype.attachShadow = function (options) {
 """So that a test can look into it."""
 OWN = '"tagName": "tongping-share"'
 NAMES = "() => Object.getOwnPropertyNames(window)"
+ROOT = Path(__file__).parents[2]
 PICTURES = Path(os.environ["TONGPING_TEST_PICTURES"]) if "TONGPING_TEST_PICTURES" in os.environ else None
 
 
@@ -123,6 +125,22 @@ async def test_nothing_is_recorded_before_a_yes(browser: Browser, bank: Sharing)
     await taken.leave()
 
 
+async def test_a_recorder_that_was_exchanged_is_not_run(browser: Browser, bank: Sharing) -> None:
+    taken = await seat(browser)
+    page = taken.page
+    (real,) = (DIST / "sdk").glob("record-*.js")
+    other = f"window.exchanged = true;\n{real.read_text(encoding='utf-8')}"
+    await page.route("**/sdk/record-*.js", lambda route: route.fulfill(body=other, content_type="text/javascript"))
+    taken.expects("integrity")
+    await begin(bank, page)
+    await bank.granted("view")
+    await bank.tab.say("picture.want")
+    await until(lambda: bank.tab.of("tab.stop"))
+    assert await page.evaluate("window.exchanged") is None
+    assert not bank.tab.events
+    await taken.leave()
+
+
 async def test_what_leaves_is_masked_here_already(browser: Browser, bank: Sharing) -> None:
     taken = await seat(browser)
     page = taken.page
@@ -202,7 +220,7 @@ async def test_acts_are_judged_here_again(browser: Browser, bank: Sharing) -> No
 async def test_a_proposal_is_taken_by_keyboard(browser: Browser, bank: Sharing) -> None:
     taken = await seat(browser)
     page = taken.page
-    await share(bank, page, "fill")
+    await share(bank, page, "point")
     act = await bank.act("propose", bank.tab.node(id="amount"), "1,250.00")
     card = page.get_by_role("group", name="Li Wen proposes:")
     await expect(card).to_contain_text("1,250.00")
@@ -465,6 +483,37 @@ async def test_the_demo_bank_gives_a_code_of_the_real_server(browser: Browser, s
     await page.locator("form[action='/sign-out'] button").click()
     await expect(page.locator("tongping-share button.start")).to_be_visible()
     await expect(code).to_have_count(0)
+    await taken.leave()
+
+
+async def test_the_page_to_copy_and_its_policy(browser: Browser, bank: Sharing) -> None:
+    """As they stand in the document, but for the server's address."""
+    document = (ROOT / "docs" / "cobrowse-sdk.md").read_text(encoding="utf-8")
+    for scheme in ("http", "ws"):
+        document = document.replace(f"{scheme}s://video.bank.example", bank.url.replace("http", scheme))
+    (_, html), (_, script), (_, policy) = re.findall(r"^```(\w*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    name, _, value = policy.strip().partition(": ")
+    bank.instead = {
+        "/": (html, "text/html", {name: value}),
+        "/page.js": (script, "text/javascript", {}),
+        "/favicon.ico": ("", "image/x-icon", {}),
+    }
+    taken = await seat(browser)
+    page = taken.page
+    await page.goto(bank.url)
+    await press(page, "Get help with this page")
+    await until(lambda: bank.tabs)
+    hello = bank.tab.heard[0]
+    assert (hello["site"], hello["customer"]) == ("pk_bank", "C-20881")
+    await bank.tab.say("tab.welcome", share="SH_1", token="T", pages=rules(bank.url), bank_zh="", bank_en="")
+    await bank.state(state="idle", code="402713", code_s=600)
+    await expect(page.get_by_role("dialog", name="Your sharing code")).to_contain_text("402")
+    await bank.granted("view")
+    await expect(page.locator("body.is-shared")).to_be_attached()
+    await bank.tab.say("picture.want")
+    await until(lambda: [one for one in bank.tab.events if one["type"] == 2])
+    await page.evaluate("Tongping.stop()")
+    await until(lambda: bank.tab.of("tab.stop"))
     await taken.leave()
 
 

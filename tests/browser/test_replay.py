@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page
 from tests.support.replay import Json, Replay, Written, picture
 from tests.support.static_site import serve
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.campaign(23), pytest.mark.asyncio(loop_scope="session")]
 
 MASK = "•••••"
 
@@ -295,6 +295,27 @@ async def test_keys_do_what_a_pointer_does(drawn: tuple[Replay, Written]) -> Non
     await replay.page.keyboard.press("Tab")
     assert await frame.evaluate("document.activeElement.className") != "sheet"  # nothing within the picture takes the focus
     assert await replay.inside("(page) => page.activeElement === page.body || page.activeElement === null")
+
+
+async def test_n_goes_past_what_is_put_aside_or_covered(replay: Replay) -> None:
+    w = Written()
+    e = w.element
+    aside = "a { position: absolute; left: -999px; top: 0 } button, .cover, input { position: absolute; left: 50px; width: 90px; height: 30px } "
+    places = "button, .cover { top: 50px } input { top: 150px } .cover { background: #ccc }"
+    body = [e("a", {"href": "#"}, "Skip"), e("button", {"type": "button"}, "Under"), e("div", {"class": "cover"})]
+    style = e("style", {"_cssText": aside + places})
+    field = e("input", {"name_": "field", "value": ""})
+    await replay.events(picture(e("html", {}, e("head", {}, style), e("body", {}, *body, field))))
+    await replay.drawn()
+    await replay.tell(do="tool", tool="fill", pointer=False)
+    frame = next(one for one in replay.page.frames if one.url.endswith("/replay.html"))
+    await frame.locator(".glass").focus()
+    for _ in range(2):
+        await replay.page.keyboard.press("n")
+    await replay.page.keyboard.press("Enter")
+    await replay.heard("picked")
+    (picked,) = await replay.hear("picked")
+    assert picked["picked"]["node"] == w.ids["field"]
 
 
 async def test_what_is_hidden_is_hatched(drawn: tuple[Replay, Written]) -> None:

@@ -77,6 +77,15 @@ FIELDS = {
     "waiting.take": ["session"],
     "cobrowse.attach": ["code"],
     "cobrowse.detach": [],
+    "pdf.open": ["pdf"],
+    "pdf.close": [],
+    "pdf.look": ["pdf", "page", "y"],
+    "pdf.mark": ["pdf", "mark", "page", "kind", "points"],
+    "pdf.unmark": ["pdf", "mark"],
+    "pdf.sign.ask": ["pdf", "page", "x", "y", "width", "height", "of"],
+    "pdf.sign.cancel": ["pdf"],
+    "pdf.sign": ["pdf", "request", "strokes"],
+    "pdf.sign.decline": ["pdf", "request"],
     "nonsense": ["x"],
 }
 

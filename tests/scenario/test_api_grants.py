@@ -63,6 +63,10 @@ OWN: dict[str, frozenset[str]] = {
     "list_messages": frozenset({"customer", "expert", "agent_place", "agent", "supervisor", "key"}),
     "send_file": frozenset({"customer", "expert", "agent_place"}),
     "get_file": frozenset({"customer", "expert", "agent_place", "agent", "supervisor", "key"}),
+    "send_pdf": frozenset({"expert", "agent_place"}),
+    "list_pdfs": frozenset({"expert", "agent_place", "agent", "supervisor", "key"}),
+    "get_pdf_file": frozenset({"customer", "expert", "agent_place", "agent", "supervisor", "key"}),
+    "get_signed_pdf": frozenset({"customer", "expert", "agent_place", "agent", "supervisor", "key"}),
     "list_keys": frozenset({"supervisor"}),
     "create_key": frozenset({"supervisor"}),
     "revoke_key": frozenset({"supervisor"}),
@@ -70,6 +74,10 @@ OWN: dict[str, frozenset[str]] = {
     "list_available": frozenset({"agent_place", "agent", "other_agent", "supervisor"}),
     "create_staff": frozenset({"supervisor"}),
     "disable_staff": frozenset({"supervisor"}),
+    "begin_page": frozenset({"agent", "other_agent", "supervisor"}),
+    "list_visitors": frozenset({"agent", "other_agent", "supervisor"}),
+    "offer_help": frozenset({"agent", "other_agent", "supervisor"}),
+    "withdraw_offer": frozenset({"agent", "other_agent", "supervisor"}),
     "list_audit": frozenset({"supervisor", "trail_key"}),
     "get_audit_checkpoint": frozenset({"supervisor", "trail_key"}),
     "create_webhook": frozenset({"supervisor"}),
@@ -105,6 +113,7 @@ OWN: dict[str, frozenset[str]] = {
     "get_template": frozenset({"face_key"}),
     "replace_template": frozenset({"face_key"}),
     "erase_template": frozenset({"face_key"}),
+    "erase_template_picture": frozenset({"face_key"}),
     "read_document": frozenset({"customer", "agent_place", "face_key"}),
     "compare_document": frozenset({"customer", "agent_place", "face_key"}),
     "create_verification": frozenset({"bank_key"}),
@@ -126,7 +135,8 @@ OWN = {
 }  # these may all that any key may
 # A session that another agent made, where none of the places is.
 OTHER = {name: OWN[name] - {"customer", "expert", "agent_place", "agent"} | {"other_agent"} for name in OWN} | {
-    "send_file": frozenset()
+    "send_file": frozenset(),
+    "send_pdf": frozenset(),
 }
 
 
@@ -186,6 +196,7 @@ async def things(here: Here, session: str, token: str) -> dict[str, str]:
         "invitation": invited.json["id"],
         "key": key.json["key"]["id"],
         "staff": f"ST_{'A' * 26}",
+        "pdf": f"PD_{'A' * 26}",
     }
 
 
@@ -222,6 +233,7 @@ def request(operation: Operation, number: int) -> dict[str, Any]:
         "identify_customer": {"methods": ["document_seen", "called_back"], "note": "seen"},
         "review_verification": {"decision": "approve", "reason": "seen"},
         "unlock_customer": {"customer": "c-1"},
+        "begin_page": {"code": "123456"},
         "create_webhook": {"url": "https://core.bank.example/hooks", "events": ["*"]},
         "create_staff": {"username": f"user{number}", "name": "U", "role": "agent", "password": "correct horse battery"},
     }
@@ -262,11 +274,13 @@ async def test_every_cell(tmp_path: Path, whose: str) -> None:
                     named = {"entry": f"RL_{'A' * 26}", "rules": "spare"}
                 elif "/webhooks" in operation.path:
                     named = {"webhook": f"WH_{'A' * 26}", "delivery": f"WD_{'A' * 26}"}
+                elif "{visitor}" in operation.path:
+                    named = {"visitor": f"VI_{'A' * 26}"}
                 elif "{verification}" in operation.path:
                     named = {"verification": f"VE_{'A' * 26}", "attempt": f"AT_{'A' * 26}", "name": "first"}
                 else:
                     named = {"session": owner} if bare else await things(here, owner, maker)
-                path = operation.path.format(**named)
+                path = operation.path.format(**named) + ("?name=a.pdf" if operation.id == "send_pdf" else "")
                 answer = await here.call(operation.method, path, **request(operation, number), token=token)
                 allowed = caller in expected[operation.id]
                 refusals = {401} if caller == "nobody" else {403}

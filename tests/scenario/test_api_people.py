@@ -49,7 +49,7 @@ async def test_who_waits_reads_nothing(tmp_path: Path) -> None:
         asked = 0
         for operation in OPERATIONS:
             if operation.in_session and operation.id != "start_network_test":
-                path = operation.path.format_map({**named, "recording": "x", "track": "x", "job": "x"})
+                path = operation.path.format_map({**named, "recording": "x", "track": "x", "job": "x", "pdf": "x"})
                 answer = await here.call(operation.method, path, {}, token=entry["token"])
                 assert answer.status == 403, operation.id
                 asked += 1

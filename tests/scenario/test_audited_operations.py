@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from server.api.operations import OPERATIONS, Access
+from server.domain.ids import ParticipantId, SessionId
+from server.signalling.messages_pdf import PdfAsked
 from tests.scenario.test_recordings_api import closing
 from tests.scenario.test_turn_api import DATA_ONLY
 from tests.scenario.test_verifications_api import Bank, settings
-from tests.support import studio
+from tests.support import page_ways, pdfs, studio
 from tests.support.bank_place import takes
 from tests.support.server import Answer, Here, app
 from tests.support.tiny_engine import ALICE, BOB, card, draw
@@ -67,10 +69,17 @@ class Office:
         file = await self.needs("POST", f"/sessions/{session}/files", token=place["token"], data=b"words", headers=headers)
         return str(file["id"])
 
-    async def template(self) -> tuple[str, str]:
+    async def brought(self) -> tuple[str, str]:
+        """(a session, a PDF in it)."""
+        session = await self.here.session()
+        place = await self.needs("POST", f"/sessions/{session}/enter", token=self.here.agent)
+        path = f"/sessions/{session}/pdfs?name=a.pdf"
+        return session, str((await self.needs("POST", path, token=place["token"], data=pdfs.paper()))["id"])
+
+    async def template(self, **more: bool) -> tuple[str, str]:
         """(an enrolled template's path, the key)."""
         key = await self.key(faces=True)
-        body = {"image": FACE, "subject": CUSTOMER, "consent": "consents/1"}
+        body = {"image": FACE, "subject": CUSTOMER, "consent": "consents/1", **more}
         return f"/face/templates/{(await self.needs('POST', '/face/templates', body, token=key))['template']['id']}", key
 
     async def recording(self) -> str:
@@ -225,6 +234,30 @@ async def _(o: Office) -> None:
     await o.did("GET", f"/sessions/{session}/files/{await o.sent(session)}", token=o.here.supervisor)
 
 
+@leaves("send_pdf", "file.received", "pdf.received")
+async def _(o: Office) -> None:
+    session = await o.here.session()
+    place = await o.needs("POST", f"/sessions/{session}/enter", token=o.here.agent)
+    await o.did("POST", f"/sessions/{session}/pdfs?name=a.pdf", token=place["token"], data=pdfs.paper())
+
+
+@leaves("get_pdf_file", "pdf.read")
+async def _(o: Office) -> None:
+    session, pdf = await o.brought()
+    await o.did("GET", f"/sessions/{session}/pdfs/{pdf}/file", token=o.here.supervisor)
+
+
+@leaves("get_signed_pdf", "pdf.read")
+async def _(o: Office) -> None:
+    session, pdf = await o.brought()
+    signer = ParticipantId((await o.here.place(session))["participant"])
+    paper, by = pdfs.hashed(pdfs.paper()), ParticipantId("PA_1")
+    asked = PdfAsked(request="PR_1", page=1, x=0.1, y=0.1, width=0.4, height=0.1, by=by, of=signer, sha256=paper)
+    strokes = (((0.0, 0.0), (1.0, 1.0)),)
+    await o.here.server.context.pdfs.sign(SessionId(session), pdf, asked, strokes, signer, lambda: None)
+    await o.did("GET", f"/sessions/{session}/pdfs/{pdf}/signed", token=o.here.supervisor)
+
+
 # ---- keys, staff, webhooks
 
 
@@ -348,6 +381,12 @@ async def _(o: Office) -> None:
 async def _(o: Office) -> None:
     path, key = await o.template()
     await o.did("DELETE", path, token=key)
+
+
+@leaves("erase_template_picture", "template.picture_erased")
+async def _(o: Office) -> None:
+    path, key = await o.template(keep_picture=True)
+    await o.did("DELETE", f"{path}/picture", token=key)
 
 
 @leaves("read_document", "document.read")
@@ -509,6 +548,14 @@ async def _(o: Office) -> None:
     await o.did("POST", "/risk/reload", token=o.here.supervisor)
 
 
+# ---- pages that customers show
+
+
+leaves("begin_page", "session.created", "cobrowse.attached")(page_ways.begin_page)
+leaves("offer_help", "cobrowse.offered")(page_ways.offer_help)
+leaves("withdraw_offer", "cobrowse.offer_withdrawn")(page_ways.withdraw_offer)
+
+
 # ---- held against the table and the server
 
 BY_ID = {one.id: one for one in OPERATIONS}
@@ -525,6 +572,7 @@ def test_every_entry_of_the_table_is_carried_out() -> None:
 
 async def carried_out(folder: Path, way: Way, operation: str) -> tuple[Answer, list[tuple[str, str]]]:
     made = settings(folder, webhooks__origins=(NOBODY,), recording__key=base64.b64encode(studio.MASTER).decode())
+    made |= page_ways.settings(folder, operation)
     async with app(folder, **made) as here:
         office = Office(here, await Bank.of(here), folder)
         await way(office)

@@ -1,13 +1,17 @@
 """``tongping bench decisions`` says what it promises; how quick anything is, it is run for."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from server import bench_decisions, challenges
+from server.transactions.case import Attempt
 from server.transactions.policy import Policy
 from tests.support import packs
 from verification.challenge.policy import ChallengePolicy
@@ -29,6 +33,22 @@ def test_it_measures_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert all(found[name] > 0 for name in times)
     assert (found["decisions"], found["cases_in_flight"]) == (5, 4)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_cases_that_are_under_way_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those that were asked for: one is decided too early, and the time of another is over."""
+    count = bench_decisions.Bench.under_way
+
+    async def with_others(self: bench_decisions.Bench, attempts: Sequence[Attempt]) -> int:
+        over = await self.begun(200_000)
+        await self.decided(over)
+        late = msgspec.structs.replace(await self.begun(200_001), until=datetime(2026, 1, 1, tzinfo=UTC))
+        return await count(self, [*attempts[1:], over, late])
+
+    monkeypatch.setattr(bench_decisions.Bench, "under_way", with_others)
+    assert figures(capsys, *NOBODY, "--folder", str(tmp_path))["cases_in_flight"] == 3
 
 
 def test_it_plays_live_attempts_with_an_installed_pack(

@@ -15,9 +15,11 @@ from server.cli import app as cli
 from server.domain.ids import StaffId
 from server.domain.model import Language
 from server.errors import TongpingError
+from server.services.verification_evidence import Kept
 from server.store.sql import open_store
 from server.transactions.case import Review
 from server.transactions.decision import CheckOutcome, CheckResult, Outcome
+from server.transactions.material import Facts
 from server.transactions.policy import Check
 from tests.scenario.test_verifications_api import DETAILS, Bank, settings
 from tests.support.bank_place import takes
@@ -108,6 +110,26 @@ def test_no_text_is_taken_for_html() -> None:
         page = Page(language, {}, {}).written(case, [], None, [], [], T0)
         assert "<img" not in page
         assert page.count("&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;") == 3
+
+
+def test_evidence_from_before_what_was_agreed_to_was_sealed_has_the_ids() -> None:
+    records = Records()
+    case = records.case()
+    tried = msgspec.structs.replace(
+        records.attempt(case.id), ended_at=T0, outcome=Outcome.ACCEPT, checked=attempt(), evidence="ab"
+    )
+    old = Facts(
+        schema=1, case=case.id, type=case.type, attempt=tried.id, number=1, assurance=tried.assurance, session=None, started_at=T0,
+        started_by="system", sealed_at=T0, consents=("consents/1", "CO_1", "CO_2"), policy_hash="", details_hash="", checked=attempt(),
+        played={}, pictures=(),
+    )  # fmt: skip
+    form = msgspec.json.decode(msgspec.json.encode(old))
+    del form["agreed"]
+    kept = Kept(
+        attempt=tried, name="at", digest="ab", facts=msgspec.json.decode(msgspec.json.encode(form), type=Facts), pictures=()
+    )
+    assert "has the consents' ids alone: CO_1 CO_2;" in Page(Language.EN, {}, {}).written(case, [tried], None, [kept], [], T0)
+    assert "只记了同意的编号：CO_1 CO_2；" in Page(Language.ZH, {}, {}).written(case, [tried], None, [kept], [], T0)
 
 
 @pytest.mark.parametrize(

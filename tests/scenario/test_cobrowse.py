@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from server.audit.events import AuditEntry
+from server.audit.events import AuditAction, AuditEntry
 from server.auth.tokens import TokenVerifier
 from server.domain.ids import SessionId
 from server.domain.model import ConsentScope
 from server.errors import TokenExpired
 from tests.support.cobrowsing import ORIGIN, PLANTED, Branch, Form, branch
 from tests.support.pages import Recorder, added, happens, mutation
+
+pytestmark = pytest.mark.campaign(23)
 
 
 @pytest.fixture
@@ -76,12 +78,18 @@ async def test_a_page_is_shown_pointed_at_filled_and_taken_back(here: Branch) ->
     assert (await view.ask(tab, "point"))["given"]
     await view.say("pointer", page=view.state["page"], at={"node": form.title["id"], "x": 0.25, "y": 0.5})
     assert (await tab.next("pointer"))["at"]["x"] == 0.25, "the one before was not granted"
+    # propose takes no more
+    await view.act("propose", form.amount["id"], "98", id="a0")
+    proposed = await tab.next("act")
+    assert (proposed["kind"], proposed["value"]) == ("propose", "98")
+    await tab.say("tab.done", act=proposed["act"], outcome="dismissed")
+    assert await view.outcome("a0") == "dismissed"
     # fill
     await view.act("fill", form.amount["id"], "99")
     assert await view.outcome() == "refused"
     assert (await view.ask(tab, "fill"))["given"]
     await view.act("fill", form.amount["id"], "99", id="a2")
-    act = await tab.next("act")
+    act = await tab.next("act", 1)
     assert (act["node"], act["value"], act["viewer"]) == (form.amount["id"], "99", here.agent.participant)
     await tab.say("tab.done", act=act["act"], outcome="done")
     assert await view.outcome("a2") == "done"
@@ -90,7 +98,7 @@ async def test_a_page_is_shown_pointed_at_filled_and_taken_back(here: Branch) ->
     await view.until(lambda: view.state["viewers"][0]["granted"] == ["view", "point"])
     await view.act("fill", form.amount["id"], "1", id="a3")
     assert await view.outcome("a3") == "refused"
-    assert len(tab.got("act")) == 1
+    assert len(tab.got("act")) == 2
     await tab.say("tab.stop")
     assert await view.over() == {"type": "bye", "code": "ended", "again": False}
     assert (await tab.over())["code"] == "ended"
@@ -106,6 +114,10 @@ async def test_what_is_written_down(here: Branch) -> None:
     assert (await view.ask(tab, "click", given=False))["given"] is False
     await view.act("fill", form.amount["id"], f"{PLANTED} of Zhang")
     act = await tab.next("act")
+    begun = [one.event for one in await audit(here) if one.event.action is AuditAction.COBROWSE_ACT_BEGUN]
+    assert [(one.actor, one.details["kind"], one.details["act"]) for one in begun] == [
+        (here.agent.participant, "fill", act["act"])
+    ]
     await tab.say("tab.done", act=act["act"], outcome="done")
     assert await view.outcome() == "done"
     await tab.say("tab.pause", paused=True)
@@ -147,7 +159,23 @@ async def test_what_is_written_down(here: Branch) -> None:
     async with here.here.server.context.store.read() as tx:
         consents = await tx.all_consents(SessionId(here.session))
     wording = [one.wording for one in consents if one.scope is ConsentScope.PAGE_VIEW]
-    assert wording == [f"cobrowse-1 {here.agent.participant} view {given.details['rules']}"]
+    assert wording == [f"cobrowse-2 {here.agent.participant} view {given.details['rules']}"]
+
+
+async def test_fields_in_error_are_named_that_the_agent_reads(here: Branch) -> None:
+    form = Form()
+    tab, view = await here.looking(form.recorder)
+    named = [form.amount, form.note, form.password, form.code, form.file, form.title, form.balance]
+    fields = [*(one["id"] for one in named), 1 << 20]
+    await tab.say("tab.step", step="", errors=len(fields), dwell_s=7, fields=fields)
+    await view.until(lambda: view.state["fields"])
+    assert (view.state["fields"], view.state["errors"]) == ([form.amount["id"], form.title["id"]], len(fields))
+    await tab.record(form.recorder.meta(), form.recorder.picture())
+    await view.until(lambda: not view.state["fields"])
+    # a field of the name of a secret one is not read in a later picture
+    await tab.say("tab.step", step="", errors=2, fields=[form.amount["id"], form.title["id"]])
+    await view.until(lambda: view.state["fields"] == [form.title["id"]])
+    assert PLANTED not in view.text
 
 
 # ---------------------------------------------------------------- nothing unsanitised
@@ -256,7 +284,8 @@ async def test_nobody_looks_at_another_sessions_page(here: Branch, tmp_path: Pat
     for token, id in ((stranger.token, share), (here.agent.token, "SH_" + "A" * 26)):
         view = await (await here.view()).hello(token, id)
         assert (await view.over())["code"] == "ended", "as if there were none"
-    for token in (here.customer.token, "x", here.agent.token[:-2] + "AA", here.here.agent):
+    signed, changed = here.agent.token[:-9], "B" if here.agent.token[-9] == "A" else "A"
+    for token in (here.customer.token, "x", f"{signed}{changed}{here.agent.token[-8:]}", here.here.agent):
         view = await (await here.view()).hello(token, share)
         assert (await view.over())["code"] == "invalid"
     assert tab.state["viewers"] == []
@@ -271,6 +300,23 @@ async def test_a_token_that_has_expired(here: Branch, monkeypatch: pytest.Monkey
     monkeypatch.setattr(TokenVerifier, "verify", expired)
     view = await (await here.view()).hello(here.agent.token, share)
     assert (await view.over())["code"] == "expired"
+
+
+async def test_who_typed_the_code_is_answered_first_and_everybody_else_is_somebody_else(here: Branch) -> None:
+    tab, share = await here.shared(Form().recorder)
+    expert = await here.expert()
+    second = await (await here.view()).hello(expert.token, share)
+    await second.say("view.ask", scope="view")
+    assert (await second.next("problem"))["code"] == "not_first"
+    assert tab.got("consent.ask") == []
+    first = await (await here.view()).hello(here.agent.token, share)
+    assert (await first.ask(tab, given=False))["given"] is False
+    assert (await second.ask(tab))["given"]
+    asked = tab.got("consent.ask")
+    assert [(one["viewer"]["id"], one["who"]) for one in asked] == [
+        (here.agent.participant, "typed"),
+        (expert.participant, "other"),
+    ]
 
 
 async def test_each_viewer_has_their_own_grants(here: Branch) -> None:

@@ -16,7 +16,7 @@ import pytest
 from server.cobrowse import orders
 from server.cobrowse.process_messages import Configure
 from server.cobrowse.rules import read_rules
-from server.live.cobrowse.shares import SanitiserAway
+from server.live.cobrowse.held import SanitiserAway
 from server.sanitisers import STRIKES, Sanitisers
 from tests.support.cobrowsing import RULES, WITHIN_S
 from tests.support.pages import Recorder, event, mutation
@@ -133,6 +133,22 @@ async def test_what_a_node_is() -> None:
         assert found[9] is None, "of another document nothing is known"
 
 
+async def test_what_a_node_is_is_never_too_much_to_say() -> None:
+    recorder = Recorder("https://bank.example/transfers/7")
+    field = node = recorder.element("input", {"id": "amount"})
+    for _ in range(200):
+        node = recorder.element("div", {"type": "密" * 4000}, node)
+    recorder.put(node)
+    async with running() as desk:
+        desk.sanitisers.open("SH_A", HASH, KEY)
+        desk.take("SH_A", recorder.meta(), recorder.picture())
+        desk.sanitisers.order("SH_A", orders.Look(look=-1, page=1, node=field["id"]))
+        found = await desk.until(lambda: desk.told.looked_ or desk.sanitisers.restarts)
+        assert (found[-1].tag, desk.sanitisers.restarts) == ("input", 0)
+        assert max(len(kind) for _, kind in found[-1].above) < 100
+        assert desk.sanitisers._processes[0].at_work == desk.sanitisers._request, "who asks what a node is has the blame, too"
+
+
 async def test_another_document_knows_nothing_of_the_one_before() -> None:
     async with running() as desk:
         desk.sanitisers.open("SH_A", HASH, KEY)
@@ -161,7 +177,7 @@ async def test_a_large_page_holds_up_nobody_else() -> None:
         desk.take("SH_LARGE", recorder.meta(), picture)
         assert desk.sanitisers.has_room("SH_LARGE")
         desk.take("SH_LARGE", picture)
-        assert not desk.sanitisers.has_room("SH_LARGE"), "its tab is not read until that is done"
+        assert not desk.sanitisers.has_room("SH_LARGE"), "what it says is left out until that is done"
         assert desk.sanitisers.has_room("SH_SMALL")
         id = small.body["childNodes"][0]["childNodes"][0]["id"]
         for number in range(20):

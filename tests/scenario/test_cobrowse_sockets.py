@@ -9,6 +9,7 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from server.cobrowse.messages import MAX_FRAME_BYTES
+from server.domain.ids import SessionId
 from server.errors import StoreUnavailable
 from server.live.cobrowse.journal import PageRecords
 from tests.support.cobrowsing import ORIGIN, Branch, Form, branch
@@ -96,6 +97,22 @@ async def test_what_could_not_be_stored_was_not_given(here: Branch, monkeypatch:
     assert tab.got("picture.want") == []
     assert (await view.ask(tab))["given"]
     await view.pictures()
+
+
+async def test_what_cannot_be_written_down_is_not_done(here: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise StoreUnavailable("down")
+
+    form = Form()
+    tab, view = await here.looking(form.recorder, "fill")
+    with monkeypatch.context() as store:
+        store.setattr(PageRecords, "write", broken)
+        await view.act("fill", form.amount["id"], "1")
+        assert await view.outcome() == "refused"
+        assert [one["code"] for one in view.got("problem")] == ["not_stored"]
+    await view.act("fill", form.amount["id"], "2", id="a2")
+    assert [(await tab.next("act"))["value"]] == ["2"]
+    assert len(tab.got("act")) == 1
 
 
 async def test_a_page_that_ends_its_sanitiser_again_and_again_ends(here: Branch) -> None:
@@ -201,17 +218,58 @@ async def test_a_tabs_flood_is_read_more_slowly(here: Branch) -> None:
     assert view.code is None
 
 
+async def test_what_is_taken_back_waits_for_no_sanitiser(here: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = Form()
+    tab, view = await here.looking(form.recorder)
+    shown = form.title["childNodes"][0]["id"]
+    cobrowse = here.here.server.live.cobrowse
+    assert cobrowse is not None
+    with monkeypatch.context() as full:
+        full.setattr(cobrowse._sanitisers, "has_room", lambda share: False)
+        for number in range(50):
+            await tab.record(mutation(texts=[{"id": shown, "value": f"left out {number}"}]))
+        await tab.say("tab.pause", paused=True)
+        await view.until(lambda: view.state["state"] == "paused")
+    await tab.say("tab.pause", paused=False)
+    await view.pictures(2)
+    await tab.record(mutation(texts=[{"id": shown, "value": "afterwards"}]))
+    await view.until(lambda: "afterwards" in view.text)
+    assert "left out" not in view.text
+    monkeypatch.setattr(cobrowse._sanitisers, "has_room", lambda share: False)
+    await tab.record(mutation(texts=[{"id": shown, "value": "left out"}]))
+    await tab.say("tab.stop")
+    assert (await view.over())["code"] == "ended"
+
+
 async def test_so_many_pages_and_no_more(tmp_path: Path) -> None:
     async with branch(tmp_path, cobrowse__max_shares_per_address=2) as here:
-        for number in range(2):
-            tab = await (await here.tab()).hello(tab=f"t{number}")
-            await tab.next("tab.state")
+        first, tab = [await (await here.tab()).hello(tab=f"t{number}") for number in range(2)]
+        await first.next("tab.state")
+        await tab.next("tab.state")
         third = await (await here.tab()).hello(tab="t3")
-        assert (await third.over())["code"] == "too_many"
-        await tab.say("tab.stop")
-        await tab.over()
+        await third.next("tab.state")
+        assert (await first.over())["code"] == "expired", "the oldest that nobody has come to"
+        await here.agent.tell("cobrowse.attach", code=third.state["code"])
+        await here.agent.next("cobrowse.changed")
         fourth = await (await here.tab()).hello(tab="t4")
         await fourth.next("tab.state")
+        assert (await tab.over())["code"] == "expired"
+        assert third.state["state"] == "attached"
+
+
+async def test_a_crowd_of_one_address_takes_no_code_of_another(tmp_path: Path) -> None:
+    async with branch(tmp_path, cobrowse__max_shares=3) as here:
+        shares = here.here.server.live.cobrowse
+        assert shares is not None
+        site = shares.sites["pk_bank"]
+        customer, _ = shares.begin(site, "203.0.113.5", "123456")
+        lines = [await (await here.tab()).hello(tab=f"t{number}") for number in range(4)]
+        assert (await lines[0].over())["code"] == "expired"
+        assert (await lines[1].over())["code"] == "expired"
+        await lines[3].next("tab.state")
+        await here.agent.tell("cobrowse.attach", code="123456")
+        await here.agent.next("cobrowse.changed")
+        assert shares.of(SessionId(here.session)) is customer
 
 
 async def test_so_many_viewers_and_no_more(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One socket of co-browse by itself: who says nothing, who answers no ping, who does not read, and that little is under way."""
 
 import asyncio
+import socket as socket_options
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestServer
 
 from server.clock import SystemClock
-from server.cobrowse.messages import Body, ViewPong
+from server.cobrowse.messages import Body, ViewDom, ViewPong
 from server.live.cobrowse.wires import Wire, WireLimits
 
 WITHIN_S = 30.0
@@ -50,7 +51,7 @@ async def served(limits: WireLimits) -> AsyncIterator[tuple[End, ClientWebSocket
     async def handle(request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(timeout=limits.close_s, autoping=False)
         await socket.prepare(request)
-        await Wire("1", socket, request.transport, str, end, SystemClock(), limits).run()
+        await Wire("1", socket, request.transport, str, end, SystemClock(), limits, request.writer.drain).run()
         return socket
 
     app = web.Application()
@@ -59,6 +60,13 @@ async def served(limits: WireLimits) -> AsyncIterator[tuple[End, ClientWebSocket
         socket = await client.ws_connect(str(server.make_url("/")), autoping=False, max_msg_size=0)
         yield end, socket
         await socket.close()
+
+
+async def greeted(end: End) -> Wire[str]:
+    async with asyncio.timeout(WITHIN_S):
+        while end.wire is None:  # noqa: ASYNC110 - the handler has no event for it
+            await asyncio.sleep(0.01)
+    return end.wire
 
 
 async def closed(end: End) -> None:
@@ -107,6 +115,52 @@ async def test_who_does_not_read_is_let_go_and_little_is_under_way() -> None:
         end.wire.wake()
         await closed(end)
         assert 0 < end.taken < 400_000
+
+
+async def test_what_was_taken_back_goes_nowhere_where_it_was_not_taken() -> None:
+    async with served(WireLimits(send_bytes=16 * 1024)) as (end, socket):
+        await socket.send_str("hello")
+        wire = await greeted(end)
+        assert socket._conn is not None
+        assert socket._conn.transport is not None
+        socket._conn.transport.pause_reading()
+        end.frames = [ViewDom(page=1, n=1, text="x" * 4_000_000, last=True, picture=False)]  # more than kernels keep
+        wire.wake()
+        async with asyncio.timeout(WITHIN_S):
+            while not wire._unsent():  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        wire.hush()
+        await closed(end)
+        socket._conn.transport.resume_reading()
+        assert (await socket.receive(WITHIN_S)).type is not WSMsgType.TEXT
+
+
+async def test_who_has_taken_what_was_taken_back_stays() -> None:
+    async with served(WireLimits(hush_s=0.01)) as (end, socket):
+        await socket.send_str("hello")
+        wire = await greeted(end)
+        end.frames = [ViewDom(page=1, n=1, text="x" * 40_000, last=True, picture=False)]
+        wire.wake()
+        assert (await socket.receive(WITHIN_S)).type is WSMsgType.TEXT
+        wire.hush()
+        async with asyncio.timeout(WITHIN_S):
+            while wire._hushing is not None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        end.frames = [ViewPong(n=1, tab_ms=None)]
+        wire.wake()
+        assert (await socket.receive(WITHIN_S)).data == '{"type":"view.pong","n":1,"tab_ms":null}'
+
+
+async def test_little_that_was_not_read_is_kept() -> None:
+    async with served(WireLimits(receive_bytes=16 * 1024)) as (end, socket):
+        await socket.send_str("hello")
+        async with asyncio.timeout(WITHIN_S):
+            while end.wire is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        transport = end.wire._transport
+        assert transport is not None
+        kept = transport.get_extra_info("socket").getsockopt(socket_options.SOL_SOCKET, socket_options.SO_RCVBUF)
+        assert kept <= 2 * 16 * 1024, "the kernel counts its own part in"
 
 
 async def test_too_much_ends_it_or_waits() -> None:

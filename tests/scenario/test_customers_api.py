@@ -8,14 +8,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
 from server.app import running
 from server.audit.receipts import read_receipt
 from server.auth.jwks import read_key_set
-from server.domain.ids import CaseId, SessionId
+from server.domain.ids import ApiKeyId, CaseId, SessionId, TemplateId
+from server.domain.model import Role
 from server.errors import StoreUnavailable
+from server.services.principal import Principal, PrincipalKind
 from server.store.sql import open_store
 from server.transactions.lock import Failures, failed
 from tests.scenario.test_verifications_api import Bank, b64, settings
@@ -181,11 +184,16 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
         assert (id, of, counts) == (done.json["id"], CUSTOMER, done.json["erased"])
 
         assert on_disk(data) == []
-        assert traces(data) == (0, 0)
+        assert traces(data) == (1, 0), "the failure counts still"
         assert pictures_of_templates(data) == [(b"", b"", None)]
         assert attempts(data) == [{"reasons": "[]", "risk": "null", "checked": "null"}] * 3
         assert not [path for path in (data / "evidence").rglob("*") if path.is_file()]
-        assert (await here.post("/customers/export", {"customer": CUSTOMER}, token=here.supervisor)).status == 404
+        out = await here.post("/customers/export", {"customer": CUSTOMER}, token=here.supervisor)
+        with zipfile.ZipFile(io.BytesIO(out.raw)) as archive:
+            assert archive.namelist() == ["data.json"]
+            told = json.loads(archive.read("data.json"))
+        assert told.pop("failures")["count"] == 1
+        assert {name for name, value in told.items() if value} == {"customer", "exported_at"}
         after = (await bank.get(lived["accepted"])).json
         assert (after["customer"], after["state"], after["result"]) == ("", "accepted", None)
         again = await here.post("/customers/erase", {"customer": CUSTOMER}, token=here.supervisor)
@@ -209,7 +217,8 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{data}/tongping.db")
     engine = FakeEngine()
     async with running(config(tmp_path), store=store, media=FakePlane(), engine=engine) as server:
-        assert (await server.context.customers.find(CUSTOMER)).nothing
+        found = await server.context.customers.find(CUSTOMER)
+        assert msgspec.structs.replace(found, failures=None).nothing
         assert not [path for path in (data / "evidence").rglob("*") if path.is_file()]
         async with store.read() as tx:
             erased = [
@@ -225,7 +234,7 @@ async def test_handed_out_erased_and_erased_again(tmp_path: Path) -> None:
     assert on_disk(data) == []
     assert not [path for path in data.rglob("*") if path.is_file() and kept[:32] in path.read_bytes()]
     assert pictures_of_templates(data) == [(b"", b"", None)]
-    assert traces(data) == (0, 0)
+    assert traces(data) == (1, 0)
     with sqlite3.connect(data / "tongping.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -254,6 +263,48 @@ async def test_a_template_that_was_erased_alone_does_not_come_back(tmp_path: Pat
         assert await server.context.customers.replay() == 0
     await store.close()
     assert pictures_of_templates(data) == [(b"", b"", None)]
+
+
+async def test_a_picture_that_was_erased_alone_does_not_come_back(tmp_path: Path) -> None:
+    """With an older copy of the database; one that is kept after it stays, in that copy too."""
+    data = tmp_path / "data"
+    data.mkdir()
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with app(tmp_path, store=store, **settings(tmp_path, webhooks__origins=(NOBODY,))) as here:
+        faces = (await here.post("/keys", {"name": "faces", "faces": True}, token=here.supervisor)).json["secret"]
+        body = {"image": b64(draw(ALICE)), "subject": CUSTOMER, "consent": "c/1", "keep_picture": True}
+        path = f"/face/templates/{(await here.post('/face/templates', body, token=faces)).json['template']['id']}"
+        await store.scrub()
+        shutil.copytree(data, tmp_path / "backup")
+        assert (await here.delete(f"{path}/picture", token=here.agent)).status == 403
+        assert (await here.delete(f"{path}/picture", token=faces)).status == 204
+        [(key, sealed, kept)] = pictures_of_templates(data)
+        assert (key != b"", sealed != b"", kept) == (True, True, None)
+        assert (await here.get(path, token=faces)).json["picture_kept"] is False
+        again = await here.delete(f"{path}/picture", token=faces)
+        assert (again.status, again.code) == (404, "not_found")
+        match = await here.post("/face/compare", {"template": path.rpartition("/")[2], "probe": b64(draw(ALICE))}, token=faces)
+        assert match.json["match"] is True
+    await store.close()
+    restored(tmp_path, data)
+    [(_, _, came_back)] = pictures_of_templates(data)
+    assert came_back
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with running(config(tmp_path), store=store, media=FakePlane(), engine=FakeEngine()) as server:
+        assert pictures_of_templates(data) == [(key, sealed, None)]
+        assert await server.context.customers.replay() == 0
+        async with store.read() as tx:
+            events = [entry.event for entry in await tx.list_audit(after=0, limit=200)]
+        [told] = [one for one in events if one.action.value == "template.picture_erased"]
+        assert told.subject == path.rpartition("/")[2]
+        assert [one.details["why"] for one in events if one.action.value == "customer.erased"] == ["replayed"]
+        assert not [path for path in data.rglob("*") if path.is_file() and came_back[:32] in path.read_bytes()]
+        bank = Principal(PrincipalKind.SERVICE, ApiKeyId("AK_X"), Role.SERVICE, frozenset())
+        newer = await server.context.faces.replace(bank, TemplateId(told.subject), draw(ALICE), "c/2", keep_picture=True)
+        assert newer.template.picture_kept
+        assert await server.context.customers.replay() == 0
+        assert (await server.context.faces.template(newer.template.id)).picture_kept, "another consent, another picture"
+    await store.close()
 
 
 async def test_who_may_and_what_is_refused(tmp_path: Path) -> None:
@@ -322,6 +373,32 @@ async def test_who_is_locked_stays_locked_and_stands_nowhere_by_name(tmp_path: P
     assert b"customer-4711" not in on_disk(data)
 
 
+async def test_failures_before_the_fifth_count_over_an_erasing(tmp_path: Path) -> None:
+    """And over the start after it; they go when they count no more."""
+    data = tmp_path / "data"
+    data.mkdir()
+    clock = ManualClock()
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with app(tmp_path, store=store, clock=clock, **settings(tmp_path, webhooks__origins=(NOBODY,))) as here:
+        bank = await Bank.of(here)
+        for tries in (2, 2, 1):
+            assert (await here.post("/customers/erase", {"customer": CUSTOMER}, token=here.supervisor)).status == 200
+            assert b"customer-4711" not in on_disk(data)
+            assert await here.server.context.customers.replay() == 0, "nothing came back"
+            id = await bank.ready(customer=CUSTOMER)
+            for _ in range(tries):
+                assert (await bank.show(id, takes(BOB))).json["attempt"]["outcome"] == "reject"
+            await bank.post(f"/{id}/cancel")
+        locked = await bank.ask(customer=CUSTOMER)
+        assert (locked.status, locked.code) == (423, "customer_locked")
+        assert (await here.post("/customers/erase", {"customer": CUSTOMER}, token=here.supervisor)).status == 200
+        clock.seconds += 86_401
+        assert await here.server.context.verifications.cases.forget_failures() == 1
+        assert (await here.server.context.customers.find(CUSTOMER)).nothing
+        assert (await bank.ask(customer=CUSTOMER)).status == 201
+    await store.close()
+
+
 async def test_failures_under_a_name_stand_under_its_digest_after_a_start(tmp_path: Path) -> None:
     """As an older version wrote them: the lock counts still."""
     data = tmp_path / "data"
@@ -357,13 +434,13 @@ async def test_cut_off_before_its_end_it_is_done_again_and_the_audit_has_it(
             raise StoreUnavailable("cut off")
 
         with monkeypatch.context() as patched:
-            patched.setattr(customers, "_forget", killed)
+            patched.setattr(customers, "_note", killed)
             assert (await here.post("/customers/erase", {"customer": CUSTOMER}, token=here.supervisor)).status == 503
         assert traces(data) == (1, 1)
     await store.close()
     store = await open_store(f"sqlite:///{data}/tongping.db")
     async with running(config(tmp_path), store=store, media=FakePlane(), engine=FakeEngine()) as server:
-        assert traces(data) == (0, 0)
+        assert traces(data) == (1, 0)
         async with store.read() as tx:
             events = [entry.event for entry in await tx.list_audit(after=0, limit=200)]
         assert [one.details["why"] for one in events if one.action.value == "customer.erased"] == ["replayed"]
@@ -416,3 +493,40 @@ async def test_nothing_is_erased_while_another_is_verified_in_the_same_session(t
         await bank.post(f"/{mine}/cancel")
         refused = await here.post("/customers/erase", {"customer": CUSTOMER}, token=here.supervisor)
         assert (refused.status, refused.code) == (409, "something_runs")
+
+
+async def test_what_had_not_ended_in_an_older_copy_has_ended_once_it_is_erased_again(tmp_path: Path) -> None:
+    """Its links open nothing, and nobody goes on with it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    made = settings(tmp_path, webhooks__origins=(NOBODY,))
+    async with app(tmp_path, store=store, **made) as here:
+        bank = await Bank.of(here)
+        session = await here.session(customer_reference=CUSTOMER)
+        link = (await here.invitation(session))["link"]
+        case = await bank.ready(customer=CUSTOMER)
+        await store.scrub()
+        shutil.copytree(data, tmp_path / "backup")
+        await bank.post(f"/{case}/cancel")
+        await here.post(f"/sessions/{session}/end", {"reason": "done"}, token=here.agent)
+        assert (await here.post("/customers/erase", {"customer": CUSTOMER}, token=here.supervisor)).status == 200
+        passwords = here.server.first_passwords
+    await store.close()
+    restored(tmp_path, data)
+    del made["engine"]
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with running(config(tmp_path, **made), store=store, media=FakePlane(), engine=FakeEngine()) as server:
+        async with aiohttp.ClientSession() as http:
+            here = Here(server, http, FakePlane())
+            assert (await here.get(f"/verifications/{case}", token=bank.secret)).json["state"] == "cancelled"
+            token = await here.login("agent", passwords["agent"])
+            assert (await here.get(f"/sessions/{session}", token=token)).json["status"] == "ended"
+            come = await here.post("/invitations/redeem", {"secret": link.rpartition("/")[2], "name": "customer"})
+            assert come.status in (404, 410), come.json
+        async with store.read() as tx:
+            events = [entry.event for entry in await tx.list_audit(after=0, limit=200)]
+        told = {(one.action.value, one.subject) for one in events}
+        assert {("session.ended", session), ("verification.ended", case)} <= told
+        assert await server.context.customers.replay() == 0
+    await store.close()

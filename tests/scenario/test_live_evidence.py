@@ -12,11 +12,14 @@ import pytest
 
 from server.api.bodies_verifications import SetPortrait
 from server.audit.events import AuditAction
+from server.domain.consent_texts import text_of
 from server.domain.ids import TemplateId
+from server.domain.model import ConsentScope, Language
+from server.services.case_folder import CaseFolder
 from server.services.faces import Faces
 from server.transactions.case import Attempt, Case, CaseState
 from server.transactions.decision import CheckedAttempt
-from server.transactions.material import ENROLMENT, MAX_PICTURES, Facts, Material, PictureKind, ReferenceShown
+from server.transactions.material import ENROLMENT, MAX_PICTURES, Agreed, Facts, Material, PictureKind, ReferenceShown
 from tests.scenario.test_live_verification import Visit
 from tests.support.bank_place import BankPlace
 from tests.support.live_person import Scene
@@ -82,12 +85,52 @@ async def test_the_pictures_of_an_attempt_and_what_it_was_decided_by(visit: Visi
     assert facts.played["script"] == attempt.checked.script_hash
     assert facts.played["timeline"][0]["cue"] == "settle"
     assert facts.consents[0] == case.consent
-    assert len(facts.consents) == 2
+    async with visit.house.store.read() as tx:
+        [agreed] = [one for one in await tx.latest_consents(visit.session) if one.scope is ConsentScope.FACE]
+    assert facts.consents[1:] == (agreed.id,)
+    assert facts.agreed == (Agreed.to(agreed),)
+    assert (agreed.wording, facts.agreed[0].participant) == ("w", visit.customer[0])
     assert b"template" not in msgspec.json.encode(facts)
     async with visit.house.store.read() as tx:
         trail = [one.event for one in await tx.list_audit(after=0, limit=1000)]
     (ended,) = [one for one in trail if one.action is AuditAction.VERIFICATION_ATTEMPT_ENDED]
     assert ended.details["evidence"] == attempt.evidence
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_the_folder_of_a_case_says_by_itself_what_was_agreed_to(visit: Visit, language: Language) -> None:
+    """Of each consent that stood when the attempt was sealed, whatever was said later."""
+    face, document = (
+        {"scope": "face", "wording": "face-5", "language": "en"},
+        {"scope": "document", "wording": "w", "language": "zh"},
+    )
+    for one in (face, document, {**document, "scope": "microphone"}):
+        await visit.customer[1].say("consent.set", decision="given", **one)
+    await visit.begin()
+    assert (await visit.play())["outcome"] == "accept"
+    async with visit.house.store.read() as tx:
+        stood = {
+            one.scope.value: one for one in await tx.latest_consents(visit.session) if one.participant_id == visit.customer[0]
+        }
+    for one in (face, document):
+        await visit.customer[1].say("consent.set", decision="withdrawn", **one)
+    await visit.house.live.settle()
+    verifications = visit.place.verifications
+    folder = CaseFolder(verifications.cases, verifications.evidence, [], {}, {})
+    files = await folder.files(visit.case, language, "system")
+    sealed = msgspec.json.decode(files["facts/1.json"])
+    told = [
+        (one["id"], one["participant"], one["scope"], one["wording"], one["language"], one["text"]) for one in sealed["agreed"]
+    ]
+    assert told == [
+        (stood["document"].id, visit.customer[0], "document", "w", "zh", ""),
+        (stood["face"].id, visit.customer[0], "face", "face-5", "en", text_of(ConsentScope.FACE, "face-5", Language.EN)),
+    ]
+    assert msgspec.convert(sealed["agreed"], tuple[Agreed, ...]) == tuple(Agreed.to(stood[one]) for one in ("document", "face"))
+    page = files["report.html"].decode()
+    assert all(word in page for word in ("face-5", text_of(ConsentScope.FACE, "face-5", Language.EN), visit.customer[0]))
+    assert page.count({"zh": "无：不是本系统页面的文本", "en": "none: not a text of our pages"}[language.value]) == 1
+    assert stood["face"].decided_at.strftime("%Y-%m-%d %H:%M:%S") in page
 
 
 async def test_each_action_is_kept_at_its_peak(visit: Visit) -> None:

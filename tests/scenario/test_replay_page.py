@@ -12,7 +12,7 @@ def directives(policy: str) -> dict[str, str]:
 async def test_the_frame_fetches_nothing_and_stands_in_our_pages_alone(tmp_path: Path) -> None:
     static = tmp_path / "dist"
     static.mkdir()
-    for name in ("index.html", "agent.html", "replay.html"):
+    for name in ("index.html", "agent.html", "review.html", "replay.html"):
         (static / name).write_text(f"<!doctype html>{name}")
     async with app(tmp_path, static_dir=str(static)) as here:
         page = await here.get("//replay.html")
@@ -21,6 +21,7 @@ async def test_the_frame_fetches_nothing_and_stands_in_our_pages_alone(tmp_path:
             "default-src": "'none'",
             "script-src": "'self'",
             "style-src": "'self' 'unsafe-inline'",
+            "img-src": "blob:",
             "base-uri": "'none'",
             "form-action": "'none'",
             "frame-ancestors": "'self'",
@@ -28,7 +29,7 @@ async def test_the_frame_fetches_nothing_and_stands_in_our_pages_alone(tmp_path:
         assert page.headers["X-Frame-Options"] == "SAMEORIGIN"
         assert page.headers["Cache-Control"] == "no-cache"
         assert "camera=()" in page.headers["Permissions-Policy"]
-        for path in ("//", "//agent"):
+        for path in ("//", "//agent", "//review"):
             policy = directives((await here.get(path)).headers["Content-Security-Policy"])
             assert (policy["frame-src"], policy["frame-ancestors"], policy["style-src"]) == ("'self'", "'none'", "'self'")
 

@@ -74,6 +74,9 @@ async def test_rules_and_what_would_come_of_facts(tmp_path: Path) -> None:
         ):
             refused = await here.call("PUT", path, {"text": text}, token=here.supervisor)
             assert (refused.status, why in refused.json["detail"]) == (400, True), refused.json
+        costly = "".join(RULES.replace("'all'", f"'a{n}'").replace("amount", "amount" + "+1" * 200) for n in range(10))
+        refused = await here.call("PUT", "/risk/rules/default", {"text": costly}, token=here.supervisor)
+        assert (refused.status, refused.code) == (400, "rules_too_costly"), refused.json
         assert (await here.delete("/risk/rules/default", token=here.supervisor)).status == 204
         assert (await here.delete("/risk/rules/default", token=here.supervisor)).status == 404
         assert (await here.post("/risk/check", asked, token=here.supervisor)).json == before

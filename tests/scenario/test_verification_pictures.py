@@ -21,7 +21,7 @@ from tests.support.heavy_pictures import (
     webp,
     webp_of_many_codes,
 )
-from tests.support.machine import most_memory
+from tests.support.machine import most_memory, slowness
 from tests.support.webm import CLUSTER, LACED, PICTURES, WITHOUT_SIZE, block, element, pictures_track, vp8, webm
 from verification.engine.pool import EngineConfig, EnginePool
 from verification.errors import FaceRefused, ImageRefused
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.campaign(10)]
 LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
 SPARE_BYTES = 12 << 20
 WORK_S = EngineConfig().work_s / 1.5
-"""Of a processor, on a machine that may be half as fast as others."""
+"""Of a usual processor, which may be slower than the one that the limit is for."""
 Drawn = Callable[[int, int], bytes]
 
 
@@ -109,7 +109,7 @@ async def test_no_picture_that_is_read_ends_a_worker(pool: EnginePool) -> None:
             took = processor_s(pid) - before
             print(f"{name:30s} {wide} x {high} {most_memory(pid) >> 20} MiB {took:.2f} s")
             assert most_memory(pid) < EngineConfig().memory_bytes - SPARE_BYTES, name
-            assert took < WORK_S, name
+            assert took < WORK_S * slowness(), name
     assert pool.counts.restarts == 0
 
 

@@ -3,19 +3,23 @@
 import asyncio
 import base64
 import json
+import re
 import urllib.error
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from server.api import openapi
 from server.api.operations import BASE, OPERATIONS
 from server.cli import app as cli
-from server.transactions.token import DecisionRefused, verify_decision
+from server.transactions.decision import Outcome
+from server.transactions.details import details_hash
+from server.transactions.token import DecisionRefused, DecisionSigner, verify_decision
 from tests.scenario.test_webhooks import receiver
 from tests.support.bank_place import PASSWORD, PICTURES, takes
 from tests.support.fake_engine import FakeEngine
@@ -34,6 +38,10 @@ reason = { zh = "金额过大", en = "A million or more" }
 """
 """Not the shipped ones, which look at the hour: these tests run at any."""
 DETAILS = {"card": "6222020200112233", "amount": "1250.00"}
+SIGNED: dict[str, Any] = {
+    "jti": "DE_" + "A" * 26, "customer": "c-2", "type": "test_pictures", "decision": Outcome.ACCEPT, "reasons": (), "policy_hash": "ab" * 32,
+    "pack_hash": "", "assurance": None, "risk_level": None,
+}  # fmt: skip
 
 
 def b64(data: bytes) -> str:
@@ -351,8 +359,8 @@ def example() -> str:
 async def test_the_banks_side_in_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app(tmp_path, **settings(tmp_path)) as here:
         bank = await Bank.of(here)
-        monkeypatch.setenv("TONGPING_URL", here.url)
-        monkeypatch.setenv("TONGPING_KEY", bank.secret)
+        monkeypatch.setenv("BANK_TONGPING_URL", here.url)
+        monkeypatch.setenv("BANK_TONGPING_KEY", bank.secret)
         side: dict[str, Any] = {}
         exec(compile(example(), "docs/transactions.md", "exec"), side)
         done: list[Any] = []
@@ -384,6 +392,30 @@ async def test_the_banks_side_in_the_documentation(tmp_path: Path, monkeypatch: 
             await bank.show(declined, takes(BOB))
         assert (await bank.get(declined)).json["result"]
         assert await asyncio.to_thread(execute, declined, DETAILS, done.append) is False
+
+        late = await asyncio.to_thread(partial(side["ask"], "order-4", "test_pictures", "c-2", DETAILS, draw(ALICE)))
+        await bank.show(late, takes())
+        own = here.server.context.verifications.cases._signer
+        strange = DecisionSigner(Ed25519PrivateKey.generate(), "0" * 16, issuer=here.url, lifetime_s=600)
+        call = side["call"]
+        for signer, ago_s, executed in ((own, 7200, False), (strange, 0, False), (own, 0, True)):
+            now = datetime.now(UTC) - timedelta(seconds=ago_s)
+            other, _ = signer.sign(**SIGNED, audience=bank.id, case=late, details_hash=details_hash(DETAILS), now=now)
+            found = other if not executed else (await bank.get(late)).json["result"]
+            side["call"] = lambda method, *rest, told=found: (
+                {"result": told} if "keys" not in rest[0] and method == "GET" else call(method, *rest)
+            )
+            assert await asyncio.to_thread(execute, late, DETAILS, done.append) is executed
+        assert len(done) == 3
+
+
+def test_the_variables_of_the_example_are_none_of_the_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they are exported the commands work all the same."""
+    for name in re.findall(r'os\.environ\["(\w+)"\]', example()):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("TONGPING_DATA_DIR", str(tmp_path))
+    done = CliRunner().invoke(cli, ["audit", "keys"])
+    assert done.exit_code == 0, done.output
 
 
 async def test_the_command_reads_the_keys_of_a_server(tmp_path: Path) -> None:

@@ -93,7 +93,9 @@ class Seat(Watcher):
         )
         await context.add_init_script(INSTRUMENT)
         page = await context.new_page()
-        page.set_default_timeout(APPEARS_MS)
+        page.set_default_timeout(
+            2 * APPEARS_MS
+        )  # of what is clicked: a page that decodes three pictures may draw nothing for long
         return cls(context, page, language)
 
     async def leave(self) -> None:

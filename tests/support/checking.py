@@ -16,26 +16,15 @@ from tests.support.bank import Bank
 from tests.support.browser import APPEARS_MS, Seat
 from tests.support.call import agent_enters
 from tests.support.canvas_camera import Actor, before
-from tests.support.machine import busy, quick_or_skip
+from tests.support.machine import busy
 from tests.support.server_process import ServerProcess
+from tests.support.tries import TRIES
 
 OVER_MS = 60_000
 """From the beginning of an attempt to its end, at the most: a deadline only."""
 IS_OVER = "(number) => window.__tp.checks.some((one) => one.state === 'over' && one.number === number)"
 ASKED = "(count) => window.__tp.cues.filter(({ cue }) => cue === 'ask').length >= count"
 ENDED = "window.__tp.checks.some((one) => one.state === 'over' && one.number > 0)"
-
-
-CAME_OUT: list[bool] = []
-"""Of each attempt of a living person here, whether it came to what was wanted."""
-
-
-def seen(outcome: str | None, wanted: str, told: str) -> None:
-    """Of a living person. Where more wait for this machine's processors than it has, too few pictures are made or looked at: then it says nothing, whatever
-    the reasons are. That somebody was accepted who was not to be is always said."""
-    assert outcome != "accept" or wanted == "accept", told
-    CAME_OUT.append(outcome == wanted)
-    quick_or_skip(outcome == wanted, told)
 
 
 @dataclass(slots=True)
@@ -82,6 +71,7 @@ class Meeting:
     agent: Seat
     case: Asked
     house: House
+    type: str
 
     async def begin(self) -> None:
         """The agent asks for consent, the customer gives it, the agent begins."""
@@ -90,13 +80,17 @@ class Meeting:
         await self.agent.press("staff.verify.begin")
 
     async def cannot(self, count: int) -> None:
-        """As soon as they are asked for the ``count``-th time they say that they cannot do it; nothing where it ended before: why, ``seen`` looks at."""
+        """As soon as they are asked for the ``count``-th time they say that they cannot do it; nothing where it ended before: why, ``seen`` says."""
         await self.customer.page.wait_for_function(f"(count) => ({ASKED})(count) || {ENDED}", arg=count, timeout=OVER_MS)
         if not await self.customer.evaluate(f"() => {ENDED}"):
             await self.customer.press("verify.cannot")
 
     async def over(self, number: int = 1) -> str | None:
         return await over(self.agent, number)
+
+    async def seen(self, outcome: str | None, wanted: str) -> None:
+        """What the attempt of a living person came to."""
+        TRIES.made(self.type, outcome, wanted, await self.told(), alone=False)
 
     async def told(self) -> str:
         return await told(self.customer, self.house)
@@ -114,7 +108,7 @@ EXCUSES = {"stream_gap": "self.result.paused", "engine_busy": "self.result.by.tr
 
 
 async def came_to(
-    seat: Seat, house: House, wanted: str, *, light: bool = True, pauses: bool = False, within_ms: float = OVER_MS
+    seat: Seat, house: House, type: str, wanted: str, *, light: bool = True, pauses: bool = False, within_ms: float = OVER_MS
 ) -> None:
     """Of a customer by themselves: each other try that the product offers after what speaks against nobody is taken, as they would. ``pauses``: their camera
     stops in the first; nothing else is excused but on a busy machine."""
@@ -129,7 +123,7 @@ async def came_to(
         await seat.sees(seat.say(EXCUSES[why]))
         await seat.press("self.result.again.go")
         await seat.press("self.ready.go" if light else "self.ready.dark")
-    seen(outcome, wanted, how)
+    TRIES.made(type, outcome, wanted, how, alone=True)
 
 
 async def told(seat: Seat, house: House) -> str:
@@ -171,7 +165,7 @@ async def meeting(
         await agent.receives("customer", "camera")
         case = await house.asker.ask(type, reference, actor.footage.portrait, session=opened.id, **fields)
         await expect(agent.page.locator(f'[data-case="{case.id}"]')).to_be_visible(timeout=APPEARS_MS)
-        yield Meeting(customer, agent, case, house)
+        yield Meeting(customer, agent, case, house, type)
     finally:
         for seat in seats:
             await seat.context.close()

@@ -125,12 +125,13 @@ class Tab:
 
 
 class Sharing:
-    """``url``: of the bank's page; ``asked``: paths that browsers asked for."""
+    """``url``: of the bank's page; ``asked``: paths that browsers asked for; ``instead``: (text, type, headers) of paths of a test's own."""
 
     def __init__(self) -> None:
         self.url = ""
         self.tabs: list[Tab] = []
         self.asked: list[str] = []
+        self.instead: dict[str, tuple[str, str, dict[str, str]]] = {}
         self.language = "en"
         self._numbers = itertools.count(1)
 
@@ -183,6 +184,9 @@ class Sharing:
     @web.middleware
     async def note(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.asked.append(request.path)
+        if request.path in self.instead:
+            text, kind, headers = self.instead[request.path]
+            return web.Response(text=text, content_type=kind, headers=headers)
         response: web.StreamResponse = await handler(request)
         return response
 

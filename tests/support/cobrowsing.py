@@ -23,6 +23,7 @@ name = "transfer"
 show = ["h1", "label", ".shown", "button"]
 values = ["#amount"]
 click = ["form button"]
+images = ["#logo"]
 mask = [".balance"]
 
 [[page]]
@@ -280,6 +281,12 @@ class Branch:
     async def tab(self, recorder: Recorder | None = None, origin: str = ORIGIN) -> Tab:
         return self._keep(Tab(await self.socket("tab", origin), recorder or Recorder(f"{ORIGIN}/transfers/7?card=1")))
 
+    async def visitor(self, number: int = 1, *, site: str = SITE, origin: str = ORIGIN, language: str = "en") -> Line:
+        """A page of a site that tells who is on it."""
+        line: Line = self._keep(Line(await self.socket("site", origin)))
+        await line.say("site.hello", site=site, visitor=f"{number:032x}", language=language)
+        return line
+
     async def view(self) -> View:
         return self._keep(View(await self.socket("view", None)))
 
@@ -310,16 +317,16 @@ class Branch:
             await line.close()
 
 
-def site(folder: Path) -> dict[str, object]:
+def site(folder: Path, *, presence: bool = False) -> dict[str, object]:
     """For ``cobrowse.sites``, with its rules in the folder."""
     rules = folder / "rules.toml"
     rules.write_text(RULES, encoding="utf-8")
-    return {"key": SITE, "name": "Bank", "origins": [ORIGIN], "rules": str(rules)}
+    return {"key": SITE, "name": "Bank", "origins": [ORIGIN], "rules": str(rules), "presence": presence}
 
 
 @asynccontextmanager
-async def branch(folder: Path, **overrides: object) -> AsyncIterator[Branch]:
-    async with app(folder, cobrowse__sites=[site(folder)], **overrides) as here:
+async def branch(folder: Path, *, presence: bool = False, **overrides: object) -> AsyncIterator[Branch]:
+    async with app(folder, cobrowse__sites=[site(folder, presence=presence)], **overrides) as here:
         made = Branch(here)
         await made.begin()
         try:

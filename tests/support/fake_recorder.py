@@ -8,7 +8,7 @@ import msgspec
 
 from media.recording import events
 from server.domain.model import RecordingEnding
-from server.live.ports import RecorderEvents, RecorderUnavailable, RecordingEnd
+from server.live.ports import PageLine, RecorderEvents, RecorderUnavailable, RecordingEnd
 
 ZERO_US = 5_000_000
 
@@ -26,6 +26,7 @@ class FakeRecorder:
         self.answers = asyncio.Event()
         self.answers.set()
         self.said: dict[str, list[dict[str, Any]]] = {}
+        self.pages: dict[str, list[tuple[PageLine, int]]] = {}
         self.under_way: dict[str, bool] = {}
         self.ended: list[str] = []
         self.calls = log if log is not None else []
@@ -53,6 +54,12 @@ class FakeRecorder:
         known = events.decode(msgspec.json.encode(event))
         assert known is not None, event
         self.said[recording].append({**event, "mono_us": mono_us})
+
+    async def page(self, recording: str, line: PageLine, mono_us: int) -> None:
+        await self._called("page", recording)
+        if recording not in self.under_way:
+            raise RecorderUnavailable("no_recording")
+        self.pages.setdefault(recording, []).append((line, mono_us))
 
     async def pause(self, recording: str, paused: bool) -> None:
         if recording in self.under_way:

@@ -1,6 +1,8 @@
 """Whether this machine has time to spare for a measurement."""
 
 import os
+import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,16 @@ def most_memory(pid: int) -> int:
     """Bytes that were resident at the most."""
     (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) << 10
+
+
+PACE_S = 0.05
+_SQUEEZED = zlib.compress(bytes(range(256)) * (1 << 16), 1)
+
+
+def slowness() -> float:
+    """How many times as long as a usual core this one takes now for a fixed piece of work, at least 1: what a limit in seconds of a processor is
+    multiplied with."""
+    before = time.process_time()
+    zlib.decompress(_SQUEEZED)
+    zlib.crc32(bytes(1 << 25))
+    return max(1.0, (time.process_time() - before) / PACE_S)

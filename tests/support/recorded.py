@@ -58,7 +58,7 @@ class Call:
 
 
 async def agree(page: Page, decision: str = "given") -> str | None:
-    return await page.error("consent.set", scope="recording", decision=decision, wording="recording-1", language="en")
+    return await page.error("consent.set", scope="recording", decision=decision, wording="recording-2", language="en")
 
 
 def now(page: Page) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.async_api import Browser, expect
 
 from tests.support.browser import APPEARS_MS, Seat
+from tests.support.call import agent_enters
 from tests.support.checking import House
 
 
@@ -42,6 +43,26 @@ async def approves(seat: Seat, reason: str, then: str) -> None:
     await seat.page.get_by_label(seat.say("reviews.reason"), exact=True).fill(reason)
     await seat.press("reviews.approve")
     await seat.sees(seat.say(then))
+
+
+async def declines_and_is_identified(customer: Seat, agent: Seat) -> None:
+    """From the first page of their own check: no to the look at their face, yes to a conversation, two proofs; until it waits for a colleague."""
+    await customer.press("start")
+    await customer.press("consent.no")
+    await customer.sees(customer.say("self.declined.title"))
+    await customer.press("self.person.yes")
+    await customer.sees(customer.say("wait.title"))
+    await agent_enters(agent, take=agent.say("waiting.nameless"))
+    for scope in ("microphone", "camera"):
+        await expect(customer.page.get_by_role("heading", name=customer.say(f"consent.{scope}.title"))).to_be_visible()
+        await customer.press("consent.yes")
+    await customer.in_call()
+    await agent.press("staff.identify.open")
+    for proof in ("document_seen", "questions_answered"):
+        await agent.page.get_by_label(agent.say(f"reviews.proof.{proof}")).check()
+    await agent.fill("staff.identify.note", "Identity card ending in 7123, and the street of the branch.")
+    await agent.press("staff.identify.go")
+    await case_is(agent, "review")
 
 
 async def case_is(seat: Seat, state: str) -> None:

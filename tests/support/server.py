@@ -17,6 +17,7 @@ from server.app import MediaPlane, Server, running
 from server.auth.passwords import Passwords
 from server.clock import Clock
 from server.config import Config, load
+from server.live.ports import RecorderPort
 from server.store.memory import MemoryStore
 from server.store.ports import Store
 from tests.support.fake_media import FakeMedia
@@ -133,6 +134,7 @@ async def app(
     media: MediaPlane | None = None,
     clock: Clock | None = None,
     engine: EnginePort | None = None,
+    recorder: RecorderPort | None = None,
     **overrides: object,
 ) -> AsyncIterator[Here]:
     media = media or FakePlane()
@@ -145,6 +147,7 @@ async def app(
             clock=clock,
             passwords=passwords,
             engine=engine,
+            recorder=recorder,
         ) as server,
         aiohttp.ClientSession() as http,
     ):

@@ -41,6 +41,8 @@ class ServerProcess:
             **settings,
         }
         self._log = folder / "server.log"
+        self.under: tuple[str, ...] = ()
+        """A module that runs the server's, and its arguments; for the next ``start``."""
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
         self.bank = ""
@@ -82,9 +84,15 @@ class ServerProcess:
         """As a machine does that runs out of memory; nobody is told. ``start`` it again before the block ends."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(STOP_WITHIN_S)
+        self.died()
+
+    def died(self) -> int:
+        """Waits until it is over, whoever ended it; how it ended. ``start`` it again before the block ends."""
+        assert self._process is not None
+        status = self._process.wait(STOP_WITHIN_S)
         if self._process.stdout is not None:
             self._process.stdout.close()
+        return status
 
     def __enter__(self) -> Self:
         self.start()
@@ -96,7 +104,7 @@ class ServerProcess:
         log = self._log.open("a", encoding="utf-8")
         with log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve", "--demo"],
+                [sys.executable, "-m", *self.under, "server", "serve", "--demo"],
                 cwd=ROOT,
                 env=self._env,
                 stdin=subprocess.DEVNULL,

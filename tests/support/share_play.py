@@ -1,5 +1,7 @@
 """A share played through beside a naive account of who may what; every frame that is fetched is held against it. ``test_share_model`` says in which order."""
 
+import base64
+import hashlib
 from collections import deque
 
 import msgspec
@@ -9,6 +11,8 @@ from server.cobrowse.messages import (
     Act,
     ActKind,
     AskConsent,
+    AssetNeed,
+    AssetPut,
     Body,
     Bye,
     Mark,
@@ -26,6 +30,7 @@ from server.cobrowse.messages import (
     TabTake,
     Unmark,
     ViewAsk,
+    ViewAsset,
     ViewDom,
     ViewMessage,
     ViewRelease,
@@ -82,6 +87,8 @@ class Play:
         self.sanitised_page = 0
         self.safe: set[str] = set()
         self.asked: dict[str, Act] = {}
+        self.wrong: set[int] = set()
+        """Nodes of which the sanitiser has said, since the newest picture, that viewers read them."""
 
     # ------------------------------------------------------------ the naive account
 
@@ -105,6 +112,7 @@ class Play:
         }
 
     def deaf(self) -> None:
+        self.wrong.clear()
         self.valid_from = self.count
 
     def front_goes(self) -> None:
@@ -323,9 +331,12 @@ class Play:
         return None if self.share._core.front is None else self.share._core.front.number
 
     def looked_late(self, facts: Facts | None) -> None:
-        look = self.stage.looks.popleft().look
+        order = self.stage.looks.popleft()
+        look = order.look
         self.safe.discard(str(look))
         self.knows(look, facts)
+        if look < 0 and facts == Facts(level=4):
+            self.wrong.add(order.node)
         self.stage.do(self.share.looked(look, facts, self.stage.now))
 
     def draws(self, connection: str, what: str, other: bool) -> None:
@@ -351,6 +362,8 @@ class Play:
         kind = int(order.text.split()[0])
         if kind == META:
             self.page_hidden[order.page], self.drawn = hides, False
+            if document is self.front and place > self.valid_from:
+                self.wrong.clear()
         elif kind == PICTURE:
             self.drawn = True
         hidden = self.page_hidden[order.page]
@@ -365,8 +378,15 @@ class Play:
             name="transfer",
             hidden=hidden,
             resync=resync or not (leaves or hidden),
+            pictured=((5, 1), (6, 1 + place % 3)) if leaves and kind != META else (),
         )
         self.stage.do(self.share.cleaned(cleaned, self.stage.now))
+        self.draws_images()
+
+    def draws_images(self) -> None:
+        while self.stage.draws:
+            order = self.stage.draws.popleft()
+            self.stage.do(self.share.drawn(order.number, order.data, self.stage.now))
 
     def sanitiser_dies(self) -> None:
         self.stage.sanitise.clear()
@@ -438,6 +458,19 @@ class Play:
                 assert of is self.front
                 assert place > self.valid_from
                 assert not hides
+        elif isinstance(body, ViewAsset):
+            assert self.sees(viewer)
+            assert self.front is not None
+            assert base64.b64decode(body.data).decode() == f"{self.front.connection} {body.asset}"
+        elif isinstance(body, AssetNeed):
+            assert document is not None
+            assert document is self.front
+            data = f"{connection} {body.asset}".encode()
+            digest, text = hashlib.sha256(data).hexdigest(), base64.b64encode(data).decode()
+            put = AssetPut(page=document.page, asset=body.asset, sha256=digest, n=1, data=text, last=True)
+            self.stage.tab(put, connection)
+            if self.count % 2:  # else later
+                self.draws_images()
         elif isinstance(body, Act):
             assert document is not None
             assert document is self.front
@@ -453,6 +486,9 @@ class Play:
         elif isinstance(body, TabState | ViewState):
             assert {one.id: set(one.granted) for one in body.viewers} == self.granted
             assert body.state is self.state
+            if isinstance(body, ViewState):
+                assert set(body.fields) <= self.wrong
+                assert not body.fields or self.sees(viewer)
             if isinstance(body, ViewState) and not self.sees(viewer):
                 assert (body.page, body.name, body.step, body.errors, body.dwell_s, body.customer) == (0, "", "", 0, 0, "")
             if isinstance(body, TabState):

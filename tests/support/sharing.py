@@ -6,8 +6,8 @@ from typing import TypeVar
 import msgspec
 
 from server.cobrowse.core import Outputs
-from server.cobrowse.messages import Body, Scope, TabConsent, TabDom, TabHello, TabMessage, ViewMessage
-from server.cobrowse.orders import Changed, Cleaned, Look, Note, Record, Sanitise, Wake
+from server.cobrowse.messages import Body, Scope, TabConsent, TabDom, TabHello, TabMessage, ViewMessage, Who
+from server.cobrowse.orders import Begin, Changed, Cleaned, Draw, Hush, Look, Note, Record, Sanitise, Wake
 from server.cobrowse.rules import Level
 from server.cobrowse.share import Person, Share, Site
 
@@ -37,9 +37,14 @@ class Stage:
         self.now = now
         self.share = Share("SH_1", token="again", code=CODE, site=Site(rules=RULES), now=now)
         self.woken: set[str] = set()
+        self.hushed: list[str] = []
         self.sanitise: deque[Sanitise] = deque()
         self.looks: deque[Look] = deque()
+        self.draws: deque[Draw] = deque()
         self.records: deque[Record] = deque()
+        self.begun: deque[Begin] = deque()
+        self.stores = True
+        """Acts are in the audit at once."""
         self.notes: list[Note] = []
         self.changes: list[Changed] = []
         self._events: dict[str, int] = {}
@@ -50,12 +55,20 @@ class Stage:
             match one:
                 case Wake():
                     self.woken.add(one.connection)
+                case Hush():
+                    self.hushed.append(one.connection)
                 case Sanitise():
                     self.sanitise.append(one)
                 case Look():
                     self.looks.append(one)
+                case Draw():
+                    self.draws.append(one)
                 case Record():
                     self.records.append(one)
+                case Begin():
+                    self.begun.append(one)
+                    if self.stores:
+                        self.begin()
                 case Note():
                     self.notes.append(one)
                 case Changed():
@@ -68,13 +81,13 @@ class Stage:
         hello = TabHello(site="pk_demo", token="", tab=tab or connection, page=page)
         self.do(self.share.tab_came(connection, hello, self.now))
 
-    def tab(self, body: TabMessage, connection: str = "tab") -> None:
-        self.do(self.share.tab_said(connection, body, self.now))
+    def tab(self, body: TabMessage, connection: str = "tab", *, room: bool = True) -> None:
+        self.do(self.share.tab_said(connection, body, self.now, room=room))
 
-    def event(self, text: str = "change", connection: str = "tab") -> None:
+    def event(self, text: str = "change", connection: str = "tab", *, room: bool = True) -> None:
         """One event in one chunk."""
         self._events[connection] += 1
-        self.tab(TabDom(page=self._pages[connection], n=self._events[connection], text=text, last=True), connection)
+        self.tab(TabDom(page=self._pages[connection], n=self._events[connection], text=text, last=True), connection, room=room)
 
     def clean(
         self, kind: int = CHANGE, text: str | None = None, *, name: str = "transfer", hidden: bool = False, resync: bool = False
@@ -100,8 +113,8 @@ class Stage:
 
     # ---- viewers
 
-    def come(self, viewer: str = "anna", connection: str = "") -> None:
-        person = Person(id=viewer, name=viewer.title(), role="agent")
+    def come(self, viewer: str = "anna", connection: str = "", *, who: Who = Who.OTHER) -> None:
+        person = Person(id=viewer, name=viewer.title(), role="agent", who=who)
         self.do(self.share.viewer_came(connection or viewer, person, self.now))
 
     def view(self, body: ViewMessage, connection: str = "anna") -> None:
@@ -117,6 +130,12 @@ class Stage:
         record = self.records.popleft()
         self.do(self.share.recorded(record.number, ok, self.now))
         return record
+
+    def begin(self, *, ok: bool = True) -> Begin:
+        """The oldest act is in the audit, or is not."""
+        begun = self.begun.popleft()
+        self.do(self.share.begun(begun.number, ok, self.now))
+        return begun
 
     def grant(self, *scopes: Scope, viewer: str = "anna") -> None:
         for scope in scopes:

@@ -9,13 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scripts import suite
-from scripts.coverage_gate import not_traced
 from scripts.suite import Part
-from tests.support import failures
+from tests.support import failures, long_form
 from tests.support.failures import Failure
 
 
@@ -194,17 +191,54 @@ def test_what_runs_is_ended_with_the_suite(tmp_path: Path) -> None:
         assert [process.returncode for process in processes] == [7, 7]
 
 
-def test_a_test_is_traced(request: pytest.FixtureRequest) -> None:
-    assert not not_traced(request.node)
+def test_what_a_run_reached_is_measured(tmp_path: Path) -> None:
+    """Lines and branches of the cores, by a run that is a part of the suite and measured in turn."""
+    here = Path(__file__).resolve().parents[2]
+    core = tmp_path / "core.py"
+    core.write_text(
+        textwrap.dedent("""
+            def larger(a, b):
+                if a > b:
+                    return a
+                return b
+            """)
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n")
+    (tmp_path / "test_core.py").write_text("from core import larger\n\ndef test_larger():\n    assert larger(2, 1) == 2\n")
+    code = f"""
+        import pathlib, sys
+        from scripts import coverage_gate as gate
+        gate.ROOT = pathlib.Path({str(tmp_path)!r})
+        gate.sans_io_sources = lambda: ["core.py"]
+        sys.path.insert(0, str(gate.ROOT))
+        assert gate.erase() == 0 and gate.report() == 1
+        assert gate.run(["-q", "-p", "no:cacheprovider"]) == 0
+        assert gate.report() == 1, "one line and one branch of three are left out"
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(here)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no core was measured" in done.stdout
+    assert "66.7 % (gate 95 %)" in done.stdout
+    assert "never imported" not in done.stdout
 
 
-@pytest.mark.untraced
-def test_one_that_says_so_is_not(request: pytest.FixtureRequest) -> None:
-    assert not_traced(request.node)
-    assert sys.gettrace() is None
+def test_what_the_long_form_runs_besides_is_there() -> None:
+    here = Path(__file__).resolve().parents[2]
+    for name in long_form.TESTS:
+        file, _, test = name.partition("::")
+        assert f"def {test.partition('[')[0]}(" in (here / file).read_text(encoding="utf-8"), name
 
 
-@given(st.booleans())
-def test_examples_by_the_hundred_are_not(request: pytest.FixtureRequest, drawn: bool) -> None:
-    assert not_traced(request.node)
-    assert sys.gettrace() is None
+def test_only_the_named_variant_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_form, "TESTS", ["a.py::one[2]", "a.py::two"])
+    names = ["a.py::one[1]", "a.py::one[2]", "a.py::two", "a.py::two[1]", "a.py::three"]
+    assert long_form.left_out(names) == {"a.py::one[2]", "a.py::two", "a.py::two[1]"}
+    monkeypatch.setattr(long_form, "LONG", True)
+    assert long_form.left_out(names) == set()

@@ -8,7 +8,8 @@ import contextlib
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 from itertools import starmap
 from pathlib import Path
@@ -27,6 +28,7 @@ from media.recording.export.sound import LOUD, RATE, Limiter, Samples, Voice, lo
 from media.recording.export.stage import Stage
 from media.recording.export.writer import CODECS, Format, Writer, check_format
 from media.recording.manifest import FILE as MANIFEST_FILE
+from media.recording.play import pages
 from media.recording.play.pieces import Blank, Piece, Pieces
 from media.recording.play.timeline import Happened, Timeline, Track, read_track, timeline
 from media.recording.store import RecordingStore, describe
@@ -62,7 +64,8 @@ def export(
     despite_damage: bool = False,
     language: Language | None = None,
 ) -> Exported:
-    """Write ``target``, ``<target>.json`` (hashes) and, where there was chat or a checkpoint, ``<target>.vtt``.
+    """Write ``target``, ``<target>.json`` (hashes), where there was chat or a checkpoint ``<target>.vtt``, and of each page that was shared
+    ``<target>.<track>.jsonl``.
     ``language``: of what was ticked off; the session's otherwise.
 
     The same recording and the same tools give the same bytes. Raises RecordingError: ``no_recording``, ``in_use`` (it is still being
@@ -92,14 +95,27 @@ def export(
         raise RecordingError("empty", f"{recording} has no voice and no picture")
     if language is not None:
         found = found._replace(events=tuple(starmap(Happened, in_language(found.events, language))))
+    shared = [track for track in found.tracks if track.kind == pages.KIND]
+    kept = {track.track: target.with_name(f"{target.name}.{track.track}.jsonl") for track in shared}
+    for path in kept.values():
+        if path.exists():
+            raise RecordingError("exists", f"{path} is there already")
+    beside += kept.values()
     job = _Job(found, data_key, lettering, layout, size, fps, damaged=despite_damage and not report.intact)
     marks = chapters(found.events, found.duration_us)
+    parts = contextlib.ExitStack()
     writer = Writer(target, format, size, fps, marks, recording)
     try:
         job.run(writer, progress)
         length, digest = writer.close()
         names = {party.participant: party.name or job.stage.labels[party.participant] for party in found.participants}
         words = subtitles(found.events, names, job.length_us).encode()
+        told = {
+            track.track: parts.enter_context(
+                _written(kept[track.track], pages.written(read_track(track.paths, data_key, despite_damage=despite_damage)))
+            )
+            for track in shared
+        }
         made: dict[str, Any] = {
             "schema": SCHEMA,
             "recording": recording,
@@ -128,7 +144,17 @@ def export(
                 }
                 for party in found.participants
             ],
-            "not_exported": [track.track for track in found.tracks if not track.mime],
+            "pages": [
+                {
+                    "track": track.track,
+                    "participant": track.participant,
+                    "file": kept[track.track].name,
+                    "bytes": told[track.track].size,
+                    "sha256": told[track.track].sha256,
+                }
+                for track in shared
+            ],
+            "not_exported": [track.track for track in found.tracks if not track.mime and track not in shared],
             "pauses": [span._asdict() for span in found.pauses],
             "gaps": [{"track": track.track, **gap._asdict()} for track in found.tracks for gap in track.gaps],
             "checkpoints": [
@@ -146,11 +172,14 @@ def export(
             "tools": _tools(lettering),
         }
         files = [target]
-        with _written(beside[0], encode(made)) as publish_manifest, _written(beside[1], words) as publish_words:
+        for track in shared:
+            told[track.track].publish()
+            files.append(kept[track.track])
+        with _written(beside[0], [encode(made)]) as manifest_part, _written(beside[1], [words]) as words_part:
             if words:
-                publish_words()
+                words_part.publish()
                 files.append(beside[1])
-            publish_manifest()
+            manifest_part.publish()
             writer.publish()
         return Exported((*files, beside[0]), made)
     except BaseException:
@@ -158,6 +187,8 @@ def export(
         for path in beside:
             path.unlink(missing_ok=True)
         raise
+    finally:
+        parts.close()
 
 
 class _Job:
@@ -271,17 +302,34 @@ def _tools(lettering: Lettering) -> dict[str, Any]:
     }
 
 
+class _Part(NamedTuple):
+    size: int
+    sha256: str
+    publish: Callable[[], None]
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        raise RecordingError("cannot_write", f"{path}: {error.strerror}") from None
+
+
 @contextlib.contextmanager
-def _written(path: Path, data: bytes) -> Iterator[Callable[[], None]]:
-    """A small file under another name; what is given publishes it."""
+def _written(path: Path, pieces: Iterable[bytes]) -> Iterator[_Part]:
+    """A file under another name, written as it comes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(fd, "wb") as file:
-            file.write(data)
+            digest = hashlib.sha256()
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+            size = file.tell()
             file.flush()
             os.fsync(file.fileno())
-        yield lambda: os.replace(temporary, path)
+        yield _Part(size, digest.hexdigest(), partial(_publish, temporary, path))
     except OSError as error:
         raise RecordingError("cannot_write", f"{path}: {error.strerror}") from None
     finally:

@@ -174,6 +174,6 @@ def _sweep(target: Path) -> None:
     """Remove what exports to the same target left that were killed."""
     with contextlib.suppress(OSError):
         for path in target.parent.iterdir():
-            found = re.fullmatch(rf"\.{re.escape(target.name)}(?:\.json|\.vtt)?\.(\d+)\.part", path.name)
+            found = re.fullmatch(rf"\.{re.escape(target.name)}(?:\.json|\.vtt|\.[^/]+\.jsonl)?\.(\d+)\.part", path.name)
             if found and not Path(f"/proc/{found[1]}").exists():
                 path.unlink()

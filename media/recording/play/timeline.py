@@ -6,7 +6,7 @@ Times are microseconds since the recording's zero. ``timeline`` reads the index 
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from media.recording.errors import RecordingError, RecordingFormatError, Recordi
 from media.recording.events import Event
 from media.recording.files import TrackReader, by_track, part_of, track_records
 from media.recording.format import SEGMENT_HEAD_BYTES, TrackHeader, read_segment
-from media.recording.index import Entry, Reported, TrackIndex
+from media.recording.index import SHOWN, Entry, KeyFrame, Reported, TrackIndex
+from media.recording.play import pages
 from media.recording.play.clock import SenderClock, TrackClock
 from media.recording.play.remux import LEAD_US, WebmStream, mime
 from media.recording.records import Gap, Kind, Record, unpack
@@ -32,7 +33,7 @@ class Span(NamedTuple):
 
 
 class Track(NamedTuple):
-    """``spans``: when there is something in it, to about half a second. ``mime``: "" for what no browser plays. ``paths``: its parts."""
+    """``spans``: when there is something in it, to about half a second; of a page, when it was shown. ``mime``: "" for what no browser plays. ``paths``: its parts."""
 
     track: str
     participant: str
@@ -114,6 +115,7 @@ def timeline(folder: Path, data_key: bytes, *, despite_damage: bool = False) -> 
     tracks: list[Track] = []
     happened: list[Happened] = []
     pauses: list[tuple[int, bool]] = []
+    keys: dict[str, list[KeyFrame]] = {}  # of pages
     zero_wall_us = 0
     for paths in by_track(sorted(folder.iterdir())).values():
         good: list[tuple[Path, TrackHeader, TrackIndex]] = []
@@ -139,10 +141,14 @@ def timeline(folder: Path, data_key: bytes, *, despite_damage: bool = False) -> 
         entries = [entry for _, _, index in good for entry in index.entries if entry.records]
         if entries:
             tracks.append(_track(header, tuple(path for path, _, _ in good), [index for _, _, index in good], _spans(entries)))
+            if header.kind == pages.KIND:
+                keys[header.track] = [key for _, _, index in good for key in index.key_frames]
     happened.sort(key=lambda each: each.time_us)
     duration = max(
         [track.last_us for track in tracks] + [each.time_us for each in happened] + [at for at, _ in pauses], default=0
     )
+    tracks = [each if each.track not in keys else _page(each, keys[each.track], duration) for each in tracks]
+    tracks = [each for each in tracks if each.spans]  # a page of which no picture came
     tracks.sort(key=lambda each: (each.first_us, each.track))
     return Timeline(
         folder.name,
@@ -227,6 +233,10 @@ def _track(header: TrackHeader, paths: tuple[Path, ...], indexes: list[TrackInde
     )
 
 
+def _page(track: Track, keys: Sequence[KeyFrame], duration: int) -> Track:
+    return track._replace(spans=tuple(Span(*each) for each in pages.shown(keys, duration)))
+
+
 def _spans(entries: Sequence[Entry]) -> tuple[Span, ...]:
     """Of at least one segment."""
     spans: list[Span] = []
@@ -284,11 +294,14 @@ class Media(NamedTuple):
 
 
 def open_media(found: Timeline, track: str, data_key: bytes, from_us: int = 0) -> Media:
-    """One track for a browser, from the last key frame before ``from_us`` on. Raises RecordingError(``no_track``, ``cannot_play``).
+    """One track for a browser (of a page: lines of JSON), from the last key frame before ``from_us`` on. Raises RecordingError(``no_track``, ``cannot_play``).
 
     Each ``next`` of ``chunks`` blocks on the disk for about a second of media: take it in a thread.
     """
     wanted = found.track(track)
+    if wanted.kind == pages.KIND:
+        begins, records = _from(wanted, data_key, max(0, from_us))
+        return Media(pages.MIME, max(begins, wanted.first_us), _closing(pages.written(records), records))
     if not wanted.mime:
         raise RecordingError("cannot_play", f"{track} is {wanted.codec}")
     begins, records = _from(wanted, data_key, max(0, from_us))
@@ -296,7 +309,7 @@ def open_media(found: Timeline, track: str, data_key: bytes, from_us: int = 0) -
     return Media(wanted.mime, max(begins, wanted.first_us), _closing(stream, records))
 
 
-def _closing(stream: WebmStream, records: Iterator[Record]) -> Iterator[bytes]:
+def _closing(stream: Iterable[bytes], records: Iterator[Record]) -> Iterator[bytes]:
     try:
         yield from stream
     finally:
@@ -316,7 +329,9 @@ def _from(track: Track, data_key: bytes, from_us: int) -> tuple[int, Iterator[Re
                 at = max(0, from_us - LEAD_US - HOLE_US)
                 place = (number, index.segment_at(at), at)
                 continue
-            keys = [key for key in index.key_frames if key.time_us <= from_us]
+            keys = [
+                key for key in index.key_frames if key.time_us <= from_us and (key.layer == SHOWN or track.kind != pages.KIND)
+            ]
             if keys:
                 place = (number, keys[-1].segment, keys[-1].time_us)
     return place[2], _records(track.paths, data_key, *place)

@@ -2,7 +2,8 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
@@ -17,7 +18,8 @@ from server.cobrowse.messages import MAX_FRAME_BYTES, Body, TabHello, TabMessage
 from server.domain.grants import Grant
 from server.domain.ids import ParticipantId
 from server.errors import TokenExpired, Unauthenticated
-from server.live.cobrowse.shares import Held, Shares
+from server.live.cobrowse.held import Held
+from server.live.cobrowse.shares import Shares
 from server.live.cobrowse.wires import End, Wire, WireLimits
 from server.live.ports import Verifier
 
@@ -28,7 +30,15 @@ _view = msgspec.json.Decoder(ViewMessage)
 
 def tab_limits(bytes_s: int) -> WireLimits:
     """A page's changes: many at once, then as many as may be; a whole picture is 8 MiB at most."""
-    return WireLimits(frames_s=400, frames_burst=1200, bytes_s=bytes_s, bytes_burst=16 << 20, waits=True, send_bytes=256 * 1024)
+    return WireLimits(
+        frames_s=400,
+        frames_burst=1200,
+        bytes_s=bytes_s,
+        bytes_burst=16 << 20,
+        waits=True,
+        send_bytes=256 * 1024,
+        receive_bytes=256 * 1024,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +54,28 @@ class CobrowseSettings:
     view: WireLimits = field(default_factory=WireLimits)
 
 
-class _Room:
-    """How many sockets of a kind are open."""
+class Room:
+    """How many sockets of a kind are open. ``full``: called where there is no room for anybody, so that there is for who tries again."""
 
-    def __init__(self, most: int, per_address: int) -> None:
-        self._most, self._per_address = most, per_address
+    def __init__(self, most: int, per_address: int, full: Callable[[], object] = lambda: None) -> None:
+        self._most, self._per_address, self._full = most, per_address, full
         self._open: Counter[str] = Counter()
 
-    def enter(self, address: str) -> None:
+    @contextmanager
+    def inside(self, address: str) -> Iterator[None]:
         """Raises HTTPTooManyRequests, HTTPServiceUnavailable."""
         if self._open[address] >= self._per_address:
             raise web.HTTPTooManyRequests(text="Too many connections from this address.", headers={"Retry-After": "5"})
         if self._open.total() >= self._most:
-            raise web.HTTPServiceUnavailable(text="Too many connections.", headers={"Retry-After": "5"})
+            self._full()
+            raise web.HTTPServiceUnavailable(text="Too many connections.", headers={"Retry-After": "1"})
         self._open[address] += 1
-
-    def leave(self, address: str) -> None:
-        self._open[address] -= 1
-        if not self._open[address]:
-            del self._open[address]
+        try:
+            yield
+        finally:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]
 
 
 class _Of(Generic[Heard]):
@@ -104,7 +117,6 @@ class _TabEnd(_Of[TabMessage]):
             wire.finish("invalid")
         else:
             self._shares.tab_said(self.held, wire, body)
-            await self._shares.room_for_more(self.held)
 
 
 class _ViewEnd(_Of[ViewMessage]):
@@ -149,8 +161,8 @@ class CobrowseEndpoint:
         self._settings = settings
         self._client_address = client_address
         self._site_origins = frozenset[str]().union(*(site.origins for site in shares.sites.values()))
-        self._tabs = _Room(settings.tabs, settings.tabs_per_address)
-        self._viewers = _Room(settings.viewers, settings.viewers_per_address)
+        self._tabs = Room(settings.tabs, settings.tabs_per_address, shares.crowded)
+        self._viewers = Room(settings.viewers, settings.viewers_per_address)
         self._numbers = itertools.count(1)
 
     async def tab(self, request: web.Request) -> web.StreamResponse:
@@ -173,7 +185,7 @@ class CobrowseEndpoint:
     async def _serve(
         self,
         request: web.Request,
-        room: _Room,
+        room: Room,
         address: str,
         decode: Callable[[str], Heard],
         end: End[Heard],
@@ -183,13 +195,10 @@ class CobrowseEndpoint:
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME_BYTES, timeout=limits.close_s, autoping=False)
         if not socket.can_prepare(request):
             raise web.HTTPUpgradeRequired(text="This is a WebSocket.", headers={"Upgrade": "websocket"})
-        room.enter(address)
-        try:
+        with room.inside(address):
             await socket.prepare(request)
             id = f"{next(self._numbers)}"
-            await Wire(id, socket, request.transport, decode, end, self._clock, limits).run()
-        finally:
-            room.leave(address)
+            await Wire(id, socket, request.transport, decode, end, self._clock, limits, request.writer.drain).run()
         return socket
 
     def _own(self, request: web.Request) -> bool:

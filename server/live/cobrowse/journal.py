@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from server.audit.events import AuditAction, AuditEvent
 from server.cobrowse.messages import Scope
-from server.cobrowse.orders import Note, Record
+from server.cobrowse.orders import Begin, Note, Record
 from server.domain import ids
 from server.domain.ids import ConsentId, ParticipantId, SessionId
 from server.domain.model import Consent, ConsentDecision, ConsentScope, Language
@@ -15,7 +15,7 @@ from server.errors import TongpingError
 from server.live.transactions import Transactions
 
 log = logging.getLogger(__name__)
-WORDING = "cobrowse-1"
+WORDING = "cobrowse-2"
 A_TIME = 64
 MOST_WAITING = 2000
 RETRY_S = 1.0
@@ -23,10 +23,13 @@ SCOPES = {Scope.VIEW: ConsentScope.PAGE_VIEW}
 """All other steps of the ladder are ``PAGE_CONTROL``; which one stands in the wording."""
 
 
+Entry = Record | Begin | Note
+
+
 class PageRecords(Transactions):
     """Each method is one transaction. Raises StoreUnavailable."""
 
-    async def attached(self, session: SessionId, customer: ParticipantId, actor: ParticipantId, share: str, rules: str) -> None:
+    async def attached(self, session: SessionId, customer: ParticipantId, actor: str, share: str, rules: str) -> None:
         async with self._writing() as tx:
             await tx.append_audit(
                 AuditEvent(
@@ -40,12 +43,24 @@ class PageRecords(Transactions):
             )
 
     async def write(
-        self, session: SessionId, customer: ParticipantId, language: Language, share: str, what: list[Record | Note]
+        self, session: SessionId, customer: ParticipantId, language: Language, share: str, what: list[Entry]
     ) -> None:
-        """In this order. A consent's wording says which step, whose, and under which rules: ``cobrowse-1 VIEWER STEP RULES``."""
+        """In this order. A consent's wording says which step, whose, and under which rules: ``cobrowse-2 VIEWER STEP RULES``."""
         now = self._clock.now()
         async with self._writing() as tx:
             for one in what:
+                if isinstance(one, Begin):
+                    await tx.append_audit(
+                        AuditEvent(
+                            action=AuditAction.COBROWSE_ACT_BEGUN,
+                            at=now,
+                            actor=one.viewer,
+                            session=session,
+                            subject=share,
+                            details={"viewer": one.viewer, "kind": one.kind.value, "act": str(one.number)},
+                        )
+                    )
+                    continue
                 if isinstance(one, Note):
                     details = {name: str(value) for name, value in one.details.items()}
                     await tx.append_audit(
@@ -90,8 +105,8 @@ class PageRecords(Transactions):
 
 
 class Journal:
-    """Of one share in one session: one transaction after another. ``stored`` is told of each ``Record``. A yes that cannot be stored is none; all else is
-    tried again."""
+    """Of one share in one session: one transaction after another. ``stored`` is told of each ``Record`` and ``Begin``. A yes that cannot be stored is none, nor is an
+    act; all else is tried again."""
 
     def __init__(
         self,
@@ -100,19 +115,19 @@ class Journal:
         customer: ParticipantId,
         language: Language,
         share: str,
-        stored: Callable[[int, bool], None],
+        stored: Callable[[Record | Begin, bool], None],
     ) -> None:
         self._records = records
         self._session, self._customer, self._language, self._share = session, customer, language, share
         self._stored = stored
-        self._waiting: deque[Record | Note] = deque()
+        self._waiting: deque[Entry] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, what: Record | Note) -> None:
+    def add(self, what: Entry) -> None:
         if len(self._waiting) >= MOST_WAITING:  # no store for long: what is newest is lost, and a yes is none
             log.error("not written down", extra={"share": self._share})
-            if isinstance(what, Record):
-                asyncio.get_running_loop().call_soon(self._stored, what.number, False)
+            if not isinstance(what, Note):
+                asyncio.get_running_loop().call_soon(self._stored, what, False)
             return
         self._waiting.append(what)
         if self._task is None or self._task.done():
@@ -130,16 +145,20 @@ class Journal:
                 await self._records.write(self._session, self._customer, self._language, self._share, batch)
             except TongpingError as error:
                 log.warning("not written down, tried again", extra={"share": self._share, "code": error.code})
-                given = [one for one in batch if isinstance(one, Record) and one.decision is ConsentDecision.GIVEN]
+                given = [
+                    one
+                    for one in batch
+                    if isinstance(one, Begin) or (isinstance(one, Record) and one.decision is ConsentDecision.GIVEN)
+                ]
                 self._waiting.extendleft(reversed([one for one in batch if one not in given]))
                 for one in given:
-                    self._stored(one.number, False)
+                    self._stored(one, False)
                 if not given:
                     await asyncio.sleep(RETRY_S)
             else:
-                for record in batch:
-                    if isinstance(record, Record):
-                        self._stored(record.number, True)
+                for done in batch:
+                    if not isinstance(done, Note):
+                        self._stored(done, True)
 
     async def close(self, deadline_s: float) -> None:
         if (task := self.task) is not None:

@@ -1,13 +1,17 @@
 """One WebSocket of co-browse, a tab's or a viewer's: frames in, frames out, and how it ends.
 
-What is to be sent is fetched one frame at a time, as the socket takes it; little is buffered below, so that what is taken back is not under way for long.
+What is to be sent is fetched one frame at a time, as the socket takes it; little is buffered below, so that what is taken back is not under way for long, and whoever
+has not taken even that in a moment is cut off.
 """
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import socket as sockets
-from collections.abc import Callable
+import struct
+import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -21,6 +25,8 @@ from server.signalling.rates import TokenBucket
 log = logging.getLogger(__name__)
 Heard = TypeVar("Heard")
 _encode = msgspec.json.Encoder().encode
+_SIOCOUTQNSD = 0x894B
+"""Linux: how many bytes of a TCP socket were not sent yet."""
 _COUNTED = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
 CLOSE_NUMBERS = {"invalid": 4400, "expired": 4402, "replaced": 4409, "ended": 4410, "too_many": 4429, "restarting": 1001}
 
@@ -28,7 +34,8 @@ CLOSE_NUMBERS = {"invalid": 4400, "expired": 4402, "replaced": 4409, "ended": 44
 @dataclass(frozen=True, slots=True)
 class WireLimits:
     """Seconds, bytes. ``waits``: what comes too fast is read later (a tab's page is as it is), else the socket is closed. ``send_bytes``: what the kernel keeps
-    of what was sent and not taken."""
+    of what was sent and not taken, ``unsent_bytes``: of it that has not left; ``receive_bytes``: of what came and was not read, so that what is said last waits
+    behind little; None: as it is. ``hush_s``: so long what was taken back may be under way."""
 
     frames_s: float = 120.0
     frames_burst: float = 480.0
@@ -41,6 +48,9 @@ class WireLimits:
     write_s: float = 60.0
     close_s: float = 2.0
     send_bytes: int = 64 * 1024
+    unsent_bytes: int = 16 * 1024
+    hush_s: float = 0.05
+    receive_bytes: int | None = None
 
 
 class End(Protocol[Heard]):
@@ -62,7 +72,7 @@ class End(Protocol[Heard]):
 
 
 class Wire(Generic[Heard]):
-    """``greeted``: whether its hello was taken; until then it has little time."""
+    """``greeted``: whether its hello was taken; until then it has little time. ``drain``: awaits until less is buffered below (``web.Request.writer``)."""
 
     def __init__(
         self,
@@ -73,6 +83,7 @@ class Wire(Generic[Heard]):
         end: End[Heard],
         clock: Clock,
         limits: WireLimits,
+        drain: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.id = id
         self.greeted = False
@@ -82,6 +93,8 @@ class Wire(Generic[Heard]):
         self._end = end
         self._clock = clock
         self._limits = limits
+        self._drain = drain
+        self._hushing: asyncio.TimerHandle | None = None
         self._woken = asyncio.Event()
         self._final: Bye | None = None
         self._over = False
@@ -102,8 +115,21 @@ class Wire(Generic[Heard]):
             self._final = Bye(code=code, again=again)
         self._woken.set()
 
+    def hush(self) -> None:
+        """What it was told so far was taken back. Frames that are below cannot be fetched back: where they have not left in a moment the socket is cut off, and they
+        go nowhere."""
+        if self._hushing is None and not self._over:
+            self._hushing = asyncio.get_running_loop().call_later(self._limits.hush_s, self._hushed)
+
     async def run(self) -> None:
         """Returns when it is closed."""
+        try:
+            await self._run()
+        finally:
+            if self._hushing is not None:
+                self._hushing.cancel()
+
+    async def _run(self) -> None:
         self._buffer_little()
         reader = asyncio.create_task(self._read(), name="cobrowse-reader")
         writer = asyncio.create_task(self._write(), name="cobrowse-writer")
@@ -141,12 +167,14 @@ class Wire(Generic[Heard]):
     async def _read(self) -> None:
         hello_until = self._clock.monotonic() + self._limits.hello_s
         while self._final is None:
-            wait_s = None if self.greeted else max(0.0, hello_until - self._clock.monotonic())
-            try:
-                async with asyncio.timeout(wait_s):
-                    message = await self._socket.receive()
-            except TimeoutError:
-                return self.finish("invalid")
+            if self.greeted:
+                message = await self._socket.receive()
+            else:
+                try:
+                    async with asyncio.timeout(max(0.0, hello_until - self._clock.monotonic())):
+                        message = await self._socket.receive()
+                except TimeoutError:
+                    return self.finish("invalid")
             self._heard_at = self._clock.monotonic()
             if message.type in _COUNTED and not await self._spend(len(message.data)):
                 return self.finish("too_many", again=True)
@@ -195,12 +223,25 @@ class Wire(Generic[Heard]):
             while True:
                 self._woken.clear()
                 while (frame := self._final or self._end.next(self)) is not None:
-                    async with asyncio.timeout(self._limits.write_s):
-                        await self._socket.send_frame(_encode(frame), WSMsgType.TEXT)
+                    await self._send(_encode(frame))
                     if isinstance(frame, Bye):
                         return frame
                 await self._woken.wait()
         return None
+
+    async def _send(self, data: bytes) -> None:
+        """Raises TimeoutError, ConnectionError."""
+        if self._takes(len(data)):  # at once: no timer for it
+            await self._socket.send_frame(data, WSMsgType.TEXT)
+            return
+        async with asyncio.timeout(self._limits.write_s):
+            await self._socket.send_frame(data, WSMsgType.TEXT)
+            if self._drain is not None:
+                await self._drain()
+
+    def _takes(self, size: int) -> bool:
+        there = self._transport is not None and not self._transport.get_write_buffer_size()
+        return there and size <= self._limits.send_bytes // 4
 
     async def _ping(self) -> None:
         """Returns when nothing is heard any more."""
@@ -232,6 +273,34 @@ class Wire(Generic[Heard]):
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, self._limits.send_bytes)
+                if hasattr(sockets, "TCP_NOTSENT_LOWAT"):
+                    sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NOTSENT_LOWAT, self._limits.unsent_bytes)
+                if self._limits.receive_bytes is not None:
+                    sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, self._limits.receive_bytes)
+
+    def _hushed(self) -> None:
+        self._hushing = None
+        if self._unsent():
+            log.info("a socket was cut off with what was taken back", extra={"wire": self.id})
+            self._forget_sent()
+            self._abort()
+
+    def _unsent(self) -> int:
+        """Bytes below that have not left this machine."""
+        if self._transport is None or self._transport.is_closing():
+            return 0
+        waits, sock = self._transport.get_write_buffer_size(), self._transport.get_extra_info("socket")
+        if not waits and sock is not None and sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                waits = int.from_bytes(fcntl.ioctl(sock.fileno(), _SIOCOUTQNSD, bytes(4)), sys.byteorder)
+        return waits
+
+    def _forget_sent(self) -> None:
+        """The kernel is not to send on what it has when the socket is closed: it resets the connection."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _abort(self) -> None:
         if self._transport is not None:

@@ -9,6 +9,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from server.domain.consent_texts import KEEPS_PAGE
 from server.domain.ids import ParticipantId
 from server.domain.model import Checkpoint, Consent, ConsentDecision, ConsentScope, Language, Recording, SessionStatus, Source
 from server.errors import Conflict, Invalid, StoreUnavailable
@@ -18,6 +19,7 @@ from server.live.ports import RecorderUnavailable
 from server.live.recording import events, rules
 from server.live.recording.endings import NEVER_BEGUN
 from server.live.recording.journal import Journal
+from server.live.recording.pages import PageKept, Room
 from server.live.recording.relay import NOTHING, RelaySide, Said
 from server.live.records import Posted
 from server.signalling.messages_recording import (
@@ -66,6 +68,8 @@ class SessionRecording:
         self._screens: set[ParticipantId] = set()
         self._speakers: list[ParticipantId] = []
         self._shown: dict[ParticipantId, RecordingChanged] = {}
+        self._starts = 0  # of the recorder
+        self._room = Room(0.0)  # for shared pages, of this recording
 
     # ------------------------------------------------------------ what staff ask for
 
@@ -187,6 +191,19 @@ class SessionRecording:
             (self._screens.add if on else self._screens.discard)(member.id)
             self._journal.add(events.screen(member.id, on), self._us())
 
+    def page_of(self, customer: ParticipantId) -> PageKept | None:
+        """What is kept at this moment of the page that a customer shows; None: nothing of it may be."""
+        record = self._record
+        if record is None or self._silent or not self._needs.recorder.ready:
+            return None
+        said = self._to_say()
+        if not said.on or customer not in said.whom:
+            return None
+        consents = self._session.consents(ConsentScope.RECORDING)
+        say_so = KEEPS_PAGE | self._settings.page_wordings
+        told = any(one.participant_id == customer and one.wording in say_so for one in consents)
+        return PageKept(record.id, self._starts, said.whom, self._room) if told else None
+
     def left(self, member: Member) -> None:
         """They are gone: call ``follow``."""
         self._cause = (member.id, "left")
@@ -199,6 +216,7 @@ class SessionRecording:
     def recorder_changed(self, ready: bool) -> None:
         """The recorder is lost, or there again with every recording that had begun."""
         self._lost_since = None if ready else self._needs.clock.monotonic()
+        self._starts += ready
         if ready:
             self._ask_at = 0.0
             if self._journal is not None:
@@ -268,6 +286,7 @@ class SessionRecording:
             raise
         self._record, self._paused, self._silent, self._problem = record, False, False, None
         self._journal = Journal(self._needs.recorder, record.id)
+        self._room = Room(self._needs.clock.monotonic())
         self._present, self._screens, self._speakers = {}, set(), []
 
     async def _pause(self, record: Recording) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from server.live.ports import RecorderEvents, RecorderUnavailable, RecordingEnd
+from server.live.ports import PageLine, RecorderEvents, RecorderUnavailable, RecordingEnd
 
 
 class NoRecorder:
@@ -19,6 +19,9 @@ class NoRecorder:
         raise RecorderUnavailable("there is no recorder")
 
     async def tell(self, recording: str, event: Mapping[str, object], mono_us: int) -> None:
+        raise RecorderUnavailable("there is no recorder")
+
+    async def page(self, recording: str, line: PageLine, mono_us: int) -> None:
         raise RecorderUnavailable("there is no recorder")
 
     async def pause(self, recording: str, paused: bool) -> None:

@@ -114,4 +114,7 @@ def _call(name: str, args: tuple[Program, ...]) -> Program:
         first, last = args
         return lambda facts: _in_hours(facts.values["hour"], first(facts), last(facts))  # type: ignore[arg-type]
     function = _PLAIN[name]
-    return lambda facts: function(*(arg(facts) for arg in args))
+    if len(args) == 1:
+        [only] = args
+        return lambda facts: function(only(facts))
+    return lambda facts: function(*[arg(facts) for arg in args])

@@ -84,6 +84,21 @@ class Call(msgspec.Struct, frozen=True, tag=True):
 Node = Const | Fact | Known | Not | Minus | Chain | Arithmetic | Compare | Member | Call
 
 
+def parts(node: Node) -> int:
+    """Of how many parts it is made: what it costs, more or less."""
+    match node:
+        case Const() | Fact() | Known():
+            return 1
+        case Not(inner) | Minus(inner) | Member(inner):
+            return 1 + parts(inner)
+        case Chain(_, inner_nodes) | Call(_, inner_nodes):
+            return 1 + sum(parts(one) for one in inner_nodes)
+        case Arithmetic(first, rest):
+            return parts(first) + sum(1 + parts(one) for _, one in rest)
+        case Compare(_, left, right):
+            return 1 + parts(left) + parts(right)
+
+
 class Signature(msgspec.Struct, frozen=True):
     """``more``: the last argument may come again."""
 

@@ -1,6 +1,5 @@
 """What rules and the model may ask of a transaction: one table of facts, each with a kind and what stands there where nothing is known. Sans-I/O."""
 
-import math
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -117,9 +116,11 @@ def _fitting(name: str, kind: Kind, value: object) -> Value:
 
 def bounded(value: float) -> float:
     """Within ± ``LIMIT``; what is not a number is 0."""
-    if isinstance(value, float) and math.isnan(value):
+    if -LIMIT <= value <= LIMIT:
+        return float(value)
+    if value != value:
         return 0.0
-    return float(max(-LIMIT, min(LIMIT, value)))
+    return LIMIT if value > 0 else -LIMIT
 
 
 def rows() -> Iterator[str]:

@@ -40,6 +40,11 @@ class RiskResult(msgspec.Struct, frozen=True, kw_only=True):
     took_ms: float
 
 
+def assessed(risk: RiskResult) -> bool:
+    """Whether this says anything: what could not be assessed speaks for nobody."""
+    return 0 <= risk.score <= 1 and all(one.code != UNAVAILABLE for one in risk.reasons)
+
+
 def unavailable(took_ms: float = 0.0, rules_hash: str = "", model_hash: str = "") -> RiskResult:
     """An assessment that could not be made: never low."""
     reason = RiskReason(code=UNAVAILABLE, zh="风险评估暂不可用", en="The risk could not be assessed")

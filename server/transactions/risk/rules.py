@@ -13,13 +13,15 @@ import msgspec
 
 from server.errors import ConfigError
 from server.transactions.risk.evaluation import Program, compiled
-from server.transactions.risk.expression import ExpressionInvalid, read_expression
+from server.transactions.risk.expression import ExpressionInvalid, parts, read_expression
 from server.transactions.risk.facts import Facts
 
 MAX_RULES = 200
 MAX_TEXT = 256 * 1024
 MAX_WHEN = 24_000
-"""Characters of all expressions together: what they cost is paid while every other decision waits, about a millisecond of them."""
+"""Characters of all expressions together."""
+MAX_PARTS = 3_000
+"""Of all expressions together: what they cost is paid while every other decision waits, two milliseconds of them at most."""
 NAME_PATTERN = "^[a-z][a-z0-9_-]{0,39}$"
 _INDEX = re.compile(r"^([a-z]+)\[(\d+)\]\.?")
 _HASHED = b"tongping rules 1\0"
@@ -32,6 +34,12 @@ class RulesInvalid(ConfigError):
     """Rules or a model that cannot be meant; ``detail`` says where and why."""
 
     code = "rules_invalid"
+
+
+class RulesTooCostly(RulesInvalid):
+    """They would keep every other decision waiting for too long."""
+
+    code = "rules_too_costly"
 
 
 class Action(StrEnum):
@@ -84,14 +92,15 @@ class RuleSet:
         )
 
 
-def read_rules(text: str, *, name: str) -> RuleSet:
-    """Raises RulesInvalid: the file's ``name``, the rule and the character."""
+def read_rules(text: str, *, name: str, most_parts: int | None = MAX_PARTS) -> RuleSet:
+    """Raises RulesInvalid: the file's ``name``, the rule and the character; RulesTooCostly for more than ``most_parts``."""
     file = read_toml(text, _File, name)
     if len(file.rule) > MAX_RULES:
         raise RulesInvalid(f"{name}: more than {MAX_RULES} rules")
     if sum(len(rule.when) for rule in file.rule) > MAX_WHEN:
         raise RulesInvalid(f"{name}: the expressions have more than {MAX_WHEN} characters together")
     programs: list[Program] = []
+    cost = 0
     seen: set[str] = set()
     for number, rule in enumerate(file.rule, 1):
         place = f"{name}: rule {number} ({rule.name})"
@@ -101,9 +110,13 @@ def read_rules(text: str, *, name: str) -> RuleSet:
         if (rule.score is None) is (rule.action is None):
             raise RulesInvalid(f"{place}: score or action, one of the two")
         try:
-            programs.append(compiled(read_expression(rule.when)))
+            tree = read_expression(rule.when)
+            programs.append(compiled(tree))
+            cost += parts(tree)
         except ExpressionInvalid as error:
             raise RulesInvalid(f"{place}: when: {error}") from None
+    if most_parts is not None and cost > most_parts:
+        raise RulesTooCostly(f"{name}: the expressions have {cost} parts together, and {most_parts} are the most")
     return RuleSet(name, text, file, tuple(programs))
 
 

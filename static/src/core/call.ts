@@ -32,6 +32,8 @@ import { randomKey, request, send as ask, upload } from "./http";
 import { Lines } from "./lines";
 import { Media } from "./media";
 import { PENDING } from "./model";
+import { LivePdf } from "./pdf";
+import { fetchPdf, uploadPdf } from "./pdfFiles";
 import { LivePeople } from "./people";
 import type { Call, CallPhase, NetworkInfo, QualityInfo, Saver } from "./model";
 import { testWays, type WayResult } from "./network";
@@ -84,6 +86,12 @@ export class LiveCall implements Call {
   readonly recording = new LiveRecording((body) => this.send(body), this.people.clock);
   readonly verification = new LiveVerification((body) => this.send(body));
   readonly cobrowse = new LiveCoBrowse(viewUrl(location), { say: (body) => this.send(body), token: () => this.place.token });
+  readonly pdf = new LivePdf({
+    say: (body) => this.send(body),
+    me: () => this.me.peek()?.id ?? null,
+    upload: (file, progress) => uploadPdf(this.place.session, file, () => this.place.token, progress),
+    fetch: (pdf, what) => fetchPdf(this.place.session, pdf, what, this.place.token),
+  });
   readonly mediaState;
   readonly pictures;
   readonly remote;
@@ -371,6 +379,7 @@ export class LiveCall implements Call {
     this.recording.told(snapshot.recording, snapshot.you.id);
     this.verification.drawn(snapshot.consents);
     this.cobrowse.drawn();
+    this.pdf.drawn();
     this.told.clear(); // the server starts with all of them off
     const own = snapshot.consents.filter(({ participant }) => participant === snapshot.you.id);
     // A withdrawal that is still on its way stands, whatever the record says until it arrives.
@@ -397,7 +406,7 @@ export class LiveCall implements Call {
 
   private handle(body: ServerBody): void {
     const me = this.me.peek()?.id;
-    if (this.people.handle(body) || this.recording.handle(body, me) || this.cobrowse.handle(body) || this.verification.handle(body, me)) return;
+    if (this.people.handle(body) || this.recording.handle(body, me) || this.cobrowse.handle(body) || this.pdf.handle(body) || this.verification.handle(body, me)) return;
     switch (body.type) {
       case "media.answer":
         this.media.answer(body.sdp);
@@ -494,7 +503,7 @@ export class LiveCall implements Call {
   }
 
   private refused(code: ErrorCode, body: ClientBody | null): void {
-    if (body === null || QUIET.has(body.type) || this.verification.turnedDown(code, body) || this.cobrowse.turnedDown(code, body)) return;
+    if (body === null || QUIET.has(body.type) || this.verification.turnedDown(code, body) || this.cobrowse.turnedDown(code, body) || this.pdf.turnedDown(code, body)) return;
     if (body.type === "media.offer") {
       this.media.refused(code !== "sdp_refused" && code !== "not_allowed" && code !== "invalid");
       return;
@@ -570,6 +579,7 @@ export class LiveCall implements Call {
     this.disposers.forEach((dispose) => dispose());
     this.people.close();
     this.cobrowse.close();
+    this.pdf.end();
     callPlace.clear();
     this.letScreenGo();
     this.media.close();

@@ -46,11 +46,13 @@ const state = (granted: Scope[] = [], part: Partial<ViewState> = {}): ViewState 
   page: 1,
   name: "transfer",
   front: true,
+  apart: false,
   hidden: false,
   viewers: [{ id: "PA_me", name: "A", role: "agent", granted }, { id: "PA_e", name: "E", role: "expert", granted: [] }],
   waits_for: [],
   step: "",
   errors: 0,
+  fields: [],
   dwell_s: 0,
   customer: "",
   ...part,
@@ -72,6 +74,7 @@ function reader(): PageReader & { events: PageEvent[]; forgotten: number } {
     events,
     forgotten: 0,
     event: (event) => void events.push(event),
+    image: () => undefined,
     forget() {
       this.forgotten += 1;
     },
@@ -141,6 +144,19 @@ describe("coming to the page", () => {
     expect([standing(live, "fill"), live.refused.value.size]).toEqual(["granted", 0]);
     live.release("fill");
     expect(socket.of("view.release")).toEqual([{ type: "view.release", scope: "fill" }]);
+  });
+
+  it("asks the customer into the conversation, and hears the no and the yes", () => {
+    const socket = looking(["view"], { apart: true });
+    live.call();
+    expect([socket.of("view.call"), live.called.value]).toEqual([[{ type: "view.call" }], "asked"]);
+    socket.tell({ type: "view.called", given: false });
+    expect(live.called.value).toBe("refused");
+    live.call();
+    socket.tell({ type: "view.called", given: true });
+    expect(live.called.value).toBe("given");
+    socket.tell(state(["view"]));
+    expect(live.called.value).toBe("none");
   });
 
   it("ends with the share, whichever socket says so first", () => {

@@ -6,6 +6,8 @@ import { MAX_POINTS, MAX_VALUE_CHARS } from "../cobrowse.gen";
 import type { ClientBody, CobrowseAttach, CobrowseChanged, CobrowseDetach, ErrorCode, ServerBody } from "../protocol.gen";
 import { Assembly } from "./cobrowseAssembly";
 import type { PageEvent } from "./cobrowseAssembly";
+import { Images } from "./cobrowseImages";
+import type { PageImage } from "./cobrowseImages";
 import { CoBrowseLine } from "./cobrowseLine";
 import { randomKey } from "./http";
 
@@ -29,6 +31,7 @@ export interface ActNow {
 /** What reads the events of the page, such as a replay. */
 export interface PageReader {
   event(event: PageEvent): void;
+  image(image: PageImage): void;
   /** Nothing of the page may be seen any more. */
   forget(): void;
 }
@@ -47,6 +50,8 @@ export interface CoBrowse {
   readonly pointers: ReadonlySignal<ReadonlyMap<string, Spot>>; // of the others
   readonly acts: ReadonlySignal<readonly ActNow[]>; // newest first
   readonly roundTrip: ReadonlySignal<{ serverMs: number; tabMs: number | null } | null>;
+  /** The customer only shows the page: how far asking them into the conversation has come. */
+  readonly called: ReadonlySignal<Called>;
   readonly problem: ReadonlySignal<string | null>; // of the newest wish that was refused
   /** The six digits that the customer reads out. */
   attach(code: string): void;
@@ -64,8 +69,12 @@ export interface CoBrowse {
   undo(): void;
   clear(): void;
   act(page: number, node: number, kind: ActKind, what: string, value?: string): void;
+  /** Asks the customer into the conversation. */
+  call(): void;
   clearProblem(): void;
 }
+
+export type Called = "none" | "asked" | "given" | "refused";
 
 /** The next pointer goes out no sooner. */
 export const POINTER_MS = 50;
@@ -111,11 +120,13 @@ export class LiveCoBrowse implements CoBrowse {
   readonly pointers = signal<ReadonlyMap<string, Spot>>(new Map());
   readonly acts = signal<readonly ActNow[]>([]);
   readonly roundTrip = signal<{ serverMs: number; tabMs: number | null } | null>(null);
+  readonly called = signal<Called>("none");
   readonly problem = signal<string | null>(null);
 
   private wire: CoBrowseLine | null = null;
   private wantsView = false; // whoever types the code wants to look
   private readonly assembly = new Assembly();
+  private readonly images = new Images();
   private readonly readers = new Set<PageReader>();
   private kept: PageEvent[] | null = null; // since the last picture; null: too much, or a part is missing
   private keptChars = 0;
@@ -226,6 +237,7 @@ export class LiveCoBrowse implements CoBrowse {
     if (this.pictured.peek()) {
       if (this.kept === null) this.resync();
       else this.kept.forEach((event) => reader.event(event));
+      this.images.all.forEach((image) => reader.image(image));
     }
     this.readers.add(reader);
     return () => this.readers.delete(reader);
@@ -259,6 +271,11 @@ export class LiveCoBrowse implements CoBrowse {
     this.acts.value = [{ act, kind, what, outcome: sent ? null : ("late" as const) }, ...this.acts.peek()].slice(0, KEPT_ACTS);
   }
 
+  call(): void {
+    this.problem.value = null;
+    if (this.say({ type: "view.call" })) this.called.value = "asked";
+  }
+
   clearProblem(): void {
     this.problem.value = null;
   }
@@ -267,6 +284,7 @@ export class LiveCoBrowse implements CoBrowse {
 
   private opened(): void {
     this.assembly.reset();
+    this.images.reset();
     batch(() => {
       this.line.value = "live";
       this.marks.value = []; // those of a connection go with it
@@ -287,6 +305,11 @@ export class LiveCoBrowse implements CoBrowse {
         } else if (typeof taken !== "string") this.event(taken);
         break;
       }
+      case "view.asset": {
+        const image = this.images.take(body);
+        if (image !== null) this.readers.forEach((reader) => reader.image(image));
+        break;
+      }
       case "view.answer":
         this.refused.value = body.given ? without(this.refused.peek(), body.scope) : new Set(this.refused.peek()).add(body.scope);
         break;
@@ -302,7 +325,11 @@ export class LiveCoBrowse implements CoBrowse {
       case "unmark":
         this.unmarked(body.id, body.viewer);
         break;
+      case "view.called":
+        this.called.value = body.given ? "given" : "refused";
+        break;
       case "problem":
+        if (this.called.peek() === "asked") this.called.value = "none"; // it may be that which was refused
         this.problem.value = body.code;
         break;
       case "view.pong":
@@ -327,6 +354,7 @@ export class LiveCoBrowse implements CoBrowse {
     if (!granted.includes("point") && this.marks.peek().some(({ viewer }) => viewer === "")) this.marks.value = this.marks.peek().filter(({ viewer }) => viewer !== "");
     if (this.wantsView && !granted.includes("view") && !state.waits_for.includes("view")) this.ask("view");
     else if (granted.includes("view")) this.wantsView = false;
+    if (!state.apart) this.called.value = "none";
     if (state.state === "ended") this.over("ended");
   }
 
@@ -385,6 +413,7 @@ export class LiveCoBrowse implements CoBrowse {
       this.pointers.value = new Map();
       this.roundTrip.value = null;
       this.problem.value = null;
+      this.called.value = "none";
       this.forget();
     });
   }
@@ -394,6 +423,7 @@ export class LiveCoBrowse implements CoBrowse {
   private forget(): void {
     this.kept = null;
     this.keptChars = 0;
+    this.images.forget();
     if (!this.pictured.peek()) return;
     this.pictured.value = false;
     this.assembly.reset();

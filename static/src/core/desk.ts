@@ -27,6 +27,7 @@ import { request } from "./http";
 import type { Call, Colleague, Desk, NewSession } from "./model";
 import { deskPlace } from "./place";
 import { ApiError, OFFLINE, signedOut } from "./problems";
+import { LiveOnSite } from "./onSite";
 import { LiveReviews } from "./reviews";
 import { SignalSocket } from "./socket";
 
@@ -50,6 +51,7 @@ export class LiveDesk implements Desk {
   readonly sessions = signal<SessionView[]>([]);
   readonly inside = signal<OccupiedSession[]>([]);
   readonly call = signal<Call | null>(null);
+  readonly onSite = new LiveOnSite(() => this.login.token);
   readonly reviews = new LiveReviews(() => this.login.token);
 
   private readonly handovers = new Offers({ send: (body) => this.socket.state === "open" && this.socket.send(body) });

@@ -32,7 +32,9 @@ import type {
   WaitingEntry,
 } from "../protocol.gen";
 import type { CoBrowse } from "./cobrowse";
+import type { Pdf } from "./pdf";
 import type { WayResult } from "./network";
+import type { OnSite } from "./onSite";
 import type { Reviews } from "./reviews";
 import type { Verification } from "./verification";
 
@@ -194,6 +196,7 @@ export interface Call {
   readonly recording: Recording;
   readonly verification: Verification;
   readonly cobrowse: CoBrowse;
+  readonly pdf: Pdf;
 
   decide(scope: ConsentScope, decision: ConsentDecision, wording: string): void;
   setMicrophone(on: boolean): Promise<void>;
@@ -286,6 +289,7 @@ export interface Desk {
   readonly inside: ReadonlySignal<OccupiedSession[]>; // open ones that somebody is in, customers alone first
   readonly offers: ReadonlySignal<Offer[]>; // oldest first
   readonly call: Signal<Call | null>;
+  readonly onSite: OnSite; // customers on the bank's pages
   readonly reviews: Reviews; // verifications that a person decides
   refresh(): Promise<void>;
   create(session: NewSession): Promise<SessionView>;

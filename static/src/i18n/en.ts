@@ -1,5 +1,6 @@
 import { cobrowseEn } from "./cobrowse.en";
 import { networkEn } from "./network.en";
+import { pdfEn } from "./pdf.en";
 import { peopleEn } from "./people.en";
 import { recordingEn } from "./recording.en";
 import { reviewEn } from "./review.en";
@@ -11,6 +12,7 @@ import { verificationEn } from "./verification.en";
 export const en = {
   ...cobrowseEn,
   ...networkEn,
+  ...pdfEn,
   ...peopleEn,
   ...recordingEn,
   ...reviewEn,

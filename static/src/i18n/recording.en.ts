@@ -52,7 +52,7 @@ export const recordingEn = {
   "recording.stop.yes": "Stop",
   "recording.missing": "Have not answered:",
   "consent.recording.title": "May we record this conversation?",
-  "consent.recording.what": "Your voice, your picture, a screen that you show, and what is written here.",
+  "consent.recording.what": "Your voice, your picture, a screen that you show, a web page that you share with us (as we saw it, with what is hidden left out), and what is written here.",
   "consent.recording.why": "So that it can be shown later what was explained and what you agreed to. Only the bank’s own reviewers may see it.",
   "consent.recording.how_long": "Kept encrypted: {time}. You can stop being recorded at any time.",
   "consent.recording.if_not": "You will be served all the same. Only some products may not be sold without a recording; we tell you if that is so.",

@@ -54,7 +54,7 @@ export const recordingZh: Readonly<Record<keyof typeof recordingEn, string>> = {
   "recording.stop.yes": "停止",
   "recording.missing": "尚未答复：",
   "consent.recording.title": "可以录制本次通话吗？",
-  "consent.recording.what": "您的声音、画面、您出示的屏幕，以及这里的文字消息。",
+  "consent.recording.what": "您的声音、画面、您出示的屏幕、您与我们共享的网页（仅限我们看到的部分，隐藏的内容不在其中），以及这里的文字消息。",
   "consent.recording.why": "以便日后能够查明我们讲解了什么、您同意了什么。只有本行的审核人员可以查看。",
   "consent.recording.how_long": "加密保存，期限：{time}。您随时可以停止被录制。",
   "consent.recording.if_not": "我们照常为您服务。只有个别产品不录制不能办理，如有这种情况我们会告诉您。",

@@ -115,7 +115,7 @@ export const selfEn = {
   "consent.self_face.title": "May we check your face?",
   "consent.self_face.what": "The picture of your camera, for three minutes at a time at most, compared with the picture of you that the bank has.",
   "consent.self_face.why": "To see that it is you, and nobody else, who wants this.",
-  "consent.self_face.how_long": "For this check; you can stop at any time. How it went and up to 16 small pictures are kept as proof, locked away, {kept}; then they are erased. Where a person has to decide, staff of the bank look at them.",
+  "consent.self_face.how_long": "For this check; you can stop at any time. How it went and up to 16 small pictures are kept as proof, locked away, {kept}; then they are erased. If the bank has kept a photo of you to compare them with, a copy of it is put with them and erased with them. Where a person has to decide, staff of the bank look at them all.",
   "consent.self_face.if_not": "A member of staff finds another way with you.",
   "consent.self_document.title": "May we read your identity document?",
   "consent.self_document.what": "The document that you hold before the camera: what stands on it, and whether its portrait is you.",

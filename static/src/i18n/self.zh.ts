@@ -117,7 +117,7 @@ export const selfZh: Readonly<Record<keyof typeof selfEn, string>> = {
   "consent.self_face.title": "可以核验您的人脸吗？",
   "consent.self_face.what": "您摄像头的画面，每次最多三分钟，与银行留存的您的照片比对。",
   "consent.self_face.why": "确认办理这项业务的是您本人，而不是别人。",
-  "consent.self_face.how_long": "只用于这次核验，您可以随时停止。结果和最多 16 张小幅画面会加密留作凭证，{kept}，到期删除。需要人工判断时，由银行工作人员查看。",
+  "consent.self_face.how_long": "只用于这次核验，您可以随时停止。结果和最多 16 张小幅画面会加密留作凭证，{kept}，到期删除。银行如果留有用来比对的您的照片，会把一份副本与画面放在一起，一起删除。需要人工判断时，由银行工作人员查看这些画面和照片。",
   "consent.self_face.if_not": "工作人员会和您一起用其他方式办理。",
   "consent.self_document.title": "可以识别您的身份证件吗？",
   "consent.self_document.what": "您在摄像头前出示的证件：上面的内容，以及照片是否为您本人。",

@@ -87,7 +87,7 @@ export const verificationEn = {
   "consent.face.title": "May we check your face?",
   "consent.face.what": "The picture of your camera, for three minutes at a time at most: you are asked to move your head, and the screen changes colour.",
   "consent.face.why": "To see that it is you, and nobody else, who wants this transaction.",
-  "consent.face.how_long": "In this conversation, until you take it back. How it went and up to 16 small pictures are kept as proof, locked away, {kept}; then they are erased. Where a person has to decide, staff of the bank look at them.",
+  "consent.face.how_long": "In this conversation, until you take it back. How it went and up to 16 small pictures are kept as proof, locked away, {kept}; then they are erased. If the bank has kept a photo of you to compare them with, a copy of it is put with them and erased with them. Where a person has to decide, staff of the bank look at them all.",
   "consent.face.if_not": "The conversation goes on; your adviser finds another way to identify you.",
   "sharing.face": "Check of your face",
   "sharing.face.allowed": "Allowed in this conversation",

@@ -89,7 +89,7 @@ export const verificationZh: Readonly<Record<keyof typeof verificationEn, string
   "consent.face.title": "可以核验您的人脸吗？",
   "consent.face.what": "您摄像头的画面，每次最多三分钟：会请您转动头部，屏幕颜色也会变化。",
   "consent.face.why": "确认办理这项业务的是您本人，而不是别人。",
-  "consent.face.how_long": "仅限本次通话，您可以随时收回。结果和最多 16 张小幅画面会加密留作凭证，{kept}，到期删除。需要人工判断时，由银行工作人员查看。",
+  "consent.face.how_long": "仅限本次通话，您可以随时收回。结果和最多 16 张小幅画面会加密留作凭证，{kept}，到期删除。银行如果留有用来比对的您的照片，会把一份副本与画面放在一起，一起删除。需要人工判断时，由银行工作人员查看这些画面和照片。",
   "consent.face.if_not": "通话继续；客户经理会用其他方式确认您的身份。",
   "sharing.face": "人脸核验",
   "sharing.face.allowed": "本次通话中已同意",

@@ -1,6 +1,7 @@
 import type { Words } from ".";
 import { cobrowseZh } from "./cobrowse.zh";
 import { networkZh } from "./network.zh";
+import { pdfZh } from "./pdf.zh";
 import { peopleZh } from "./people.zh";
 import { recordingZh } from "./recording.zh";
 import { reviewZh } from "./review.zh";
@@ -12,6 +13,7 @@ import { verificationZh } from "./verification.zh";
 export const zh: Words = {
   ...cobrowseZh,
   ...networkZh,
+  ...pdfZh,
   ...peopleZh,
   ...recordingZh,
   ...reviewZh,

@@ -1,5 +1,6 @@
 /** Where nodes of the replayed page are, and which node is at a place. Coordinates: CSS pixels of the replayed window, unless said otherwise. */
 import type { Spot } from "../cobrowse.gen";
+import type { Picked } from "./messages";
 
 export interface Point {
   x: number;
@@ -129,6 +130,14 @@ export function kindOf(element: Element): "field" | "control" | "other" {
 /** Those that can be reached by keys, in the order of the page. */
 export function controlsOf(top: Document): Element[] {
   return [...top.querySelectorAll(CONTROLS)].filter((one) => boxOf(one, top) !== null);
+}
+
+/** Of those numbers the elements that are in the page, with the words on them. */
+export function wrongFields(numbers: readonly number[], known: Numbers, mask: string): Picked[] {
+  return numbers.flatMap((node) => {
+    const element = known.getNode(node);
+    return isElement(element) && element.isConnected ? [{ node, kind: kindOf(element), what: wordsOf(element, mask) }] : [];
+  });
 }
 
 const MOST_WORDS = 60;

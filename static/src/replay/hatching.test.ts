@@ -33,6 +33,10 @@ it("hatches a closed list whose choice is masked", () => {
   expect(hatched(built(`<select id="s"><option id="o">${MASK}</option></select><select id="t"><option>words</option></select>`))).toEqual(["s", "o"]);
 });
 
+it("hatches a list whose choice is not told, also where its words may be read, and not one that has other words that are masked", () => {
+  expect(hatched(built(`<select id="s" value="${MASK}"><option>words</option></select><select id="t" value="words"><option id="o">${MASK}</option><option selected>words</option></select>`))).toEqual(["s", "o"]);
+});
+
 it("looks again after a change", () => {
   const root = built(`<p id="a">${MASK}</p><input id="c" value="">`);
   const [words, paragraph, field] = [root.querySelector("p")?.firstChild, root.querySelector("p"), root.querySelector("input")];

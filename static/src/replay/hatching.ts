@@ -57,6 +57,6 @@ function look(element: Element | null): void {
 
 function isMasked(element: Element): boolean {
   if (isField(element)) return element.value === MASK || (element.value === "" && element.getAttribute("placeholder") === MASK);
-  if (element.tagName === "SELECT") return element.querySelector(`option[${MASKED}]`) !== null;
+  if (element.tagName === "SELECT") return element.getAttribute("value") === MASK || (element as HTMLSelectElement).selectedOptions[0]?.hasAttribute(MASKED) === true;
   return [...element.childNodes].some((one) => one.nodeType === 3 && one.nodeValue?.trim() === MASK);
 }

@@ -1,6 +1,8 @@
 /** The frame with the replay: a document of its own, whose policy fetches nothing. It knows no session and no token: the page around it brings the events. */
 import "./replay.css";
+import { Pictures } from "./images";
 import { Player } from "./player";
+import type { PlayerEvents } from "./player";
 import { Surface } from "./surface";
 import { HELLO } from "./messages";
 import type { FromFrame, ToFrame } from "./messages";
@@ -9,13 +11,14 @@ import type { FromFrame, ToFrame } from "./messages";
 function shut(): void {
   const policy = document.createElement("meta");
   policy.httpEquiv = "Content-Security-Policy";
-  policy.content = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+  policy.content = "default-src 'none'; img-src blob:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
   document.head.append(policy);
 }
 
 function begin(port: MessagePort): void {
   const say = (what: FromFrame): void => port.postMessage(what);
   const surface = new Surface(document.body, say);
+  const pictures = new Pictures();
   let player: Player | null = null; // what is seen
   let next: { player: Player; page: number; root: HTMLElement } | null = null; // a picture that is not whole yet
   let complained = false; // about this picture
@@ -29,12 +32,13 @@ function begin(port: MessagePort): void {
     surface.show(null);
     [player, next?.player].forEach((one) => one?.destroy());
     [player, next] = [null, null];
+    pictures.forget();
   };
   const turn = (page: number): void => {
     next?.player.destroy();
     next?.root.remove();
     const root = surface.sheet();
-    const made = new Player(root, {
+    const events: PlayerEvents = {
       drawn: () => {
         if (next?.player !== made) return;
         const before = player;
@@ -46,7 +50,8 @@ function begin(port: MessagePort): void {
       },
       sized: (width, height) => surface.size(root, width, height),
       lost,
-    });
+    };
+    const made = new Player(root, events, pictures, page);
     next = { player: made, page, root };
     complained = false;
   };
@@ -66,6 +71,10 @@ function begin(port: MessagePort): void {
       case "event":
         take(data.text, data.page, data.begins);
         break;
+      case "image":
+        pictures.take(data.page, data.asset, data.data);
+        [player, next?.player].forEach((one) => one?.illustrate());
+        break;
       case "forget":
         forget();
         break;
@@ -77,6 +86,9 @@ function begin(port: MessagePort): void {
         break;
       case "drawn":
         surface.drawn(data);
+        break;
+      case "show":
+        surface.seek(data.node);
         break;
       case "words":
         document.documentElement.lang = data.language;

@@ -21,13 +21,15 @@ export interface FrameWords {
   surface: string;
 }
 
-/** To the frame. `pointer`: where one's own pointer is, is said. */
+/** To the frame. `pointer`: where one's own pointer is, is said. `wrong`: fields in error; `show`: brings one into view. */
 export type ToFrame =
   | { do: "event"; text: string; page: number; begins: boolean }
+  | { do: "image"; page: number; asset: number; data: string }
   | { do: "forget" }
   | { do: "zoom"; zoom: Zoom }
   | { do: "tool"; tool: Tool; pointer: boolean }
-  | { do: "drawn"; marks: readonly Mark[]; pointers: readonly { viewer: string; at: Spot }[]; hands: readonly Hand[] }
+  | { do: "drawn"; marks: readonly Mark[]; pointers: readonly { viewer: string; at: Spot }[]; hands: readonly Hand[]; wrong: readonly number[] }
+  | { do: "show"; node: number }
   | { do: "words"; words: FrameWords; language: string; dir: string };
 
 /** A node that was picked. `kind`: what it is in the customer's page; `what`: the words on it. */
@@ -37,7 +39,7 @@ export interface Picked {
   what: string;
 }
 
-/** From the frame. `lost`: an event did not fit; a new picture is needed. */
+/** From the frame. `lost`: an event did not fit; a new picture is needed. `wrong`: those of the fields in error that are in the picture. */
 export type FromFrame =
   | { say: "ready" }
   | { say: "drawn"; page: number }
@@ -46,6 +48,7 @@ export type FromFrame =
   | { say: "point"; page: number; at: Spot | null }
   | { say: "marked"; page: number; kind: MarkKind; spots: readonly Spot[] }
   | { say: "picked"; page: number; tool: Tool; picked: Picked }
+  | { say: "wrong"; fields: readonly Picked[] }
   | { say: "escape" };
 
 /** The one message that is no port's: it brings the port. */

@@ -11,6 +11,8 @@ export interface Drawn {
   marks: readonly Mark[];
   pointers: readonly { viewer: string; at: Spot }[];
   hands: readonly Hand[];
+  /** Fields that say that they are wrong. */
+  wrong: readonly number[];
 }
 
 /** What is being drawn just now, in the replayed window's pixels. */
@@ -38,6 +40,10 @@ export class Overlay {
       const place = (spot: Spot): Point | null => scaled(pointOf(spot, page.numbers, page.document), page.scale);
       const box = (node: Node | null): Box | null => scaledBox(boxOf(node, page.document), page.scale);
       const colour = (viewer: string): number => (now.hands.find((hand) => hand.viewer === viewer)?.colour ?? 1) % COLOURS;
+      for (const node of now.wrong) {
+        const at = box(page.numbers.getNode(node));
+        if (at !== null) shapes.push(frame(at, "wrong", 3), sign(at));
+      }
       for (const mark of now.marks) {
         if (mark.page !== page.number) continue;
         const points = mark.spots.map(place).filter((point) => point !== null);
@@ -71,6 +77,13 @@ function scaledBox(box: Box | null, by: number): Box | null {
 
 function frame(box: Box, look: string, wider: number): SVGElement {
   return svg("rect", { class: look, x: box.x - wider, y: box.y - wider, width: box.width + 2 * wider, height: box.height + 2 * wider, rx: 6 });
+}
+
+/** Not by its colour alone. */
+function sign({ x, y, width }: Box): SVGElement {
+  const group = svg("g", { class: "wrong-sign", transform: `translate(${(x + width + 3).toFixed(1)} ${(y - 3).toFixed(1)})` });
+  group.append(svg("circle", { r: 8 }), svg("path", { d: "M0 -4.5V1M0 3.4V4" }));
+  return group;
 }
 
 function shape(kind: "box" | "arrow" | "ink", points: readonly Point[], look: string): SVGElement[] {

@@ -2,6 +2,7 @@
 import { Replayer } from "@rrweb/replay";
 import { FOCUSED, RULES, hatch, hatchAgain } from "./hatching";
 import type { Numbers } from "./geometry";
+import type { Pictures } from "./images";
 
 const META = 4;
 const FULL = 2;
@@ -50,6 +51,8 @@ export class Player {
   constructor(
     root: HTMLElement,
     private readonly events: PlayerEvents,
+    private readonly pictures: Pictures,
+    private readonly page: number,
   ) {
     this.replayer = new Replayer([{ type: CUSTOM, timestamp: this.baseMs, data: { tag: "", payload: null } }] as never, {
       root,
@@ -59,7 +62,14 @@ export class Player {
       mouseTail: false,
       insertStyleRules: [...RULES],
       logger: { log: () => undefined, warn: () => this.events.lost() },
-      plugins: [{ onBuild: (node, { replayer }) => hatch(node as Node, replayer.getMirror().getMeta(node as Node)) }],
+      plugins: [
+        {
+          onBuild: (node, { replayer }) => {
+            hatch(node as Node, replayer.getMirror().getMeta(node as Node));
+            pictures.show(node as Node, page);
+          },
+        },
+      ],
     });
     this.frame.tabIndex = -1;
     this.frame.setAttribute("aria-hidden", "true");
@@ -96,6 +106,12 @@ export class Player {
     }
   }
 
+  /** Images have come. */
+  illustrate(): void {
+    const mirror = this.replayer.getMirror();
+    for (const id of mirror.getIds()) this.pictures.show(mirror.getNode(id), this.page);
+  }
+
   destroy(): void {
     this.replayer.destroy();
   }
@@ -108,6 +124,7 @@ export class Player {
     (this.replayer as unknown as Casting).getCastFn(event, false)();
     if (event.type !== INCREMENTAL) return;
     const { source, texts = [], attributes = [], removes = [], id } = event.data;
+    for (const one of attributes) this.pictures.show(this.numbers.getNode(one.id), this.page);
     if (source === MUTATION) hatchAgain([...texts.map((one) => one.id), ...attributes.map((one) => one.id), ...removes.map((one) => one.parentId ?? 0)], this.numbers);
     else if (source === INPUT && id !== undefined) hatchAgain([id], this.numbers);
     else if (source === INTERACTION && (event.data.type === FOCUS || event.data.type === BLUR)) this.focus(id, event.data.type === FOCUS);

@@ -1,6 +1,6 @@
 /** The picture at its size, and what a pointer or keys do on it. Nothing reaches the replayed page itself: it lies under a sheet of glass. */
-import { above, boxOf, controlsOf, elementAt, kindOf, known, meant, spotsOf, wordsOf } from "./geometry";
-import type { Numbers, Point } from "./geometry";
+import { above, boxOf, controlsOf, elementAt, kindOf, known, meant, spotsOf, wordsOf, wrongFields } from "./geometry";
+import type { Box, Numbers, Point } from "./geometry";
 import { MASK } from "./hatching";
 import { DRAWING, PICKING } from "./messages";
 import type { FrameWords, FromFrame, Tool, Zoom } from "./messages";
@@ -10,6 +10,7 @@ import type { Draft, Drawn } from "./overlay";
 const STEP_PX = 12;
 const LEAST_PX = 3; // a drag shorter than that is none
 const AGAIN_MS = 400; // what moves by itself in the page takes its marks along
+const SOUGHT_MS = 2_500;
 
 interface Shown {
   root: HTMLElement;
@@ -36,12 +37,15 @@ export class Surface {
   private scale = 1;
   private tool: Tool = "none";
   private tellsPointer = false;
-  private now: Drawn = { marks: [], pointers: [], hands: [] };
+  private now: Drawn = { marks: [], pointers: [], hands: [], wrong: [] };
   private draft: Draft | null = null;
   private cross: Point | null = null; // moved by keys
+  private reached: Element | null = null; // the control to which N moved it
   private hovered: Element | null = null;
   private due = false;
   private told = false; // that the pointer is somewhere
+  private toldWrong = "[]";
+  private seeking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     body: HTMLElement,
@@ -66,7 +70,7 @@ export class Surface {
     this.glass.addEventListener("blur", () => this.left());
     new ResizeObserver(() => this.lay()).observe(this.scroller);
     setInterval(() => {
-      if (this.now.marks.length + this.now.pointers.length > 0) this.changed();
+      if (this.now.marks.length + this.now.pointers.length + this.now.wrong.length > 0) this.changed();
     }, AGAIN_MS);
   }
 
@@ -112,6 +116,23 @@ export class Surface {
     this.changed();
   }
 
+  /** Brings a field into view, here alone, and shows it for a moment. The customer's next scroll takes the picture along again. */
+  seek(node: number): void {
+    const page = this.page();
+    const element = page?.numbers.getNode(node);
+    if (page === null || element?.nodeType !== 1) return;
+    (element as Element).scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+    const box = boxOf(element, page.document);
+    if (box !== null) this.reach({ x: box.x + box.width / 2, y: box.y + box.height / 2 });
+    this.hovered = element as Element;
+    clearTimeout(this.seeking);
+    this.seeking = setTimeout(() => {
+      if (this.hovered === element) this.hovered = null;
+      this.changed();
+    }, SOUGHT_MS);
+    this.changed();
+  }
+
   call(words: FrameWords): void {
     document.title = words.picture;
     this.glass.setAttribute("aria-label", words.surface);
@@ -125,6 +146,10 @@ export class Surface {
       this.due = false;
       const page = this.page();
       this.overlay.draw(this.now, this.draft, this.hovered, this.cross, page === null ? null : { ...page, scale: this.scale });
+      const fields = page === null ? [] : wrongFields(this.now.wrong, page.numbers, MASK);
+      const told = JSON.stringify(fields);
+      if (told !== this.toldWrong) this.say({ say: "wrong", fields });
+      this.toldWrong = told;
     });
   }
 
@@ -264,7 +289,13 @@ export class Surface {
     const { x, y } = to(this.crossOr());
     const point = { x: Math.min(size.width, Math.max(0, x)), y: Math.min(size.height, Math.max(0, y)) };
     this.cross = point;
+    this.reached = null;
     this.at(point);
+    this.reach(point);
+  }
+
+  /** Scrolled to, where the picture is larger than the room that it has. */
+  private reach(point: Point): void {
     const [left, top] = [point.x * this.scale, point.y * this.scale];
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.scroller;
     if (left < scrollLeft || left > scrollLeft + clientWidth || top < scrollTop || top > scrollTop + clientHeight) this.scroller.scrollTo(left - clientWidth / 2, top - clientHeight / 2);
@@ -274,12 +305,22 @@ export class Surface {
   private nextControl(by: 1 | -1): void {
     const page = this.page();
     if (page === null) return;
-    const all = controlsOf(page.document).filter((one) => page.numbers.getId(one) > 0);
-    const here = this.cross === null ? null : elementAt(this.cross, page.document);
+    const all = controlsOf(page.document).filter((one) => page.numbers.getId(one) > 0 && this.isInPicture(boxOf(one, page.document)));
+    const here = this.cross === null ? null : (this.reached ?? elementAt(this.cross, page.document)); // what was reached may lie under something else
     let at = -1;
     for (let now = here; now !== null && at < 0; now = above(now)) at = all.indexOf(now);
     const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : (at + by + all.length) % all.length];
     const box = next === undefined ? null : boxOf(next, page.document);
-    if (box !== null) this.moveCross(() => ({ x: box.x + box.width / 2, y: box.y + box.height / 2 }));
+    if (next === undefined || box === null) return;
+    this.moveCross(() => ({ x: box.x + box.width / 2, y: box.y + box.height / 2 }));
+    this.reached = next;
+  }
+
+  /** What is scrolled away, or put aside for those who hear the page, the cross cannot stand on. */
+  private isInPicture(box: Box | null): boolean {
+    const size = this.shown === null ? undefined : this.sizes.get(this.shown.root);
+    if (box === null || size === undefined) return false;
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    return x >= 0 && y >= 0 && x <= size.width && y <= size.height;
   }
 }

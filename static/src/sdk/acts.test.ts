@@ -18,7 +18,7 @@ let masking: Masking;
 let nodes: (Element | null)[];
 
 function under(part: Partial<PageRules>): void {
-  masking.begin(new Rules([{ url: URL_, name: "x", show: ["body"], values: ["input", "select", "textarea"], click: ["#x", "#b"], mask: [], block: [], pause: false, ...part }]).page(URL_));
+  masking.begin(new Rules([{ url: URL_, name: "x", show: ["body"], values: ["input", "select", "textarea"], click: ["#x", "#b"], mask: [], block: [], images: [], pause: false, ...part }]).page(URL_));
 }
 const $ = <T extends Element = HTMLInputElement>(selector: string): T => document.querySelector<T>(selector)!;
 function act(kind: Act["kind"], selector: string, part: Partial<Act> = {}): ActOutcome | "open" {
@@ -38,7 +38,7 @@ beforeEach(() => {
   vi.spyOn(Element.prototype, "getBoundingClientRect").mockReturnValue({ left: 0, top: 0, right: 100, bottom: 20, width: 100, height: 20, x: 0, y: 0, toJSON: () => null });
   document.body.innerHTML = "";
   document.elementFromPoint = () => nodes[0] ?? null; // nothing lies over anything
-  [granted, live, done, proposed, told] = [["view", "scroll", "fill", "click"], true, [], [], []];
+  [granted, live, done, proposed, told] = [["view", "point", "scroll", "fill", "click"], true, [], [], []];
   masking = new Masking();
   under({});
   acts = new Acts({
@@ -73,6 +73,33 @@ describe("the gate", () => {
     live = false;
     expect(act("fill", "#a")).toBe("refused");
     expect(told).toEqual(["Li Wen fill", "Li Wen click", "Li Wen scroll"]);
+  });
+
+  it("brings what is scrolled to into the middle, wherever it is; what is filled or clicked no further than into sight, also in a part that scrolls by itself", () => {
+    document.body.innerHTML = "<div><input id=a><button type=button id=b>x</button></div>";
+    const scrolled = vi.spyOn(Element.prototype, "scrollIntoView");
+    const how = (): unknown => (scrolled.mock.lastCall?.[0] as ScrollIntoViewOptions | undefined)?.block;
+    expect([act("scroll", "#a"), how()]).toEqual(["done", "center"]);
+    expect([act("click", "#b"), how()]).toEqual(["done", "nearest"]);
+    expect([act("fill", "#a", { value: "1" }), how()]).toEqual(["done", "nearest"]);
+    vi.spyOn(Element.prototype, "getBoundingClientRect").mockReturnValue({ left: 0, top: 9000, right: 100, bottom: 9020, width: 100, height: 20, x: 0, y: 9000, toJSON: () => null });
+    expect([act("click", "#b"), how()]).toEqual(["done", "center"]);
+  });
+
+  it("who may only point proposes for what is in sight, and the page stays where it is", () => {
+    document.body.innerHTML = "<input id=a>";
+    const scrolled = vi.spyOn(Element.prototype, "scrollIntoView");
+    scrolled.mockClear();
+    granted = ["view", "point"];
+    document.elementFromPoint = () => null;
+    expect([act("propose", "#a", { value: "1" }), proposed]).toEqual(["refused", []]);
+    document.elementFromPoint = () => nodes[0] ?? null;
+    expect(act("propose", "#a", { value: "1" })).toBe("open");
+    expect(scrolled).not.toHaveBeenCalled();
+    acts.answer(false);
+    granted = ["view", "point", "scroll"];
+    expect(act("propose", "#a", { value: "1" })).toBe("open");
+    expect(scrolled).toHaveBeenCalled();
   });
 
   it("a kind that is not known is refused", () => {
@@ -123,6 +150,17 @@ describe("filling", () => {
     expect($<HTMLSelectElement>("#s").value).toBe("2");
     expect([act("fill", "#s", { value: "Three" }), act("fill", "#s", { value: "Four" })]).toEqual(["refused", "refused"]);
     expect($<HTMLSelectElement>("#s").value).toBe("2");
+  });
+
+  it("tells nobody by trying which choices are hidden, or what stands behind them", () => {
+    document.body.innerHTML = "<select id=s><option value=77>One</option><option class=private>Two</option><option>4111 1111 1111 1111</option></select>";
+    const tried = ["77", "Two", "4111 1111 1111 1111", "One"];
+    const outcomes = (): unknown[] => tried.map((value) => act("propose", "#s", { value }));
+    under({ mask: [".private"] });
+    expect(outcomes()).toEqual(["refused", "refused", "refused", "open"]);
+    acts.answer(false);
+    under({ show: ["h1"] });
+    expect(outcomes()).toEqual(["refused", "refused", "refused", "refused"]);
   });
 
   it("refuses what the field would not take from a keyboard", () => {
@@ -259,10 +297,26 @@ describe("a proposal", () => {
     act("propose", "#b", { value: "4", act: "A2" });
     vi.advanceTimersByTime(PROPOSAL_MS);
     act("propose", "#a", { value: "5" });
-    granted = ["view"];
+    granted = ["view", "point"];
+    acts.changed();
+    expect(proposed.at(-1)).not.toBeNull();
+    granted = ["view", "scroll", "fill", "click"];
     acts.changed();
     expect(done).toEqual([["A1", "dismissed"], ["A1", "dismissed"], ["A2", "dismissed"], ["A1", "dismissed"]]);
     expect([$("#a").value, $("#b").value]).toEqual(["", ""]);
+  });
+
+  it("needs no more than pointing, also in the moment in which it is accepted", () => {
+    granted = ["view", "scroll", "fill", "click"];
+    expect(act("propose", "#a", { value: "1" })).toBe("refused");
+    granted = ["view", "point"];
+    expect([act("fill", "#a", { value: "1" }), act("propose", "#a", { value: "1" })]).toEqual(["refused", "open"]);
+    acts.answer(true);
+    expect($("#a").value).toBe("1");
+    act("propose", "#b", { value: "1" });
+    granted = ["view", "fill"];
+    acts.answer(true);
+    expect([$("#b").value, done.at(-1)]).toEqual(["", ["A1", "refused"]]);
   });
 
   it("does not change while it stands, nor does a list under it", () => {
@@ -271,7 +325,7 @@ describe("a proposal", () => {
     acts.answer(true);
     expect([$("#a").value, done]).toEqual(["100", [["A2", "refused"], ["A1", "done"]]]);
     document.body.innerHTML = "<select id=s><option value=1>Mine</option><option value=2>Other</option></select>";
-    act("propose", "#s", { value: "2" });
+    act("propose", "#s", { value: "Other" });
     expect(proposed.at(-1)!.words).toBe("Other");
     $<HTMLSelectElement>("#s").options[1]!.text = "Theirs";
     acts.answer(true);

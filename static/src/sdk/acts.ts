@@ -8,7 +8,7 @@ import type { Field, Masking } from "./masking";
 export const TYPING_MS = 5_000;
 /** A proposal that is not answered is put away. */
 export const PROPOSAL_MS = 58_000;
-const NEEDS: Readonly<Record<Act["kind"], Scope>> = { scroll: "scroll", fill: "fill", click: "click", propose: "fill" };
+const NEEDS: Readonly<Record<Act["kind"], Scope>> = { scroll: "scroll", fill: "fill", click: "click", propose: "point" };
 
 export interface Proposal {
   act: string;
@@ -59,7 +59,7 @@ export class Acts {
   /** Puts away what was proposed by somebody who may not any more. */
   changed(): void {
     const open = this.open;
-    if (open !== null && (!this.deps.live() || !this.granted(open.viewer.id, "fill"))) this.answer(false);
+    if (open !== null && (!this.deps.live() || !this.granted(open.viewer.id, NEEDS.propose))) this.answer(false);
   }
 
   take(act: Act): void {
@@ -77,9 +77,9 @@ export class Acts {
     if (!accepted) this.deps.done(open.act, "dismissed");
     else if (!open.field.isConnected) this.deps.done(open.act, "gone");
     else {
-      const may = this.deps.live() && this.granted(open.viewer.id, "fill") && this.may(() => mayFill(open.field, this.deps.masking));
-      const same = fits(open.field, open.value) === open.words; // a list may have other choices by now than those that were read
-      this.deps.done(open.act, may && same && fill(open.field, open.value) ? "done" : "refused");
+      const may = this.deps.live() && this.granted(open.viewer.id, NEEDS.propose) && this.may(() => mayFill(open.field, this.deps.masking));
+      const same = fits(open.field, open.value, this.deps.masking) === open.words; // a list may have other choices by now than those that were read
+      this.deps.done(open.act, may && same && fill(open.field, open.value, this.deps.masking) ? "done" : "refused");
       open.field.focus({ preventScroll: true });
     }
   }
@@ -105,7 +105,7 @@ export class Acts {
     switch (act.kind) {
       case "scroll":
         if (!this.may(() => mayScroll(node, masking))) return "refused";
-        into(node as Element);
+        centre(node as Element); // also what is in view: so a page is scrolled on by what stands at its edge
         this.deps.tell(viewer, "scroll", node as Element);
         return "done";
       case "click":
@@ -116,14 +116,15 @@ export class Acts {
       case "fill":
         if (!this.may(() => mayFill(node, masking))) return "refused";
         if (this.isTyping(node as Field)) return "dismissed";
-        if (!isSeen(node as Element) || !fill(node as Field, act.value)) return "refused";
+        if (!isSeen(node as Element) || !fill(node as Field, act.value, masking)) return "refused";
         this.deps.tell(viewer, "fill", node as Element);
         return "done";
       case "propose": {
         if (!this.may(() => mayFill(node, masking))) return "refused";
-        const words = fits(node as Field, act.value);
+        const words = fits(node as Field, act.value, masking);
         if (words === null || this.open !== null) return "refused"; // one at a time: what stands there does not change under the finger
-        if (!isSeen(node as Element)) return "refused";
+        const scrolls = viewer.granted.includes("scroll") || viewer.granted.includes("fill");
+        if (!(scrolls ? isSeen(node as Element) : isOnTop(node as Element))) return "refused"; // who may only point moves nothing
         this.open = { act: act.act, viewer, field: node as Field, value: act.value, words };
         this.timer = setTimeout(() => this.answer(false), PROPOSAL_MS);
         this.deps.propose(this.open);
@@ -141,32 +142,36 @@ export class Acts {
   }
 }
 
-function into(element: Element, behavior: ScrollBehavior = "auto"): void {
-  const { top, bottom } = element.getBoundingClientRect();
-  if (top >= 0 && bottom <= innerHeight) return;
+function centre(element: Element): void {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  element.scrollIntoView({ block: "center", behavior: calm ? "instant" : behavior });
+  element.scrollIntoView({ block: "center", behavior: calm ? "instant" : "auto" });
 }
 
 /** Brings it into view, where the customer sees what is done; false where something lies over it. */
 function isSeen(element: Element): boolean {
-  into(element, "instant"); // also where the page's own style scrolls slowly
+  const { top, bottom } = element.getBoundingClientRect();
+  const inView = top >= 0 && bottom <= innerHeight; // though it may be out of sight in a part that scrolls by itself
+  element.scrollIntoView({ block: inView ? "nearest" : "center", inline: "nearest", behavior: "instant" }); // also where the page's own style scrolls slowly
   return isOnTop(element);
 }
 
-function choice(select: HTMLSelectElement, value: string): HTMLOptionElement | null {
+/** By its words, where others may read them: else who tries words would find out which there are. */
+function choice(select: HTMLSelectElement, value: string, masking: Masking): HTMLOptionElement | null {
   const wanted = value.trim();
-  const open = [...select.options].filter((one) => !one.disabled);
-  return open.find((one) => wordsOf(one) === wanted) ?? open.find((one) => one.value === wanted) ?? null;
+  const found = [...select.options].find((one) => !one.disabled && wordsOf(one) === wanted) ?? null;
+  masking.forget();
+  const reads = found !== null && masking.text(wanted, found) === wanted;
+  masking.forget();
+  return reads ? found : null;
 }
 
 const wordsOf = (option: HTMLOptionElement): string => (option.label || option.text).trim();
 
 /** The words of a value that the field takes, or null. */
-function fits(field: Field, value: string): string | null {
+function fits(field: Field, value: string, masking: Masking): string | null {
   if (!isClean(value)) return null;
   if (field.localName === "select") {
-    const chosen = choice(field as HTMLSelectElement, value);
+    const chosen = choice(field as HTMLSelectElement, value, masking);
     return chosen === null || !isClean(wordsOf(chosen)) ? null : wordsOf(chosen);
   }
   const { maxLength } = field as HTMLInputElement;
@@ -176,13 +181,13 @@ function fits(field: Field, value: string): string | null {
 }
 
 /** Enters a value as if it were typed: by the browser's own setter, so that pages made with any framework notice. False where the field does not take it. */
-function fill(field: Field, value: string): boolean {
-  if (fits(field, value) === null) return false;
+function fill(field: Field, value: string, masking: Masking): boolean {
+  if (fits(field, value, masking) === null) return false;
   const own = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field) as object, "value");
   const get = (): string => String(own?.get?.call(field)).replace(/\r\n?/g, "\n");
   const set = (to: string): void => own?.set?.call(field, to);
   const before = get();
-  const wanted = field.localName === "select" ? choice(field as HTMLSelectElement, value)!.value : value;
+  const wanted = field.localName === "select" ? choice(field as HTMLSelectElement, value, masking)!.value : value;
   set(wanted);
   if (get() !== wanted.replace(/\r\n?/g, "\n")) {
     set(before);

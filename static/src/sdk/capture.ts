@@ -1,9 +1,10 @@
 /** When the page is recorded, and how what is recorded goes to the server: only while pictures are wanted, in chunks, and no more than the line takes. */
-import { CHUNK_CHARS, type TabDom } from "../cobrowse.gen";
+import { type AssetPut, CHUNK_CHARS, type TabDom } from "../cobrowse.gen";
+import type { Images } from "./images";
 import type { Masking } from "./masking";
-import { options, OWN_TAG, type Record_ } from "./recording";
+import { OWN_TAG, type Record_ } from "./recording";
 import type { Rules } from "./rules";
-import { type Json, Scrub } from "./scrub";
+import { FULL, type Json, Scrub } from "./scrub";
 
 /** What waits in the socket: beyond the first nothing more is recorded, under the second a new picture is taken. Bytes. */
 export const TOO_MUCH = 1024 * 1024;
@@ -18,9 +19,11 @@ export interface CaptureDeps {
   masking: Masking;
   rules(): Rules;
   page(): number;
-  send(message: TabDom): boolean;
+  send(message: TabDom | AssetPut): boolean;
   /** Bytes that wait in the socket. */
   waiting(): number;
+  /** A whole picture was sent. */
+  drawn(): void;
   /** The recorder cannot be had. */
   failed(): void;
   address(): string;
@@ -28,6 +31,7 @@ export interface CaptureDeps {
 
 export class Capture {
   private record: Record_ | null = null;
+  images: Images | undefined;
   private halt: (() => void) | null = null;
   private scrub: Scrub | null = null;
   private wanted = false;
@@ -68,6 +72,7 @@ export class Capture {
     this.planned = undefined;
     clearInterval(this.looking);
     document.removeEventListener("keydown", this.onKey, { capture: true });
+    this.images?.stop();
     this.end();
   }
 
@@ -75,6 +80,11 @@ export class Capture {
   reset(): void {
     this.stop();
     this.n = 0;
+  }
+
+  /** 0 or less: it is not in the picture. */
+  number(node: Node): number {
+    return this.halt === null ? 0 : this.record!.mirror.getId(node);
   }
 
   node(id: number): Node | null {
@@ -100,6 +110,7 @@ export class Capture {
       if (this.wanted) this.deps.failed();
       return;
     }
+    this.images ??= this.record.images?.(this.deps, this);
     if (!this.wanted) return;
     const now = performance.now();
     const busy = this.deps.waiting() > LITTLE || (now - this.typedAt < QUIET_MS && now - this.since < PATIENCE_MS);
@@ -123,10 +134,10 @@ export class Capture {
       this.send({ type: 4, data: { href: this.address.replace(/[?#].*$/s, ""), width: innerWidth, height: innerHeight }, timestamp: Date.now() });
       return;
     }
-    this.scrub = new Scrub(masking, record.mirror, OWN_TAG);
+    this.scrub = new Scrub(masking, record.mirror, OWN_TAG, this.images);
     let over = false;
     this.halt = () => (over = true);
-    const halt = record({ ...options(masking), emit: (event) => void (over || this.emit(event as unknown as Json)) });
+    const halt = record({ ...record.options(masking, OWN_TAG), emit: (event) => void (over || this.emit(event as unknown as Json)) });
     const ended = (): boolean => over;
     if (ended()) halt?.(); // by its first picture already
     else
@@ -143,6 +154,7 @@ export class Capture {
     this.deps.masking.forget();
     if (made === null) return;
     this.send(made);
+    if (made["type"] === FULL) this.deps.drawn();
     if (this.deps.waiting() > TOO_MUCH) {
       this.end();
       this.plan();

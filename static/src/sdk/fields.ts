@@ -68,7 +68,7 @@ export function mayClick(node: Node | null, masking: Masking): node is HTMLEleme
 
 /** What its script does only the bank knows, so only what the bank's rules name is pressed. */
 function isNamed(element: Element, masking: Masking): boolean {
-  return masking.page.mayPress(element);
+  return masking.page.fits("click", element);
 }
 
 function isHarmless(element: Element): boolean {

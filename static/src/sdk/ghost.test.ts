@@ -27,3 +27,18 @@ it("a press on Accept that was on its way when the card came does not count", ()
   expect(answers).toEqual([true]);
   ghost.show(null);
 });
+
+it("whoever was at the card is led to the field, and nobody else is", () => {
+  document.body.innerHTML = "<input><a href=#>else</a><div></div>";
+  const [field, link, root] = [document.querySelector("input")!, document.querySelector("a")!, document.querySelector("div")!];
+  const ghost = new Ghost(root, sayIn("en"), () => undefined, () => undefined);
+  const proposal: Proposal = { act: "A1", viewer: { id: "P", name: "Li Wen", role: "agent", granted: [] }, field, value: "100", words: "100" };
+  ghost.show(proposal);
+  link.focus();
+  ghost.show(null);
+  expect(document.activeElement).toBe(link);
+  ghost.show(proposal);
+  root.querySelector("button")!.focus();
+  ghost.show(null);
+  expect(document.activeElement).toBe(field);
+});

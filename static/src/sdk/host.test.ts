@@ -55,3 +55,54 @@ it("says once that it is lost", () => {
   vi.advanceTimersByTime(10_000);
   expect(lost).toHaveBeenCalledOnce();
 });
+
+const escape = (at: Element, part: Partial<Record<"isTrusted" | "isComposing", boolean>> = {}): void => {
+  const event = new KeyboardEvent("keydown", { key: "Escape", bubbles: true, composed: true, cancelable: true });
+  for (const [name, value] of Object.entries({ isTrusted: true, ...part })) Object.defineProperty(event, name, { value });
+  at.dispatchEvent(event);
+  expect(event.defaultPrevented).toBe(false);
+};
+
+it("Escape leads from the page to the card that waits: to a question's title, else to the first button", () => {
+  const field = el("input");
+  document.body.append(field);
+  const [title, no] = [el("h2", { tabindex: "-1" }), el("button")];
+  const card = el("section", { class: "card" }, el("h2"), no);
+  reached = () => true;
+  host.panel.append(card);
+  host.show();
+  field.focus();
+  escape(field, { isTrusted: false });
+  escape(field, { isComposing: true });
+  expect(mine.activeElement).toBe(null);
+  escape(field);
+  expect(mine.activeElement).toBe(no);
+  escape(no);
+  expect(mine.activeElement).toBe(no);
+  const pause = el("button");
+  host.panel.append(el("div", { class: "bar" }, pause));
+  pause.focus();
+  escape(pause);
+  expect(mine.activeElement).toBe(no);
+  card.prepend(title);
+  field.focus();
+  escape(field);
+  expect(mine.activeElement).toBe(title);
+  host.hide();
+  field.focus();
+  escape(field);
+  expect(document.activeElement).toBe(field);
+});
+
+it("the end of the page is as far away as the bar is high, as long as it stands there", () => {
+  vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(100);
+  const { style } = document.documentElement;
+  reached = () => true;
+  host.show();
+  expect(style.paddingBottom).toBe("");
+  host.panel.append(el("div", { class: "bar" }));
+  vi.advanceTimersByTime(600);
+  expect([style.paddingBottom, style.scrollPaddingBottom]).toEqual(["124px", "124px"]);
+  host.hide();
+  expect([style.paddingBottom, style.scrollPaddingBottom]).toEqual(["", ""]);
+});

@@ -1,7 +1,7 @@
-/** Where in its own course the bank's page says that the customer is, how many fields say that they are wrong, and for how long. Never what is in them. */
-import type { TabStep } from "../cobrowse.gen";
+/** Where in its own course the bank's page says that the customer is, which fields say that they are wrong, and for how long. Never what is in them. */
+import { MAX_WRONG, type TabStep } from "../cobrowse.gen";
 
-const EVERY_MS = 10_000;
+const EVERY_MS = 5_000;
 const MAX_STEP = 200;
 const MOST_ERRORS = 1000;
 const MOST_S = 86_400;
@@ -10,10 +10,13 @@ const MARKED = "[aria-invalid]:not([aria-invalid=false])";
 const WRONG = typeof CSS === "object" && CSS.supports("selector(:user-invalid)") ? `${MARKED}, :user-invalid:not(form):not(fieldset)` : MARKED;
 
 export class Journey {
+  /** Another step began. */
+  moved: () => void = () => undefined;
+  /** The number of a field in the picture that was sent last; 0 or less where others do not know of it. */
+  number: (field: Element) => number = () => 0;
   private step = "";
-  private since = 0;
+  private since = Date.now();
   private timer: ReturnType<typeof setInterval> | undefined;
-  private last = "";
 
   constructor(private readonly send: (message: TabStep) => void) {}
 
@@ -24,6 +27,7 @@ export class Journey {
     if (cut === this.step) return;
     this.step = cut;
     this.since = Date.now();
+    this.moved();
     this.tell();
   }
 
@@ -32,19 +36,23 @@ export class Journey {
     if (on === (this.timer !== undefined)) return;
     clearInterval(this.timer);
     this.timer = undefined;
-    this.last = "";
     if (!on) return;
     this.timer = setInterval(() => this.tell(), EVERY_MS);
     this.tell();
   }
 
-  private tell(): void {
-    if (this.timer === undefined || this.step === "") return;
-    const errors = Math.min(document.querySelectorAll(WRONG).length, MOST_ERRORS);
+  get now(): Omit<TabStep, "type" | "fields"> {
+    const errors = Math.min(wrong().length, MOST_ERRORS);
     const dwell_s = Math.min(Math.floor((Date.now() - this.since) / 1000), MOST_S);
-    const message: TabStep = { type: "tab.step", step: this.step, errors, dwell_s };
-    const text = JSON.stringify(message);
-    if (text !== this.last) this.send(message);
-    this.last = text;
+    return { step: this.step, errors, dwell_s };
+  }
+
+  /** Also when there is a new picture. */
+  tell(): void {
+    if (this.timer === undefined) return;
+    const fields = wrong().map(this.number).filter((one) => one > 0).slice(0, MAX_WRONG);
+    this.send({ type: "tab.step", ...this.now, fields });
   }
 }
+
+const wrong = (): Element[] => [...document.querySelectorAll(WRONG)];

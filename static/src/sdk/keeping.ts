@@ -13,6 +13,8 @@ type Said =
   | { kind: "share"; token: string; page: number }
   | { kind: "over"; token: string };
 
+const random = (): string => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
+
 /** The tab's own name is kept only between two of its documents: a tab that is duplicated takes what is stored with it, and is another tab all the same. */
 export class Keeping {
   private readonly key: string;
@@ -29,13 +31,17 @@ export class Keeping {
     this.channel = channel;
     this.now = this.read();
     const name = this.get(`${this.key}:tab`);
-    this.tab = /^[0-9a-f]{32}$/.test(name) ? name : [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
+    this.tab = /^[0-9a-f]{32}$/.test(name) ? name : random();
     this.set(`${this.key}:tab`, null);
     if (channel !== null) channel.onmessage = (event: MessageEvent<Said>) => this.heard(event.data);
   }
 
   get token(): string {
     return this.now?.token ?? "";
+  }
+
+  get lastPage(): number {
+    return this.now?.page ?? 0;
   }
 
   /** The number for this document: after all that are known of. */
@@ -110,6 +116,15 @@ export class Keeping {
       this.set(this.key, null);
       this.onOver?.();
     }
+  }
+
+  /** What a site that tells who is on it calls this tab; as long as it is open. */
+  get visitor(): string {
+    const key = `${this.key}:visitor`;
+    const kept = this.get(key);
+    const visitor = /^[0-9a-f]{32}$/.test(kept) ? kept : random();
+    this.set(key, visitor);
+    return visitor;
   }
 
   private read(): Kept | null {

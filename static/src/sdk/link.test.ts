@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { TabDom } from "../cobrowse.gen";
 import { FakeSocket } from "./fakes";
-import { GIVE_UP_MS, Link } from "./link";
+import { GIVE_UP_MS, Link, MOST_AHEAD } from "./link";
 
 let heard: string[];
 let link: Link;
@@ -33,6 +34,72 @@ describe("the line", () => {
     last().says("no frame");
     last().says({ type: 5 });
     expect(heard).toEqual(["picture.want"]);
+  });
+
+  describe("with a page behind", () => {
+    const dom = (n: number, text = "x".repeat(48 * 1024)): TabDom => ({ type: "tab.dom", page: 1, n, text, last: true });
+    const types = (): string[] => last().sent.map(({ type }) => type);
+    /** As a browser on a slow line: it holds what it was given until `takes`. */
+    const slow = (): FakeSocket => {
+      const socket = last();
+      const send = socket.send.bind(socket);
+      socket.send = (text) => {
+        send(text);
+        socket.bufferedAmount += text.length;
+      };
+      socket.opens();
+      socket.bufferedAmount = 0;
+      return socket;
+    };
+    const takes = (socket: FakeSocket): void => {
+      socket.bufferedAmount = 0;
+      vi.advanceTimersByTime(20);
+    };
+
+    it("says what the customer takes back before all of the page that waits, and holds little in the socket", () => {
+      const socket = slow();
+      for (let n = 1; n <= 20; n += 1) {
+        expect(link.send(dom(n))).toBe(true);
+        expect(socket.bufferedAmount).toBeLessThanOrEqual(MOST_AHEAD);
+      }
+      link.send({ type: "tab.step", step: "two", errors: 0, dwell_s: 0 });
+      link.send({ type: "tab.pause", paused: true });
+      link.send({ type: "tab.take" });
+      expect(types()).toEqual(["tab.hello", "tab.dom", "tab.pause", "tab.take"]);
+      expect(link.waiting).toBeGreaterThan(19 * 48 * 1024);
+      for (let times = 0; times < 20; times += 1) takes(socket);
+      expect(socket.of("tab.dom").map(({ n }) => n)).toEqual(Array.from({ length: 20 }, (_, at) => at + 1));
+      expect(types().at(-1)).toBe("tab.step");
+      socket.bufferedAmount = 0;
+      expect(link.waiting).toBe(0);
+    });
+
+    it("says nothing of the page after a stop, nor on another line", () => {
+      const first = slow();
+      for (let n = 1; n <= 5; n += 1) link.send(dom(n));
+      first.drops();
+      vi.advanceTimersByTime(1000);
+      expect(link.waiting).toBe(0);
+      const second = slow();
+      expect(second.sent).toHaveLength(1);
+      for (let n = 1; n <= 5; n += 1) link.send(dom(n));
+      link.part({ type: "tab.stop" });
+      for (let times = 0; times < 5; times += 1) takes(second);
+      expect(types()).toEqual(["tab.hello", "tab.dom", "tab.stop"]);
+      expect(first.of("tab.dom")).toHaveLength(1);
+    });
+
+    it("lets a chunk go that is larger, alone, and all at once where nobody sees the page", () => {
+      const socket = slow();
+      for (const n of [1, 2]) link.send(dom(n, "x".repeat(2 * MOST_AHEAD)));
+      expect(socket.of("tab.dom")).toHaveLength(1);
+      takes(socket);
+      expect(socket.of("tab.dom")).toHaveLength(2);
+      const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+      for (const n of [3, 4, 5]) link.send(dom(n));
+      expect(socket.of("tab.dom")).toHaveLength(5);
+      hidden.mockRestore();
+    });
   });
 
   it("comes back after a cut, greets again, and says once that it is cut", () => {

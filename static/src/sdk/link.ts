@@ -5,6 +5,9 @@ import { readFrame, type ToServer } from "./wire";
 export const GIVE_UP_MS = 60_000;
 const FIRST_MS = 300;
 const MOST_MS = 8_000;
+/** Of the page's own that the browser may hold: all else waits behind no more. Bytes. */
+export const MOST_AHEAD = 64 * 1024;
+const PUMP_MS = 10;
 /** A last word that nobody answers is said again, on another socket. */
 const ANSWER_MS = 5_000;
 
@@ -25,6 +28,10 @@ export class Link {
   private tries = 0;
   private done = false;
   private greeted = false;
+  /** Of the page, in order. */
+  private later: string[] = [];
+  private chars = 0;
+  private pumping: ReturnType<typeof setTimeout> | undefined;
   private readonly onOnline = (): void => void (this.socket === null && this.connect());
 
   constructor(
@@ -40,20 +47,44 @@ export class Link {
     this.connect();
   }
 
-  /** Bytes that the browser still holds. */
+  /** Bytes, about, that still wait, here and in the browser. */
   get waiting(): number {
-    return this.socket?.bufferedAmount ?? 0;
+    return (this.socket?.bufferedAmount ?? 0) + this.chars;
   }
 
-  /** False while there is no line: nothing is kept for later, the server tells all there is after each greeting. */
+  /** False while there is no line: nothing is kept for later, the server tells all there is after each greeting. What the page shows comes behind all else. */
   send(message: ToServer): boolean {
     if (this.socket === null || this.socket.readyState !== WebSocket.OPEN || !this.greeted) return false;
-    this.socket.send(JSON.stringify(message));
+    const text = JSON.stringify(message);
+    if (/dom|step|put/.test(message.type)) {
+      this.later.push(text);
+      this.chars += text.length;
+      this.pump();
+    } else this.socket.send(text);
     return true;
+  }
+
+  /** Of a page that nobody sees at once: timers of such pages come late, and nobody presses anything there. */
+  private pump(): void {
+    clearTimeout(this.pumping);
+    const { socket, later } = this;
+    if (socket === null || socket.readyState !== WebSocket.OPEN) return;
+    while (later.length > 0 && (document.hidden || socket.bufferedAmount === 0 || socket.bufferedAmount + later[0]!.length <= MOST_AHEAD)) {
+      const text = later.shift()!;
+      this.chars -= text.length;
+      socket.send(text);
+    }
+    if (later.length > 0) this.pumping = setTimeout(() => this.pump(), PUMP_MS);
+  }
+
+  private forget(): void {
+    this.later = [];
+    this.chars = 0;
   }
 
   /** It is over for who asked, who hears no more; goes on by itself, for a minute at most, until the server has said goodbye to `last`. */
   part(last: ToServer): void {
+    this.forget();
     const hello = this.hello();
     if (hello.token === "") {
       this.send(last); // another line would be another share
@@ -77,6 +108,7 @@ export class Link {
     window.removeEventListener("online", this.onOnline);
     const socket = this.socket;
     this.socket = null;
+    this.forget();
     if (socket === null) return;
     if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
     else socket.close();
@@ -127,6 +159,7 @@ export class Link {
     const socket = this.socket;
     this.socket = null;
     socket?.close();
+    this.forget();
     const first = this.cutAt === null;
     this.cutAt ??= Date.now();
     if (first) this.events.cut();

@@ -7,6 +7,12 @@ export type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
 const NEVER_TYPES = new Set(["password", "hidden", "file"]);
 const NEVER_AUTOCOMPLETE = /one-time-code|current-password|new-password|cc-[a-z-]+|webauthn/;
+/** What pages call a password or a code that they show: as server/cobrowse/allowed.py has it. */
+const NEVER_NAMES = [
+  /pass(?!port|eng|age|ion|ive|ing|ed)|pwd|cvv|cvc|kennwort|密码|验证码|口令|动态码/i,
+  /(?:(?<![A-Za-z])(?:[Pp]in|[Oo]tp)|(?<=[a-z])(?:Pin|Otp)|(?<![A-Z])(?:PIN|OTP))(?![a-z])/,
+];
+const NO_WORDS = new Set(["checkbox", "radio", "button", "submit", "reset", "image"]);
 const BUTTONS = new Set(["button", "submit", "reset"]);
 
 /** Also of another document, where `instanceof` does not hold. */
@@ -27,6 +33,8 @@ export class Masking {
   private at: Page = UNKNOWN_PAGE;
   private levels = new WeakMap<Element, Level>();
   private readonly secret = new WeakSet<Element>();
+  /** Of fields that were secret once: they may come again as other elements, as frameworks make them. */
+  private readonly names = new Set<string>();
 
   get page(): Page {
     return this.at;
@@ -54,6 +62,11 @@ export class Masking {
     return found;
   }
 
+  /** Whether an empty box stands in its place, or nothing. */
+  isBlocked(element: Element): boolean {
+    return this.level(element) <= Level.Blocked;
+  }
+
   /** Whether words that stand right in the element may be read. */
   mayShow(element: Element | null): boolean {
     return element !== null && element.isConnected && this.level(element) === Level.Shown;
@@ -62,17 +75,29 @@ export class Masking {
   /** Once it was a password or the like, it stays one. */
   isSensitive(element: Element): boolean {
     if (this.secret.has(element)) return true;
-    const found =
-      element.hasAttribute("data-rr-is-password") ||
-      NEVER_TYPES.has((element.getAttribute("type") ?? "").trim().toLowerCase()) ||
-      NEVER_AUTOCOMPLETE.test((element.getAttribute("autocomplete") ?? "").toLowerCase());
-    if (found && isField(element)) this.secret.add(element);
-    return found;
+    const type = (element.getAttribute("type") ?? "").trim().toLowerCase();
+    const autocomplete = element.getAttribute("autocomplete") ?? "";
+    const never = NEVER_TYPES.has(type);
+    let found = element.hasAttribute("data-rr-is-password") || type === "password" || NEVER_AUTOCOMPLETE.test(autocomplete.toLowerCase());
+    if (!isField(element)) return found || never;
+    if (!NO_WORDS.has(type)) {
+      const called = [element.getAttribute("name") ?? "", element.id].filter((one) => one !== "");
+      found ||= [...called, autocomplete].some((one) => NEVER_NAMES.some((names) => names.test(one)));
+      if (found) for (const one of called) this.names.add(one);
+      else found = called.some((one) => this.names.has(one));
+    }
+    if (found || never) this.secret.add(element);
+    return found || never;
   }
 
   mayShowValue(element: Element): boolean {
     const field = element.localName === "option" ? element.closest("select") : element;
-    return field !== null && this.at.valueShown(field) && !this.isSensitive(field) && this.level(field) > Level.Sealed;
+    return field !== null && this.at.fits("values", field) && !this.isSensitive(field) && this.level(element) > Level.Sealed;
+  }
+
+  /** Whether others may know of a field that it is wrong: they read its words, or what is entered there. */
+  mayName(field: Element): boolean {
+    return !this.isSensitive(field) && (this.mayShow(field) || this.mayShowValue(field));
   }
 
   /** Words between tags. Blanks stay: they say how the page looks. */

@@ -1,14 +1,13 @@
 /** Everything that the customer sees of a share, and the order in which cards come: one at a time. */
 import type { Act, AskConsent, Scope, Viewer } from "../cobrowse.gen";
 import type { Proposal } from "./acts";
-import type { Masking } from "./masking";
+import type { SeenPart } from "./help/parts";
 import { Bar, type BarView } from "./ui/bar";
 import { AskCard, CodeCard, lastWord } from "./ui/cards";
 import { press } from "./ui/dom";
 import { Ghost } from "./ui/ghost";
 import { Host } from "./ui/host";
 import { Marks, type MarksDeps } from "./ui/marks";
-import { Seen } from "./ui/seen";
 import { Typing } from "./ui/typing";
 import { sayIn, type Language, type Say } from "./words";
 
@@ -30,7 +29,7 @@ export class SharePage {
   readonly marks: Marks;
   private readonly host: Host;
   private readonly say: Say;
-  private readonly seen: Seen;
+  private seen: SeenPart | null = null;
   private readonly ghost: Ghost;
   private bar: Bar | null = null;
   private view: BarView | null = null;
@@ -42,15 +41,15 @@ export class SharePage {
   private readonly typing = new Typing();
   private readonly nos = new Map<string, number[]>();
   private launcher: HTMLButtonElement | null = null;
+  private help: HTMLElement | null = null;
   private running = false;
   /** The bank's name in the page's language. */
   bank = "";
 
-  /** `nothing`: whether this page is one that is never shown. */
+  /** `hatching`: what the agent sees, loaded when the customer asks for it. */
   constructor(
     readonly language: Language,
-    masking: Masking,
-    nothing: () => boolean,
+    private readonly hatching: (layer: HTMLElement) => Promise<SeenPart>,
     marks: Omit<MarksDeps, "layer">,
     private readonly acts: PageActs,
   ) {
@@ -58,8 +57,7 @@ export class SharePage {
     this.host = new Host(language);
     this.host.onLost = () => void (this.view?.line === "watch" && this.acts.pause(true)); // who cannot press Stop is not shown
     this.marks = new Marks({ ...marks, layer: this.host.layer });
-    this.seen = new Seen(this.host.layer, masking, nothing);
-    this.ghost = new Ghost(this.host.root, this.say, (accepted) => this.acts.proposal(accepted), (text) => this.host.say(text, true));
+    this.ghost = new Ghost(this.host.root, this.say, (accepted) => this.acts.proposal(accepted), (text) => this.reach(text));
   }
 
   /** A button that begins it. */
@@ -68,9 +66,20 @@ export class SharePage {
     this.settle();
   }
 
+  /** A card of the third file. */
+  card(element: HTMLElement | null): void {
+    this.help = element;
+    this.settle();
+  }
+
+  announce(text: string): void {
+    this.host.say(text);
+  }
+
   /** It need not be offered any more, until it has ended. */
   begun(): void {
     this.running = true;
+    this.putAway();
     this.typing.start();
     this.settle();
   }
@@ -93,13 +102,13 @@ export class SharePage {
   /** Null: there is nothing to say. */
   showBar(view: BarView | null): void {
     this.view = view;
-    if (view === null || view.line === "elsewhere" || view.line === "attached") this.seen.turn(false);
+    if (view === null || view.line === "elsewhere" || view.line === "attached") this.seen?.turn(false);
     if (view === null) {
       this.bar?.element.remove();
       this.bar = null;
     } else {
       this.bar ??= this.newBar();
-      this.bar.show({ ...view, seen: this.seen.on });
+      this.bar.show({ ...view, seen: this.seen?.on === true });
     }
     this.settle();
   }
@@ -142,15 +151,12 @@ export class SharePage {
     this.showBar(null);
     this.ghost.show(null);
     this.marks.clear();
-    this.last?.remove();
-    this.last = null;
-    clearTimeout(this.lastTimer);
+    this.putAway();
     if (code !== "") {
       const known = { unreachable: "bar.unreachable", invalid: "bar.refused", too_many: "bar.too_many", expired: "bar.expired" } as const;
       const text = this.say(code in known ? known[code as keyof typeof known] : "bar.ended");
       const close = (): void => {
-        this.last?.remove();
-        this.last = null;
+        this.putAway();
         this.settle();
       };
       this.last = lastWord(this.say, text, close);
@@ -158,6 +164,13 @@ export class SharePage {
       this.host.say(text);
     }
     this.settle();
+  }
+
+  /** The last word. */
+  private putAway(): void {
+    clearTimeout(this.lastTimer);
+    this.last?.remove();
+    this.last = null;
   }
 
   private newBar(): Bar {
@@ -168,13 +181,22 @@ export class SharePage {
         stop: () => this.acts.stop(),
         take: () => this.acts.take(),
         withdraw: (viewer, scope) => this.acts.consent(viewer.id, scope, false, ""),
-        seen: (on) => {
-          this.seen.turn(on);
-          this.showBar(this.view);
-        },
+        seen: (on) => void this.look(on),
       },
       (text) => this.host.say(text),
     );
+  }
+
+  private async look(on: boolean): Promise<void> {
+    const made = await this.hatching(this.host.layer).catch(() => null);
+    this.seen ??= made;
+    this.seen?.turn(on);
+    this.showBar(this.view); // which may be of none by now
+  }
+
+  /** To somebody who is at something else: what waits, and how to come to it. */
+  private reach(text: string): void {
+    this.host.say(`${text} ${this.say("reach")}`, true);
   }
 
   private next(): void {
@@ -187,7 +209,7 @@ export class SharePage {
     });
     this.ask = { card, question };
     this.settle();
-    if (this.typing.now) this.host.say(card.words, true);
+    if (this.typing.now) this.reach(card.words);
     else card.focus();
   }
 
@@ -212,7 +234,7 @@ export class SharePage {
   /** What stands at the edge, in this order; what is not there any more is taken away without moving what stays. */
   private settle(): void {
     const idle = !this.running && this.last === null;
-    const wanted = [this.ask?.card.element, this.code?.element, this.bar?.element, this.last, idle ? this.launcher : null].filter((one) => one !== null && one !== undefined);
+    const wanted = [this.ask?.card.element, this.help, this.code?.element, this.bar?.element, this.last, idle ? this.launcher : null].filter((one) => one !== null && one !== undefined);
     if (wanted.length === 0) {
       this.host.hide();
       return;

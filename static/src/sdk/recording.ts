@@ -1,27 +1,40 @@
-/** How the recorder is asked to record, and how its file comes. */
+/** How the files come that are loaded by need. */
 import type { record } from "@rrweb/record";
-import type { Masking } from "./masking";
+import type { HelpFile } from "./help/parts";
+import type { ImageDeps, Images, Recording } from "./images";
+import type { options } from "./options";
 
-export type Record_ = typeof record;
-export type RecordOptions = NonNullable<Parameters<Record_>[0]>;
+/** `images`: those that rules let be seen. */
+export type Record_ = typeof record & { options: typeof options; images?: (deps: ImageDeps, recording: Recording) => Images };
+export type RecordOptions = NonNullable<Parameters<typeof record>[0]>;
 /** The element in which the script's own page stands. */
 export const OWN_TAG = "tongping-share";
 
-declare const __RECORDER__: { file: string; integrity: string };
+interface File {
+  file: string;
+  integrity: string;
+}
+declare const __RECORDER__: File;
+declare const __HELP__: File;
+type Script = Pick<HTMLScriptElement, "src" | "nonce">;
+
+export const recorderFrom = (script: Script): (() => Promise<Record_>) => fileFrom(script, () => __RECORDER__);
+export const helpFrom = (script: Script): (() => Promise<HelpFile>) => fileFrom(script, () => __HELP__);
 
 /** `script`: the one that was loaded; what it loads stands beside it and carries its nonce. */
-export function recorderFrom(script: Pick<HTMLScriptElement, "src" | "nonce">): () => Promise<Record_> {
-  let found: Promise<Record_> | null = null;
+function fileFrom<Given>(script: Script, which: () => File): () => Promise<Given> {
+  let found: Promise<Given> | null = null;
   return () => {
-    found ??= new Promise<Record_>((resolve, reject) => {
-      const element = document.createElement("script") as HTMLScriptElement & { tongping?: (given: Record_) => void };
+    found ??= new Promise<Given>((resolve, reject) => {
+      const { file, integrity } = which();
+      const element = document.createElement("script") as HTMLScriptElement & { tongping?: (given: Given) => void };
       element.tongping = resolve;
       element.nonce = script.nonce;
       element.crossOrigin = "anonymous";
-      element.integrity = __RECORDER__.integrity;
-      element.onerror = () => reject(new Error("the recorder cannot be loaded"));
+      element.integrity = integrity;
+      element.onerror = () => reject(new Error(`${file} cannot be loaded`));
       element.onload = () => element.remove();
-      element.src = trusted(new URL(__RECORDER__.file, script.src).href);
+      element.src = trusted(new URL(file, script.src).href);
       document.head.append(element);
     });
     found.catch(() => (found = null));
@@ -40,25 +53,4 @@ function trusted(url: string): string {
   if (types === undefined) return url;
   policy ??= types.createPolicy("tongping", { createScriptURL: (given) => given });
   return policy.createScriptURL(url);
-}
-
-export function options(masking: Masking): Omit<RecordOptions, "emit"> {
-  return {
-    maskAllInputs: true,
-    maskTextSelector: "*",
-    maskTextFn: (text, element) => masking.text(text, element),
-    maskInputFn: (text, element) => masking.value(text, element),
-    blockClass: /(?!)/,
-    blockSelector: [OWN_TAG, ...masking.page.blocked].join(","),
-    ignoreClass: "tongping-ignore",
-    slimDOMOptions: "all",
-    inlineStylesheet: true,
-    inlineImages: false,
-    recordCanvas: false,
-    recordCrossOriginIframes: false,
-    collectFonts: false,
-    userTriggeredOnInput: true,
-    recordAfter: "DOMContentLoaded",
-    sampling: { mousemove: 50, mousemoveCallback: 100, scroll: 100, media: 800, input: "last" },
-  };
 }

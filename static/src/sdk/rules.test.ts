@@ -4,7 +4,7 @@ import { identifies } from "./net";
 import { Level, Rules } from "./rules";
 import { matches, readSelector } from "./selectors";
 
-const rules = (part: Partial<PageRules>): PageRules => ({ url: "https://bank.example/", name: "x", show: [], values: [], mask: [], block: [], click: [], pause: false, ...part });
+const rules = (part: Partial<PageRules>): PageRules => ({ url: "https://bank.example/", name: "x", show: [], values: [], mask: [], block: [], click: [], images: [], pause: false, ...part });
 
 beforeEach(() => document.body.replaceChildren());
 

@@ -12,30 +12,24 @@ export enum Level {
   Shown,
 }
 
+const KINDS = ["show", "values", "mask", "block", "click", "images"] as const;
+type Kind = (typeof KINDS)[number];
+
 export class Page {
-  private readonly show: Selector[];
-  private readonly values: Selector[];
-  private readonly mask: Selector[];
-  private readonly block: Selector[];
-  private readonly click: Selector[];
+  private readonly lists: Partial<Record<Kind, Selector[]>> = {};
 
   /** `known`: whether a rule names this page; on others everything is masked. A selector that cannot be read hides the whole page. */
   constructor(
     readonly name: string,
     readonly pause: boolean,
     readonly known: boolean,
-    rules: Pick<PageRules, "show" | "values" | "mask" | "block"> & Partial<Pick<PageRules, "click">>,
+    rules: Partial<Pick<PageRules, Kind>>,
   ) {
-    const hiding = [...rules.mask, ...rules.block].map(readSelector);
-    const unread = hiding.includes(null);
-    const read = (texts: string[]): Selector[] => (unread ? [] : texts.map(readSelector).filter((one) => one !== null));
-    this.show = read(rules.show);
-    this.values = read(rules.values);
-    this.mask = read(rules.mask);
-    this.block = read(rules.block);
-    this.click = read(rules.click ?? []);
-    this.blocked = unread ? [] : rules.block;
-    this.names = new Set([...this.show, ...this.values, ...this.mask, ...this.block, ...this.click].flatMap(attributesOf));
+    const { mask = [], block = [] } = rules;
+    const unread = [...mask, ...block].some((one) => readSelector(one) === null);
+    for (const kind of unread ? [] : KINDS) this.lists[kind] = (rules[kind] ?? []).map(readSelector).filter((one) => one !== null);
+    this.blocked = unread ? [] : block;
+    this.names = new Set(Object.values(this.lists).flat().flatMap(attributesOf));
   }
 
   /** The selectors of what stands there as a box, for the recorder. */
@@ -45,23 +39,19 @@ export class Page {
 
   level(element: Element, aboveIt: Level): Level {
     if (aboveIt <= Level.Blocked) return Level.Gone;
-    if (this.block.some((one) => matches(one, element))) return Level.Blocked;
-    if (aboveIt === Level.Sealed || this.mask.some((one) => matches(one, element))) return Level.Sealed;
-    if (aboveIt === Level.Shown || this.show.some((one) => matches(one, element))) return Level.Shown;
+    if (this.fits("block", element)) return Level.Blocked;
+    if (aboveIt === Level.Sealed || this.fits("mask", element)) return Level.Sealed;
+    if (aboveIt === Level.Shown || this.fits("show", element)) return Level.Shown;
     return Level.Masked;
   }
 
-  /** Whether a rule names it as what somebody else may press. */
-  mayPress(element: Element): boolean {
-    return this.click.some((one) => matches(one, element));
-  }
-
-  valueShown(element: Element): boolean {
-    return this.values.some((one) => matches(one, element));
+  /** Whether a rule names it: `click` as what somebody else may press, `values` as what may be read, `images` as what may be seen. */
+  fits(kind: Kind, element: Element): boolean {
+    return (this.lists[kind] ?? []).some((one) => matches(one, element));
   }
 }
 
-export const UNKNOWN_PAGE = new Page("", false, false, { show: [], values: [], mask: [], block: [] });
+export const UNKNOWN_PAGE = new Page("", false, false, {});
 
 export class Rules {
   private readonly pages: { origin: string; parts: string[]; rest: boolean; page: Page }[];

@@ -37,7 +37,7 @@ let masking: Masking;
 let scrub: Scrub;
 
 function under(part: Partial<PageRules>): void {
-  masking.begin(new Rules([{ url: URL_, name: "x", show: [], values: [], mask: [], block: [], click: [], pause: false, ...part }]).page(URL_));
+  masking.begin(new Rules([{ url: URL_, name: "x", show: [], values: [], mask: [], block: [], click: [], images: [], pause: false, ...part }]).page(URL_));
 }
 const picture = (): Json => scrub.event({ type: 2, data: { node: whole(document, mirror) }, timestamp: 1 })!;
 const change = (data: Json): Json | null => scrub.event({ type: 3, data, timestamp: 1 });
@@ -81,6 +81,19 @@ describe("a picture", () => {
     const text = JSON.stringify(picture());
     expect(text).toContain('"value":"100"');
     expect(text).not.toContain("pw-");
+  });
+
+  it("has no value of a field that is called like a code, nor of one that was a password and comes again as another element", () => {
+    document.body.innerHTML = `<form><input name="smsOtp" value="pw-1"><input id="cvv" value="pw-2"><input name="支付密码" value="pw-3"><input name="shipping" value="100"><input name="f1" type="password"></form>`;
+    under({ show: ["form"], values: ["input"] });
+    expect(JSON.stringify(picture())).toContain('"value":"100"');
+    const again = document.createElement("input");
+    again.name = "f1";
+    document.querySelector("[name=f1]")!.replaceWith(again);
+    again.value = "pw-4";
+    expect(change({ source: 0, adds: [{ parentId: 2, nextId: null, node: whole(again, mirror) }], removes: [], texts: [], attributes: [] })).not.toBeNull();
+    expect(change({ source: 5, id: mirror.getId(again), text: "pw-5", isChecked: false })!["data"]).toMatchObject({ text: MASK });
+    expect(JSON.stringify(picture())).not.toContain("pw-");
   });
 
   it("masks by one length, and identifying numbers also where words are shown", () => {
@@ -152,6 +165,35 @@ describe("a change", () => {
     under({ values: ["input"] });
     expect(input("#a", { text: "12", isChecked: false })).toMatchObject({ text: "12" });
     expect(input("#b", { text: "on", isChecked: true })).toMatchObject({ isChecked: true });
+  });
+
+  it("what is chosen is masked where it is hidden itself, whatever its list shows", () => {
+    document.body.innerHTML = `<select><option>Rent</option><option class=private selected>${SECRET}</option></select>`;
+    const list = document.querySelector("select")!;
+    for (const part of [{ mask: [".private"] }, { block: [".private"] }]) {
+      under({ show: ["select"], values: ["select"], ...part });
+      const input = change({ source: 5, id: mirror.getId(list), text: SECRET, isChecked: false });
+      const left = JSON.stringify([picture(), input]);
+      expect([left.includes(SECRET), left.includes('"selected":true')]).toEqual([false, false]);
+    }
+  });
+
+  it("of a list tells the words that are chosen, never the value behind them, and nothing where no rule shows what is entered", () => {
+    document.body.innerHTML = `<select><option value="${SECRET}-1">Rent</option><option value="${SECRET}-2" selected> Family  gift </option></select>`;
+    const list = document.querySelector("select")!;
+    const said = (): string => JSON.stringify(change({ source: 5, id: mirror.getId(list), text: list.value, isChecked: false }));
+    under({ show: ["select"] });
+    expect([JSON.stringify(picture()).includes('"selected":true'), said().includes("gift")]).toEqual([false, false]);
+    under({ show: ["select"], values: ["select"] });
+    const left = JSON.stringify(picture());
+    expect(left).toContain('"attributes":{"value":"Family gift"}');
+    expect(left.split('"selected":true')).toHaveLength(2);
+    expect(said()).toContain('"text":"Family gift"');
+    list.selectedIndex = 0;
+    expect(said()).toContain('"text":"Rent"');
+    list.selectedIndex = -1;
+    expect(said()).toContain('"text":""');
+    expect(left + said()).not.toContain(SECRET);
   });
 
   it("a field that was a password stays one", () => {

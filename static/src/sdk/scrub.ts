@@ -1,5 +1,6 @@
 /** What the recorder made of the page, before it leaves: the recorder masks words and fields, but not what attributes say. Made anew here by the same masking,
  * so that nothing hangs on one option of the recorder. Formats: rrweb 2 (`@rrweb/types`). */
+import type { Images } from "./images";
 import { ENTERED, isKept, WORDS } from "./kept";
 import { isElement, isField, type Masking } from "./masking";
 import { MASK } from "./net";
@@ -13,7 +14,7 @@ export interface Mirror {
 }
 
 const META = 4;
-const FULL = 2;
+export const FULL = 2;
 const INCREMENTAL = 3;
 const ELEMENT = 2;
 const TEXT = 3;
@@ -33,6 +34,14 @@ enum Source {
 }
 const AS_IT_IS = new Set<unknown>([Source.Viewport, Source.StyleRule, Source.StyleDeclaration, Source.Adopted]);
 
+/** The words of what is chosen as they leave, "" for nothing: the value of an option never leaves, and without one its words stand for it. */
+function chosen(list: Element, masking: Masking): string {
+  const { options, selectedIndex } = list as HTMLSelectElement;
+  const option = options[selectedIndex];
+  const words = (option?.text ?? "").replace(/\s+/g, " ").trim();
+  return words === "" || (option && masking.mayShowValue(option)) ? masking.value(words, list) : MASK;
+}
+
 export class Scrub {
   /** Numbers of what was left out. */
   private readonly left = new Set<unknown>();
@@ -42,6 +51,7 @@ export class Scrub {
     private readonly masking: Masking,
     private readonly mirror: Mirror,
     private readonly own: string,
+    private readonly images?: Pick<Images, "put">,
   ) {}
 
   /** The event as it may leave, or null. Changes what it is given. */
@@ -115,7 +125,7 @@ export class Scrub {
       data["text"] = MASK;
       if (!reads) data["isChecked"] = false;
     } else {
-      data["text"] = this.masking.value(String(data["text"] ?? ""), element);
+      data["text"] = element.localName === "select" ? chosen(element, this.masking) : this.masking.value(String(data["text"] ?? ""), element);
     }
     return true;
   }
@@ -154,7 +164,9 @@ export class Scrub {
     }
     const level = this.masking.level(node);
     if (level === Level.Gone) return false;
-    given["attributes"] = this.attributes(given["attributes"] as Json, node);
+    const attributes = this.attributes(given["attributes"] as Json, node);
+    if (node.localName === "option" && (node as HTMLOptionElement).selected && this.masking.mayShowValue(node)) attributes["selected"] = true; // the recorder leaves it out
+    given["attributes"] = attributes;
     if (level === Level.Blocked) given["childNodes"] = [];
     return true;
   }
@@ -168,10 +180,12 @@ export class Scrub {
 
   private attributes(given: Json, element: Element): Json {
     const made: Json = {};
+    this.masking.isSensitive(element); // to know it later, when nothing says so any more
     const shown = this.masking.mayShow(element);
     const svg = element.namespaceURI === "http://www.w3.org/2000/svg";
     for (const [name, value] of Object.entries(given)) {
       const lower = name.toLowerCase();
+      if (lower === "src") this.images?.put(made, value, element);
       if (ENTERED.has(lower)) {
         const entered = this.entered(lower, value, element);
         if (entered !== undefined) made[name] = entered;
@@ -193,6 +207,7 @@ export class Scrub {
     if (!isField(element) && element.localName !== "button") return undefined; // of an option: no browser shows it
     const type = (element.getAttribute("type") ?? "").toLowerCase();
     if (type === "checkbox" || type === "radio") return undefined;
+    if (element.localName === "select") return chosen(element, this.masking);
     return typeof value === "string" ? this.masking.value(value, element) : undefined;
   }
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { PageRules, Scope, TabDom, Viewer } from "../cobrowse.gen";
-import { LITTLE, TOO_MUCH } from "./capture";
+import { TOO_MUCH } from "./capture";
 import { FakeSocket, tabState, welcome } from "./fakes";
+import type { HelpFile } from "./help/parts";
 import { Journey } from "./journey";
 import { Keeping } from "./keeping";
 import { MASK } from "./net";
@@ -9,12 +10,13 @@ import type { Record_ } from "./recording";
 import { Share, type Shown } from "./share";
 
 const li = (...granted: Scope[]): Viewer => ({ id: "PA_1", name: "Li Wen", role: "agent", granted });
-const here = (part: Partial<PageRules> = {}): PageRules => ({ url: location.href.replace(/[?#].*$/, ""), name: "x", show: ["h1"], values: [], mask: [], block: [], click: [], pause: false, ...part });
+const here = (part: Partial<PageRules> = {}): PageRules => ({ url: location.href.replace(/[?#].*$/, ""), name: "x", show: ["h1"], values: [], mask: [], block: [], click: [], images: [], pause: false, ...part });
 
 let share: Share;
 let shown: Shown[];
 let recordings: { emit(event: unknown): void; stopped: boolean }[];
 let load: ReturnType<typeof vi.fn<() => Promise<Record_>>>;
+let help: ReturnType<typeof vi.fn<() => Promise<HelpFile>>>;
 let roots: ShadowRoot[];
 let focused = true;
 
@@ -52,7 +54,7 @@ const record = Object.assign(
     options.emit({ type: 2, data: { node: { type: 0, id: 1, childNodes: [] }, initialOffset: { left: 0, top: 0 } }, timestamp: 1 });
     return () => void (one.stopped = true);
   },
-  { mirror: { getId: () => 1, getNode: (id: number) => (id === 7 ? document.getElementById("seven") : null) } },
+  { options: () => ({}), mirror: { getId: () => 1, getNode: (id: number) => (id === 7 ? document.getElementById("seven") : null) } },
 ) as unknown as Record_;
 
 beforeEach(() => {
@@ -70,9 +72,10 @@ beforeEach(() => {
     return root;
   });
   load = vi.fn(() => Promise.resolve(record));
+  help = vi.fn(() => Promise.reject<HelpFile>(new Error("no")));
   share = new Share({
     site: "pk_x", url: "wss://x", language: "en", keeping: new Keeping("pk_x", sessionStorage, null), journey: new Journey((message) => void share.send(message)),
-    load, customer: () => "C1", changed: (now) => void shown.push(now), socket: FakeSocket.make,
+    load, help, customer: () => "C1", changed: (now) => void shown.push(now), socket: FakeSocket.make,
   });
 });
 afterEach(() => {
@@ -106,6 +109,28 @@ describe("from the code to the picture", () => {
     expect(socket().of("tab.dom").map(({ n, page, last }: TabDom) => [n, page, last])).toEqual([[1, 1, true], [2, 1, true]]);
     expect(texts()).toContain("Li Wen sees this page");
     expect(shown).toEqual(["offered", "attached", "sharing"]);
+  });
+
+  it.each([
+    ["typed", "view", "They typed in the code that you read out."],
+    ["offered", "view", "They are who offered you help here."],
+    ["other", "view", "This is somebody else, not the person you began with."],
+    ["other", "click", "This is somebody else, not the person you began with."],
+  ])("says who asks: %s for %s", (who, scope, words) => {
+    share.start();
+    answer();
+    socket().says(tabState({ state: "attached", viewers: [li("view")] }));
+    socket().says({ type: "consent.ask", viewer: li(), scope, seconds: 30, rules: "hash", who });
+    expect(texts()).toContain(words);
+  });
+
+  it("says who brought the page in the first question alone", () => {
+    share.start();
+    answer();
+    socket().says(tabState({ state: "sharing", viewers: [li("view")] }));
+    socket().says({ type: "consent.ask", viewer: li("view"), scope: "point", seconds: 30, rules: "hash", who: "typed" });
+    expect(texts()).toContain("wants to point, draw and propose entries on this page");
+    expect(texts()).not.toContain("typed in the code");
   });
 
   it("a script of the page cannot say yes, nor can a press that was on its way", async () => {
@@ -181,6 +206,26 @@ describe("while it is shared", () => {
     expect(socket().of("tab.dom").map(({ n }) => n)).toEqual([1, 2]);
   });
 
+  it("the bar says what stays hidden as long as somebody looks", () => {
+    expect(texts()).toContain("Li Wen sees this pageHidden: passwords, codes, cards");
+    socket().says(tabState({ state: "paused", viewers: [li("view")] }));
+    expect(roots.some((root) => [...root.querySelectorAll<HTMLElement>(".note")].some((one) => !one.hidden))).toBe(false);
+  });
+
+  it("what the agent sees is loaded when it is asked for, and turned off with who looks", async () => {
+    press("What your adviser sees");
+    await soon();
+    expect(texts()).not.toContain("Hatched"); // it could not be loaded
+    const turned: boolean[] = [];
+    const seen = { on: false, turn: (on: boolean) => void turned.push((seen.on = on)) };
+    help.mockResolvedValue({ seen: () => seen } as unknown as HelpFile);
+    press("What your adviser sees");
+    await soon();
+    expect(texts()).toContain("Hatched: hidden from your adviser.");
+    socket().says(tabState({ state: "attached", viewers: [] }));
+    expect(turned).toEqual([true, false]);
+  });
+
   it("what is taken back is gone here at once", () => {
     press("More");
     press("Take “see” back from Li Wen");
@@ -206,6 +251,8 @@ describe("while it is shared", () => {
     expect(socket().of("tab.stop")).toHaveLength(1);
     expect([quiet(), sessionStorage.getItem("tongping:pk_x"), shown.at(-1)]).toEqual([true, null, "off"]);
     expect(texts()).toContain("Sharing has ended");
+    share.start();
+    expect(texts()).not.toContain("Sharing has ended");
   });
 
   it("a new picture begins where one is wanted, with nothing of the old between", async () => {
@@ -217,14 +264,21 @@ describe("while it is shared", () => {
 
   it("a socket that holds too much gets no more; a new picture comes when it is through", async () => {
     socket().bufferedAmount = TOO_MUCH + 1;
-    expect(quiet()).toBe(false);
+    expect(quiet()).toBe(true); // it waits in the script
     expect(recordings.at(-1)!.stopped).toBe(true);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(recordings).toHaveLength(1);
-    socket().bufferedAmount = LITTLE;
+    press("Pause");
+    expect(socket().sent.at(-1)).toEqual({ type: "tab.pause", paused: true });
+    press("Resume");
+    socket().says(tabState({ state: "sharing", viewers: [li("view")] }));
+    socket().says({ type: "picture.want" });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(recordings).toHaveLength(1);
+    socket().bufferedAmount = 0;
     await soon();
     expect(recordings).toHaveLength(2);
-    expect(events().slice(-2).map(({ type }) => type)).toEqual([4, 2]);
+    expect(events().slice(-3).map(({ type }) => type)).toEqual([3, 4, 2]);
   });
 
   it("another address without another document is another picture, by its own rules", async () => {
@@ -256,7 +310,7 @@ describe("while it is shared", () => {
     share.overElsewhere();
     FakeSocket.all = [];
     load.mockImplementation(() => Promise.reject(new Error("no")));
-    share = new Share({ site: "pk_y", url: "wss://x", language: "zh", keeping: new Keeping("pk_y", null, null), journey: new Journey(() => undefined), load, customer: () => "", changed: () => undefined, socket: FakeSocket.make });
+    share = new Share({ site: "pk_y", url: "wss://x", language: "zh", keeping: new Keeping("pk_y", null, null), journey: new Journey(() => undefined), load, help: () => Promise.reject(new Error("no")), customer: () => "", changed: () => undefined, socket: FakeSocket.make });
     share.start();
     answer();
     socket().says(tabState({ state: "sharing", viewers: [li("view")] }));
@@ -350,8 +404,40 @@ describe("the journey", () => {
     await vi.advanceTimersByTimeAsync(20_000);
     journey.watch(false);
     const steps = socket().of("tab.step");
-    expect(steps[0]).toEqual({ type: "tab.step", step: "amount", errors: 1, dwell_s: 0 });
+    expect(steps[0]).toEqual({ type: "tab.step", step: "amount", errors: 1, dwell_s: 0, fields: [] });
     expect(steps.at(-1)!.dwell_s).toBeGreaterThanOrEqual(10);
     expect(() => journey.at(5 as unknown as string)).toThrow(TypeError);
+  });
+
+  it("names fields of the picture that others read anything of, anew with each picture, also where the bank tells no step", async () => {
+    document.body.innerHTML = `<h1>Hello</h1><div id=seven>${["a", "b", "secret", "password"].map((id) => `<input id=${id} aria-invalid=${id !== "b"}>`).join("")}</div>`;
+    const of = (selector: string): number => ["#a", "#b", "#secret", "#password"].indexOf(selector) + 40;
+    record.mirror.getId = (node) => of(`#${(node as Element).id}`);
+    try {
+      share.start();
+      socket().opens();
+      socket().says(welcome({ pages: [here({ values: ["#a", "#b", "#password"] })] }));
+      socket().says(tabState({ state: "sharing", viewers: [li("view")] }));
+      expect(socket().of("tab.step")).toMatchObject([{ step: "", errors: 3, fields: [] }]);
+      socket().says({ type: "picture.want" });
+      await soon();
+      const told = (): unknown[] => socket().of("tab.step").map(({ fields }) => fields);
+      expect(told().slice(0, 2)).toEqual([[], [40]]);
+      expect(socket().sent.slice(-2).map(({ type }) => type)).toEqual(["tab.dom", "tab.step"]);
+      document.querySelector("#b")!.setAttribute("aria-invalid", "true");
+      document.querySelector("#a")!.removeAttribute("aria-invalid");
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(told().at(-1)).toEqual([41]);
+      document.querySelector("#b")!.setAttribute("autocomplete", "one-time-code");
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(told().at(-1)).toEqual([]);
+      socket().says(tabState({ state: "attached" }));
+      const before = told().length;
+      document.querySelector("#a")!.setAttribute("aria-invalid", "true");
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect(told().length).toBe(before);
+    } finally {
+      record.mirror.getId = () => 1;
+    }
   });
 });

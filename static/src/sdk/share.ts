@@ -1,7 +1,8 @@
 /** One customer's share in one document: from the greeting to the end. What may happen is decided by the server; what of it happens here, by this and `Acts`. */
-import type { Scope, ShareState, TabHello, TabState, TabWelcome, ToTab, Viewer } from "../cobrowse.gen";
+import type { AskCall, Scope, ShareState, TabHello, TabState, TabWelcome, ToTab, Viewer } from "../cobrowse.gen";
 import { Acts } from "./acts";
 import { Capture } from "./capture";
+import type { CallPart, HelpFile } from "./help/parts";
 import type { Journey } from "./journey";
 import type { Keeping } from "./keeping";
 import { Link } from "./link";
@@ -28,6 +29,7 @@ export interface ShareDeps {
   keeping: Keeping;
   journey: Journey;
   load(): Promise<Record_>;
+  help(): Promise<HelpFile>;
   customer(): string;
   changed(shown: Shown): void;
   socket?: (url: string) => WebSocket;
@@ -50,6 +52,7 @@ export class Share {
   private cut = false;
   private told: Shown = "off";
   private fronted = false;
+  private call: CallPart | null = null;
   private readonly onFront = (): void => {
     if (document.visibilityState === "visible" && this.state?.front === false) this.send({ type: "tab.front" });
   };
@@ -64,9 +67,14 @@ export class Share {
       page: () => this.number,
       send: (message) => this.send(message),
       waiting: () => this.link?.waiting ?? 0,
+      drawn: () => deps.journey.tell(),
       failed: () => this.stop("unreachable"),
       address: () => location.href,
     });
+    deps.journey.number = (field) => {
+      this.masking.forget();
+      return this.masking.mayName(field) ? this.capture.number(field) : 0;
+    };
     this.acts = new Acts({
       masking: this.masking,
       page: () => this.number,
@@ -77,7 +85,7 @@ export class Share {
       tell: (who, kind, element) => this.page.tell(who, kind, element),
       propose: (proposal) => this.page.propose(proposal),
     });
-    this.page = new SharePage(deps.language, this.masking, () => this.hidden, { node, viewer, page: () => this.number }, {
+    this.page = new SharePage(deps.language, async (layer) => (await deps.help()).seen(layer, this.masking, () => this.hidden), { node, viewer, page: () => this.number }, {
       start: () => this.start(),
       pause: (paused) => this.pause(paused),
       stop: () => this.stop(""),
@@ -106,6 +114,14 @@ export class Share {
     document.addEventListener("visibilitychange", this.onFront);
     this.acts.start();
     this.link.start();
+  }
+
+  /** By a share that was made for this tab. */
+  join(token: string): void {
+    const { keeping } = this.deps;
+    if (this.link !== null) return;
+    keeping.keep({ token, page: keeping.lastPage, customer: keeping.customer || this.deps.customer() });
+    this.start();
   }
 
   /** For good; `word` says to the customer why, "" for nothing but that it has ended. */
@@ -168,6 +184,15 @@ export class Share {
         if (!this.owed) this.capture.want();
         this.show();
         break;
+      case "asset.need":
+        this.capture.images?.need(message);
+        break;
+      case "call.ask":
+        this.called(message);
+        break;
+      case "call.link":
+        this.call?.link(message.link);
+        break;
       case "pointer":
         this.page.marks.point(message);
         break;
@@ -183,6 +208,27 @@ export class Share {
       default:
         break;
     }
+  }
+
+  /** Somebody wants to talk: what that needs is loaded by then only. */
+  private called(ask: AskCall): void {
+    const { language, help } = this.deps;
+    const { page } = this;
+    const viewer = named(ask.viewer);
+    const answer = (given: boolean): void => void this.send({ type: "tab.call", viewer: viewer.id, given });
+    void help().then(
+      (file) => {
+        if (!this.attached) return;
+        this.hangUp();
+        this.call = file.call({ language, viewer, bank: page.bank, seconds: ask.seconds, answer, card: (element) => page.card(element), announce: (text) => page.announce(text) });
+      },
+      () => undefined,
+    );
+  }
+
+  private hangUp(): void {
+    this.call?.close();
+    this.call = null;
   }
 
   private welcome(welcome: TabWelcome): void {
@@ -253,6 +299,7 @@ export class Share {
 
   private take(): void {
     this.send({ type: "tab.take" });
+    this.acts.answer(false);
     for (const { id, granted } of this.state?.viewers ?? [])
       for (const scope of granted) if (CONTROL.has(scope)) this.wishes.take(id, scope, this.state!.rules);
     this.again();
@@ -278,6 +325,7 @@ export class Share {
     this.acts.changed();
     this.page.marks.clear();
     this.page.withdrawn(() => true);
+    this.hangUp();
     this.show();
   }
 
@@ -297,6 +345,7 @@ export class Share {
     if (!alone) this.deps.keeping.over();
     removeEventListener("focus", this.onFront);
     document.removeEventListener("visibilitychange", this.onFront);
+    this.hangUp();
     this.page.ended(alone ? "" : word);
     this.tellBank("off");
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Scope, Viewer } from "../cobrowse.gen";
+import { Acts } from "./acts";
 import { apartFrom, clean } from "./clean";
 import { FakeSocket, tabState, welcome } from "./fakes";
 import { Journey } from "./journey";
@@ -32,12 +33,12 @@ const record = Object.assign(
     emit({ type: 2, data: { node: { type: 0, id: 1, childNodes: [] }, initialOffset: { left: 0, top: 0 } }, timestamp: 1 });
     return () => undefined;
   },
-  { mirror: { getId: () => 1, getNode: () => null } },
+  { options: () => ({}), mirror: { getId: () => 1, getNode: () => null } },
 ) as unknown as Record_;
 function made(): Share {
   keeping = new Keeping("pk_x", sessionStorage, null);
   journey = new Journey((message) => void share.send(message));
-  return new Share({ site: "pk_x", url: "wss://x", language: "en", keeping, journey, load: () => Promise.resolve(record), customer: () => "C1", changed: () => undefined, socket: FakeSocket.make });
+  return new Share({ site: "pk_x", url: "wss://x", language: "en", keeping, journey, load: () => Promise.resolve(record), help: () => Promise.reject(new Error("no")), customer: () => "C1", changed: () => undefined, socket: FakeSocket.make });
 }
 function answer(): void {
   socket().opens();
@@ -105,6 +106,13 @@ describe("what is taken back while the line is cut", () => {
     socket().drops();
     await back();
     expect(socket().of("tab.pause")).toEqual([{ type: "tab.pause", paused: true }]);
+  });
+
+  it("a proposal that is open goes with control", () => {
+    const answered = vi.spyOn(Acts.prototype, "answer");
+    press("Take back control");
+    expect(answered.mock.calls).toEqual([[false]]);
+    answered.mockRestore();
   });
 
   it("and of seeing and of control", async () => {

@@ -1,7 +1,9 @@
 /** The file that a bank's page loads: reads its own script tag, offers `Tongping`, and comes back to a share that this tab is in. */
+import type { SiteAt } from "../cobrowse.gen";
 import { Journey } from "./journey";
 import { Keeping } from "./keeping";
-import { recorderFrom } from "./recording";
+import type { HelpFile, PresencePart } from "./help/parts";
+import { helpFrom, recorderFrom } from "./recording";
 import { Share, type Shown } from "./share";
 import { languageOf } from "./words";
 
@@ -22,7 +24,7 @@ const SITE = /^pk_[A-Za-z0-9_-]{1,60}$/;
 const MAX_CUSTOMER = 200;
 
 export function begin(script: HTMLScriptElement): TongpingApi | null {
-  const { site = "", language, button } = script.dataset;
+  const { site = "", language, button, presence } = script.dataset;
   if (!SITE.test(site)) {
     console.error('tongping.js: data-site="pk_…" is missing');
     return null;
@@ -31,7 +33,9 @@ export function begin(script: HTMLScriptElement): TongpingApi | null {
   url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
   let shown: Shown = "off";
   let customer = "";
+  let here: PresencePart | null = null;
   const heard = new Set<(state: Shown) => void>();
+  const help = helpFrom({ src: script.src, nonce: script.nonce });
   const keeping = new Keeping(site, storage(), channel(site));
   const journey = new Journey((message) => void share.send(message));
   const share = new Share({
@@ -40,10 +44,13 @@ export function begin(script: HTMLScriptElement): TongpingApi | null {
     language: languageOf(language),
     keeping,
     journey,
+    help,
     load: recorderFrom({ src: script.src, nonce: script.nonce }),
     customer: () => customer,
     changed: (now) => {
       shown = now;
+      if (now === "off") here?.start();
+      else here?.stop();
       for (const fn of [...heard]) call(fn, now);
     },
   });
@@ -51,6 +58,21 @@ export function begin(script: HTMLScriptElement): TongpingApi | null {
   keeping.onOver = () => share.overElsewhere();
   addEventListener("pagehide", () => keeping.leave());
   addEventListener("pageshow", (event) => void (event.persisted && keeping.back()));
+  const present = (file: HelpFile): void => {
+    const at = (): Omit<SiteAt, "type"> => ({ url: location.origin + location.pathname, ...journey.now });
+    here = file.presence({
+      site,
+      url: url.href.replace(/tab$/, "site"),
+      visitor: keeping.visitor,
+      language: share.page.language,
+      at,
+      accepted: (token) => share.join(token),
+      card: (element) => share.page.card(element),
+      announce: (text) => share.page.announce(text),
+    });
+    journey.moved = () => here?.moved();
+    if (!share.running) here.start();
+  };
   const framed = window.top !== window; // the outermost page shares, with what stands in it
   const start = (): void => {
     if (framed) console.error("tongping.js: a page in a frame is not shared by itself");
@@ -61,6 +83,7 @@ export function begin(script: HTMLScriptElement): TongpingApi | null {
     if (button !== undefined) share.page.offer(button);
     if (keeping.token !== "") share.start();
     else keeping.ask();
+    if (presence !== undefined) void help().then(present, () => undefined);
   };
   if (document.body === null) document.addEventListener("DOMContentLoaded", ready, { once: true });
   else ready();

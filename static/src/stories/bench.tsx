@@ -11,6 +11,7 @@ import { codeText } from "../ui/problems";
 import QrCode from "../ui/QrCode";
 import { NAMES, alone, fakeCall, fakeDesk, invitation, message, person, session, site, waiting, zh } from "./fakes";
 import type { CallSetting } from "./fakes";
+import { fakeOnSite, someVisitors } from "./onSite";
 import type { Story } from "./list";
 
 const nothing = () => undefined;
@@ -40,6 +41,9 @@ export const benchStories: Story[] = [
   bench("offline", () => fakeDesk({ state: "reconnecting" })),
   bench("long-names", () => fakeDesk({ waiting: longOnes() })),
   bench("sessions", () => fakeDesk(), () => ({ list: "sessions", view: { kind: "session", session: session(), invitation: null } })),
+  bench("on-site", () => fakeDesk(), { list: "onsite" }),
+  bench("on-site-offered", () => fakeDesk({ onSite: fakeOnSite(someVisitors().map((one, index) => ({ ...one, offer: index ? one.offer : "open" }))) }), { list: "onsite" }),
+  bench("on-site-off", () => fakeDesk({ onSite: fakeOnSite([], false) }), { list: "onsite" }),
   bench("many-sessions", () => fakeDesk({ sessions: Array.from({ length: 9 }, (_, n) => session({ id: `SE_00000000${n}`, customer_name: n % 3 ? NAMES.customer() : NAMES.arabic() })) }), { list: "sessions" }),
   { name: "bench-qr", make: () => <Dialog title={t("qr.title")} onClose={nothing}><p class="soft">{t("qr.under")}</p><QrCode text="https://bank.example/j/x7Qk2mVd9TzLr4WbYc8NsA" label={t("qr.label")} /></Dialog> },
   bench("create", () => fakeDesk(), { view: { kind: "create" } }),

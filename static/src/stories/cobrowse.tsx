@@ -33,6 +33,7 @@ interface Setting {
   attachRefused?: string;
   attaching?: boolean;
   problem?: string;
+  called?: CoBrowse["called"]["value"];
 }
 
 const expert = (granted: Scope[]): Viewer => ({ id: "PA_e", name: NAMES.expert(), role: "expert", granted });
@@ -41,7 +42,7 @@ const expert = (granted: Scope[]): Viewer => ({ id: "PA_e", name: NAMES.expert()
 export function fakeCobrowse(setting: Setting = {}): CoBrowse {
   const me: Viewer = { id: "PA_me", name: NAMES.agent(), role: "agent", granted: [...(setting.granted ?? ["view"])] };
   const shareState: ShareState = me.granted.includes("view") ? "sharing" : "attached";
-  const base: ViewState = { type: "view.state", state: shareState, viewer: "PA_me", page: 1, name: zh() ? "转账" : "Transfer", front: true, hidden: false, viewers: [me, ...(setting.others ?? [])], waits_for: [], step: zh() ? "填写收款信息" : "Who gets it", errors: 1, dwell_s: 94, customer: "CIF 8842 1907", ...setting.state };
+  const base: ViewState = { type: "view.state", state: shareState, viewer: "PA_me", page: 1, name: zh() ? "转账" : "Transfer", front: true, hidden: false, viewers: [me, ...(setting.others ?? [])], waits_for: [], step: zh() ? "填写收款信息" : "Who gets it", errors: 1, fields: [PAGE.amount], dwell_s: 94, customer: "CIF 8842 1907", apart: false, ...setting.state };
   const share = setting.share === undefined ? SHARE : setting.share;
   const line = setting.line ?? (share === null ? "off" : "live");
   const state = signal<ViewState | null>(share === null || line === "over" || line === "connecting" ? null : base);
@@ -63,6 +64,8 @@ export function fakeCobrowse(setting: Setting = {}): CoBrowse {
     pointers: signal(new Map(setting.pointer === true ? [["PA_e", { node: PAGE.heading, x: 0.6, y: 0.5 }]] : [])),
     acts: signal(setting.acts ?? []),
     roundTrip: signal(setting.trip === undefined ? { serverMs: 18, tabMs: 31 } : setting.trip),
+    called: signal(setting.called ?? "none"),
+    call: () => undefined,
     problem: signal(setting.problem ?? null),
     attach: () => undefined,
     detach: () => undefined,
@@ -125,6 +128,8 @@ export const cobrowseStories: Story[] = [
   desk("refused", () => ({ granted: [], refused: ["view"] })),
   desk("coming", () => ({ pictured: false })),
   desk("paused", () => ({ state: { state: "paused" } })),
+  desk("alone", () => ({ granted: ["view"], state: { apart: true } }), undefined, { panel: "cobrowse" }),
+  desk("alone-refused", () => ({ granted: ["view"], state: { apart: true }, called: "refused" }), undefined, { panel: "cobrowse" }),
   desk("hidden", () => ({ state: { hidden: true, name: zh() ? "登录" : "Login" }, pictured: false })),
   desk("gone", () => ({ state: { front: false } })),
   desk("seen", () => ({ trip: null })),
@@ -133,6 +138,7 @@ export const cobrowseStories: Story[] = [
   desk("ladder", () => ({ granted: ["view", "point"], state: { waits_for: ["fill"] }, refused: ["click"], others: [expert([])] }), () => pageUi(true), { panel: "cobrowse" }),
   desk("all", () => ({ granted: ALL, acts: ACTS(), marks: MARKS.slice(0, 1), others: [expert(["view"])], trip: { serverMs: 210, tabMs: 480 }, problem: "too_many" }), () => pageUi(true, "fill")),
   desk("fill", () => ({ granted: ALL, acts: ACTS() }), () => pageUi(true, "fill", { node: PAGE.amount, page: 1, kind: "field", what: zh() ? "金额" : "Amount" })),
+  desk("propose", () => ({ granted: ["view", "point"], acts: ACTS() }), () => pageUi(true, "fill", { node: PAGE.amount, page: 1, kind: "field", what: zh() ? "金额" : "Amount" })),
   desk("acts", () => ({ granted: ALL, acts: ACTS(), others: [expert(["view", "point"]), { id: "PA_s", name: NAMES.long(), role: "supervisor", granted: [] }] }), () => pageUi(true, "click"), { panel: "cobrowse" }),
   { name: "page-expert", make: () => <CallView call={call({ granted: ["view", "point"], marks: MARKS, others: [{ id: "PA_a", name: NAMES.agent(), role: "agent", granted: [...ALL] }] }, "expert")} variant="expert" panel="none" page={pageUi(true, "point")} /> },
   { name: "page-expert-none", make: () => <CallView call={call({ share: null }, "expert")} variant="expert" panel="none" page={pageUi(true)} /> },

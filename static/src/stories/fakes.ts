@@ -21,15 +21,18 @@ import type {
   WaitingEntry,
 } from "../protocol.gen";
 import { LiveCoBrowse } from "../core/cobrowse";
+import { LivePdf } from "../core/pdf";
 import { NO_RECORDING } from "../core/recording";
 import { LiveVerification } from "../core/verification";
 import { faceStream, screenStream } from "./face";
+import type { OnSite } from "../core/onSite";
+import { fakeOnSite } from "./onSite";
 import { fakeReviews } from "./reviewing";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends { readonly value: infer V } ? Signal<V> : T[K] };
 export type FakeDevices = Writable<Devices>;
 export type FakePeople = Writable<CallPeople>;
-export type FakeCall = Omit<Writable<Call>, "devices" | "people" | "recording" | "cobrowse"> & { devices: FakeDevices; people: FakePeople; recording: Writable<Call["recording"]>; cobrowse: Call["cobrowse"] };
+export type FakeCall = Omit<Writable<Call>, "devices" | "people" | "recording" | "cobrowse" | "pdf"> & { devices: FakeDevices; people: FakePeople; recording: Writable<Call["recording"]>; cobrowse: Call["cobrowse"]; pdf: Call["pdf"] };
 export type FakeDesk = Writable<Desk>;
 
 export const zh = () => language.value === "zh";
@@ -265,6 +268,7 @@ export function fakeCall(setting: CallSetting = {}): FakeCall {
     recording: fakeRecording(setting.recording),
     verification: fakeVerification(me, setting.verification ?? []),
     cobrowse: new LiveCoBrowse("", { say: () => undefined, token: () => "" }),
+    pdf: new LivePdf({ say: () => undefined, me: () => me.id, upload: () => new Promise(() => undefined), fetch: () => new Promise(() => undefined) }),
     decide: (scope, decision) => void (consents.value = new Map(consents.value).set(scope, decision)),
     setMicrophone: (on) => devices.setMicrophone(on),
     setCamera: (on) => devices.setCamera(on),
@@ -356,7 +360,7 @@ export function colleagues(): Colleague[] {
   ];
 }
 
-export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: WaitingEntry[]; sessions?: SessionView[]; call?: FakeCall; state?: Desk["state"]["value"]; offers?: Offer[]; colleagues?: Desk["colleagues"]; reviews?: Desk["reviews"] } = {}): FakeDesk {
+export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: WaitingEntry[]; sessions?: SessionView[]; call?: FakeCall; state?: Desk["state"]["value"]; offers?: Offer[]; colleagues?: Desk["colleagues"]; reviews?: Desk["reviews"]; onSite?: OnSite } = {}): FakeDesk {
   const offers = signal(setting.offers ?? []);
   const call = signal<Call | null>(setting.call ?? null);
   const enter = async () => {
@@ -371,6 +375,7 @@ export function fakeDesk(setting: { inside?: OccupiedSession[]; waiting?: Waitin
     inside: signal(setting.inside ?? []),
     call,
     reviews: setting.reviews ?? fakeReviews(),
+    onSite: setting.onSite ?? fakeOnSite(),
     offers,
     acceptOffer: enter,
     declineOffer: (id) => void (offers.value = offers.value.filter((one) => one.session.id !== id)),

@@ -16,6 +16,7 @@ import { benchStories } from "./bench";
 import { callStories } from "./calls";
 import { cobrowseStories } from "./cobrowse";
 import { networkStories } from "./network";
+import { pdfStories } from "./pdf";
 import { peopleStories } from "./people";
 import { recordingStories } from "./recording";
 import { reviewStories } from "./review";
@@ -106,4 +107,4 @@ const customer: Story[] = [
   { name: "expert-done", make: () => <Done site={site()} session={session()} because="left" expert onAgain={nothing} /> },
 ];
 
-export const stories: Story[] = [...customer, ...callStories, ...benchStories, ...cobrowseStories, ...networkStories, ...peopleStories, ...recordingStories, ...verificationStories, ...selfStories, ...reviewStories, ...reviewsStories];
+export const stories: Story[] = [...customer, ...callStories, ...benchStories, ...cobrowseStories, ...networkStories, ...pdfStories, ...peopleStories, ...recordingStories, ...verificationStories, ...selfStories, ...reviewStories, ...reviewsStories];

@@ -4,7 +4,8 @@ import type { Detail, ExportJob, Reviewer, Summary, Verified } from "../core/rev
 import { Player } from "../core/review/player";
 import type { Element, Source } from "../core/review/player";
 import type { Cover } from "../core/review/source";
-import type { Mark, Timeline, Track } from "../core/review/timeline";
+import type { KeptState } from "../core/review/pages";
+import type { Mark, PageTrack, Timeline, Track } from "../core/review/timeline";
 import { ReviewShell } from "../pages/review/App";
 import { RecordingList } from "../pages/review/List";
 import { RecordingPageOf, RecordingView } from "../pages/review/Recording";
@@ -14,6 +15,7 @@ import { LoginPage } from "../pages/agent/Login";
 import type { Mount } from "../pages/review/Stage";
 import { t } from "../i18n";
 import { ApiError, OFFLINE } from "../core/problems";
+import { PAGE, pageEvents } from "./cobrowsePage";
 import { NAMES, fakeDesk, site, zh } from "./fakes";
 import { faceStream, screenStream } from "./face";
 import type { Story } from "./list";
@@ -90,6 +92,7 @@ function timeline(change: Partial<Timeline> = {}): Timeline {
       track("PA_agent.screen.0", "PA_agent", "screen", [130_000, 330_000]),
       track("PA_e.microphone.0", "PA_e", "microphone", [4 * MIN, 7 * MIN], [8 * MIN, 10 * MIN]),
     ],
+    pages: [],
     marks: marks(),
     speaking: speaking(),
     pauses: [{ fromMs: 7 * MIN, toMs: 8 * MIN }],
@@ -202,6 +205,24 @@ function supervisors() {
   return <Workbench desk={{ ...desk, staff: signal({ ...desk.staff.peek(), role: "supervisor" }) }} site={site()} />;
 }
 
+const SHOWN: PageTrack = { id: "page-SH_1", participant: "PA_c", spans: [{ fromMs: 140_000, toMs: 6 * MIN }] };
+
+/** What was kept of a page: a state a second before the picture, so that a player may stand where there is none. */
+function kept(change: Partial<KeptState> = {}): string {
+  const state = { type: "kept.state", state: "sharing", shown: true, hidden: false, front: true, page: 1, name: "transfer", step: zh() ? "填写收款信息" : "Who gets it", errors: 1, viewers: [{ id: "PA_agent", role: "agent", granted: ["view", "point"] }], ...change };
+  const mark = { type: "mark", id: "m1", page: 1, kind: "highlight", spots: [{ node: PAGE.amount, x: 0.5, y: 0.5 }], viewer: "PA_agent" };
+  const lines: [number, object][] = [[139_000, state]];
+  if (state.shown) {
+    lines.push([140_000, { type: "kept.begin", state, marks: [mark] }]);
+    pageEvents().forEach((text, n) => lines.push([140_000, { type: "view.dom", page: 1, n: n + 1, text, last: true, picture: n < 2 }]));
+    lines.push([249_000, { type: "kept.act", viewer: "PA_agent", page: 1, node: PAGE.payee, kind: "propose", outcome: "dismissed" }]);
+  }
+  return lines.map(([ms, line]) => `${JSON.stringify({ at_us: ms * 1000, begins: "marks" in line, line })}\n`).join("");
+}
+
+const streamOf = (text: string) => async () => new Blob([text]).stream();
+const withPage = (name: string, stream: () => Reviewer["stream"], atMs = 250_000) => page(`page-${name}`, () => ({ timeline: { pages: [SHOWN] }, atMs, reviewer: { stream: stream() } }));
+
 export const reviewStories: Story[] = [
   { name: "bench-supervisor", make: supervisors },
   { name: "review-login", make: () => <LoginPage site={site()} title={t("review.login")} under={t("review.login.under")} busy={false} error={null} onLogin={nothing} /> },
@@ -216,6 +237,13 @@ export const reviewStories: Story[] = [
   framed("erased", () => ({ open: fails("gone") }), opened),
   framed("still", () => ({ open: fails("conflict") }), opened),
   page("player"),
+  withPage("seen", () => streamOf(kept())),
+  withPage("none", () => streamOf(kept()), 30_000),
+  withPage("loading", () => () => never()),
+  withPage("failed", () => fails("gone")),
+  withPage("hidden", () => streamOf(kept({ shown: false, hidden: true }))),
+  withPage("paused", () => streamOf(kept({ shown: false, state: "paused" }))),
+  withPage("away", () => streamOf(kept({ shown: false, front: false }))),
   page("player-screen", () => ({ atMs: 200_000 })),
   page("player-paused-then", () => ({ atMs: 7.5 * MIN })),
   page("player-chat", () => ({ tab: "chat", atMs: 270_000 })),

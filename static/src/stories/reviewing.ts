@@ -73,6 +73,8 @@ export function attempt(change: Partial<ReviewedAttempt> = {}, number = 1): Revi
     risk_score: 0.08,
     risk_level: "low",
     risk_reasons: [{ code: "model_new_device", words: { zh: "新设备", en: "A new device" }, contribution: 0.03 }],
+    rules_hash: "ab".repeat(32),
+    model_hash: "cd".repeat(32),
     pictures: pictures(),
     reference: "portrait",
     evidence_lost: false,

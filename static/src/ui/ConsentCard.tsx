@@ -16,11 +16,11 @@ export const WORDING: Readonly<Record<CardScope, string>> = {
   microphone: "microphone-2",
   camera: "camera-2",
   screen: "screen-1",
-  recording: "recording-1",
+  recording: "recording-2",
   document: "document-3",
-  face: "face-4",
+  face: "face-5",
   self_camera: "self-camera-1",
-  self_face: "self-face-2",
+  self_face: "self-face-3",
   self_document: "self-document-2",
 };
 

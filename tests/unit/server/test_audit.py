@@ -159,7 +159,6 @@ def test_checkpoints_that_contradict_each_other_are_told() -> None:
 
 
 @pytest.mark.campaign(18)
-@pytest.mark.untraced
 def test_every_changed_byte_of_every_entry_is_found() -> None:
     """Of 1,000 exported entries, every byte of each fifth (the long form: of all), one bit flipped (a different bit at each place)."""
     previous: Checkpoint | None = None

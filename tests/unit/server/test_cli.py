@@ -195,8 +195,15 @@ def test_the_token_key_is_rotated_while_no_server_runs(tmp_path: Path) -> None:
     assert (webhooks.returncode, "stay in the set: 1" in webhooks.stdout) == (0, True)
     assert len(list(secrets.glob("webhook-verify-*"))) == 1
     assert tongping(tmp_path, "keys", "rotate", "--decisions", "--end-tokens").returncode == 2
+    for wrong in (["--withdraw"], ["--audit", "--withdraw"], ["--end-tokens", "--withdraw"]):
+        refused = tongping(tmp_path, "keys", "rotate", *wrong)
+        assert (refused.returncode, "--withdraw is for" in refused.stderr) == (2, True)
+    for name in ("decision", "webhook"):
+        withdrawn = tongping(tmp_path, "keys", "rotate", f"--{name}s", "--withdraw")
+        assert (withdrawn.returncode, "the only one in the set" in withdrawn.stdout) == (0, True)
+        assert list(secrets.glob(f"{name}-verify-*")) == []
     trail = tongping(tmp_path, "audit", "export").stdout
-    assert trail.count("signing_key.rotated") == 4
+    assert trail.count("signing_key.rotated") == 6
     from_text = tongping(tmp_path, "keys", "rotate", TONGPING_SECRET="x" * 32)
     assert from_text.returncode == 2
     assert "set another `secret`" in from_text.stderr

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from server.cobrowse.messages import Scope
-from server.cobrowse.orders import Note, Noted, Record
+from server.cobrowse.messages import ActKind, Scope
+from server.cobrowse.orders import Begin, Note, Noted, Record
 from server.domain.ids import ParticipantId, SessionId
 from server.domain.model import ConsentDecision, Language
 from server.errors import StoreUnavailable
 from server.live.cobrowse import journal as journals
-from server.live.cobrowse.journal import Journal
+from server.live.cobrowse.journal import Entry, Journal
 
 WITHIN_S = 30.0
 
@@ -21,7 +21,7 @@ class Records:
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
-        self.written: list[Record | Note] = []
+        self.written: list[Entry] = []
 
     async def write(self, *where: object) -> None:
         what: Any = where[-1]
@@ -48,7 +48,7 @@ def made(records: Records) -> tuple[Journal, list[tuple[int, bool]]]:
         ParticipantId("PA_C"),
         Language.ZH,
         "SH_X",
-        lambda number, ok: stored.append((number, ok)),
+        lambda one, ok: stored.append((one.number, ok)),
     ), stored
 
 
@@ -79,6 +79,25 @@ async def test_a_yes_that_cannot_be_stored_is_none_and_all_else_comes_later(monk
     await finished(journal)
     assert records.written == [paused, no]
     assert stored == [(1, False), (2, True)]
+
+
+async def test_an_act_that_cannot_be_stored_is_not_tried_again_and_those_after_it_keep_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journals, "RETRY_S", 0.0)
+    records = Records(1)
+    journal, stored = made(records)
+    paused = note(Noted.PAUSED)
+    acts = [Begin(number=number, viewer="PA_X", kind=ActKind.FILL) for number in range(1, 5)]
+    for one in (acts[0], paused, acts[1]):
+        journal.add(one)
+    while not stored:  # noqa: ASYNC110 - the journal has no event for it
+        await asyncio.sleep(0)
+    journal.add(acts[2])
+    journal.add(acts[3])
+    await finished(journal)
+    assert records.written == [paused, *acts[2:]]
+    assert stored == [(1, False), (2, False), (3, True), (4, True)]
 
 
 async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

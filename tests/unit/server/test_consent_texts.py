@@ -39,6 +39,30 @@ def test_a_text_that_has_changed_has_another_version(scope: str, language: Langu
     assert known == found, f"a line is missing: {line}"
 
 
+FIRST = {
+    "camera-2", "document-3", "face-4", "microphone-2", "recording-1", "screen-1", "self-camera-1", "self-document-2", "self-face-2",
+}  # fmt: skip
+"""Versions of which consents are in records since their hashes are kept."""
+
+
+def test_no_version_is_taken_away() -> None:
+    known = {wording for _, wording, _ in TEXTS}
+    assert known >= FIRST
+    assert known >= set(WORDINGS.values())
+    assert {WORDINGS["face"], WORDINGS["self_face"]}.isdisjoint({"face-4", "self-face-2"}), "these do not say what is copied"
+
+
+@pytest.mark.parametrize("scope", ["face", "self_face"])
+@pytest.mark.parametrize(
+    ("language", "copied"), [(Language.ZH, "您的照片，会把一份副本"), (Language.EN, "a copy of it is put with them")]
+)
+def test_who_agrees_to_a_check_of_the_face_reads_that_the_photo_of_the_enrolment_is_copied(
+    scope: str, language: Language, copied: str
+) -> None:
+    """``evidence.keep_reference`` and ``keep_picture``: it is sealed with each attempt, for reviewers."""
+    assert copied in words(language.value)[f"consent.{scope}.how_long"]
+
+
 def test_what_is_hashed() -> None:
     assert digest(["a", "ä{kept}"]) == "92190d088c75ec7255facfcfe82cd028d5dc73778138b428144d7ce72b0adca8"
     assert text_of(ConsentScope.CAMERA, "camera-0", Language.ZH) == ""

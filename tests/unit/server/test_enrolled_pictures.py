@@ -11,11 +11,13 @@ import pytest
 from server.domain.ids import TemplateId
 from server.domain.model import FaceTemplate
 from server.errors import DependencyError, Gone, NotFound, PictureRefused, VerificationLost
+from server.services import face_templates
 from server.services.enrolled_pictures import EnrolledPictures
-from server.services.erasure_ports import Erasure
+from server.services.erasure_ports import ErasedPicture, Erasure
 from server.services.face_ports import SealBroken
 from server.services.faces import Faces, TemplateChanged
 from tests.support.face_place import Place
+from tests.support.records import at
 from tests.support.tiny_engine import ALICE, BOB, draw
 from verification import errors
 
@@ -147,6 +149,86 @@ async def test_an_erasing_is_written_down_outside_the_store_first(place: Place) 
         await place.faces.erase(place.key, TemplateId("FT_NONE"))
     [one] = journal.erasures
     assert (one.templates, one.customer, one.cases, one.actor) == ((id,), "", (), place.key.actor)
+
+
+async def test_it_can_go_alone(place: Place) -> None:
+    """And the template compares as before; written down outside the store first, with which picture it was."""
+    journal = Written()
+    place.faces = Faces(
+        place.store, place.clock, place.make.id, place.workers, place.seal, place.config.verification, journal=journal
+    )
+    place.clock.mono = 5.0
+    id = (await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)).template.id
+    was = await record(place, id)
+    place.clock.mono = 9.0
+    journal.broken = True
+    with pytest.raises(DependencyError):
+        await place.faces.erase_picture(place.key, id)
+    assert await record(place, id) == was, "nothing was erased"
+    journal.broken = False
+    await place.faces.erase_picture(place.key, id)
+    assert await record(place, id) == msgspec.structs.replace(was, picture=None)
+    assert (await place.audit())[-1] == ("template.picture_erased", id, {})
+    [one] = journal.erasures
+    assert (one.pictures, one.templates, one.at, one.actor) == (
+        (ErasedPicture(template=id, kept_at=at(5)),), (), at(9), place.key.actor,
+    )  # fmt: skip
+    assert (await place.faces.compare_with(place.key, id, draw(ALICE), None)).match
+    assert not (await place.faces.template(id)).picture_kept
+    assert not (await place.faces.replace(place.key, id, draw(ALICE), None)).template.picture_kept, "as it was"
+
+
+async def test_none_that_is_not_there_goes(place: Place) -> None:
+    """Never kept, gone already, of a template that was erased or never was: nothing is written down."""
+    journal = Written()
+    place.faces = Faces(
+        place.store, place.clock, place.make.id, place.workers, place.seal, place.config.verification, journal=journal
+    )
+    without = await place.enrol()
+    kept = (await place.faces.enrol(place.key, draw(BOB), "c-2", "consents/2", keep_picture=True)).template.id
+    await place.faces.erase_picture(place.key, kept)
+    for id in (without, kept, TemplateId("FT_NONE")):
+        with pytest.raises(NotFound):
+            await place.faces.erase_picture(place.key, id)
+    await place.faces.erase(place.key, kept)
+    with pytest.raises(Gone):
+        await place.faces.erase_picture(place.key, kept)
+    assert [(one.templates, len(one.pictures)) for one in journal.erasures] == [((), 1), ((kept,), 0)]
+
+
+async def test_of_a_template_that_is_replaced_meanwhile_neither_goes(place: Place) -> None:
+    """And what was written down is of the one before: a start leaves the new one alone."""
+    id = (await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)).template.id
+
+    class Slow(Written):
+        async def append(self, erasure: Erasure) -> None:
+            await super().append(erasure)
+            place.clock.mono += 1.0
+            await place.faces.replace(place.key, id, draw(ALICE, size=(200, 160)), "consents/2")
+
+    journal = Slow()
+    before = await record(place, id)
+    one = Faces(place.store, place.clock, place.make.id, place.workers, place.seal, place.config.verification, journal=journal)
+    with pytest.raises(TemplateChanged):
+        await one.erase_picture(place.key, id)
+    left = await record(place, id)
+    assert (left.picture is not None, left.consent) == (True, "consents/2")
+    [[erased]] = [one.pictures for one in journal.erasures]
+    assert [face_templates.picture_stands(one, erased) for one in (before, left)] == [True, False]
+
+
+async def test_who_gave_it_up_has_none_by_a_slower_replacing(place: Place) -> None:
+    id = (await place.faces.enrol(place.key, draw(ALICE), "c-1", "consents/1", keep_picture=True)).template.id
+    still = place.engine.still
+
+    async def meanwhile(*args: Any, **more: Any) -> Any:
+        await place.faces.erase_picture(place.key, id)
+        return await still(*args, **more)
+
+    place.engine.still = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(TemplateChanged):
+        await place.faces.replace(place.key, id, draw(ALICE, size=(200, 160)), None)
+    assert (await record(place, id)).picture is None
 
 
 async def test_it_goes_with_its_template(place: Place) -> None:

@@ -5,7 +5,7 @@ import pytest
 from server.domain.grants import Grant, desk_grants, session_grants
 from server.domain.model import Role, SessionKind
 
-TALK = {Grant.PUBLISH_MICROPHONE, Grant.PUBLISH_CAMERA, Grant.PUBLISH_SCREEN, Grant.SUBSCRIBE, Grant.CHAT}
+TALK = {Grant.PUBLISH_MICROPHONE, Grant.PUBLISH_CAMERA, Grant.PUBLISH_SCREEN, Grant.SUBSCRIBE, Grant.CHAT, Grant.PDF_MARK}
 LEAD = TALK | {
     Grant.ASK,
     Grant.PARTICIPANT_REMOVE,
@@ -23,6 +23,7 @@ LEAD = TALK | {
     Grant.DOCUMENT_READ,
     Grant.VERIFICATION_RUN,
     Grant.COBROWSE_VIEW,
+    Grant.PDF_SHOW,
 }
 OUTSIDE = {
     Grant.SESSION_CREATE,
@@ -44,9 +45,10 @@ OUTSIDE = {
 @pytest.mark.parametrize("kind", SessionKind)
 def test_in_a_session(kind: SessionKind) -> None:
     assert {role: session_grants(role, kind) for role in Role} == {
-        Role.CUSTOMER: TALK | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN},
+        Role.CUSTOMER: TALK
+        | {Grant.SESSION_END, Grant.FACE_CHECK, Grant.DOCUMENT_READ, Grant.VERIFICATION_RUN, Grant.PDF_SIGN},
         Role.AGENT: LEAD,
-        Role.EXPERT: TALK | {Grant.SESSION_READ, Grant.COBROWSE_VIEW},
+        Role.EXPERT: TALK | {Grant.SESSION_READ, Grant.COBROWSE_VIEW, Grant.PDF_SHOW},
         Role.SUPERVISOR: LEAD | {Grant.SUPERVISE},
         Role.SERVICE: set(),
     }
@@ -59,6 +61,7 @@ def test_nobody_manages_accounts_or_reads_the_audit_from_inside_a_session(kind: 
 
 def test_at_the_desk() -> None:
     desk = {Grant.SESSION_CREATE, Grant.SESSION_LIST, Grant.WAITING_TAKE, Grant.HANDOVER, Grant.VERIFICATION_REVIEW}
+    desk |= {Grant.COBROWSE_BEGIN}
     assert {role: desk_grants(role) for role in Role} == {
         Role.CUSTOMER: set(),
         Role.AGENT: desk,

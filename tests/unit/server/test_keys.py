@@ -215,15 +215,15 @@ def test_the_audit_has_the_new_key_before_it_takes_effect(tmp_path: Path, monkey
     with monkeypatch.context() as broken:
         broken.setattr(SqlTransaction, "append_audit", full)
         with pytest.raises(OSError, match="No space"):
-            asyncio.run(cli_keys._rotate(config, end_tokens=True))
+            asyncio.run(cli_keys._rotate(config, forget=True))
     assert keys.load_or_create(tmp_path).kid == old.kid
     assert not list((tmp_path / "secrets").glob(".token*"))
     with monkeypatch.context() as broken:
         broken.setattr(Path, "replace", _refuse)
         with pytest.raises(ConfigError, match="cannot be written"):
-            asyncio.run(cli_keys._rotate(config, end_tokens=False))
+            asyncio.run(cli_keys._rotate(config, forget=False))
     assert keys.load_or_create(tmp_path).kid == old.kid
-    kid, kept = asyncio.run(cli_keys._rotate(config, end_tokens=False))
+    kid, kept = asyncio.run(cli_keys._rotate(config, forget=False))
     assert keys.load_or_create(tmp_path).kid == kid
     assert kept == 1
     subjects = asyncio.run(_rotated(config))

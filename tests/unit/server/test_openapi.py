@@ -81,7 +81,6 @@ def test_examples_are_what_they_are_examples_of() -> None:
                if name.startswith("Media"))  # fmt: skip
 
 
-@pytest.mark.untraced
 @pytest.mark.campaign(3)
 async def test_schemathesis_finds_no_fault(tmp_path: Path) -> None:
     """The short form; ``python -m tests.support.schemathesis_run --examples 1000`` is the long one."""

@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from server.domain import ids
 from server.domain.ids import DeliveryId, WebhookId
 from server.errors import ConfigError, StoreUnavailable
 from server.store import sql
-from server.store.migrate import newest_revision
+from server.store.migrate import NEWEST_REVISION, head
 from server.store.ports_customers import FIRST, Told
 from server.store.sql import SqlStore, open_store
 from server.store.tables import metadata
@@ -107,6 +109,26 @@ async def test_without_migrating_an_old_database_is_refused(path: Path) -> None:
     await (await open_at(path, migrate=False)).close()
 
 
+def test_the_newest_revision_is_named() -> None:
+    assert head() == NEWEST_REVISION
+
+
+async def test_a_database_with_nothing_to_do_is_opened_without_alembic(path: Path) -> None:
+    await (await open_at(path)).close()
+    program = f"""
+import asyncio, sys
+from server.store.sql import open_store
+
+async def main():
+    await (await open_store("sqlite:///{path}")).close()
+    assert "alembic" not in sys.modules
+
+asyncio.run(main())
+"""
+    ran = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 async def test_a_database_of_a_newer_server_is_refused_and_kept(path: Path) -> None:
     await (await open_at(path)).close()
     connection = sqlite3.connect(path)
@@ -114,7 +136,7 @@ async def test_a_database_of_a_newer_server_is_refused_and_kept(path: Path) -> N
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     for migrate in (True, False):
-        with pytest.raises(ConfigError, match=newest_revision()):
+        with pytest.raises(ConfigError, match=NEWEST_REVISION):
             await open_at(path, migrate=migrate)
 
 
@@ -156,6 +178,7 @@ async def test_what_older_deliveries_are_about_is_written_to_them(path: Path) ->
             connection.execute(f"ALTER TABLE webhook_deliveries DROP COLUMN {column}")
         connection.execute("ALTER TABLE face_templates DROP COLUMN picture")
         connection.execute("ALTER TABLE consents DROP COLUMN text")
+        connection.execute("DROP TABLE pdfs")
         connection.execute("UPDATE alembic_version SET version_num = '0017'")
     connection.close()
     store = await open_at(path)
@@ -200,6 +223,29 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(path: Path) -> No
         await connection.execute(text("PRAGMA max_page_count=1000000"))
     async with store.begin() as tx:
         await tx.add_session(make.session())
+    await store.close()
+
+
+async def test_where_the_audit_cannot_be_written_nothing_of_the_change_is_kept(path: Path) -> None:
+    records = Records()
+    store = await open_at(path)
+    async with store.writer.begin() as connection:
+        await connection.execute(text("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'hunter2'); END"))
+
+    async def write() -> None:
+        async with store.begin() as tx:
+            await tx.add_session(records.session())
+            await tx.append_audit(records.event())
+
+    with pytest.raises(StoreUnavailable) as refused:
+        await write()
+    assert "hunter2" not in str(refused.value)
+    async with store.writer.begin() as connection:
+        await connection.execute(text("DROP TRIGGER no"))
+    async with store.begin() as tx:
+        page = await tx.list_sessions(status=None, customer_reference=None, limit=10, cursor=None)
+        assert page.sessions == []
+        assert (await tx.append_audit(records.event())).number == 1
     await store.close()
 
 

@@ -1,16 +1,20 @@
-"""Logs hold static words and ids; whatever people wrote stays out, also out of tracebacks (campaign 22, short form)."""
+"""Logs hold static words and ids; whatever people wrote stays out, also out of tracebacks (campaign 22; of transactions ``test_campaign_22.py``)."""
 
+import errno
 import io
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import structlog
 
 from server import telemetry
+from server.errors import ConfigError
 from tests.support.fake_media import OFFER
+from tests.support.log_lines import written
 from tests.support.server import Here, app
 
 CANARIES = (
@@ -26,17 +30,8 @@ CANARIES = (
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """The telemetry as it serves, writing here; everything as it was afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    out = io.StringIO()
-    telemetry.configure("debug", out)
-    yield out
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for package in telemetry.OUR_PACKAGES:
-        logging.getLogger(package).setLevel(logging.NOTSET)
+    with written() as out:
+        yield out
 
 
 @pytest.fixture
@@ -106,6 +101,29 @@ def test_a_forbidden_field_is_withheld(log: io.StringIO) -> None:
     assert json.loads(log.getvalue())["token"] == "withheld"
 
 
+class Full(io.StringIO):
+    """Of a disk that takes no more, or of a pipe whose reader is gone."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+async def test_a_log_that_nobody_takes_ends_no_request(tmp_path: Path, log: io.StringIO) -> None:
+    async with app(tmp_path) as here:
+        telemetry.configure("debug", Full())
+        session = await here.session()
+        assert (await here.get(f"/sessions/{session}", token=here.agent)).status == 200
+        assert (await here.get("/sessions/SE_NONE", token=here.agent)).status == 404
+        logging.getLogger("server").error("what is wrong")
+        telemetry.configure("debug", log)
+        logging.getLogger("server").error("there is room again")
+    assert "there is room again" in log.getvalue()
+    assert "what is wrong" not in log.getvalue()
+
+
 async def test_an_asset_that_is_there_is_for_debugging_only(tmp_path: Path, log: io.StringIO) -> None:
     (tmp_path / "dist" / "assets").mkdir(parents=True)
     (tmp_path / "dist" / "assets" / "a.js").write_text("1")
@@ -115,3 +133,22 @@ async def test_an_asset_that_is_there_is_for_debugging_only(tmp_path: Path, log:
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     told = [(line["status"], line["level"]) for line in lines if line.get("route") == "/assets/{name}"]
     assert told == [(200, "debug"), (404, "info")]
+
+
+def test_what_is_held_back_comes_with_the_end_or_with_a_warning_and_not_where_it_is_refused(log: io.StringIO) -> None:
+    child = logging.getLogger("media.child")
+    with telemetry.held_back("media.child"):
+        child.info("process ready")
+        assert log.getvalue() == ""
+    assert log.getvalue().count("process ready") == 1
+    with telemetry.held_back("media.child"):
+        child.info("process ready")
+        child.error("process lost")
+        assert log.getvalue().count("process ready") == 2
+        assert log.getvalue().count("process lost") == 1
+    with suppress(ConfigError), telemetry.held_back("media.child"):
+        child.info("process ready")
+        raise ConfigError("refused")
+    assert log.getvalue().count("process ready") == 2
+    child.info("as ever")
+    assert log.getvalue().count("as ever") == 1

@@ -78,6 +78,7 @@ const timeline = (change: Partial<Timeline> = {}): Timeline => ({
   tracks: [track("C", "camera", 0, 60_000), track("C", "microphone", 0, 60_000), track("A", "camera", 0, 30_000)],
   marks: [],
   speaking: [],
+  pages: [],
   pauses: [],
   damaged: [],
   ...change,

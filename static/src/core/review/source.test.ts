@@ -53,10 +53,15 @@ function bench(...tracks: Track[]) {
   const opened: Opened[] = [];
   let now = 0;
   let refuse = false;
+  let answer: Promise<void> | null = null;
+  const calls: number[] = [];
   const source = new LaneSource(
     lane,
     sink,
     async (id, fromMs, signal) => {
+      calls.push(fromMs);
+      const gone = new Promise<never>((_, no) => signal.addEventListener("abort", () => no(new DOMException("", "AbortError"))));
+      await Promise.race([answer, gone]);
       if (refuse) throw new Error("offline");
       return new ReadableStream<Uint8Array>({
         start(controller) {
@@ -79,6 +84,13 @@ function bench(...tracks: Track[]) {
     source,
     sink,
     opened,
+    calls,
+    /** Streams are opened from now on when what is returned is called. */
+    slow: () => {
+      let go = (): void => undefined;
+      answer = new Promise((resolve) => (go = resolve));
+      return go;
+    },
     pass: (ms: number) => void (now += ms),
     offline: (yes: boolean) => void (refuse = yes),
     last: (): Opened => {
@@ -135,6 +147,31 @@ describe("LaneSource", () => {
     last().give(10);
     await settle();
     expect([source.cover(300_000), source.cover(0)]).toEqual(["there", "coming"]);
+  });
+
+  it.each([
+    ["on", 40_000],
+    ["back", 6_000],
+  ])("asks once where the jump %s is answered late", async (_, toMs) => {
+    const { source, sink, last, calls, slow } = bench(track("C.camera.0", 0, 60_000));
+    source.want(20_000);
+    await settle();
+    last().give(50);
+    await settle();
+    calls.length = 0;
+    const go = slow();
+    for (let tick = 0; tick < 40; tick += 1) {
+      source.want(toMs);
+      await settle();
+      expect(source.cover(toMs)).toBe("coming"); // what is there is of before
+    }
+    expect(calls).toEqual([toMs]);
+    go();
+    await settle();
+    last().give(10);
+    await settle();
+    expect(source.cover(toMs)).toBe("there");
+    expect(sink.buffered).toEqual([{ fromMs: toMs, toMs: toMs + 1_000 }]);
   });
 
   it("knows a hole from what is still to come", async () => {

@@ -32,6 +32,7 @@ interface Load {
   track: Track;
   fromMs: number;
   stop: AbortController;
+  come: boolean; // some of it is in the sink: until then what is there is of before
   ended: boolean;
 }
 
@@ -58,7 +59,7 @@ export class LaneSource {
     if (this.faults >= MAX_FAULTS) return "failed";
     const load = this.load;
     if (load === null || load.track !== track || load.fromMs > ms + EDGE_MS) return "coming";
-    return load.ended || this.reachedMs(load) > ms ? "hole" : "coming";
+    return load.ended || (load.come && this.reachedMs(load) > ms) ? "hole" : "coming";
   }
 
   /** The position now: loads what will be needed there. Called many times a second. */
@@ -99,7 +100,7 @@ export class LaneSource {
 
   /** Where the newest stream has come to. */
   private reachedMs(load: Load): number {
-    return this.sink.buffered.at(-1)?.toMs ?? load.fromMs;
+    return (load.come ? this.sink.buffered.at(-1)?.toMs : undefined) ?? load.fromMs;
   }
 
   private trackAt(ms: number): Track | undefined {
@@ -126,7 +127,7 @@ export class LaneSource {
   private begin(track: Track, fromMs: number, anew: boolean): void {
     this.load?.stop.abort();
     this.wake();
-    const load: Load = { track, fromMs: Math.max(0, fromMs), stop: new AbortController(), ended: false };
+    const load: Load = { track, fromMs: Math.max(0, fromMs), stop: new AbortController(), come: false, ended: false };
     this.load = load;
     // The one before may be in the middle of an append.
     this.chain = this.chain.then(() => this.run(load, anew)).catch(() => undefined);
@@ -149,6 +150,7 @@ export class LaneSource {
         if (signal.aborted) return;
         if (done) break;
         await this.append(value, signal);
+        load.come = true;
         this.faults = 0;
       }
       load.ended = true;

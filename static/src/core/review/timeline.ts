@@ -22,6 +22,13 @@ export interface Track {
   spans: Span[]; // when there is something in it, in order
 }
 
+/** A page that a customer showed; `spans`: when something of it was seen. */
+export interface PageTrack {
+  id: string;
+  participant: ParticipantId;
+  spans: Span[];
+}
+
 /** All tracks of one source of one person, in order: reconnections make new ones. It is played by one element. */
 export interface Lane {
   key: string;
@@ -47,6 +54,7 @@ export interface Timeline {
   startedAt: string;
   parties: Party[];
   tracks: Track[];
+  pages: PageTrack[]; // in order
   marks: Mark[]; // in order of time
   speaking: { atMs: number; who: ParticipantId[] }[]; // in order of time
   pauses: Span[];

@@ -63,6 +63,7 @@ describe("views of a recording", () => {
       duration_ms: 9_000,
       tracks: [
         { track: "A.camera.0", participant: "A", source: "camera", mime: "video/webm", spans: [{ from_ms: 0, to_ms: 8_000 }], gaps: [{ from_ms: 50, to_ms: 80, packets: 3, reason: "disk" }] },
+        { track: "page-SH_1", participant: "C", source: "page", mime: "application/x-ndjson", spans: [{ from_ms: 10, to_ms: 20 }], gaps: [] },
         { track: "A.smell.0", participant: "A", source: "smell", mime: "", spans: [], gaps: [] },
       ],
       parties: [{ participant: "A", name: "Wang", role: "agent", there: [{ from_ms: 0, to_ms: 9_000 }] }],
@@ -75,6 +76,7 @@ describe("views of a recording", () => {
       durationMs: 9_000,
       startedAt: "2026-01-01T00:00:00Z",
       parties: [{ id: "A", name: "Wang", role: "agent", there: [{ fromMs: 0, toMs: 9_000 }] }],
+      pages: [{ id: "page-SH_1", participant: "C", spans: [{ fromMs: 10, toMs: 20 }] }],
       tracks: [{ id: "A.camera.0", participant: "A", source: "camera", mime: "video/webm", spans: [{ fromMs: 0, toMs: 8_000 }] }],
       marks: [
         { kind: "gap", atMs: 50, toMs: 80, by: "A", source: "camera", packets: 3, reason: "disk" },

@@ -1,7 +1,7 @@
 /** The server's views of a recording, as the player has them. Pure. */
 import type { RecordedEvent, RecordingDetail, RecordingExport, RecordingVerified, RecordingView, Role, Source } from "../../protocol.gen";
 import type { Detail, ExportJob, Summary, Verified } from "./model";
-import type { Mark, Party, Span, Track } from "./timeline";
+import type { Mark, PageTrack, Party, Span, Track } from "./timeline";
 
 const ROLES: readonly Role[] = ["customer", "agent", "expert", "supervisor", "service"];
 const SOURCES: readonly Source[] = ["microphone", "camera", "screen"];
@@ -58,6 +58,7 @@ export function markOf(event: RecordedEvent): Mark | null {
 export function detailOf(view: RecordingDetail): Detail {
   const marks: Mark[] = view.events.flatMap((event) => markOf(event) ?? []);
   const tracks: Track[] = [];
+  const pages: PageTrack[] = view.tracks.filter(({ source }) => source === "page").map(({ track, participant, spans }) => ({ id: track, participant, spans: spans.map(span) }));
   for (const { track, participant, source, mime, spans, gaps } of view.tracks) {
     const which = known(SOURCES, source);
     if (which === undefined) continue;
@@ -72,6 +73,7 @@ export function detailOf(view: RecordingDetail): Detail {
       startedAt: view.recording.started_at,
       parties: view.parties.map(({ participant, name, role, there }): Party => ({ id: participant, name, role: known(ROLES, role) ?? "customer", there: there.map(span) })),
       tracks,
+      pages,
       marks,
       speaking: view.speaking.map(({ at_ms, participants }) => ({ atMs: at_ms, who: participants })),
       pauses: view.pauses.map(span),

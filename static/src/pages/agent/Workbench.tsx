@@ -1,5 +1,5 @@
 /** The signed-in agent: rail, list, centre. A session fills the centre and brings its own right column. */
-import { ClipboardCheck, Film, FolderOpen, Inbox, Keyboard, Languages, LogOut, Plus, Settings2 } from "lucide-preact";
+import { ClipboardCheck, Film, FolderOpen, Globe, Inbox, Keyboard, Languages, LogOut, Plus, Settings2 } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -29,13 +29,14 @@ import { KeysDialog, SettingsDialog } from "./Help";
 import { InviteDialog } from "./Invite";
 import { SessionList, WaitingList, arrived } from "./Lists";
 import { NetworkPanel } from "./NetworkPanel";
+import { OnSiteList } from "./onsite/OnSiteList";
 import { ReviewList, mine, nextOf, shownReviews } from "./reviews/ReviewList";
 import { ReviewPage } from "./reviews/ReviewPage";
 import { useReviews } from "./reviews/news";
 import { EditableSummary } from "./Summary";
 
 export type View = { kind: "home" } | { kind: "create" } | { kind: "session"; session: SessionView; invitation: InvitationCreated | null } | { kind: "review"; id: string };
-type List = "waiting" | "sessions" | "reviews";
+type List = "waiting" | "sessions" | "onsite" | "reviews";
 type Open = "none" | "keys" | "settings" | "logout";
 
 export interface WorkbenchProps {
@@ -224,6 +225,7 @@ export function Workbench(props: WorkbenchProps) {
         </span>
         <RailButton icon={Inbox} text={t("rail.waiting")} pressed={list.value === "waiting"} count={desk.waiting.value.length + come.length} onClick={pick("waiting")} />
         <RailButton icon={FolderOpen} text={t("rail.sessions")} pressed={list.value === "sessions"} onClick={pick("sessions")} />
+        <RailButton icon={Globe} text={t("rail.onsite")} pressed={list.value === "onsite"} onClick={pick("onsite")} />
         <RailButton icon={ClipboardCheck} text={t("rail.verifications")} pressed={list.value === "reviews"} count={mine(desk.reviews.queue.value).length} more={desk.reviews.more.value} onClick={pick("reviews")} />
         {!inCall && <RailButton icon={Plus} text={t("rail.new")} onClick={startCreate} />}
         {staff.role === "supervisor" && <RailButton icon={Film} text={t("rail.review")} onClick={() => window.open("/review", "_blank")} />}
@@ -254,6 +256,8 @@ export function Workbench(props: WorkbenchProps) {
             </div>
           ) : list.value === "waiting" ? (
             <WaitingList arrived={come} entries={desk.waiting.value} taking={busy.value} inCall={inCall} onTake={take} onEnter={enter} />
+          ) : list.value === "onsite" ? (
+            <OnSiteList onSite={desk.onSite} inCall={inCall} onEnter={enter} />
           ) : list.value === "reviews" ? (
             <ReviewList reviews={desk.reviews} selected={reviewed} inCall={inCall} onSelect={review} />
           ) : (

@@ -12,7 +12,7 @@ import { asProblem, problemText, problemTitle } from "../../ui/problems";
 import { ExpertArrival } from "../expert/ExpertArrival";
 import type { Wishes } from "../expert/ExpertArrival";
 import { useBack } from "../session/back";
-import { CallView } from "../session/CallView";
+import { CallPlace, loadCall } from "../session/CallPlace";
 import { LeaveLobby, WaitingRoom, useLobby } from "../session/WaitingRoom";
 import { give } from "../session/ui";
 import { Arrive, ArriveError, ArriveLoading, Invited, WalkIn } from "./Arrive";
@@ -178,7 +178,7 @@ function InCall(props: { flow: Flow; call: Call; step: CallStep; onAgain: () => 
       ? { late: brief?.state === "expired" }
       : { until: until(brief.expires_at), onAlone: () => call.verification.callPerson("help", false) };
   // Who was made an agent here leads, but has no desk: the page stays what it is, with other buttons.
-  if (!preparing && !inQueue) return <CallView call={call} variant={role === "customer" ? "customer" : "expert"} />;
+  if (!preparing && !inQueue) return <CallPlace call={call} variant={role === "customer" ? "customer" : "expert"} />;
   return (
     <>
       {step === "check" ? (
@@ -221,6 +221,10 @@ export function CustomerApp(props: { api: Api; secret: string | null; badLink?: 
   useEffect(() => {
     document.title = t("title.customer");
   }, [language.value]);
+  const arrived = flow.step.value.kind !== "loading";
+  useEffect(() => {
+    if (arrived) void loadCall(); // what there is to read comes first
+  }, [arrived]);
   return (
     <>
       <View api={api} flow={flow} secret={props.secret} badLink={props.badLink ?? false} />

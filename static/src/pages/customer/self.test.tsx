@@ -1,12 +1,13 @@
 import { render } from "preact";
 import { act } from "preact/test-utils";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ClientBody, CaseBrief, ConsentDecision, ConsentScope, ServerBody, VerificationChanged, VerificationCue } from "../../protocol.gen";
 import { LiveVerification } from "../../core/verification";
 import { language, t } from "../../i18n";
 import { fakeApi, fakeCall, fakeDevices, person, preview, session } from "../../stories/fakes";
 import type { FakeCall } from "../../stories/fakes";
 import { announce } from "../../ui/announce";
+import { loadCall } from "../session/CallPlace";
 import { CustomerApp } from "./App";
 import { forgetOther, keepLink, keepReturn, keepStep, keptReturn, keptStep } from "./kept";
 
@@ -64,6 +65,8 @@ const buttons = () => [...root.querySelectorAll<HTMLElement>("button, a.button")
 const press = (name: string) => acts(() => buttons().find((one) => one.textContent?.trim() === name)?.click());
 const heading = () => root.querySelector("h1")?.textContent;
 
+beforeAll(loadCall);
+
 beforeEach(() => {
   language.value = "en";
   sessionStorage.clear();
@@ -92,7 +95,7 @@ describe("a customer's own check", () => {
     await press(t("consent.yes"));
     expect(heading()).toBe(t("self.ready.title"));
     expect(decided).toEqual([
-      ["face", "given", "self-face-2"],
+      ["face", "given", "self-face-3"],
       ["camera", "given", "self-camera-1"],
     ]);
     expect(call.devices.microphoneOn.value).toBe(false);

@@ -17,6 +17,7 @@ import { Controls, usePlayerKeys } from "./Controls";
 import { EraseDialog } from "./Erase";
 import { ExportDialog, jobWords, useJob } from "./Export";
 import { mount } from "./media";
+import { ReplayedPage } from "./ReplayedPage";
 import { ReviewStage } from "./Stage";
 import type { Mount } from "./Stage";
 import { Legend, TimelineBar } from "./TimelineBar";
@@ -144,7 +145,10 @@ export function RecordingView(props: RecordingViewProps) {
       {failed && <Notice kind="warn" action={<Button onClick={() => player.again()}>{t("retry")}</Button>}>{t("review.failed")}</Notice>}
       <div class="review-columns">
         <section class="review-player" aria-label={t("review.player")}>
-          <ReviewStage player={player} mount={made.mount} />
+          <div class={timeline.pages.length > 0 ? "review-scene" : undefined}>
+            <ReviewStage player={player} mount={made.mount} />
+            {timeline.pages.length > 0 && <ReplayedPage player={player} reviewer={reviewer} id={summary.id} />}
+          </div>
           <TimelineBar player={player} />
           <Controls player={player} />
           <Legend />

@@ -138,6 +138,14 @@ export function TimelineBar({ player }: { player: Player }) {
               missing={timeline.marks.flatMap((mark) => (mark.kind === "gap" && mark.by === party.id ? [{ fromMs: mark.atMs, toMs: mark.toMs }] : []))}
             />
           ))}
+          {timeline.pages.map((page) => (
+            <div class="tl-row" key={page.id}>
+              <svg viewBox={`0 0 ${WIDE} 10`} preserveAspectRatio="none" aria-hidden>
+                <Bars spans={page.spans} of={end} className="tl-recorded" />
+              </svg>
+              <span class="tl-name one-line">{t("review.page")}</span>
+            </div>
+          ))}
           {timeline.pauses.map((pause, index) => (
             <span key={index} class="tl-pause" style={{ left: `${(pause.fromMs / end) * 100}%`, width: `${((pause.toMs - pause.fromMs) / end) * 100}%` }} />
           ))}

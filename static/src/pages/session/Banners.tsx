@@ -14,6 +14,7 @@ import { PageOffer } from "./cobrowse/PageOffer";
 import { RoleBanner, WaitsBanner } from "./Gates";
 import { HandoverLine } from "./Handover";
 import { Listeners, Supervising } from "./Supervising";
+import { PdfOffer } from "./pdf/PdfOffer";
 import { useCall } from "./ui";
 
 export function useOnline(): boolean {
@@ -121,6 +122,7 @@ export function Banners() {
       <Listeners />
       <Supervising />
       <PageOffer />
+      <PdfOffer />
       {call.me.value?.muted && <Notice kind="quiet">{t("muted.self")}</Notice>}
       {devices.microphoneProblem.value && call.consents.value.get("microphone") === "given" && (
         <Notice kind="warn" action={<Button onClick={() => void call.setMicrophone(true)}>{t("retry")}</Button>}>

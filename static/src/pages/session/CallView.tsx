@@ -11,6 +11,11 @@ import { usePageNews } from "./cobrowse/news";
 import { PageStage } from "./cobrowse/PageStage";
 import { mayLook, togglePage } from "./cobrowse/state";
 import type { PageUi } from "./cobrowse/state";
+import { usePdfNews } from "./pdf/news";
+import { CloseQuestion } from "./pdf/PdfOffer";
+import { PdfPlace } from "./pdf/PdfPlace";
+import { isPdfShown } from "./pdf/state";
+import type { PdfUi } from "./pdf/state";
 import { Dialogs } from "./Dialogs";
 import { useCallEvents, useKeys } from "./events";
 import { usePeopleEvents } from "./Gates";
@@ -30,6 +35,7 @@ export interface CallViewProps {
   open?: Open;
   layout?: Layout;
   page?: PageUi;
+  pdf?: PdfUi;
   /** Instead of the stage, for instance the question about one's own devices. */
   center?: ComponentChildren;
   /** Instead of the summary that can only be read. */
@@ -49,11 +55,12 @@ function firstPanel(variant: Role): Panel {
 
 export function CallView(props: CallViewProps) {
   const { call, variant } = props;
-  const ui = useCallUi(call, variant, props.network !== undefined, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker", props.page);
+  const ui = useCallUi(call, variant, props.network !== undefined, props.panel ?? firstPanel(variant), props.open ?? { kind: "none" }, props.layout ?? "speaker", props.page, props.pdf);
   useCallEvents(call);
   usePeopleEvents(call);
   useRecordingEvents(call);
   usePageNews(ui);
+  usePdfNews(ui);
   useBack(call, true, () => {
     ui.open.value = { kind: "leave" };
   });
@@ -79,6 +86,7 @@ export function CallView(props: CallViewProps) {
     variant !== "customer" && ui.open.value.kind === "none" && call.asked.value === null,
   );
   const connecting = call.phase.value === "connecting";
+  const pdf = call.pdf.open.value;
   return (
     <CallUiContext.Provider value={ui}>
       <div class={`call for-${variant}${isLit(call) ? " is-lit" : ""}`}>
@@ -94,6 +102,8 @@ export function CallView(props: CallViewProps) {
                     <p role="status">{t("connecting")}</p>
                   </div>
                 </section>
+              ) : pdf !== null && isPdfShown(ui) ? (
+                <PdfPlace view={pdf} />
               ) : ui.page.shown.value && mayLook(call) && call.me.value?.on_hold !== true ? (
                 <PageStage />
               ) : (
@@ -106,6 +116,7 @@ export function CallView(props: CallViewProps) {
         {isVerified(call) && <Verify />}
         {(!isVerified(call) || ui.open.value.kind === "leave") && <Dialogs />}
         <FillForm />
+        <CloseQuestion />
         {props.dialogs?.(ui)}
       </div>
     </CallUiContext.Provider>

@@ -1,5 +1,5 @@
 /** The less frequent things: layout, data, devices, sounds, size of text, language. */
-import { Activity, ArrowRightLeft, Grid2x2, Languages, PictureInPicture2, RectangleHorizontal, Settings2, ShieldCheck, Users } from "lucide-preact";
+import { Activity, ArrowRightLeft, FileText, Grid2x2, Languages, PictureInPicture2, RectangleHorizontal, Settings2, ShieldCheck, Users } from "lucide-preact";
 import type { LucideIcon } from "lucide-preact";
 import type { Saver } from "../../core/model";
 import { language, t } from "../../i18n";
@@ -8,6 +8,7 @@ import { Dialog } from "../../ui/Dialog";
 import { chooseLanguage, largeText, sounds, theme } from "../../ui/prefs";
 import { DeviceChoices } from "../customer/Check";
 import { canHandOver } from "./Handover";
+import { choosePdf, mayOpen } from "./pdf/state";
 import { close, useCall } from "./ui";
 
 function Item(props: { icon: LucideIcon; text: string; onClick: () => void }) {
@@ -79,6 +80,16 @@ export function More() {
             close(ui);
           }}
         />
+        {mayOpen(call) && (
+          <Item
+            icon={FileText}
+            text={t(call.pdf.open.value === null ? "pdf.show" : "pdf.show.other")}
+            onClick={() => {
+              choosePdf(call);
+              close(ui);
+            }}
+          />
+        )}
         {canHandOver(ui) && (
           <Item
             icon={ArrowRightLeft}

@@ -9,6 +9,8 @@ import type { AskedScope } from "../../ui/ConsentCard";
 import { WORDING } from "../../ui/ConsentCard";
 import { pageUi } from "./cobrowse/state";
 import type { PageUi } from "./cobrowse/state";
+import { pdfUi } from "./pdf/state";
+import type { PdfUi } from "./pdf/state";
 
 export type Panel = "none" | "chat" | "people" | "context" | "network" | "recording" | "cobrowse";
 export type Open =
@@ -28,6 +30,7 @@ export interface CallUi {
   readonly open: Signal<Open>;
   readonly layout: Signal<Layout>;
   readonly page: PageUi;
+  readonly pdf: PdfUi;
   readonly mainVideo: { current: HTMLVideoElement | null };
   /** Of everybody, whether their screen is being shown, as far as this page has followed it. */
   readonly screens: Map<ParticipantId, boolean>;
@@ -42,9 +45,9 @@ export function useCall(): CallUi {
 }
 
 /** What is open stays open for as long as the call does: who one is may be known only after the page was touched, and may change. */
-export function useCallUi(call: Call, variant: Role, network: boolean, panel: Panel, open: Open, layout: Layout, page: PageUi = pageUi()): CallUi {
+export function useCallUi(call: Call, variant: Role, network: boolean, panel: Panel, open: Open, layout: Layout, page: PageUi = pageUi(), pdf: PdfUi = pdfUi()): CallUi {
   const kept = useMemo(
-    () => ({ variant, panel: signal(panel), open: signal(open), layout: signal(layout), page, mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
+    () => ({ variant, panel: signal(panel), open: signal(open), layout: signal(layout), page, pdf, mainVideo: { current: null }, screens: new Map<ParticipantId, boolean>() }),
     [call],
   );
   if (kept.variant !== variant) {

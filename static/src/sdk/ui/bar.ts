@@ -31,7 +31,7 @@ export class Bar {
   readonly element: HTMLElement;
   private readonly line = el("span");
   private readonly who = el("ul", { class: "who", hidden: true });
-  private readonly note = el("p", { class: "note", hidden: true });
+  private readonly note = el("span", { class: "note", hidden: true });
   private readonly tools = el("div", { class: "tools" });
   private readonly pause: HTMLButtonElement;
   private readonly seen: HTMLButtonElement;
@@ -55,11 +55,10 @@ export class Bar {
     this.element = el(
       "div",
       { class: "bar", role: "region", "aria-label": say("region") },
-      el("div", { class: "line" }, el("span", { class: "dot" }), this.line),
+      el("div", { class: "line" }, el("span", { class: "dot" }), el("span", {}, this.line, this.note)),
       this.tools,
       el("div", { class: "fixed" }, this.more, stop),
       this.who,
-      this.note,
     );
   }
 
@@ -87,8 +86,8 @@ export class Bar {
     this.seen.hidden = view.line === "elsewhere" || view.line === "attached";
     this.take.hidden = !view.viewers.some(({ granted }) => CONTROL.some((scope) => granted.includes(scope)));
     this.more.hidden = view.viewers.length === 0;
-    this.note.textContent = say(view.nothing ? "seen.all" : "seen.note");
-    this.note.hidden = !view.seen;
+    this.note.textContent = say(!view.seen ? "bar.hides" : view.nothing ? "seen.all" : "seen.note");
+    this.note.hidden = !view.seen && !watched;
     this.list(view.viewers);
     this.unfold(this.open && view.viewers.length > 0);
   }

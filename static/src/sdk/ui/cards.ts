@@ -1,5 +1,5 @@
 /** The cards: the code to read to the agent, a question, a last word. */
-import type { Scope, Viewer } from "../../cobrowse.gen";
+import type { Scope, Viewer, Who } from "../../cobrowse.gen";
 import type { Say } from "../words";
 import { apartFrom } from "../clean";
 import { CALM_MS, el, press } from "./dom";
@@ -69,6 +69,7 @@ export interface Question {
   viewer: Viewer;
   scope: Scope;
   seconds: number;
+  who?: Who;
 }
 
 export class AskCard {
@@ -78,7 +79,7 @@ export class AskCard {
   private readonly before = document.activeElement;
 
   constructor(say: Say, bank: string, question: Question, answer: (given: boolean | null) => void) {
-    const { viewer, scope, seconds } = question;
+    const { viewer, scope, seconds, who: known } = question;
     const name = (viewer.name || say("someone")).replaceAll(" ", "\u00a0");
     const who = say("of", { name, bank: bank || say("the_bank") });
     const came = performance.now();
@@ -89,13 +90,15 @@ export class AskCard {
     };
     const made = card(
       apartFrom(say(`ask.${scope}`, { who }), [name]),
-      el("p", {}, say(`ask.${scope}.more`)),
+      known !== undefined && (scope === "view" || known === "other") ? el("p", {}, say(`ask.${known}`)) : null,
+      el("p", { id: "tp-more" }, say(`ask.${scope}.more`)),
       el("p", { class: "soft" }, say("ask.stop")),
       left,
       el("div", { class: "choices" }, press(say("no"), reply(false)), press(say("yes"), reply(true))),
     );
     this.element = made.element;
     this.heading = made.heading;
+    this.element.setAttribute("aria-describedby", "tp-more");
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && event.isTrusted) {
         event.stopPropagation();

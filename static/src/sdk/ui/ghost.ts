@@ -8,6 +8,7 @@ const GAP = 8;
 
 export class Ghost {
   private card: HTMLElement | null = null;
+  private field: Proposal["field"] | null = null;
   private frame = 0;
 
   constructor(
@@ -17,10 +18,14 @@ export class Ghost {
     private readonly announce: (text: string) => void,
   ) {}
 
+  /** Whoever was at the card is led to the field. */
   show(proposal: Proposal | null): void {
     cancelAnimationFrame(this.frame);
+    const here = this.card?.contains((this.root.getRootNode() as Partial<ShadowRoot>).activeElement ?? null) === true;
     this.card?.remove();
     this.card = null;
+    if (here) this.field?.focus({ preventScroll: true });
+    this.field = proposal?.field ?? null;
     if (proposal === null) return;
     const { say } = this;
     const name = proposal.viewer.name || say("someone");

@@ -23,7 +23,14 @@ export class Host {
     if (this.isPopover && this.element.matches(":popover-open")) this.element.hidePopover(); // shown anew, it stands above what fills the screen
     this.mount();
   };
+  /** Escape leads from the page, or the bar, to the card that waits, and is the page's all the same. */
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || !event.isTrusted || event.isComposing || (this.shadow.activeElement?.closest(".card, .ghost") ?? null) !== null) return;
+    this.root.querySelector<HTMLElement>(".card h2[tabindex], .card button, .ghost button")?.focus({ preventScroll: true });
+  };
   private readonly shadow: ShadowRoot;
+  /** At the end of the page, as high as the bar. */
+  private room = "";
   /** A dialog in which it can be reached, where it cannot be in the one that stands last. */
   private refuge: Element | null = null;
   private missed = 0;
@@ -47,6 +54,7 @@ export class Host {
     this.timer = setInterval(() => this.mount(), LOOK_MS);
     this.watch.observe(document.documentElement, { subtree: true, attributes: true, attributeFilter: ["open"] });
     document.addEventListener("fullscreenchange", this.onFullscreen);
+    addEventListener("keydown", this.onKey, true);
     this.mount();
   }
 
@@ -55,6 +63,8 @@ export class Host {
     this.timer = undefined;
     this.watch.disconnect();
     document.removeEventListener("fullscreenchange", this.onFullscreen);
+    removeEventListener("keydown", this.onKey, true);
+    this.clear();
     this.element.remove();
   }
 
@@ -63,8 +73,18 @@ export class Host {
     (urgent ? this.urgent : this.polite).textContent = text;
   }
 
+  /** The end of the page can be scrolled out from under the bar, and what has the focus does not come to lie under it. */
+  private clear(): void {
+    const height = this.shown ? (this.panel.querySelector<HTMLElement>(".bar")?.offsetHeight ?? 0) : 0;
+    const room = height > 0 ? `${height + 24}px` : "";
+    if (room === this.room) return;
+    const { style } = document.documentElement;
+    this.room = style.paddingBottom = style.scrollPaddingBottom = room;
+  }
+
   private mount(): void {
     if (!this.shown) return;
+    this.clear();
     const where = this.place();
     if (this.refuge?.isConnected === false) this.refuge = null;
     this.put(this.refuge ?? where);

@@ -1,13 +1,19 @@
 /** "What the agent sees": hatching over everything in view that the masking takes out, found by asking the masking itself. */
-import { isField, type Masking } from "../masking";
+import type { SeenPart } from "../help/parts";
+import type { Field, Masking } from "../masking";
 import { OWN_TAG } from "../recording";
-import { Level } from "../rules";
 import { el, place } from "./dom";
 
 const LOOK_MS = 300;
 /** More than can be seen at once is one area. */
 const MOST = 1500;
+const FIELDS = new Set(["input", "textarea", "select"]);
 const NOTHING_OF = new Set(["img", "picture", "video", "audio", "canvas", "object", "embed", "iframe"]);
+
+/** Written anew, so that the third file has nothing of the masking but what it is handed. */
+function isField(element: Element): element is Field {
+  return FIELDS.has(element.localName);
+}
 
 export interface Area {
   left: number;
@@ -16,7 +22,7 @@ export interface Area {
   height: number;
 }
 
-export class Seen {
+export class Seen implements SeenPart {
   private areas: HTMLElement[] = [];
   private timer: ReturnType<typeof setInterval> | undefined;
   private readonly onScroll = (): void => this.draw();
@@ -75,7 +81,7 @@ export function hiddenAreas(masking: Masking): Area[] {
   for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
     if ("localName" in one) {
       if (one.localName === OWN_TAG || one.localName === "head" || one.localName === "script" || one.localName === "style") continue;
-      const whole = masking.level(one) <= Level.Blocked || NOTHING_OF.has(one.localName);
+      const whole = masking.isBlocked(one) || NOTHING_OF.has(one.localName);
       if (whole || isHiddenField(one, masking)) {
         add([one.getBoundingClientRect()]);
         continue;

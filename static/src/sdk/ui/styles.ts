@@ -39,9 +39,9 @@ const PANEL = `
   box-shadow: 0 1px 2px rgb(0 0 0 / 10%), 0 10px 34px rgb(0 0 0 / 22%); }
 .card { max-width: 460px; padding: 20px; max-height: calc(100vh - 24px); max-height: calc(100dvh - 24px); overflow: auto; }
 .card h2 { overflow-wrap: anywhere; font-size: 22px; line-height: 1.3; font-weight: 650; text-wrap: balance; }
-.card h2:focus { outline: none; }
 .card p { margin-top: 10px; }
-.soft { color: var(--soft); font-size: 15px; }
+.soft, .note { color: var(--soft); }
+.link { color: var(--accent); font-weight: 650; display: inline-block; padding: 10px 0; }
 .code { font: 650 46px/1.2 var(--sans); font-variant-numeric: tabular-nums; letter-spacing: .06em; margin-top: 12px; display: flex; justify-content: center; gap: .35em;
   background: var(--sunken); border-radius: 10px; padding: 12px 8px; }
 .choices { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; margin-top: 18px; }
@@ -58,7 +58,7 @@ const PANEL = `
 .who li { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 8px; padding-top: 6px; }
 .who button { padding: 4px 12px; font-weight: 500; color: var(--ink); }
 .who button::after { content: "×" / ""; margin-inline-start: 8px; color: var(--danger); font-weight: 700; }
-.note { flex: 1 0 100%; color: var(--soft); font-size: 15px; padding-bottom: 4px; }
+.note { display: block; font-weight: 400; }
 .start { box-shadow: 0 8px 28px rgb(0 0 0 / 22%); align-self: flex-end; min-height: 52px; padding-inline: 22px; }
 @media (min-width: 700px) { .panel { padding-inline: 20px; } .row { justify-content: flex-end; } .row button { flex: 0 0 auto; } }
 @media (max-width: 699px) {
@@ -75,7 +75,7 @@ const LAYER = `
 .mark { fill: none; stroke: var(--of); stroke-width: 4; stroke-linecap: round; stroke-linejoin: round; paint-order: stroke; filter: drop-shadow(0 0 1px #fff); }
 .highlight { fill: var(--of); fill-opacity: .16; stroke: var(--of); stroke-width: 3; }
 .pointer path { fill: var(--of); stroke: #fff; stroke-width: 2; }
-.name { position: absolute; left: 0; top: 0; max-width: 220px; padding: 2px 8px; border-radius: 6px; background: var(--of); color: #fff; font-size: 14px; font-weight: 600;
+.name { position: absolute; left: 0; top: 0; max-width: 220px; padding: 2px 8px; border-radius: 6px; background: var(--of); color: #fff; font-weight: 600;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .told { position: absolute; border: 3px solid var(--of); border-radius: 6px; box-shadow: 0 0 0 2px #fff; }
 .told .name { top: auto; bottom: 100%; margin-bottom: 4px; left: -3px; }

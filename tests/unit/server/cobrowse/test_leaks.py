@@ -47,6 +47,13 @@ def test_what_masks_of_one_length_would_still_tell() -> None:
     assert other.left(happens(2, type=2, id=other.recorder.body["id"], x=3, y=4)) is None, "nor on a page that no rule names"
 
 
+def test_of_a_list_that_is_shown_nothing_tells_that_what_is_hidden_in_it_is_chosen() -> None:
+    page = Recorder()
+    shown, hidden = (page.element("option", {"class": name, "selected": True}, "Li") for name in ("plain", "balance"))
+    share = Share(page.put(page.element("select", {"id": "amount", "class": "shown"}, shown, hidden)))
+    assert [share.of(one)["attributes"].get("selected") for one in (shown, hidden)] == [True, None]
+
+
 def test_what_was_secret_once_stays_so_over_new_pictures_and_moves() -> None:
     page = Recorder()
     word = page.element("input", {"id": "secret", "type": "password", "value": "hunter22"})

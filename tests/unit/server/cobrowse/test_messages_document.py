@@ -16,6 +16,8 @@ TABLES = {
     "To the tab": messages.ToTab,
     "From a viewer": messages.ViewMessage,
     "To a viewer": messages.ToViewer,
+    "From a page on the site": messages.SiteMessage,
+    "To a page on the site": messages.ToSite,
 }
 
 
@@ -36,7 +38,9 @@ def test_every_frame_is_named_with_its_fields(heading: str) -> None:
     assert set(found) == {body.__struct_config__.tag for body in bodies}
     for body in bodies:
         tag = str(body.__struct_config__.tag)
-        if tag.startswith(("tab.", "view.", "consent.")) or (tag in ("bye", "problem") and heading == "To the tab"):
+        if tag.startswith(("tab.", "view.", "consent.", "site.", "call.")) or (
+            tag in ("bye", "problem", "pointer", "mark", "unmark", "act", "picture.want") and heading == "To the tab"
+        ):
             assert found[tag] == [one.name for one in msgspec.structs.fields(body)]
 
 

@@ -56,7 +56,6 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         identifies(letters)
 
 
-@pytest.mark.untraced
 def test_every_character_that_may_tell_is_looked_at() -> None:
     """Nothing else becomes a digit, or the sign of a mail address."""
     for code in range(sys.maxunicode + 1):

@@ -6,7 +6,6 @@ from media import control
 from media.errors import ControlError
 from server.cobrowse.process_messages import (
     PIECE_CHARS,
-    Begun,
     CloseShare,
     Configure,
     Done,
@@ -37,7 +36,6 @@ COMMANDS = [
 SAID = [
     Done(1),
     Failed(2, "share"),
-    Begun(3),
     Made(4, WIDEST, True, 2, "transfer", False, True, {"attribute": 3}),
     Seen(5, True, "input", "text", 4, True, False, True, tuple(("div", "") for _ in range(640))),
     Ready(("limits",)),

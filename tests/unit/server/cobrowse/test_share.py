@@ -28,6 +28,7 @@ from server.cobrowse.messages import (
     ViewRelease,
     ViewState,
     WantPicture,
+    Who,
 )
 from server.cobrowse.orders import Cleaned, Noted
 from server.domain.model import ConsentDecision
@@ -87,7 +88,7 @@ def test_view_is_asked_given_stored_and_only_then_the_page_is_recorded() -> None
     stage = attached()
     stage.view(ViewAsk(scope=Scope.VIEW))
     (ask,) = stage.of(AskConsent, "tab")
-    assert (ask.viewer.id, ask.scope, ask.seconds, ask.rules) == ("anna", Scope.VIEW, 30, RULES)
+    assert (ask.viewer.id, ask.scope, ask.seconds, ask.rules) == ("anna", Scope.VIEW, 60, RULES)
     stage.answer(Scope.VIEW)
     assert stage.frames("tab") == []
     assert stage.of(ViewState, "anna")[-1].waits_for == [Scope.VIEW]
@@ -137,7 +138,7 @@ def test_no_answer_in_time_is_a_no() -> None:
     stage = attached()
     stage.view(ViewAsk(scope=Scope.VIEW))
     stage.frames("anna")
-    stage.wait(29.9)
+    stage.wait(59.9)
     assert stage.frames("anna") == []
     stage.wait(0.1)
     assert ViewAnswer(scope=Scope.VIEW, given=False) in stage.frames("anna")
@@ -455,3 +456,66 @@ def test_taking_back_what_nobody_has_changes_nothing() -> None:
     stage.tab(TabTake())
     assert not stage.records
     assert stage.frames("tab") == []
+
+
+# ---------------------------------------------------------------- whoever brought the page
+
+
+def brought(how: Who = Who.TYPED) -> Stage:
+    stage = Stage()
+    stage.hello()
+    stage.do(stage.share.attach(stage.now, first=True))
+    stage.come("anna", who=how)
+    stage.come("bo")
+    for connection in ("tab", "anna", "bo"):
+        stage.frames(connection)
+    return stage
+
+
+def problems(stage: Stage, viewer: str) -> list[str]:
+    return [one.code for one in stage.of(Problem, viewer)]
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("how", [Who.TYPED, Who.OFFERED])
+def test_nobody_else_asks_before_whoever_brought_the_page_was_answered(how: Who, given: bool) -> None:
+    stage = brought(how)
+    stage.view(ViewAsk(scope=Scope.VIEW), "bo")
+    assert stage.of(AskConsent, "tab") == []
+    assert problems(stage, "bo") == ["not_first"]
+    stage.view(ViewAsk(scope=Scope.VIEW))
+    stage.view(ViewAsk(scope=Scope.VIEW), "bo")
+    (ask,) = stage.of(AskConsent, "tab")
+    assert (ask.viewer.name, ask.who) == ("Anna", how)
+    stage.answer(Scope.VIEW, given=given)
+    stage.view(ViewAsk(scope=Scope.VIEW), "bo")
+    (ask,) = stage.of(AskConsent, "tab")
+    assert (ask.viewer.name, ask.who) == ("Bo", Who.OTHER)
+
+
+def test_no_answer_is_none_and_a_no_to_others_neither() -> None:
+    stage = brought()
+    stage.view(ViewAsk(scope=Scope.VIEW))
+    stage.wait(61)
+    stage.answer(Scope.VIEW, "bo", given=False)
+    stage.answer(Scope.VIEW, "", given=False)
+    stage.view(ViewAsk(scope=Scope.VIEW), "bo")
+    assert problems(stage, "bo") == ["not_first"]
+    assert stage.share.waits_for_first
+
+
+def test_others_ask_where_whoever_brought_the_page_is_away() -> None:
+    stage = brought()
+    stage.do(stage.share.viewer_left("anna", stage.now))
+    stage.view(ViewAsk(scope=Scope.VIEW), "bo")
+    assert problems(stage, "bo") == ["not_first"], "they may come again"
+    stage.do(stage.share.first_away(stage.now))
+    stage.view(ViewAsk(scope=Scope.VIEW), "bo")
+    assert [one.who for one in stage.of(AskConsent, "tab")] == [Who.OTHER]
+
+
+def test_who_brought_the_page_is_told_again_in_the_next_document() -> None:
+    stage = brought()
+    stage.view(ViewAsk(scope=Scope.VIEW))
+    stage.hello("new", tab="tab", page=2)
+    assert [one.who for one in stage.of(AskConsent, "new")] == [Who.TYPED]

@@ -30,6 +30,8 @@ from server.cobrowse.orders import Noted
 from server.cobrowse.rules import Level
 from tests.support.sharing import META, PICTURE, Facts, Stage, shared
 
+pytestmark = pytest.mark.campaign(23)
+
 SPOT = Spot(node=5, x=0.5, y=0.5)
 CONTROL = (Scope.SCROLL, Scope.FILL, Scope.CLICK)
 
@@ -68,7 +70,7 @@ def test_an_act_goes_through_the_gate_to_the_page_and_what_came_of_it_back() -> 
     stage.tab(TabDone(act=found.act, outcome=ActOutcome.DONE))
     assert stage.frames("anna") == [ViewDone(act="mine", outcome=ActOutcome.DONE)]
     assert [dict(one.details) for one in stage.notes if one.what is Noted.ACT] == [
-        {"viewer": "anna", "kind": "fill", "outcome": "done"}
+        {"viewer": "anna", "kind": "fill", "outcome": "done", "act": 1}
     ]
 
 
@@ -86,8 +88,8 @@ def test_the_tab_is_told_its_own_number_of_the_page() -> None:
 
 @pytest.mark.parametrize("kind", ActKind)
 def test_nothing_without_its_own_grant(kind: ActKind) -> None:
-    needed = {ActKind.PROPOSE: Scope.FILL}.get(kind) or Scope(kind.value)
-    stage = shared(Scope.POINT, *(scope for scope in CONTROL if scope is not needed))
+    needed = {ActKind.PROPOSE: Scope.POINT}.get(kind) or Scope(kind.value)
+    stage = shared(*(scope for scope in (Scope.POINT, *CONTROL) if scope is not needed))
     stage.view(act(kind))
     assert not stage.looks
     frames = stage.frames("anna")
@@ -246,7 +248,7 @@ def test_taken_back_between_asking_and_doing_nothing_reaches_the_page(how: str) 
 
 
 def test_what_the_page_does_not_answer_is_late_and_a_proposal_waits_longer() -> None:
-    stage = shared(*CONTROL)
+    stage = shared(Scope.POINT, *CONTROL)
     sent(stage, id="fill")
     sent(stage, ActKind.PROPOSE, id="proposal")
     stage.wait(10)
@@ -267,10 +269,27 @@ def test_a_sanitiser_that_does_not_answer_is_late_too_and_its_answer_comes_to_no
 
 
 def test_a_proposal_is_dismissed() -> None:
-    stage = shared(Scope.FILL)
+    stage = shared(Scope.POINT)
     found = sent(stage, ActKind.PROPOSE, value="120")
     stage.tab(TabDone(act=found.act, outcome=ActOutcome.DISMISSED))
     assert outcomes(stage) == [ActOutcome.DISMISSED]
+
+
+@pytest.mark.parametrize("when", ["at the sanitiser", "queued", "at the page"])
+def test_a_proposal_goes_with_pointing_and_not_with_filling(when: str) -> None:
+    stage = shared(Scope.POINT, Scope.FILL)
+    stage.view(act(ActKind.PROPOSE, value="120"))
+    if when != "at the sanitiser":
+        look(stage)
+    if when == "at the page":
+        assert stage.of(Act, "tab")
+    stage.answer(Scope.FILL, given=False)
+    assert outcomes(stage) == [], "it stands"
+    stage.answer(Scope.POINT, given=False)
+    assert outcomes(stage) == [ActOutcome.LATE if when == "at the page" else ActOutcome.REFUSED]
+    if when == "at the sanitiser":
+        look(stage)
+    assert stage.of(Act, "tab") == []
 
 
 def test_what_the_tab_says_of_acts_that_are_none_is_ignored() -> None:
@@ -309,6 +328,73 @@ def test_acts_come_as_fast_as_a_person_does() -> None:
     for n in range(12):
         stage.view(act(ActKind.SCROLL, id=str(n)))
     assert len(stage.looks) == 8  # and not more at once
+
+
+# ---------------------------------------------------------------- in the audit first
+
+
+def test_nothing_of_an_act_goes_on_before_it_is_in_the_audit() -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    for id, kind in (("1", ActKind.FILL), ("2", ActKind.SCROLL)):
+        stage.view(act(kind, id=id))
+    assert not stage.looks
+    stage.do(stage.share.looked(1, Facts(), stage.now))  # nobody asked
+    assert stage.frames("tab") == []
+    assert [(one.viewer, one.kind) for one in (stage.begin(), stage.begin())] == [
+        ("anna", ActKind.FILL),
+        ("anna", ActKind.SCROLL),
+    ]
+    look(stage)
+    look(stage)
+    assert [one.kind for one in stage.of(Act, "tab")] == [ActKind.FILL, ActKind.SCROLL]
+
+
+def test_an_act_that_cannot_be_stored_is_refused_and_the_next_is_not() -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    for id in ("1", "2"):
+        stage.view(act(id=id))
+    first = stage.begin(ok=False)
+    assert [one.code for one in stage.frames("anna") if isinstance(one, Problem)] == ["not_stored"]
+    assert [one.details for one in stage.notes if one.what is Noted.ACT] == [
+        {"viewer": "anna", "kind": "fill", "outcome": "refused", "act": first.number}
+    ]
+    stage.do(stage.share.begun(first.number, True, stage.now))  # said too late
+    assert not stage.looks
+    stage.begin()
+    look(stage)
+    assert len(stage.of(Act, "tab")) == 1
+
+
+def test_an_act_is_begun_once() -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    stage.view(act())
+    begun = stage.begin()
+    stage.do(stage.share.begun(begun.number, True, stage.now))
+    assert len(stage.looks) == 1
+
+
+@pytest.mark.parametrize("how", ["taken", "pause", "gap", "late", "lost"])
+def test_what_is_over_while_it_is_being_stored_comes_to_nothing(how: str) -> None:
+    stage = shared(*CONTROL)
+    stage.stores = False
+    stage.view(act())
+    match how:
+        case "taken":
+            stage.tab(TabTake())
+        case "pause":
+            stage.tab(TabPause(paused=True))
+        case "gap":
+            stage.tab(TabDom(page=1, n=99, text="x", last=True))
+        case "late":
+            stage.wait(10)
+        case "lost":
+            stage.do(stage.share.sanitiser_lost(stage.now))
+    stage.begin()
+    assert not stage.looks
+    assert outcomes(stage) == [ActOutcome.LATE if how == "late" else ActOutcome.REFUSED]
 
 
 # ---------------------------------------------------------------- pointing and drawing

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from server.cobrowse import backlog, feed
+from server.cobrowse import assets, backlog, feed
 from server.cobrowse.messages import (
     ActKind,
     Scope,
@@ -73,7 +73,7 @@ class Sharing(RuleBasedStateMachine):
             case "drawn":
                 self.play.some_page_is_drawn(document)
             case "step":
-                self.play.stage.tab(TabStep(step="Amount", errors=1, dwell_s=1), document.connection)
+                self.play.stage.tab(TabStep(step="Amount", errors=1, dwell_s=1, fields=[6, 7][: 1 + long]), document.connection)
             case "done":
                 self.play.stage.tab(TabDone(act=str(act), outcome=outcome), document.connection)
             case _:
@@ -208,6 +208,7 @@ class Sharing(RuleBasedStateMachine):
     def memory_is_bounded(self) -> None:
         core = self.play.share._core
         assert core.feed.bytes <= feed.MOST_BYTES
+        assert core.assets.bytes <= assets.MOST_BYTES
         for line in core.lines.values():
             assert line.weight <= backlog.MOST_SAID
             assert line.reel.bytes <= backlog.MOST_BYTES + backlog.MOST_PICTURE_BYTES

@@ -1,5 +1,7 @@
 """What of a share is shown to whom: pictures, pauses, pages that are never shown, documents that come and go."""
 
+import pytest
+
 from server.cobrowse.messages import (
     Act,
     ActKind,
@@ -13,8 +15,10 @@ from server.cobrowse.messages import (
     TabPause,
     TabState,
     TabStep,
+    TabStop,
     ViewAsk,
     ViewDom,
+    ViewRelease,
     ViewResync,
     ViewState,
     WantPicture,
@@ -56,6 +60,80 @@ def test_revoked_nothing_that_waited_leaves() -> None:
     state = frames[-1]
     assert isinstance(state, ViewState)
     assert (state.page, state.name, state.step) == (0, "", "")
+
+
+def test_revoked_what_is_under_way_is_stopped_of_those_who_were_shown_the_page() -> None:
+    stage = shared()
+    stage.come("bo")
+    stage.answer(Scope.VIEW, "", given=False)
+    assert stage.hushed == ["anna"]
+    stage.answer(Scope.VIEW, "", given=False)
+    assert stage.hushed == ["anna"], "once"
+
+
+@pytest.mark.parametrize("how", ["stopped", "left", "released", "with another scope", "paused", "hidden"])
+def test_only_what_was_taken_back_is_stopped(how: str) -> None:
+    stage = shared(Scope.POINT)
+    match how:
+        case "stopped":
+            stage.tab(TabStop())
+        case "left":
+            stage.do(stage.share.viewer_left("anna", stage.now))
+        case "released":
+            stage.view(ViewRelease(scope=Scope.VIEW))
+        case "with another scope":
+            stage.answer(Scope.POINT, given=False)
+        case "paused":
+            stage.tab(TabPause(paused=True))
+        case "hidden":
+            stage.event("meta")
+            stage.clean(META, hidden=True, name="login")
+    assert stage.hushed == (["anna"] if how in ("stopped", "left", "released") else [])
+
+
+@pytest.mark.parametrize("first", ["paused", "hidden", "held"])
+def test_what_was_shown_a_moment_before_is_cut_off_too(first: str) -> None:
+    """Of the page before a pause something may still be under way when all is taken back."""
+    stage = shared()
+    if first == "paused":
+        stage.tab(TabPause(paused=True))
+    elif first == "held":
+        stage.do(stage.share.hold(True, stage.now))
+    else:
+        stage.event("meta")
+        stage.clean(META, hidden=True, name="login")
+    assert stage.hushed == []
+    stage.answer(Scope.VIEW, given=False)
+    assert stage.hushed == ["anna"]
+    stage.tab(TabPause(paused=True))
+    stage.tab(TabStop())
+    assert stage.hushed == ["anna"], "once"
+
+
+def test_whether_something_waits_is_what_is_taken() -> None:
+    stage = shared()
+
+    def taken(connection: str) -> list[bool]:
+        found = []
+        while True:
+            found.append(stage.share.waits(connection))
+            body, outputs = stage.share.take(connection, stage.now)
+            stage.do(outputs)
+            if body is None or isinstance(body, Bye):
+                assert found.pop() is (body is not None)
+                return found
+
+    for text in ("one", "x" * 300_000):
+        stage.event(text)
+        stage.clean()
+        assert taken("anna") == [True] * (1 if text == "one" else 7)
+    stage.come("bo")
+    assert all(taken("bo"))
+    assert taken("anna") == [True], "who else is there"
+    assert not stage.share.waits("nobody")
+    stage.tab(TabStop())
+    assert stage.share.waits("anna"), "its Bye"
+    taken("anna")
 
 
 def test_given_again_it_begins_with_a_picture_and_nothing_of_before() -> None:
@@ -210,6 +288,33 @@ def test_more_than_the_sanitiser_can_do_is_left_out_until_it_has_done_it() -> No
     assert stage.sanitise[0].gap
 
 
+def test_without_room_the_page_is_left_out_and_what_is_taken_back_is_heard() -> None:
+    stage = shared(Scope.FILL)
+    stage.event("before")
+    stage.event("left out", room=False)
+    stage.event("left out too")
+    assert [one.text for one in stage.sanitise] == ["before"]
+    stage.tab(TabPause(paused=True), room=False)
+    assert stage.share.state is ShareState.PAUSED
+    stage.tab(TabPause(paused=False), room=False)
+    stage.wait(5)
+    assert stage.of(WantPicture, "tab") == [], "until all that is under way is done"
+    stage.clean()
+    assert stage.of(ViewDom, "anna") == []
+    assert len(stage.of(WantPicture, "tab")) == 1
+    stage.event("meta")
+    assert stage.sanitise[0].gap
+    stage.clean(META)
+
+
+def test_a_tab_behind_takes_nothing_from_the_one_in_front() -> None:
+    stage = shared()
+    stage.hello("second")
+    stage.event("unasked", "second", room=False)
+    stage.event()
+    assert len(stage.sanitise) == 1
+
+
 def test_a_sanitiser_that_died_is_asked_anew() -> None:
     stage = shared(Scope.FILL)
     stage.wait(5)
@@ -307,4 +412,4 @@ def test_a_question_goes_on_in_the_next_document() -> None:
     stage.do(stage.share.tab_went("tab", stage.now))
     stage.wait(10)
     stage.hello("new", tab="tab", page=2)
-    assert [one.seconds for one in stage.of(AskConsent, "new")] == [20]
+    assert [one.seconds for one in stage.of(AskConsent, "new")] == [50]

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from server.cobrowse.rules import UNKNOWN_PAGE, read_rules
-from server.demo_bank.guard import add_headers
+from server.demo_bank.guard import Visit, add_headers
 from server.demo_bank.render import Renderer
 from server.demo_bank.settings import Settings
 from server.demo_bank.shown import rules
@@ -17,7 +17,13 @@ PACK = read_rules(rules(URL))
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("/", "home"), ("/new/card_loss_report?way=person", "new order"), ("/orders/abc", "order"), ("/history", "history")],
+    [
+        ("/", "home"),
+        ("/new/card_loss_report?way=person", "new order"),
+        ("/orders/abc", "order"),
+        ("/history", "history"),
+        ("/transfer", "transfer"),
+    ],
 )
 def test_each_page_has_a_name(path: str, name: str) -> None:
     page = PACK.page(URL + path)
@@ -31,6 +37,7 @@ def test_where_a_face_is_photographed_nothing_is_shown() -> None:
 def test_other_addresses_are_unknown() -> None:
     assert PACK.page("http://127.0.0.1:8082/") is UNKNOWN_PAGE
     assert PACK.page(f"{URL}/orders/abc/cancel") is UNKNOWN_PAGE
+    assert PACK.page(f"{URL}/transfer/fees") is UNKNOWN_PAGE
 
 
 @pytest.mark.parametrize(
@@ -42,6 +49,15 @@ def test_pages_may_reach_the_server_where_they_can_be_shown(server: str, socket:
         response = web.Response()
         add_headers(settings, None, response)
         assert (f"connect-src 'self' {socket};" in response.headers["Content-Security-Policy"]) is there
+
+
+def test_only_what_is_meant_for_a_frame_may_stand_in_one(tmp_path: Path) -> None:
+    settings = Settings(server_url=URL, key="AK_X.k", folder=tmp_path, public_url=URL)
+    for framed, around, option in ((False, "'none'", "DENY"), (True, "'self'", "SAMEORIGIN")):
+        response = web.Response()
+        add_headers(settings, Visit("", "li", "", Renderer("en"), "n0", {}, framed=framed), response)
+        assert f"; frame-ancestors {around}; " in response.headers["Content-Security-Policy"]
+        assert response.headers["X-Frame-Options"] == option
 
 
 def test_the_script_has_the_key_and_the_nonce() -> None:

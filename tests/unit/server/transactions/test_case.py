@@ -103,7 +103,7 @@ def sample(state: CaseState) -> Case:
 EVENTS: tuple[Event, ...] = (
     begin(9), identify(), identify(RiskLevel.REFER), finish(Outcome.ACCEPT), finish(Outcome.REFER, "x"), finish(Outcome.REJECT, "no_match"), Abandon(),
     reviewed(WANG), reviewed(WANG, approved=False), reviewed(WANG, reviewers=2), Overdue(), Expire(), Cancel(), Lock(),
-    Hold(), Release(),
+    msgspec.structs.replace(reviewed(WANG, reviewers=2), void=(LI,)), Hold(), Release(),
 )  # fmt: skip
 
 

@@ -72,8 +72,13 @@ async def test_a_colleague_who_was_not_there_approves(place: BankPlace) -> None:
     assert (claims.accepted, claims.assurance, claims.reasons, claims.pack_hash) == (
         True, "agent", ("approved_in_review", "identified_by_agent"), "",
     )  # fmt: skip
+    assert (claims.rules_hash, claims.model_hash) == (cases.HASH, cases.HASH)
     audit = await place.audit()
-    assert ("verification.identified", id, {"methods": "document_seen called_back", "risk": "low"}) in audit
+    assert (
+        "verification.identified",
+        id,
+        {"methods": "document_seen called_back", "risk": "low", "rules": cases.HASH, "model": cases.HASH},
+    ) in audit
     assert "身份证" not in str(audit)
     asked = place.risk.asked[0]
     assert (asked.assurance, asked.with_agent, asked.session_kind, asked.attempt) == ("agent", True, "video", 1)

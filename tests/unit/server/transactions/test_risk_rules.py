@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.domain.ids import RiskEntryId
+from server.transactions.risk.expression import parts, read_expression
 from server.transactions.risk.facts import make_facts
 from server.transactions.risk.lists import (
     IdentifierInvalid,
@@ -20,7 +21,7 @@ from server.transactions.risk.lists import (
     normalised,
 )
 from server.transactions.risk.model import read_model
-from server.transactions.risk.rules import Action, RulesInvalid, read_rules
+from server.transactions.risk.rules import Action, RulesInvalid, RulesTooCostly, read_rules
 
 WORDS = 'reason = { zh = "因", en = "why" }\n'
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -202,10 +203,31 @@ def test_a_block_list_is_not_passed_by_another_spelling_of_a_number(other: str) 
 
 def test_what_all_expressions_cost_together_is_bounded() -> None:
     """They are evaluated while every other decision waits."""
-    when = " or ".join(["amount > 10"] * 60)
-    assert len(read_rules("".join(rule(f"a{number}", when) for number in range(26)), name="r").rules) == 26
+    when = " or ".join(["velocity_customer_24h > 1"] * 34)
+    assert len(read_rules("".join(rule(f"a{number}", when) for number in range(24)), name="r").rules) == 24
     with pytest.raises(RulesInvalid, match="24000 characters together"):
-        read_rules("".join(rule(f"a{number}", when) for number in range(30)), name="r")
+        read_rules("".join(rule(f"a{number}", when) for number in range(25)), name="r")
+    short = "+".join(["1"] * 100) + ">0"  # 201 parts in 201 characters
+
+    def of(count: int) -> str:
+        return "".join(rule(f"a{number}", short) for number in range(count))
+
+    assert len(read_rules(of(14), name="r").rules) == 14
+    with pytest.raises(RulesTooCostly, match="3015 parts together, and 3000") as caught:
+        read_rules(of(15), name="r")
+    assert caught.value.code == "rules_too_costly"
+    assert len(read_rules(of(15), name="r", most_parts=None).rules) == 15
+
+
+@pytest.mark.parametrize(
+    ("when", "count"),
+    [
+        ("true", 1), ("new_device and not listed_block", 4), ("amount + 1 - 2 > -3", 8), ("known(amount)", 1), ("hour in [1, 2, 3]", 2),
+        ("max(amount, 1, 2) == 1", 6),
+    ],
+)  # fmt: skip
+def test_of_how_many_parts_an_expression_is(when: str, count: int) -> None:
+    assert parts(read_expression(when)) == count
 
 
 def test_hits_and_expiry() -> None:

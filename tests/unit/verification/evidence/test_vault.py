@@ -1,5 +1,7 @@
 """Campaign 19 in short, the part of the blobs: flipped bits, swaps, replays, losses, rotation, erasure - all refused, and nothing plain on disk."""
 
+import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.failing_disk import files_at_most
 from verification.evidence import format as evidence_format
 from verification.evidence.format import EvidenceError, KeyRing
 from verification.evidence.vault import FileVault, Vault
@@ -296,6 +299,75 @@ def test_a_disk_that_fails_leaves_nothing_half_written(vault: FileVault, folder:
     draft.add("frame-2", "frame", FACE)
     draft.seal(type="liveness", created_s=0, keep_until_s=1)
     assert [blob.name for blob in vault.verify("case-3").blobs] == ["frame-1", "frame-2"]
+
+
+def written_anew(vault: FileVault) -> None:
+    draft = vault.begin("case-3")
+    try:
+        draft.add("frame-1", "frame", FACE)
+        draft.add("frame-2", "frame", FACE[::-1])
+        draft.seal(type="liveness", created_s=0, keep_until_s=1)
+    except OSError:
+        draft.abandon()
+        raise
+
+
+@pytest.mark.campaign(12)
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
+def test_whichever_call_fails_there_is_all_of_it_or_nothing(
+    vault: FileVault, folder: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """Each call of one writing in turn, until one goes through."""
+    other, left = everything(vault), [0]
+
+    def counted(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*given: object, **more: object) -> object:
+            left[0] -= 1
+            if left[0] == 0:
+                raise OSError(error, os.strerror(error))
+            return real(*given, **more)
+
+        return call
+
+    for failing in itertools.count(1):
+        left[0] = failing
+        with monkeypatch.context() as patch, contextlib.suppress(OSError):
+            for name in ("write", "fsync", "replace"):
+                patch.setattr(os, name, counted(getattr(os, name)))
+            written_anew(vault)
+        if left[0] > 0:
+            break
+        assert set(vault.cases()) - {"case-1", "case-2"} == set(vault.unfinished()), failing
+        vault.erase("case-3")  # as the next start does with what is unfinished
+        assert everything(vault) == other
+    assert failing > 10, "nothing was tried"
+    assert everything(vault, "case-3") == {"frame-1": FACE, "frame-2": FACE[::-1]}
+
+
+@pytest.mark.campaign(12)
+@pytest.mark.parametrize("size", [0, 1, 30, 200])
+def test_a_write_that_is_cut_off_leaves_nothing(vault: FileVault, folder: Path, size: int) -> None:
+    draft = vault.begin("case-3")
+    draft.add("frame-1", "frame", FACE)
+    with files_at_most(size):
+        for _ in range(2):
+            with pytest.raises(OSError, match="large"):
+                draft.add("frame-2", "frame", FACE)
+        with pytest.raises(OSError, match="large"):
+            draft.seal(type="liveness", created_s=0, keep_until_s=1)
+    assert sorted(path.name for path in (folder / "case-3").iterdir()) == ["0000.blob", "key"]
+    draft.add("frame-2", "frame", FACE)
+    draft.seal(type="liveness", created_s=0, keep_until_s=1)
+    assert everything(vault, "case-3") == {"frame-1": FACE, "frame-2": FACE}
+
+
+@pytest.mark.campaign(12)
+def test_what_is_written_a_few_bytes_at_a_time_is_whole(vault: FileVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda file, data: real(file, data[:7]))
+        written_anew(vault)
+    assert everything(vault, "case-3") == {"frame-1": FACE, "frame-2": FACE[::-1]}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ export function refusedWords(problem: unknown, waits: boolean, overdue: boolean)
   const { code } = asProblem(problem);
   if (code === "not_in_review" || code === "wrong_state" || code === "not_found") return t(overdue ? "reviews.too_late" : "reviews.meanwhile");
   if (code === "not_allowed") return t("reviews.refused");
+  if (code === "risk_unavailable") return t("reviews.risk_unavailable");
   if (code === "customer_locked" || code === "locked") return t("reviews.locked");
   if (LOST.has(code)) return t(waits ? "reviews.unknown" : "reviews.unknown.gone");
   return problemText(asProblem(problem));

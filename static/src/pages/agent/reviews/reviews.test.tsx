@@ -132,6 +132,7 @@ describe("words and figures", () => {
     expect(words("not_in_review", false)).toBe(t("reviews.meanwhile"));
     expect(words("not_in_review", false, true)).toBe(t("reviews.too_late"));
     expect(words("not_allowed")).toBe(t("reviews.refused"));
+    expect(words("risk_unavailable")).toBe(t("reviews.risk_unavailable"));
     expect(words("customer_locked")).toBe(t("reviews.locked"));
     expect([words("offline"), words("offline", false)]).toEqual([t("reviews.unknown"), t("reviews.unknown.gone")]);
     expect(words("store_unavailable")).toBe(t("problem.store_unavailable"));

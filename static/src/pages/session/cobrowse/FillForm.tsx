@@ -7,6 +7,7 @@ import { Button } from "../../../ui/Button";
 import { TextField } from "../../../ui/controls";
 import { Dialog } from "../../../ui/Dialog";
 import { useCall } from "../ui";
+import { may } from "./state";
 
 export function FillForm() {
   const field = useCall().page.fills.value;
@@ -16,6 +17,8 @@ export function FillForm() {
 function Form({ field }: { field: Picked & { page: number } }) {
   const { call, page } = useCall();
   const value = useSignal("");
+  const [proposes, fills] = [may(call, "point"), may(call, "fill")];
+  const title = fills ? "fill" : "propose";
   const close = (): void => {
     page.fills.value = null;
   };
@@ -24,21 +27,21 @@ function Form({ field }: { field: Picked & { page: number } }) {
     close();
   };
   return (
-    <Dialog title={field.what === "" ? t("cobrowse.fill.nameless") : t("cobrowse.fill.title", { what: field.what })} onClose={close}>
+    <Dialog title={field.what === "" ? t(`cobrowse.${title}.nameless`) : t(`cobrowse.${title}.title`, { what: field.what })} onClose={close}>
       <form
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          act("propose")();
+          act(proposes ? "propose" : "fill")();
         }}
       >
         <div ref={(box) => box?.querySelector("input")?.setAttribute("data-first", "")}>
-          <TextField label={t("cobrowse.fill.value")} hint={t("cobrowse.fill.text")} maxLength={MAX_VALUE_CHARS} value={value.value} onInput={(text) => (value.value = text)} />
+          <TextField label={t("cobrowse.fill.value")} {...(proposes && { hint: t("cobrowse.fill.text") })} maxLength={MAX_VALUE_CHARS} value={value.value} onInput={(text) => (value.value = text)} />
         </div>
         <div class="pair">
-          <Button onClick={act("fill")}>{t("cobrowse.fill.now")}</Button>
+          {proposes && fills && <Button onClick={act("fill")}>{t("cobrowse.fill.now")}</Button>}
           <Button submit look="primary">
-            {t("cobrowse.fill.propose")}
+            {t(proposes ? "cobrowse.fill.propose" : "cobrowse.fill.now")}
           </Button>
         </div>
       </form>

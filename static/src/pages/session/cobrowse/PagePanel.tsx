@@ -1,5 +1,5 @@
 /** Beside the customer's page: the ladder of what one may do, where the customer is, what was done, who else looks. */
-import { Check, Clock, RefreshCw, Unplug, X } from "lucide-preact";
+import { Check, Clock, LocateFixed, MessagesSquare, RefreshCw, Unplug, X } from "lucide-preact";
 import { LADDER, standing } from "../../../core/cobrowse";
 import type { ActNow, Standing } from "../../../core/cobrowse";
 import type { Scope, ViewState } from "../../../cobrowse.gen";
@@ -41,7 +41,10 @@ function Step({ scope }: { scope: Scope }) {
 }
 
 function Journey({ state }: { state: ViewState }) {
-  const site = useCall().call.cobrowse.site.value;
+  const { call, page } = useCall();
+  const site = call.cobrowse.site.value;
+  const wrong = page.wrong.value.filter(({ node }) => state.fields.includes(node));
+  const others = state.errors - wrong.length;
   return (
     <section class="stack tight" aria-label={t("cobrowse.journey")}>
       <h2 class="sub">{t("cobrowse.journey")}</h2>
@@ -76,6 +79,18 @@ function Journey({ state }: { state: ViewState }) {
             <dt>{t("cobrowse.journey.errors")}</dt>
             <dd>
               <span class="chip warn">{state.errors}</span>
+              {wrong.length > 0 && (
+                <ul class="acts">
+                  {wrong.map(({ node, what }) => (
+                    <li key={node}>
+                      <Button look="plain" icon={LocateFixed} onClick={() => (page.sought.value = { node })}>
+                        <bdi>{what === "" ? t("cobrowse.journey.field") : what}</bdi>
+                      </Button>
+                    </li>
+                  ))}
+                </ul>
+              )}
+              {wrong.length > 0 && others > 0 && <span class="small soft"> {t("cobrowse.journey.others", { n: others })}</span>}
             </dd>
           </div>
         )}
@@ -93,6 +108,25 @@ export function outcomeWords(act: Pick<ActNow, "kind" | "outcome">): string {
 
 export function actWords(act: Pick<ActNow, "kind" | "what">): string {
   return t(`cobrowse.act.${act.kind}`, { what: act.what === "" ? t("cobrowse.place") : act.what });
+}
+
+/** The customer shows the page and is not in the conversation: they are asked into it. */
+function Conversation() {
+  const { cobrowse } = useCall().call;
+  const called = cobrowse.called.value;
+  return (
+    <section class="stack tight" aria-label={t("cobrowse.call")}>
+      <h2 class="sub">{t("cobrowse.call")}</h2>
+      <p class="small soft" role="status">
+        {t(`cobrowse.call.${called}`)}
+      </p>
+      <div>
+        <Button icon={MessagesSquare} busy={called === "asked"} onClick={() => cobrowse.call()}>
+          {t(called === "none" || called === "asked" ? "cobrowse.call.go" : "cobrowse.ask.again")}
+        </Button>
+      </div>
+    </section>
+  );
 }
 
 function viewerName(viewer: { name: string; role: string }): string {
@@ -119,6 +153,7 @@ export function PagePanel() {
         </ol>
       </section>
       {sees && <Journey state={state} />}
+      {state.apart && mayAttach(call) && <Conversation />}
       {acts.length > 0 && (
         <section class="stack tight" aria-label={t("cobrowse.acts")}>
           <h2 class="sub">{t("cobrowse.acts")}</h2>

@@ -1,13 +1,12 @@
-/** The frame with the replay: a document with a policy of its own, which this page tells the events and hears from by one port. */
-import { useEffect, useRef } from "preact/hooks";
-import { language, t } from "../../../i18n";
-import { HELLO } from "../../../replay/messages";
-import type { FromFrame, Hand, ToFrame } from "../../../replay/messages";
+/** The customer's page as this viewer sees it now, and what they do on it. */
+import { useMemo } from "preact/hooks";
+import { t } from "../../../i18n";
+import type { FromFrame, Hand } from "../../../replay/messages";
+import { ReplayFrame } from "../../../ui/ReplayFrame";
 import { useCall } from "../ui";
 import type { CallUi } from "../ui";
 import { may } from "./state";
 
-const ADDRESS = "/replay.html";
 const COLOURS = 6;
 
 /** Who points and draws, each in a colour that stays while they are here; one's own is the first. */
@@ -45,6 +44,9 @@ function heard(ui: CallUi, said: FromFrame): void {
       } else if (tool === "scroll" || tool === "click") cobrowse.act(said.page, picked.node, tool, picked.what);
       break;
     }
+    case "wrong":
+      page.wrong.value = said.fields;
+      break;
     case "ready":
     case "drawn":
       break; // the frame's own
@@ -55,49 +57,22 @@ export function Picture() {
   const ui = useCall();
   const { cobrowse } = ui.call;
   const { page } = ui;
-  const frame = useRef<HTMLIFrameElement>(null);
-  const port = useRef<MessagePort | null>(null);
-  const tell = (what: ToFrame): void => port.current?.postMessage(what);
   const tool = page.tool.value;
-  const pointer = may(ui.call, "point") && tool !== "none";
-  const drawn: ToFrame = {
-    do: "drawn",
-    marks: cobrowse.marks.value,
-    pointers: [...cobrowse.pointers.value].map(([viewer, at]) => ({ viewer, at })),
-    hands: hands(ui),
-  };
-  const words: ToFrame = { do: "words", words: { picture: t("cobrowse.picture"), surface: t("cobrowse.surface") }, language: language.value, dir: document.documentElement.dir };
-  const now = useRef({ drawn, words, pointer });
-  now.current = { drawn, words, pointer };
-
-  const begin = (): void => {
-    const inside = frame.current?.contentWindow;
-    if (!inside || port.current !== null) return;
-    const channel = new MessageChannel();
-    channel.port1.onmessage = ({ data }: MessageEvent<FromFrame>) => {
-      if (data.say === "ready") {
-        port.current = channel.port1;
-        tell(now.current.words);
-        tell({ do: "zoom", zoom: page.zoom.peek() });
-        tell({ do: "tool", tool: page.tool.peek(), pointer: now.current.pointer });
-        stop.current = cobrowse.read({ event: (event) => tell({ do: "event", ...event }), forget: () => tell({ do: "forget" }) });
-        tell(now.current.drawn);
-      } else if (data.say === "drawn") frame.current?.setAttribute("data-page", String(data.page));
-      else heard(ui, data);
-    };
-    inside.postMessage(HELLO, location.origin, [channel.port2]);
-  };
-  const stop = useRef<(() => void) | null>(null);
-  useEffect(
-    () => () => {
-      stop.current?.();
-      port.current?.close();
-    },
-    [],
+  const state = cobrowse.state.value;
+  const viewers = state?.viewers;
+  return (
+    <ReplayFrame
+      read={(reader) => cobrowse.read(reader)}
+      heard={(said) => heard(ui, said)}
+      marks={cobrowse.marks.value}
+      pointers={cobrowse.pointers.value}
+      hands={useMemo(() => hands(ui), [ui, viewers])}
+      zoom={page.zoom.value}
+      tool={tool}
+      pointer={may(ui.call, "point") && tool !== "none"}
+      surface={t("cobrowse.surface")}
+      wrong={state?.fields}
+      sought={page.sought.value}
+    />
   );
-  useEffect(() => tell({ do: "zoom", zoom: page.zoom.value }), [page.zoom.value]);
-  useEffect(() => tell({ do: "tool", tool, pointer }), [tool, pointer]);
-  useEffect(() => tell(drawn), [cobrowse.marks.value, cobrowse.pointers.value, cobrowse.state.value?.viewers]);
-  useEffect(() => tell(words), [language.value]);
-  return <iframe ref={frame} class="page-frame" src={ADDRESS} title={t("cobrowse.picture")} onLoad={begin} />;
 }

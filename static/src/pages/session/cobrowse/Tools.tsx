@@ -5,7 +5,7 @@ import { t } from "../../../i18n";
 import type { Tool } from "../../../replay/messages";
 import { IconButton } from "../../../ui/Button";
 import { togglePanel, useCall } from "../ui";
-import { may, situation } from "./state";
+import { may, needs, situation } from "./state";
 
 type Shown = Exclude<Tool, "none">;
 
@@ -30,7 +30,7 @@ export function Tools() {
   const { cobrowse } = call;
   const now = page.tool.value;
   const scale = page.scale.value;
-  const acts = ACTS.filter(([tool]) => may(call, tool));
+  const acts = ACTS.filter(([tool]) => needs(tool).some((scope) => may(call, scope)));
   const own = cobrowse.marks.value.some(({ viewer }) => viewer === "");
   const trip = cobrowse.roundTrip.value;
   const ms = trip === null ? null : Math.round(trip.serverMs + (trip.tabMs ?? 0));
@@ -39,7 +39,7 @@ export function Tools() {
     <IconButton
       key={one}
       icon={icon}
-      label={t(`cobrowse.tool.${one}`)}
+      label={t(`cobrowse.tool.${one === "fill" && !may(call, "fill") ? "propose" : one}`)}
       pressed={now === one}
       look={now === one ? "primary" : "plain"}
       onClick={() => {

@@ -30,8 +30,8 @@ export function usePageNews(ui: CallUi): void {
       if (is.includes(scope)) playTone("message");
     }
     const tool = ui.page.tool.peek();
-    if (tool !== "none" && !is.includes(needs(tool))) ui.page.tool.value = "none";
-    if (!is.includes("fill")) ui.page.fills.value = null;
+    if (tool !== "none" && !needs(tool).some((scope) => is.includes(scope))) ui.page.tool.value = "none";
+    if (!needs("fill").some((scope) => is.includes(scope))) ui.page.fills.value = null;
   }, [granted?.join()]);
 
   useEffect(() => {

@@ -146,12 +146,34 @@ it("has the tools of what is granted, and puts one away that is taken back", () 
   act(() => void (ui.page.fills.value = { node: 7, kind: "field", what: "Amount", page: 1 }));
   expect([ui.page.tool.value, document.querySelector("[role=dialog]") !== null]).toEqual(["fill", true]);
   told({}, ["view", "point"]);
+  const words = () => [...document.querySelectorAll("[role=dialog] .pair button")].map((one) => one.textContent?.trim());
+  expect([words(), button(t("cobrowse.tool.fill")), ui.page.tool.value]).toEqual([[t("cobrowse.fill.propose")], undefined, "fill"]); // proposing needs no more than pointing
+  expect(button(t("cobrowse.tool.propose"))).toBeDefined();
+  told({}, ["view", "fill"]);
+  expect([words(), document.querySelector("[role=dialog]")?.textContent?.includes(t("cobrowse.fill.text"))]).toEqual([[t("cobrowse.fill.now")], false]);
+  told({}, ["view", "scroll"]);
   expect([ui.page.tool.value, ui.page.fills.value, document.querySelector("[role=dialog]")]).toEqual(["none", null, null]);
+});
+
+it("lists the fields in error that the picture has, and brings one into view", () => {
+  show({ granted: ["view"], state: { errors: 3, fields: [7, 8, 9] } });
+  const journey = () => root.querySelector(`[aria-label="${t("cobrowse.journey")}"]`)?.textContent ?? "";
+  expect([journey().includes("3"), journey().includes(t("cobrowse.journey.others", { n: 3 }))]).toEqual([true, false]);
+  act(() => void (ui.page.wrong.value = [7, 8, 5].map((node) => ({ node, kind: "field" as const, what: node === 7 ? "Amount" : "" }))));
+  expect(journey()).toContain(t("cobrowse.journey.others", { n: 1 }));
+  press(t("cobrowse.journey.field"));
+  expect(ui.page.sought.value).toEqual({ node: 8 });
+  press("Amount");
+  expect(ui.page.sought.value).toEqual({ node: 7 });
+  told({ errors: 1, fields: [8] });
+  expect([button("Amount"), button(t("cobrowse.journey.field")) !== undefined]).toEqual([undefined, true]);
+  told({ errors: 0, fields: [] });
+  expect(button(t("cobrowse.journey.field"))).toBeUndefined();
 });
 
 it("proposes what is typed, unless told to fill it in", () => {
   const done = vi.fn();
-  show({ granted: ["view", "fill"] }, "agent", pageUi(true, "fill", { node: 7, kind: "field", what: "Amount", page: 3 }));
+  show({ granted: ["view", "point", "fill"] }, "agent", pageUi(true, "fill", { node: 7, kind: "field", what: "Amount", page: 3 }));
   live.act = done;
   const type = (text: string) =>
     act(() => {

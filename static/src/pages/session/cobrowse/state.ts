@@ -15,10 +15,12 @@ export interface PageUi {
   readonly scale: Signal<number>; // as it is drawn now
   readonly fills: Signal<(Picked & { page: number }) | null>; // the field that a form is open for
   readonly hint: Signal<"not_field" | null>;
+  readonly wrong: Signal<readonly Picked[]>; // fields in error that the picture has
+  readonly sought: Signal<{ readonly node: number } | null>; // the one that was asked for last
 }
 
 export function pageUi(shown = false, tool: Tool = "none", fills: (Picked & { page: number }) | null = null): PageUi {
-  return { shown: signal(shown), tool: signal<Tool>(tool), zoom: signal<Zoom>("fit"), scale: signal(1), fills: signal(fills), hint: signal(null) };
+  return { shown: signal(shown), tool: signal<Tool>(tool), zoom: signal<Zoom>("fit"), scale: signal(1), fills: signal(fills), hint: signal(null), wrong: signal([]), sought: signal(null) };
 }
 
 /** Members of staff whose server says so. */
@@ -36,9 +38,10 @@ export function may(call: Call, scope: Scope): boolean {
   return viewerOf(call.cobrowse.state.value)?.granted.includes(scope) === true;
 }
 
-/** What a tool needs. */
-export function needs(tool: Tool): Scope {
-  return tool === "scroll" || tool === "fill" || tool === "click" ? tool : "point";
+/** What lets a tool be used, each of them by itself: a value is proposed by who may point. */
+export function needs(tool: Tool): readonly Scope[] {
+  if (tool === "fill") return ["point", "fill"];
+  return [tool === "scroll" || tool === "click" ? tool : "point"];
 }
 
 export type Situation = "none" | "connecting" | "over" | "ended" | "look" | "asked" | "refused" | "gone" | "hidden" | "paused" | "coming" | "seen";

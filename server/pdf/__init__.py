@@ -1,0 +1,1 @@
+"""A PDF that the people of a session look at together, and that its customer signs."""
