@@ -62,8 +62,9 @@ DEBIAN_FOR_TESTS = {
     "chromium": ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"),
     "fonts-noto-cjk": ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",),
 }
-# More browsers and clients: without root their tests are skipped, and say the names of these.
+# More browsers and clients: without root their tests are skipped, and say the names of these (most take `chromium` where there is no shell of it).
 DEBIAN_FOR_MORE_TESTS = {
+    "chromium-headless-shell": ("/usr/bin/chromium-headless-shell",),
     "firefox-esr": ("/usr/bin/firefox-esr", "/usr/bin/firefox"),
     "gir1.2-gst-plugins-bad-1.0": ("/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib",),
     "gir1.2-gst-plugins-base-1.0": ("/usr/lib/*/girepository-1.0/GstSdp-1.0.typelib",),

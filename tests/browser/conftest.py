@@ -67,6 +67,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def whole_browser() -> AsyncIterator[Browser]:
+    """With all that Chromium puts around its engine, as people use it."""
+    async with async_playwright() as playwright:
+        chromium = await launch(playwright, whole=True)
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def bank(server: ServerProcess) -> AsyncIterator[Bank]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
         staff = Bank(http, server.url)

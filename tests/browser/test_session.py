@@ -39,9 +39,9 @@ SENT_VOICE = """async (label) => window.__tp.peers.at(-1).getSenders()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def trio(browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIterator[Trio]:
+async def trio(whole_browser: Browser, bank: Bank, server: ServerProcess) -> AsyncIterator[Trio]:
     async with three(
-        browser,
+        whole_browser,
         bank,
         server,
         customer="<b>Zoë</b> O'Neil 王",

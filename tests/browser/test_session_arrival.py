@@ -16,8 +16,8 @@ CLICKS = """() => {
 }"""
 
 
-async def test_a_session_from_the_agents_form_to_its_end(browser: Browser, bank: Bank, server: ServerProcess) -> None:
-    customer, agent, expert = [await Seat.take(browser) for _ in range(3)]
+async def test_a_session_from_the_agents_form_to_its_end(whole_browser: Browser, bank: Bank, server: ServerProcess) -> None:
+    customer, agent, expert = [await Seat.take(whole_browser) for _ in range(3)]
     try:
         await agent.sign_in(server.agent_url, *server.agent)
         await agent.press("create.title")

@@ -62,13 +62,13 @@ window.hostile = {
     for (let at = 0, up = top; at < levels; at += 1) up = up.appendChild(document.createElement("div"));
     document.body.append(top);
   },
-  async storm(ms, each) {
+  async storm(ms, each, least) {
     const top = document.createElement("section");
     top.id = "storm";
     document.body.append(top);
     const end = performance.now() + ms;
     let count = 0;
-    while (performance.now() < end) {
+    while (performance.now() < end || count < least) {
       for (let at = 0; at < each; at += 1) {
         const one = document.createElement("p");
         one.className = `c${count}`;
