@@ -56,7 +56,9 @@ def flags(*, clips: bool = True) -> list[str]:
 
 async def launch(playwright: Playwright, *, clips: bool = True, whole: bool = False) -> Browser:
     return await playwright.chromium.launch(
-        executable_path=chromium_path(whole=whole), args=flags(clips=clips), ignore_default_args=["--mute-audio", "--hide-scrollbars"]
+        executable_path=chromium_path(whole=whole),
+        args=flags(clips=clips),
+        ignore_default_args=["--mute-audio", "--hide-scrollbars"],
     )
 
 
