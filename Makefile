@@ -48,7 +48,7 @@ types: ## Write static/src/protocol.gen.ts anew from the server's messages
 
 chaos: ## One trust campaign, CAMPAIGN=1 … 23 (those in docs/testing.md), short; LONG=1 is its long form
 	@$(BOOTSTRAP) debian venv runtime verification models dev static
-	@$(if $(LONG),TONGPING_CAMPAIGN=long TONGPING_TEST_KILLS=1000 HYPOTHESIS_PROFILE=campaign) \
+	@$(if $(LONG),TESTS_CAMPAIGN=long TESTS_KILLS=1000 HYPOTHESIS_PROFILE=campaign) \
 		$(BIN)/pytest $(if $(CAMPAIGN),--campaign $(CAMPAIGN),-m campaign) $(PYTEST)
 
 bench: ## Join time, cost of relay and recording, as JSON; the relay's needs Debian's janus

@@ -24,7 +24,7 @@ from verification.faces.compare import comparison_score
 from verification.images import read
 
 DEV = AZURE.parents[1]
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 Run = Callable[..., tuple[int, str, str]]
 
 pytestmark = [pytest.mark.campaign(21)]

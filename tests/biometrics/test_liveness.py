@@ -18,7 +18,7 @@ from verification.challenge.verdict import Outcome, Verdict
 from verification.faces.analyser import Analyser
 from verification.reasons import ReasonCode
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 SCRIPTS = int(os.environ.get("TONGPING_LIVENESS_SCRIPTS", "8")) if LONG else 1
 
 pytestmark = [pytest.mark.campaign(20)]

@@ -24,7 +24,7 @@ expect.set_options(timeout=APPEARS_MS)  # a deadline only: its own five seconds 
 HERE = Path(__file__).resolve().parent
 DEADLINE_S = 300.0
 """Several times what the slowest takes on a busy machine; ``pytest.mark.deadline(seconds)`` for another."""
-LONG_TIMES = 20 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 1
+LONG_TIMES = 20 if os.environ.get("TESTS_CAMPAIGN") == "long" else 1
 
 
 def within(seconds: float, test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

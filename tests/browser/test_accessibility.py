@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 
 from tests.support.stories import Stories, open_stories
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 """The short form looks at every story on a phone and at each third on a desktop."""
 pytestmark = [pytest.mark.browser]
 

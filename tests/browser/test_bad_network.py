@@ -24,7 +24,7 @@ from tests.support.machine import load_per_core, quick_or_skip
 
 pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 SETTLE_S = 1.5
 MEASURE_S = 20.0 if LONG else 4.0
 TRIES = 3

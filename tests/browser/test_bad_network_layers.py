@@ -13,7 +13,7 @@ from tests.support.machine import load_per_core, quick_or_skip
 
 pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
 
-SWITCHES = 100 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 20
+SWITCHES = 100 if os.environ.get("TESTS_CAMPAIGN") == "long" else 20
 SMALL, LARGE = 90, 1080
 MOST_FROZEN_S = 0.5
 """In 20 switches; each waits for a key frame while the old layer goes on."""

@@ -19,7 +19,7 @@ from tests.support.machine import quick_or_skip
 
 pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(15), pytest.mark.asyncio(loop_scope="session")]
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 BACK_WITHIN_S = 3.0
 LINE_BACK_WITHIN_S = 2.0
 LINE_LATE_WITHIN_S = 5.0

@@ -22,7 +22,7 @@ from tests.support.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-PICTURES = Path(os.environ["TONGPING_TEST_PICTURES"]) if "TONGPING_TEST_PICTURES" in os.environ else None
+PICTURES = Path(os.environ["TESTS_PICTURES"]) if "TESTS_PICTURES" in os.environ else None
 OPEN = """
 const attach = Element.prototype.attachShadow;
 Element.prototype.attachShadow = function (options) {

@@ -22,7 +22,7 @@ from tests.support.watching import APPEARS_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-PICTURES = Path(os.environ["TONGPING_TEST_PICTURES"]) if "TONGPING_TEST_PICTURES" in os.environ else None
+PICTURES = Path(os.environ["TESTS_PICTURES"]) if "TESTS_PICTURES" in os.environ else None
 AGENT, EXPERT = "李明", "Dr Chen"
 NUMBER = "15020014477"
 """Hidden, as a rule shows the field, but this is somebody's telephone."""

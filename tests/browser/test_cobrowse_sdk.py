@@ -28,7 +28,7 @@ Element.prototype.attachShadow = function (options) {
 OWN = '"tagName": "tongping-share"'
 NAMES = "() => Object.getOwnPropertyNames(window)"
 ROOT = Path(__file__).parents[2]
-PICTURES = Path(os.environ["TONGPING_TEST_PICTURES"]) if "TONGPING_TEST_PICTURES" in os.environ else None
+PICTURES = Path(os.environ["TESTS_PICTURES"]) if "TESTS_PICTURES" in os.environ else None
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -12,7 +12,7 @@ from tests.support.stories import Stories, open_stories
 from tests.support.words import say
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 
 #: Marks what must be reached: `data-reach` is its number in the document's order. Answers how many there are.
 MARK = """

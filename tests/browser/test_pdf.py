@@ -19,7 +19,7 @@ from tests.support.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-PICTURES = Path(os.environ["TONGPING_TEST_PICTURES"]) if "TONGPING_TEST_PICTURES" in os.environ else None
+PICTURES = Path(os.environ["TESTS_PICTURES"]) if "TESTS_PICTURES" in os.environ else None
 NAME = "agreement.pdf"
 
 #: How dark a drawn page is in each cell of a grid of 12 by 16, 0 to 1, whatever size it is drawn in.

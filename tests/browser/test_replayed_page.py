@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WHO = "Replayed Qin"
 MOST_ASKED = 40
 """Of five tracks at the beginning and after three jumps; the rest is for what a busy machine breaks off."""
-PICTURES = Path(os.environ["TONGPING_TEST_PICTURES"]) if "TONGPING_TEST_PICTURES" in os.environ else None
+PICTURES = Path(os.environ["TESTS_PICTURES"]) if "TESTS_PICTURES" in os.environ else None
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -19,7 +19,7 @@ from tests.support.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.campaign(15), pytest.mark.asyncio(loop_scope="session")]
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 CUTS_S = (1.0, 3.0, 8.0, 15.0) if LONG else (1.0, 3.0, 8.0)
 LONGEST_RESUME_S = 4.0
 """Between two attempts of a page lie at most 2.25 s while its place is kept (``keptMs`` in ``wire.ts``); the rest is a busy machine."""

@@ -1,7 +1,7 @@
 """Every page in every state, in both languages and at three widths: no complaint, nothing sticks out, nothing is cut off.
 
 The short form looks at each in two ways, and in each of eleven other ways at every third of them; the long one
-(``TONGPING_CAMPAIGN=long``) at all of them in all these and five more.
+(``TESTS_CAMPAIGN=long``) at all of them in all these and five more.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.support.words import say
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session"), pytest.mark.deadline(900)]
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 
 #: What is wrong with the story on the page now, in words. Runs in the browser.
 FAULTS = """

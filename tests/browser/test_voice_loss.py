@@ -24,7 +24,7 @@ from tests.support.machine import quick_or_skip
 
 pytestmark = [pytest.mark.browser, pytest.mark.quiet, pytest.mark.campaign(16), pytest.mark.asyncio(loop_scope="session")]
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 LOSSES = (0.05, 0.1, 0.2) if LONG else (0.1,)
 MOST_GAPS = {0.05: 0.01, 0.1: 0.03, 0.2: 0.08}
 MEASURE_S = 20.0 if LONG else 6.0

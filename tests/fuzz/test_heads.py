@@ -1,6 +1,6 @@
 """Trust campaign 10, heads of HEIC, WebM and MP4: whatever 64 kB say of what is in them, saying no takes no time and no memory.
 
-Small real files with numbers, names and parts of them changed, repeated and exchanged, always the same ones. The long form (``TONGPING_CAMPAIGN=long``)
+Small real files with numbers, names and parts of them changed, repeated and exchanged, always the same ones. The long form (``TESTS_CAMPAIGN=long``)
 tries twenty times as many.
 """
 
@@ -25,7 +25,7 @@ pytest.importorskip("av")
 pytest.importorskip("pi_heif")
 pytestmark = pytest.mark.campaign(10)
 
-EXAMPLES = 20_000 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 1_000
+EXAMPLES = 20_000 if os.environ.get("TESTS_CAMPAIGN") == "long" else 1_000
 MOST_BYTES = 65_536
 REFUSED_S = 0.2
 GROWN_KIB = 64 << 10

@@ -1,6 +1,6 @@
 """Trust campaign 10, the part about still pictures: whatever a stranger sends is read or refused with a code, quickly, and nothing else happens.
 
-Its long form (``TONGPING_CAMPAIGN=long``) feeds ten times as many.
+Its long form (``TESTS_CAMPAIGN=long``) feeds ten times as many.
 """
 
 import os
@@ -24,7 +24,7 @@ from verification.reasons import ReasonCode
 pytest.importorskip("PIL")
 pytestmark = pytest.mark.campaign(10)
 
-EXAMPLES = 10_000 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 1_000
+EXAMPLES = 10_000 if os.environ.get("TESTS_CAMPAIGN") == "long" else 1_000
 LOOK_S = 0.2
 SMALL = Limits(max_bytes=1 << 20, max_pixels=2_000_000, max_side=4000, min_side=16, work_side=400)
 SEEDS = [

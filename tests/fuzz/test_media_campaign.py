@@ -1,6 +1,6 @@
 """Campaign 1: mutated and random bytes into every reader of the media plane end in a documented outcome, within bounded memory.
 
-3,000 inputs a reader; ``TONGPING_CAMPAIGN=long`` makes it a million.
+3,000 inputs a reader; ``TESTS_CAMPAIGN=long`` makes it a million.
 """
 
 import gc
@@ -40,7 +40,7 @@ from tests.support.receiving import LIBRARY, STREAMS, Both, begin, picture
 
 pytestmark = pytest.mark.campaign(1)
 
-ROUNDS = 1_000_000 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 3_000
+ROUNDS = 1_000_000 if os.environ.get("TESTS_CAMPAIGN") == "long" else 3_000
 MOST_GROWTH_BYTES = 20 << 20
 PWD = "p" * 22
 IDS = ExtensionIds(1, 2, 3, 4, 5)

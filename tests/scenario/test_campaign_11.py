@@ -19,8 +19,8 @@ from tests.support.tiny_engine import ALICE, BOB, Trap, draw, install
 from verification.engine.pool import EnginePool
 from verification.errors import EngineBusy, EngineLost, VerificationError
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
-HARMS = int(os.environ.get("TONGPING_TEST_HARMS", "300" if LONG else "8"))
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
+HARMS = int(os.environ.get("TESTS_HARMS", "300" if LONG else "8"))
 """In the suite each kind once."""
 SEED = 11
 ASKING = 3

@@ -22,7 +22,7 @@ from tests.support.impairer import Channel, Condition
 pytestmark = pytest.mark.campaign(16)
 
 FRAMES_PER_S, PACKETS_PER_FRAME, SIZE = 30, 5, 1000
-SECONDS = 60 if os.environ.get("TONGPING_CAMPAIGN") == "long" else 20
+SECONDS = 60 if os.environ.get("TESTS_CAMPAIGN") == "long" else 20
 TICK_S = 0.0202
 """Timers are a little late."""
 NACK_BYTES = 60

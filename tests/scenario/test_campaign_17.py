@@ -15,7 +15,7 @@ from tests.support.machine import quick_or_skip
 from tests.support.media_lab import LabWorker
 from tests.support.synthetic import crowd, synthetic_worker
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 ROOMS, PEOPLE = 10, 3
 PACKETS_PER_S = 150.0 if LONG else 30.0
 """Of each publisher; 150 of 1,000 bytes are 1.2 Mbit/s."""

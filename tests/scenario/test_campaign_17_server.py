@@ -22,7 +22,7 @@ from tests.support.server import Here, app
 
 pytestmark = pytest.mark.campaign(17)
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 AT_ONCE = 10
 WARM_UPS = 2
 ROUNDS = 48 if LONG else 3

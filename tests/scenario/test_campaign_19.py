@@ -35,7 +35,7 @@ from verification.evidence.vault import FileVault
 
 pytestmark = pytest.mark.campaign(19)
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 """Every byte of a picture's files is changed, not seven."""
 REFERRED = CALM.replace('action = "reject"', 'action = "refer"')
 LARGE = {"card": "6222020200112233", "amount": "2000000.00"}

@@ -21,7 +21,7 @@ from tests.support.synthetic import Crowd, crowd, synthetic_worker
 
 pytestmark = pytest.mark.campaign(7)
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 PEOPLE = 200 if LONG else 60
 AT_ONCE = 10
 MOST_LOST = 0.01

@@ -23,7 +23,7 @@ from tests.support.server_process import CALLS_ONLY, ServerProcess
 
 pytestmark = pytest.mark.campaign(8)
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 P95_MS = 500.0
 MESSAGES = 30
 """A phase; each of the two may have stored 5 a second, and 60 at once."""

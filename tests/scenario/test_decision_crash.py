@@ -22,7 +22,7 @@ from server.store.sql import open_store
 from server.transactions.case import CaseState
 from tests.support.decision_writer import PICTURES, bank, composed
 
-KILLS = int(os.environ.get("TONGPING_TEST_KILLS", "20"))  # with those of test_store_crash 50; the long form: 1000
+KILLS = int(os.environ.get("TESTS_KILLS", "20"))  # with those of test_store_crash 50; the long form: 1000
 SEED = 1212
 KILLS_A_FOLDER = 10
 """All of it is checked after every kill; then a new one is begun."""

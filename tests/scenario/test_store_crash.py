@@ -16,7 +16,7 @@ from server.audit.verify import verify_database
 from server.store.sql import open_store
 from tests.support.records import Records
 
-KILLS = int(os.environ.get("TONGPING_TEST_KILLS", "30"))  # the long form: 1000
+KILLS = int(os.environ.get("TESTS_KILLS", "30"))  # the long form: 1000
 SEED = 12
 KILLS_A_DATABASE = 100
 """All of it is checked after every kill; then a new one is begun."""

@@ -27,7 +27,7 @@ from turn.settings import Settings
 
 pytestmark = needs_coturn
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 WORKER = "127.0.0.3"
 """The only allowed peer. Other loopback addresses are this machine too, and must stay silent."""
 DECOYS = ("127.0.0.1", "127.0.0.2", "127.1.2.3")

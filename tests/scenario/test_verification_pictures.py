@@ -1,6 +1,6 @@
 """The dearest pictures and clips that are read, through a worker with a real pack: as many pixels as each format and mode may have, and none of them ends it.
 
-``TONGPING_CAMPAIGN=long`` sends every mode.
+``TESTS_CAMPAIGN=long`` sends every mode.
 """
 
 import os
@@ -30,7 +30,7 @@ from verification.images import DEFAULT_LIMITS
 
 pytestmark = [pytest.mark.campaign(10)]
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 SPARE_BYTES = 12 << 20
 WORK_S = EngineConfig().work_s / 1.5
 """Of a usual processor, which may be slower than the one that the limit is for."""

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 
-LONG = "TESTS_LONG_FORM" in os.environ or os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = "TESTS_LONG_FORM" in os.environ or os.environ.get("TESTS_CAMPAIGN") == "long"
 TESTS = """
 tests/biometrics/test_documents.py::test_a_card_full_of_print_takes_no_longer_than_a_document
 tests/biometrics/test_documents.py::test_a_card_is_found_among_what_touches_it[cluttered]

@@ -1,6 +1,6 @@
 """Databases of a PostgreSQL that somebody has started for tests: a fresh one for each, copied from one that was migrated once.
 
-``TONGPING_TEST_POSTGRESQL`` names it: ``postgresql://USER[:PASSWORD]@HOST:PORT/DATABASE``, an account that may make databases. Needs ``asyncpg``.
+``TESTS_POSTGRESQL`` names it: ``postgresql://USER[:PASSWORD]@HOST:PORT/DATABASE``, an account that may make databases. Needs ``asyncpg``.
 """
 
 import os
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.store.sql import open_store
 
-VARIABLE = "TONGPING_TEST_POSTGRESQL"
+VARIABLE = "TESTS_POSTGRESQL"
 _MARK = secrets.token_hex(4)
 _TEMPLATE = f"tongping_test_{_MARK}"
 _made = 0

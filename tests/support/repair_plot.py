@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-os.environ["TONGPING_CAMPAIGN"] = "long"
+os.environ["TESTS_CAMPAIGN"] = "long"
 
 from tests.scenario.test_campaign_16 import percentile, publisher_to_relay, relay_to_subscriber
 from tests.support.impairer import Condition

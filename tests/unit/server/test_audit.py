@@ -30,7 +30,7 @@ from server.store.sql import open_store
 from tests.support.records import Records, at
 
 ENTRIES = 1000
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 
 
 def make_chain(count: int) -> list[AuditEntry]:

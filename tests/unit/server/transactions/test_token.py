@@ -31,7 +31,7 @@ OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 JWKS = key_set({"k1": KEY.public_key(), "old": OTHER.public_key()})
 BANK = "AK_" + "A" * 26
 NOW = at(0)
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 
 
 def signed(*, key: Ed25519PrivateKey = KEY, kid: str = "k1", now: datetime = NOW, lifetime_s: int = 300, **changed: Any) -> str:

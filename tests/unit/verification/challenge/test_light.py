@@ -19,7 +19,7 @@ from verification.challenge.verdict import Check, Outcome
 from verification.reasons import ReasonCode
 
 POLICY = ChallengePolicy()
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 NONCE = b"the nonce of this test"
 
 

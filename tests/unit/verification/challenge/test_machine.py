@@ -38,7 +38,7 @@ R = ReasonCode
 ALL = frozenset(Ability)
 POLICY = ChallengePolicy()
 LIMITS = Limits()
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 
 
 def script_of(number: int, policy: ChallengePolicy = POLICY, abilities: frozenset[Ability] = ALL) -> Script:

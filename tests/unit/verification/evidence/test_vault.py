@@ -16,7 +16,7 @@ from verification.evidence import format as evidence_format
 from verification.evidence.format import EvidenceError, KeyRing
 from verification.evidence.vault import FileVault, Vault
 
-LONG = os.environ.get("TONGPING_CAMPAIGN") == "long"
+LONG = os.environ.get("TESTS_CAMPAIGN") == "long"
 PICTURE_BYTES = 4_000 if LONG else 200
 """Of one whose every bit is turned; the long form's is a small JPEG's."""
 OLD, NEW = b"o" * 32, b"n" * 32
