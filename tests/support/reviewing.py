@@ -1,5 +1,6 @@
 """Members of staff who decide in the workbench what a check could not."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,11 +32,12 @@ async def desk(browser: Browser, house: House, account: tuple[str, str]) -> Asyn
 
 
 async def opens_review(seat: Seat, customer: str) -> None:
-    """From the rail to the page of the case of this pseudonym."""
+    """From the rail to the page of the case of this pseudonym; returns when all its pictures are there: once it is decided they are refused."""
     rail = seat.page.get_by_role("navigation", name=seat.say("rail.label"))
     await rail.get_by_role("button", name=re.compile(rf"^{re.escape(seat.say('rail.verifications'))}")).click()
     await seat.page.locator("ul.tasks button").filter(has_text=customer).first.click()
     await expect(seat.page.get_by_role("form", name=seat.say("reviews.decide"))).to_be_visible(timeout=APPEARS_MS)
+    await expect(seat.page.locator(".shot .skeleton, .shot-loading")).to_have_count(0, timeout=APPEARS_MS)
 
 
 async def approves(seat: Seat, reason: str, then: str) -> None:
@@ -45,13 +47,22 @@ async def approves(seat: Seat, reason: str, then: str) -> None:
     await seat.sees(seat.say(then))
 
 
+async def asks_for_a_person(customer: Seat) -> None:
+    """Again while nobody is there: who has just signed in may not be at their desk yet."""
+    waits = customer.page.get_by_text(customer.say("wait.title")).first
+    nobody = customer.page.get_by_text(customer.say("self.person.nobody")).first
+    async with asyncio.timeout(APPEARS_MS / 1000):
+        while not await waits.is_visible():
+            await customer.press("self.person.yes")
+            await expect(waits.or_(nobody)).to_be_visible(timeout=APPEARS_MS)
+
+
 async def declines_and_is_identified(customer: Seat, agent: Seat) -> None:
     """From the first page of their own check: no to the look at their face, yes to a conversation, two proofs; until it waits for a colleague."""
     await customer.press("start")
     await customer.press("consent.no")
     await customer.sees(customer.say("self.declined.title"))
-    await customer.press("self.person.yes")
-    await customer.sees(customer.say("wait.title"))
+    await asks_for_a_person(customer)
     await agent_enters(agent, take=agent.say("waiting.nameless"))
     for scope in ("microphone", "camera"):
         await expect(customer.page.get_by_role("heading", name=customer.say(f"consent.{scope}.title"))).to_be_visible()
