@@ -398,6 +398,7 @@ class Nodes:
             return text if self.may_read(above) and not identifies(text) else MASK
         if above.level is not Level.SHOWN:
             return MASK
+        self._css.lapse(len(text))
         if identifies(text):
             self.drop("identifying")
             return MASK
