@@ -257,7 +257,8 @@ NEVER_TYPES = frozenset({"password", "hidden", "file"})
 """Nothing that is entered in these leaves, whatever a rule says."""
 NEVER_AUTOCOMPLETE = re.compile(r"one-time-code|current-password|new-password|cc-[a-z-]+|webauthn")
 NEVER_NAMES = re.compile(
-    r"(?i:pass(?!port|eng|age|ion|ive|ing|ed)|pwd|cvv|cvc|kennwort|密码|验证码|口令|动态码)"
+    r"(?i:pass(?!port|eng|age|ion|ive|ing|ed)|pwd|cvv|cvc|kennwort|密码|验证码|口令|动态码|密碼|驗證碼|校验码|安全码|mima(?![a-z])|yzm(?![a-z])|captcha"
+    r"|(?:sms|verif(?:y|ication)|valid(?:ate|ation)?|auth(?:entication)?|security|check|dynamic)[-_]?code)"
     r"|(?:(?<![A-Za-z])(?:[Pp]in|[Oo]tp)|(?<=[a-z])(?:Pin|Otp)|(?<![A-Z])(?:PIN|OTP))(?![a-z])"
 )
 """In the name or the id of a field: what pages call a password that they show."""

@@ -7,6 +7,8 @@ from server.cobrowse import allowed
 from server.cobrowse.matching import Matching
 from server.cobrowse.shadow import Look
 
+LOOKED_AT = frozenset({"id", "class", "name", "type", "autocomplete", "data-rr-is-password", "contenteditable"})
+"""Attributes that matter whatever rules look at."""
 MAX_VALUE = 4096
 MAX_CLASSES = 200
 """Of what rules look at: an element with more is sealed, and what it has more is not kept."""
@@ -65,6 +67,8 @@ class Looks:
         look.leaves_as = allowed.element_as(tag)
         look.fits = self._matching.fits(look)
         look.sealed = _BEYOND in attributes
+        editable = attributes.get("contenteditable", "no").strip().lower() in ("", "true", "plaintext-only")
+        look.shuts = 2 if look.sealed else int(editable)
         kind, autocomplete = attributes.get("type", "").lower(), attributes.get("autocomplete", "")
         look.secret = (
             "data-rr-is-password" in attributes

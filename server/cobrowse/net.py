@@ -36,6 +36,10 @@ _TELLS = re.compile(
 )
 """What has to be there for anything to be found, after NFKC: a mail address's sign, or a digit, those of scripts that ``\\d`` does not count among them."""
 MAX_CHARACTERS = 4096
+MOST_GROUPS = 4000
+"""Of digits in one text that are looked at in all ways; one with more is not shown."""
+FEW = 256
+"""Of so many characters NFKC puts any marks in order at once."""
 
 
 def luhn(digits: str) -> bool:
@@ -65,6 +69,20 @@ class _Plain(dict[int, str | None]):
 _PLAIN = _Plain()
 
 
+class _Base(dict[int, str | None]):
+    """Without marks that stand on other characters: they are not looked at, and putting many of them in order takes NFKC the square of their number."""
+
+    def __missing__(self, code: int) -> str | None:
+        one = chr(code)
+        made = None if unicodedata.combining(one) or unicodedata.category(one) in ("Mn", "Me") else one
+        if len(self) < MAX_CHARACTERS:
+            self[code] = made
+        return made
+
+
+_BASE = _Base()
+
+
 def identifies(text: str) -> bool:
     """Whether something in there names or numbers a person, a card or an account."""
     if len(text) > MAX_LOOKED_AT:
@@ -74,6 +92,8 @@ def identifies(text: str) -> bool:
             return False
         plain = text
     else:
+        if len(text) > FEW:
+            text = text.translate(_BASE)
         plain = unicodedata.normalize("NFKC", text)  # wide letters narrow
         if not _TELLS.search(plain):
             return False
@@ -83,8 +103,12 @@ def identifies(text: str) -> bool:
         return True
     if not _SOME.search(plain):
         return False
-    if any(_tells_in_groups(found[0]) for found in _RUN.finditer(plain)):
-        return True
+    left = MOST_GROUPS
+    for found in _RUN.finditer(plain):
+        groups = [one.upper() for one in _GROUP.findall(found[0])]
+        left -= len(groups)
+        if left < 0 or _tells_in_groups(groups):
+            return True
     if not _LONG.search(plain):
         return False
     if _IDENTITY.search(plain):
@@ -98,31 +122,57 @@ def identifies(text: str) -> bool:
     return False
 
 
-def _tells_in_groups(text: str) -> bool:
-    """Whether some of these digits, next to each other, are a card, an identity card or a mobile number in its usual groups, or digit by digit."""
-    groups = [one.upper() for one in _GROUP.findall(text)]
-    for begin in range(len(groups)):
-        digits = ""
-        for end in range(begin, len(groups)):
-            digits += groups[end]
-            if len(digits) > _MOST_DIGITS:
+def _tells_in_groups(groups: list[str]) -> bool:
+    """Whether some of these digits, next to each other, are a card, an identity card or a mobile number in its usual groups, or digit by digit. Each window of
+    groups costs the same however many there are: what ``luhn`` adds up is added up once."""
+    digits = "".join(groups)
+    sums = _sums(digits)
+    begin = 0
+    for first, group in enumerate(groups):
+        end, narrowest, widest = begin, _MOST_DIGITS, 0
+        is_card = _CARD.match(digits, begin) is not None
+        for last in range(first, len(groups)):
+            width = len(groups[last])
+            before, end = end, end + width
+            size = end - begin
+            if size > _MOST_DIGITS:
                 break
-            if len(digits) >= 11 and _tells(digits, tuple(map(len, groups[begin : end + 1]))):
-                return True
+            widest = max(widest, width)
+            if size == 18 and _BORN.fullmatch(digits, begin, end):
+                if _checks(digits[begin:end]):
+                    return True
+            elif digits[before] == "X":
+                break
+            elif size >= 11:
+                if is_card and size >= 13 and (widest == 1 or (last > first and narrowest >= 4)):
+                    of = sums[end % 2]
+                    if (of[end] - of[begin]) % 10 == 0:
+                        return True
+                elif size <= 13 and _is_mobile(digits[begin:end], groups[first : last + 1], alone=widest == 1):
+                    return True
+            narrowest = min(narrowest, width)
+        begin += len(group)
     return False
 
 
-def _tells(digits: str, widths: tuple[int, ...]) -> bool:
-    if len(digits) == 18 and _BORN.fullmatch(digits):
-        return _checks(digits)
-    if not digits.isdecimal():
+def _sums(digits: str) -> tuple[list[int], list[int]]:
+    """Of the digits before each place: those at even places doubled as ``luhn`` has them, and those at odd ones."""
+    even, odd = [0], [0]
+    for place, one in enumerate(digits):
+        value = 0 if one == "X" else int(one)
+        double = 2 * value - 9 if value > 4 else 2 * value
+        even.append(even[-1] + (value if place % 2 else double))
+        odd.append(odd[-1] + (double if place % 2 else value))
+    return even, odd
+
+
+def _is_mobile(digits: str, groups: list[str], *, alone: bool) -> bool:
+    if _MOBILE.fullmatch(digits) is None:
         return False
-    alone = len(widths) == len(digits)
-    if len(digits) >= 13 and (alone or min(widths[:-1], default=0) >= 4) and _CARD.match(digits):
-        return luhn(digits)
+    widths = tuple(map(len, groups))
     if widths[:1] == (2,) and digits.startswith("86"):
         widths = widths[1:]
-    return (alone or widths in _MOBILE_GROUPS) and _MOBILE.fullmatch(digits) is not None
+    return alone or widths in _MOBILE_GROUPS
 
 
 def _checks(identity: str) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 
 from server.cobrowse import allowed
 from server.cobrowse.attributes import Carried, How, Tables
-from server.cobrowse.looks import Looks, Secrets, TooMuch
+from server.cobrowse.looks import LOOKED_AT, Looks, Secrets, TooMuch
 from server.cobrowse.matching import Matching
 from server.cobrowse.net import MASK, identifies
 from server.cobrowse.pictured import Pictured
@@ -95,7 +95,7 @@ class Nodes:
 
     def _rules(self, page: Page) -> None:
         self.page = page
-        self.looked_at = page.names() | {"id", "class", "name", "type", "autocomplete", "data-rr-is-password"}
+        self.looked_at = page.names() | LOOKED_AT
         self._tables = Tables(self.looked_at, images=bool(page.images))
         self._matching = Matching(page)
         self._looks = Looks(self.looked_at, self._matching, self.limits.looks, self._looks_used)
@@ -398,6 +398,7 @@ class Nodes:
             return text if self.may_read(above) and not identifies(text) else MASK
         if above.level is not Level.SHOWN:
             return MASK
+        self._css.lapse(len(text))
         if identifies(text):
             self.drop("identifying")
             return MASK
@@ -542,7 +543,7 @@ class Nodes:
         before, node.look = node.look, self._look(node.tag, node.svg, attributes)
         look = node.look
         is_secret = look.sensitive or not self._secrets.names.isdisjoint(look.named)
-        if look.fits == before.fits and (node.sensitive or not is_secret) and (before.sealed or not look.sealed):
+        if look.fits == before.fits and (node.sensitive or not is_secret) and before.shuts >= look.shuts:
             return  # no rule sees a difference, here or below
         for one in (node, *self.shadow.all_below(node)):
             self._judged += 1

@@ -27,6 +27,7 @@ class Look:
         "sealed",
         "secret",
         "sensitive",
+        "shuts",
         "svg",
         "tag",
     )
@@ -42,6 +43,8 @@ class Look:
         """``matching.Matching.fits``."""
         self.sensitive = False
         """What is entered there is never seen."""
+        self.shuts = 0
+        """What is in there: 2: it is sealed; 1: it can be written in as in a field, so unless it is one whose value may be read."""
         self.secret = False
         """As it is a password or the like: never again, either."""
         self.named: tuple[str, ...] = ()

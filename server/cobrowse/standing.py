@@ -45,7 +45,7 @@ class Standing:
             here = matching.here(look.fits, above.here, above.so_far) if look.fits else 0
             if here or level <= Level.BLOCKED:
                 level = matching.level(here, level)
-            if look.sealed and level > Level.SEALED:
+            if look.shuts and level > Level.SEALED and (look.sealed or not here & matching.values):
                 level = Level.SEALED
             found = above.below[look] = self.at(here, above.so_far | here, level)
         return found

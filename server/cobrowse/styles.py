@@ -24,6 +24,8 @@ PIECE = 400
 """Characters of a sheet that are read at once, which takes some 2 ms."""
 LEAST = 40
 """Characters that as much time goes for as for beginning to read any."""
+LONG = 512
+"""Characters of words beyond which looking for numbers in them takes longer than a node."""
 MAX_RULE = 30_000
 """Of a rule; one with rules in it, in ``_PARTED``, is read rule by rule. A longer one is dropped: it would take more than 0.2 s at once."""
 MAX_KEPT = 256
@@ -214,16 +216,23 @@ class Spent(Exception):
 
 
 class Allowance:
-    """How many characters of CSS may still be read anew for an event."""
+    """How many characters of CSS may still be read anew for an event. ``left``: also less by what else took time; ``_least``: by that alone."""
 
     def __init__(self, chars: int) -> None:
         self.left = chars
+        self._least = 0
 
     def take(self, chars: int) -> None:
         """Raises Spent; from then on always, as what is left is below nothing."""
         self.left -= max(chars, LEAST)
-        if self.left < 0:
+        if self.left < self._least:
             raise Spent
+
+    def lapse(self, chars: int) -> None:
+        """So many of words were looked through for numbers: time, for which no CSS is refused."""
+        if chars > LONG:
+            self.left -= chars >> 2
+            self._least -= chars >> 2
 
 
 class Kept:

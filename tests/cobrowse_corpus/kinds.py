@@ -67,7 +67,7 @@ WORDS = (
     words("a dialog", "<dialog>{s}</dialog><div popover>{s}</div>"),
     words("hidden words", "<p hidden>{s}</p><p style='display: none'>{s}</p>"),
     words("deleted words", "<del>{s}</del><ruby>{s}<rt>{s}</rt></ruby><q>{s}</q><output>{s}</output>", "phone"),
-    words("what may be edited", "<div contenteditable='true'>{s}</div>"),
+    Kind("what may be edited", "<div contenteditable='true'>{s}<p class='shown'>{s}</p></div><p contenteditable>{s}</p><p contenteditable='plaintext-only'>{s}</p>"),
     words("wide digits", "<p>{w}</p>"),
     words("signs of no width between digits", "<p>{z}</p>", "identity"),
     words("groups of four", "<p>{g}</p>"),

@@ -2,7 +2,6 @@
  * fetched for it. Of other origins, and of what is no address of the web, there is nothing. */
 import type { AssetNeed, AssetPut } from "../cobrowse.gen";
 import type { Masking } from "./masking";
-import type { Level } from "./rules";
 import type { Json } from "./scrub";
 
 /** Of one picture. */
@@ -19,7 +18,6 @@ const WAYS: readonly [number, string][] = [
   [512, "image/png"],
   [256, "image/png"],
 ];
-const SEALED: Level.Sealed = 2;
 
 export interface ImageDeps {
   masking: Masking;
@@ -74,9 +72,8 @@ export class Images {
   /** Whether the rules let this one be seen, as the page is now. */
   private may(element: Element): boolean {
     const { masking } = this.deps;
-    if (!masking.page.fits("images", element)) return false;
     masking.forget();
-    return masking.level(element) > SEALED;
+    return masking.mayPicture(element);
   }
 
   private async run(): Promise<void> {

@@ -7,7 +7,7 @@ const words = (text: string): string[] => text.split(" ");
 const KEPT = new Set([
   ...words("class id style type autocomplete data-rr-is-password dir lang hidden tabindex role open inert popover width height align valign"),
   ...words("colspan rowspan scope span border cellpadding cellspacing reversed disabled readonly required multiple size rows cols wrap rel media for"),
-  ...words("rr_width rr_height rr_scrollleft rr_scrolltop rr_open_mode _csstext"),
+  ...words("rr_width rr_height rr_scrollleft rr_scrolltop rr_open_mode _csstext contenteditable"),
   ...words("aria-hidden aria-expanded aria-disabled aria-busy aria-modal aria-required aria-readonly aria-haspopup aria-live aria-orientation"),
 ]);
 /** What somebody has chosen: where words are shown. */

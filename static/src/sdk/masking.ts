@@ -9,7 +9,7 @@ const NEVER_TYPES = new Set(["password", "hidden", "file"]);
 const NEVER_AUTOCOMPLETE = /one-time-code|current-password|new-password|cc-[a-z-]+|webauthn/;
 /** What pages call a password or a code that they show: as server/cobrowse/allowed.py has it. */
 const NEVER_NAMES = [
-  /pass(?!port|eng|age|ion|ive|ing|ed)|pwd|cvv|cvc|kennwort|密码|验证码|口令|动态码/i,
+  /pass(?!port|eng|age|ion|ive|ing|ed)|pwd|cvv|cvc|kennwort|密码|验证码|口令|动态码|密碼|驗證碼|校验码|安全码|mima(?![a-z])|yzm(?![a-z])|captcha|(?:sms|verif(?:y|ication)|valid(?:ate|ation)?|auth(?:entication)?|security|check|dynamic)[-_]?code/i,
   /(?:(?<![A-Za-z])(?:[Pp]in|[Oo]tp)|(?<=[a-z])(?:Pin|Otp)|(?<![A-Z])(?:PIN|OTP))(?![a-z])/,
 ];
 const NO_WORDS = new Set(["checkbox", "radio", "button", "submit", "reset", "image"]);
@@ -22,6 +22,11 @@ export function isElement(node: Node | null | undefined): node is Element {
 
 export function isField(node: Node | null): node is Field {
   return isElement(node) && ["input", "textarea", "select"].includes(node.localName);
+}
+
+/** It can be written in as in a field: what stands there the customer has entered. */
+function isEditable(element: Element): boolean {
+  return /^(?:true|plaintext-only)?$/i.test((element.getAttribute("contenteditable") ?? "no").trim());
 }
 
 /** Well-formed, as half a character cannot be sent. */
@@ -58,6 +63,7 @@ export class Masking {
     let found: Level;
     if (element.ownerDocument !== document) found = Level.Sealed; // rules speak of the page, not of another that stands in it
     else found = this.at.level(element, up === null ? Level.Masked : this.level(up));
+    if (found > Level.Sealed && isEditable(element) && !this.at.fits("values", element)) found = Level.Sealed; // what is entered there is a value
     this.levels.set(element, found);
     return found;
   }
@@ -88,6 +94,11 @@ export class Masking {
     }
     if (found || never) this.secret.add(element);
     return found || never;
+  }
+
+  /** Whether the picture that stands there may be seen. */
+  mayPicture(image: Element): boolean {
+    return this.at.fits("images", image) && this.level(image) > Level.Sealed;
   }
 
   mayShowValue(element: Element): boolean {

@@ -81,7 +81,8 @@ export function hiddenAreas(masking: Masking): Area[] {
   for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
     if ("localName" in one) {
       if (one.localName === OWN_TAG || one.localName === "head" || one.localName === "script" || one.localName === "style") continue;
-      const whole = masking.isBlocked(one) || NOTHING_OF.has(one.localName);
+      const pictured = one.localName === "img" && masking.mayPicture(one) && isOwn((one as HTMLImageElement).currentSrc);
+      const whole = masking.isBlocked(one) || (NOTHING_OF.has(one.localName) && one.localName !== "picture" && !pictured);
       if (whole || isHiddenField(one, masking)) {
         add([one.getBoundingClientRect()]);
         continue;
@@ -104,6 +105,11 @@ export function hiddenAreas(masking: Masking): Area[] {
   }
   masking.forget();
   return found;
+}
+
+/** Of what comes from elsewhere nothing is seen. */
+function isOwn(address: string): boolean {
+  return URL.canParse(address) && /^https?:/.test(address) && new URL(address).origin === location.origin;
 }
 
 function isHiddenField(element: Element, masking: Masking): boolean {

@@ -139,7 +139,30 @@ def test_a_password_that_is_shown_stays_one_at_another_address_and_after_another
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "userPass", "new_pwd", "pin", "userPin", "PIN2", "cvv", "otp", "smsOtp", "密码", "短信验证码"]
+    "name",
+    [
+        "password",
+        "userPass",
+        "new_pwd",
+        "pin",
+        "userPin",
+        "PIN2",
+        "cvv",
+        "otp",
+        "smsOtp",
+        "密码",
+        "短信验证码",
+        "smsCode",
+        "verify_code",
+        "validateCode",
+        "auth-code",
+        "securityCode",
+        "yzm",
+        "mima",
+        "captcha",
+        "交易密碼",
+        "驗證碼",
+    ],
 )
 def test_a_field_that_is_called_a_password_is_one(name: str) -> None:
     page = Recorder()
@@ -147,7 +170,10 @@ def test_a_field_that_is_called_a_password_is_one(name: str) -> None:
     assert Share(page.put(named)).of(named)["attributes"]["value"] != "hunter2"
 
 
-@pytest.mark.parametrize("name", ["amount", "shipping", "pinyin", "passport", "passengers", "footprint", "spinner"])
+@pytest.mark.parametrize(
+    "name",
+    ["amount", "zipCode", "countryCode", "promoCode", "shipping", "pinyin", "passport", "passengers", "footprint", "spinner"],
+)
 def test_a_field_that_is_called_otherwise_is_not(name: str) -> None:
     page = Recorder()
     named = page.element("input", {"type": "text", "id": "amount", "name": name, "value": "hunter2"})

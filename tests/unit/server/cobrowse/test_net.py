@@ -1,4 +1,5 @@
 import sys
+import time
 import unicodedata
 
 import pytest
@@ -54,6 +55,27 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         "1-a" * 20_000,
     ):
         identifies(letters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1" + "\u0315" * 30_000 + "\u0316" * 30_000, "1" + "\U0001d16d\U0001d165" * 30_000, "3 " * 32_000, "3,3 a " * 10_000],
+)
+def test_no_text_is_looked_through_for_long(text: str) -> None:
+    """Marks in the wrong order took seconds, in which no other share of the process had a turn, and beyond eight it was given up."""
+    began = time.process_time()
+    identifies(text)
+    assert time.process_time() - began < 0.5
+
+
+def test_marks_on_digits_hide_nothing() -> None:
+    assert identifies("\u0316\u0315".join("4111111111111111") + "\u0315" * 300)
+    assert not identifies("é" * 300 + " 12")
+
+
+def test_a_text_with_more_groups_of_digits_than_are_looked_at_is_not_shown() -> None:
+    assert identifies("7," * (net.MOST_GROUPS + 1))
+    assert not identifies("7," * net.MOST_GROUPS)
 
 
 def test_every_character_that_may_tell_is_looked_at() -> None:

@@ -46,6 +46,13 @@ def test_css_that_is_new_pauses_by_its_length() -> None:
     assert pauses_of(share.sanitiser, mutation(adds=[added(page.body, page.element("div", {}, *boxes))])) >= 100 * 20 // 200
 
 
+def test_long_words_pause_by_their_length() -> None:
+    page = Recorder()
+    share = Share(page, Limits(slice=200))
+    texts = [page.element("p", {"class": "shown"}, f"{number} 3 3 words " * 100) for number in range(50)]
+    assert pauses_of(share.sanitiser, mutation(adds=[added(page.body, page.element("div", {}, *texts))])) >= 40
+
+
 def test_a_long_sheet_is_read_with_pauses_wherever_it_comes() -> None:
     page = Recorder()
     sheets = [f".a-{number}{{color:red}}" * 100 for number in range(5)]

@@ -538,3 +538,20 @@ def test_whatever_comes_nothing_breaks_and_no_secret_leaves(events: list[tuple[i
     for kind, data in events:
         if kind != 4:
             assert "SECRET" not in json.dumps(share.take(event(kind, data)).event)
+
+
+@pytest.mark.parametrize("how", ["", "true", "TRUE", "plaintext-only"])
+def test_what_is_typed_where_words_may_be_edited_is_a_value(how: str) -> None:
+    page = Recorder()
+    box = page.element("div", {"contenteditable": how, "class": "shown"}, page.element("h1", {}, "typed"))
+    named = page.element("div", {"contenteditable": how, "class": "shown", "id": "note"}, "typed")
+    later = page.element("div", {"class": "shown"}, "words")
+    share = Share(page.put(box, named, later))
+    assert share.of(box)["childNodes"][0]["childNodes"][0]["textContent"] == MASK
+    assert share.of(named)["childNodes"][0]["textContent"] == "typed"
+    assert share.of(later)["childNodes"][0]["textContent"] == "words"
+    made = share.take(mutation(attributes=[{"id": later["id"], "attributes": {"contenteditable": how}}]))
+    assert made.resync
+    left = share.left(mutation(texts=[{"id": later["childNodes"][0]["id"], "value": "typed"}]))
+    assert left is not None
+    assert left["texts"][0]["value"] == MASK
