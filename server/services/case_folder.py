@@ -86,7 +86,7 @@ class CaseFolder:
         for one in kept:
             await self._pictures(one, files)
         hashes = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
-        trail, start, point = await self._trail(case)
+        trail, start, point, why_none = await self._trail(case)
         own = [entry for entry in trail if _is_about(entry.event, case, attempts)]
         async with cases.store.read() as tx:
             staff = await staff_named(tx, _people(case, own))
@@ -103,7 +103,7 @@ class CaseFolder:
         issued = (case.ended_at or now).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         files["README.txt"] = README.format(
             id=case.id, audience=case.created_by, issued=issued, first=trail[0].number, last=trail[-1].number, start=checkpoint_text(start),
-            no_checkpoint="" if point is not None else " (none was made yet: make the folder again after the next one)",
+            no_checkpoint="" if point is not None else f" ({why_none})",
         ).encode()  # fmt: skip
         sums = sorted((path, hashlib.sha256(data).hexdigest()) for path, data in files.items())
         files["SHA256SUMS"] = "".join(f"{digest}  {path}\n" for path, digest in sums).encode()
@@ -119,33 +119,51 @@ class CaseFolder:
             except TongpingError:
                 continue  # the report says that it is not there
 
-    async def _trail(self, case: Case) -> tuple[list[AuditEntry], Checkpoint, SignedCheckpoint | None]:
-        """From the first entry of the case to a checkpoint after its last one, or to that; the entry before; the checkpoint. What became of its evidence
-        later does not count: that may be years after. Raises NotFound, TooLarge."""
+    async def _trail(self, case: Case) -> tuple[list[AuditEntry], Checkpoint, SignedCheckpoint | None, str]:
+        """From the first entry of the case to a checkpoint after its last one, or to that; the entry before; the checkpoint, and why there is none. What
+        came later does not count: that may be years after. Raises NotFound, TooLarge."""
         async with self._cases.store.read() as tx:
             attempts = await tx.list_attempts(case.id)
             first, last, after = 0, 0, 0
             before = Checkpoint(number=0, hash=GENESIS)
             while entries := await tx.list_audit(after=after, limit=PAGE):
                 for entry in entries:
-                    if _is_about(entry.event, case, attempts) and entry.event.action not in _LATER:
+                    if _is_about(entry.event, case, attempts) and not _later(entry.event, case):
                         first, last = first or entry.number, entry.number
                     if not first:
                         before = Checkpoint(number=entry.number, hash=entry.hash)
                 after = entries[-1].number
             if not first:
                 raise NotFound("The audit trail does not know this verification.")
-            point = next((one for one in self._checkpoints if one.point.number >= last), None)
+            following = [one for one in self._checkpoints if one.point.number >= last]
+            point = next(
+                (one for one in following if one.point.number <= after), None
+            )  # of what is not there nothing can be shown
             end = point.point.number if point is not None else last
             if end - first >= MOST_ENTRIES:
                 raise TooLarge(f"Entries {first} to {end} of the audit trail are too many for one folder.")
             found: list[AuditEntry] = []
             while (at := found[-1].number if found else first - 1) < end:
                 found += await tx.list_audit(after=at, limit=min(PAGE, end - at))
-        return found, before, point
+        return found, before, point, BEYOND if following else NOT_YET
 
 
-_LATER = frozenset({AuditAction.EVIDENCE_EXPORTED, AuditAction.EVIDENCE_ERASED, AuditAction.EVIDENCE_READ})
+NOT_YET = "none was made yet: make the folder again after the next one"
+BEYOND = (
+    "those that were kept saw entries that are not there: an older copy of the database came back, or the trail was cut short"
+)
+_LATER = frozenset(
+    {AuditAction.EVIDENCE_EXPORTED, AuditAction.EVIDENCE_ERASED, AuditAction.EVIDENCE_READ, AuditAction.CUSTOMER_UNLOCKED}
+)
+
+
+def _later(event: AuditEvent, case: Case) -> bool:
+    """Whether it is no part of what was decided and why. Whoever has the token may show it whenever they like: refused is that for ever."""
+    if event.action is AuditAction.VERIFICATION_REDEEM_REFUSED:
+        return case.result_until is None or event.at >= case.result_until
+    return event.action in _LATER
+
+
 _OF_SESSION = frozenset(
     {
         AuditAction.CONSENT_DECIDED,

@@ -51,6 +51,7 @@ __all__ = ["ReferenceMissing", "VerificationAttempts", "fault_of", "faulty"]
 
 CONSENT_WITHDRAWN = "consent_withdrawn"
 """The fault of an attempt whose consent was taken back."""
+REFERENCE_CHANGED = "reference_changed"
 Agreed = Callable[[Transaction], Awaitable[bool]]
 GRACE_S = 30
 """After its time there is so much for what is made, kept and written down of an attempt: else whoever lets the time run out would not be judged."""
@@ -304,8 +305,11 @@ class VerificationAttempts:
                 return compared
 
             looked = await self._uploads.look(brought, policy, reference)
+            checked = looked.checked
+            if compared and (fault := await self.other_reference(id, compared)) is not None:
+                checked = faulty(brought.kind, fault)
             material = await self.with_reference(case, policy, compared, looked.material)
-            checked, digest = await self.evidence.keep(attempt, looked.checked, material)
+            checked, digest = await self.evidence.keep(attempt, checked, material)
             seen = bool(looked.material.pictures)
             _, done, case = await self.finish_attempt(attempt, checked, who.actor, evidence=digest, seen=seen)
         except BaseException as error:
@@ -345,6 +349,18 @@ class VerificationAttempts:
             return seal.open(id, pack, key, sealed)
         except SealBroken:
             raise VerificationLost("The reference cannot be opened.") from None
+
+    async def other_reference(self, id: CaseId, reference: bytes) -> str | None:
+        """A fault where they were compared with what is not theirs any more: a portrait that was replaced just before it began, a template that was
+        replaced or erased since. None: it stands."""
+        try:
+            async with self._cases.store.read() as tx:
+                case = await self._cases.found(tx, id)
+            return None if hmac.compare_digest(await self.reference(case), reference) else REFERENCE_CHANGED
+        except Conflict:
+            return REFERENCE_CHANGED
+        except TongpingError as error:
+            return fault_of(error)
 
     async def with_reference(self, case: Case, policy: Policy, compared: bytes, material: Material) -> Material:
         """With what a person can hold it against. ``compared``: the template that they were compared with, b"" where nothing was: of no other enrolment is the

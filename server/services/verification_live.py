@@ -20,7 +20,7 @@ from server.live.taps import Taps
 from server.services.attempt_room import AttemptRoom, AttemptsBusy
 from server.services.live_ports import LiveCheck, LiveChecks
 from server.services.principal import Principal
-from server.services.verification_attempts import CONSENT_WITHDRAWN, VerificationAttempts, fault_of, faulty
+from server.services.verification_attempts import CONSENT_WITHDRAWN, REFERENCE_CHANGED, VerificationAttempts, fault_of, faulty
 from server.transactions.again import TOO_BUSY
 from server.transactions.case import Attempt, Case, CaseState, WrongState
 from server.transactions.cues import Instruction
@@ -37,7 +37,6 @@ TAP_S = 180.0
 MATERIAL_S = 15.0
 """For the last pictures that are kept."""
 STREAM_LOST = "stream_lost"
-REFERENCE_CHANGED = "reference_changed"
 WITHDRAWN = CONSENT_WITHDRAWN
 STOPPED_BY_STAFF = "stopped_by_staff"
 ENDINGS = {
@@ -210,7 +209,7 @@ class LiveAttempts:
                     raise AttemptsBusy("Nobody looks at another camera now. Try again in a moment.") from error
                 raise CameraOff("Their camera cannot be looked at now.") from error
             material = await _material(attempt, check)
-            if (fault := await self._other_reference(id, reference)) is not None:
+            if (fault := await self._attempts.other_reference(id, reference)) is not None:
                 checked = faulty(AttemptKind.LIVE, fault)
             if checked.fault == WITHDRAWN or not await self._taps.agreed(session, participant, looked_at(policy)):
                 checked, material = faulty(AttemptKind.LIVE, WITHDRAWN), Material()
@@ -228,18 +227,6 @@ class LiveAttempts:
                     await self._attempts.abandon_attempt(attempt, actor, error)
             raise
         return done, case
-
-    async def _other_reference(self, id: CaseId, reference: bytes) -> str | None:
-        """A fault where they were compared with what is not theirs any more: a portrait that was replaced just before it began, a template that was
-        replaced or erased since. None: it stands."""
-        try:
-            async with self._cases.store.read() as tx:
-                case = await self._cases.found(tx, id)
-            return None if await self._attempts.reference(case) == reference else REFERENCE_CHANGED
-        except Conflict:
-            return REFERENCE_CHANGED
-        except TongpingError as error:
-            return fault_of(error)
 
     async def _checked(self, attempt: Attempt, check: LiveCheck, pictures: OpenTap, page: Page) -> tuple[CheckedAttempt, bool]:
         """And whether somebody who leads was there all through it. Never a pass where something went wrong on our side: then it is a fault. What was found

@@ -3,18 +3,25 @@
 import asyncio
 import hashlib
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
+from server.audit.chain import Checkpoint
+from server.audit.signed import CheckpointSigner
 from server.case_report import Page
 from server.cli import app as cli
-from server.domain.ids import StaffId
+from server.clock import SystemClock
+from server.domain.ids import CaseId, StaffId
 from server.domain.model import Language
 from server.errors import TongpingError
+from server.services import case_folder
+from server.services.case_folder import CaseFolder
 from server.services.verification_evidence import Kept
 from server.store.sql import open_store
 from server.transactions.case import Review
@@ -165,3 +172,43 @@ def test_people_are_named_and_what_ended_through_us_is_marked(language: str, wor
     assert [page.count(one) for one in words] == [1] * len(words)
     assert f"({left.id}, " in page
     assert gone in page
+
+
+async def test_a_checkpoint_of_what_is_not_there_and_a_late_refusal_keep_nobody_from_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older copy of the database came back: the newest checkpoint saw entries that it does not have. And the token is shown once more, long after."""
+    data = tmp_path / "data"
+    data.mkdir()
+    store = await open_store(f"sqlite:///{data}/tongping.db")
+    async with app(tmp_path, store=store, **settings(tmp_path)) as here:
+        bank = await Bank.of(here)
+        id = await bank.ready()
+        assert (await bank.show(id, takes())).json["attempt"]["outcome"] == "accept"
+        result = (await bank.get(id)).json["result"]
+        await bank.post(f"/{id}/redeem", {"token": result})
+        for _ in range(3):
+            await bank.ask(customer="c-other")
+        monkeypatch.setattr(case_folder, "MOST_ENTRIES", 30)
+        for number in range(30):
+            await bank.ask(customer=f"c-{number + 10}")
+        here.server.context.verifications.cases.clock = Later()
+        assert (await bank.post(f"/{id}/redeem", {"token": result})).status == 410
+        context = here.server.context
+        async with store.read() as tx:
+            head = await tx.audit_head()
+        signer = CheckpointSigner(Ed25519PrivateKey.generate(), "k", issuer="https://video.bank.example")
+        ahead = signer.sign(Checkpoint(number=head + 5, hash=b"\0" * 32), datetime.now(UTC))
+        made = CaseFolder(context.verifications.cases, context.verifications.evidence, [ahead], {}, {})
+        async with asyncio.timeout(20):
+            files = await made.files(CaseId(id), Language.EN, "command-line")
+    await store.close()
+    assert "audit/checkpoint.jws" not in files
+    assert b"saw entries that are not there" in files["README.txt"]
+    trail = [msgspec.json.decode(line)["entry"]["action"] for line in files["audit/trail.jsonl"].splitlines()]
+    assert trail[-1] == "verification.redeemed"
+
+
+class Later(SystemClock):
+    def now(self) -> datetime:
+        return super().now() + timedelta(days=400)

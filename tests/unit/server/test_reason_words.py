@@ -33,7 +33,7 @@ MAKERS = frozenset({"Finding", "faulty", "CheckResult", "Decision", "Decided", "
 #: Constants of modules whose texts are reasons; of mappings the values.
 NAMED = frozenset({"ENDINGS", "STREAM_LOST", "STOPPED_BY_STAFF", "REFERENCE_CHANGED", "EVIDENCE_LOST"})
 #: Functions whose results are reasons.
-GIVERS = frozenset({"fault_of", "_other_reference", "_pad", "_match"})
+GIVERS = frozenset({"fault_of", "other_reference", "_pad", "_match"})
 
 
 def words() -> dict[str, tuple[str, str]]:

@@ -12,7 +12,8 @@ from server.domain.ids import AttemptId, CaseId, TemplateId
 from server.errors import NotFound, StoreUnavailable, VerificationUnavailable
 from server.services.verification_reviews import NothingToSee
 from server.transactions.case import Attempt, CaseState
-from server.transactions.decision import AttemptKind
+from server.transactions.decision import AttemptKind, Outcome
+from server.transactions.lock import ended_through_us
 from server.transactions.material import ENROLMENT, Material, PictureKind, ReferenceShown
 from server.transactions.policy import read_policy
 from tests.support import cases
@@ -161,20 +162,7 @@ async def _saved(place: BankPlace, id: TemplateId, **changes: Any) -> None:
         await tx.save_template(msgspec.structs.replace(found, **changes))
 
 
-@pytest.mark.campaign(19)
-@pytest.mark.parametrize(
-    ("meddle", "then"),
-    [
-        (_replaced, ReferenceShown.CHANGED),
-        (_erased, ReferenceShown.CHANGED),
-        (_anothers, ReferenceShown.CHANGED),
-        (_swapped, ReferenceShown.LOST),
-        (_cut, ReferenceShown.LOST),
-    ],
-)
-async def test_what_is_another_one_when_it_is_sealed_is_not_shown(
-    place: BankPlace, meddle: Meddle, then: ReferenceShown, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def meddled(place: BankPlace, meddle: Meddle, monkeypatch: pytest.MonkeyPatch) -> tuple[CaseId, Attempt]:
     """After they were compared, before it is sealed."""
     id, template = await by_template(place)
     still = place.workers.still
@@ -185,11 +173,37 @@ async def test_what_is_another_one_when_it_is_sealed_is_not_shown(
         return await still(image)
 
     monkeypatch.setattr(place.workers, "still", late)
-    attempt = await show(place, id)
+    attempt, _, _ = await place.verifications.attempts.upload(place.bank, id, takes())
+    assert isinstance(attempt, Attempt)
+    return id, attempt
+
+
+@pytest.mark.campaign(19)
+@pytest.mark.parametrize("meddle", [_swapped, _cut])
+async def test_what_is_another_one_when_it_is_sealed_is_not_shown(
+    place: BankPlace, meddle: Meddle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.refer_risk()
+    id, attempt = await meddled(place, meddle, monkeypatch)
     [one] = await told(place, id)
-    assert (one.reference, len(one.pictures), one.evidence_lost) == (then, 10, False)
+    assert (one.reference, len(one.pictures), one.evidence_lost) == (ReferenceShown.LOST, 10, False)
     with pytest.raises(NotFound):
         await reference(place, id, attempt.id)
+
+
+@pytest.mark.parametrize("meddle", [_replaced, _erased, _anothers])
+async def test_a_template_that_is_another_one_by_the_end_passes_nobody(
+    place: BankPlace, meddle: Meddle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it a failure of theirs: they looked like what was there when it began."""
+    id, attempt = await meddled(place, meddle, monkeypatch)
+    assert (attempt.outcome, attempt.reasons) == (Outcome.REJECT, ("reference_changed",))
+    case = await place.case(id)
+    assert (case.state, case.result) == (CaseState.OPEN, "")
+    [kept] = await place.verifications.evidence.evidence_of(case)
+    assert kept.facts is not None
+    assert (kept.facts.reference, len(kept.pictures)) == (ReferenceShown.CHANGED, 10)
+    assert ended_through_us(attempt)
 
 
 async def test_a_store_that_fails_then_loses_the_picture_alone(place: BankPlace) -> None:
