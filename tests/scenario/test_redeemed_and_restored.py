@@ -4,6 +4,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import aiohttp
+
 from server.app import running
 from server.store.sql import open_store
 from tests.scenario.test_customers_api import restored
@@ -32,7 +34,10 @@ async def test_redeemed_after_the_backup(tmp_path: Path) -> None:
     with sqlite3.connect(data / "tongping.db") as base:
         assert base.execute("SELECT count(*) FROM verification_cases WHERE redeemed_at IS NOT NULL").fetchone() == (0,)
     store = await open_store(f"sqlite:///{data}/tongping.db")
-    async with running(config, store=store, media=FakePlane(), engine=FakeEngine()) as server:
+    async with (
+        running(config, store=store, media=FakePlane(), engine=FakeEngine()) as server,
+        aiohttp.ClientSession() as bank.here.http,
+    ):
         bank.here.server = server
         assert (await bank.get(cases[0])).json["redeemed_at"] == when
         again = await bank.post(f"/{cases[0]}/redeem", {"token": tokens[0]})

@@ -45,14 +45,21 @@ async def test_what_holds_no_more_is_dropped_while_others_write(tmp_path: Path) 
     later = at(9) + HOLDS
     assert set(await one.tidy(later)) == set(NAMES[10:20])
     await asyncio.gather(
-        one.tidy(later), other.tidy(later), *((one, other)[number % 2].append(NAMES[number], at(number)) for number in range(20, 40))
+        one.tidy(later),
+        other.tidy(later),
+        *((one, other)[number % 2].append(NAMES[number], at(number)) for number in range(20, 40)),
     )
     for journal in (one, other, FileRedeems(path)):
         assert set(await journal.tidy(later)) == set(NAMES[10:])
     assert await other.find(NAMES[3]) is None
 
 
-@given(whole=st.integers(0, 4), kept=st.integers(0, 300), tail=st.binary(max_size=40).filter(lambda data: b"\n" not in data), end=st.booleans())
+@given(
+    whole=st.integers(0, 4),
+    kept=st.integers(0, 300),
+    tail=st.binary(max_size=40).filter(lambda data: b"\n" not in data),
+    end=st.booleans(),
+)
 def test_any_tail_that_was_not_written_whole_was_never_there(whole: int, kept: int, tail: bytes, end: bool) -> None:
     async def look() -> None:
         with tempfile.TemporaryDirectory() as folder:
