@@ -170,6 +170,7 @@ async def running(
         await checks.start()
         await context.audit.prepare()
         await context.customers.replay()
+        await context.verifications.redemptions.replay()
         stack.push_async_callback(context.refusals.flush)
         stack.push_async_callback(context.verifications.reviews.waiting.looks.close)
         await context.risk.rules.started(config.data_dir / "policies.json")

@@ -34,6 +34,13 @@ class TransactionsConfig(Section, frozen=True, kw_only=True):
         int,
         doc("For how long a signed decision holds: it is verified and redeemed within that, in seconds.", ge=60, le=3600),
     ] = 600
+    redeems: Annotated[
+        str,
+        doc(
+            "File in which it is written down which decisions were redeemed, so that none is a second time when an older copy of the database comes back: "
+            "keep it out of backups; servers on one database share it. Empty: `redeems.jsonl` in `data_dir`."
+        ),
+    ] = ""
     lock_s: Annotated[int, doc("For how long five failures in a row lock a customer, in seconds.", ge=60, le=31_536_000)] = (
         86_400
     )

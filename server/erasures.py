@@ -5,20 +5,14 @@ was acknowledged to nobody and is cut off; any other that is not as it was writt
 """
 
 import asyncio
-import fcntl
-import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from server.errors import DependencyError
+from server.journals import chained, cut, locked, read_from, sync_folder
 from server.services.erasure_ports import Erasure
-
-_MODE = 0o600
-_PART = 1 << 20
 
 
 class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,44 +64,27 @@ class FileJournal:
 
     def _read(self) -> list[Erasure]:
         try:
-            with self._locked(os.O_RDWR) as descriptor:
+            with locked(self._path, os.O_RDWR) as descriptor:
                 return _lines(descriptor)[0]
         except FileNotFoundError:
             return []
 
     def _write(self, form: bytes) -> None:
-        with self._locked(os.O_RDWR | os.O_CREAT | os.O_APPEND) as descriptor:
+        with locked(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as descriptor:
             last = _lines(descriptor)[1]
-            line = msgspec.json.encode(_Line(_hash(last, form), msgspec.Raw(form))) + b"\n"
+            line = msgspec.json.encode(_Line(chained(last, form), msgspec.Raw(form))) + b"\n"
             if os.write(descriptor, line) != len(line):
                 raise OSError("not written whole")
             os.fsync(descriptor)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    @contextmanager
-    def _locked(self, flags: int) -> Iterator[int]:
-        """Held for as long as a line takes to be written."""
-        descriptor = os.open(self._path, flags | os.O_CLOEXEC, _MODE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield descriptor
-        finally:
-            os.close(descriptor)
+        sync_folder(self._path.parent)
 
 
 def _lines(descriptor: int) -> tuple[list[Erasure], str]:
     """(what stands there, the last hash)."""
-    data = b""
-    while part := os.pread(descriptor, _PART, len(data)):
-        data += part
+    data = read_from(descriptor, 0)
     whole, _, rest = data.rpartition(b"\n")
     if rest:
-        os.ftruncate(descriptor, len(data) - len(rest))
-        os.fsync(descriptor)
+        cut(descriptor, len(data) - len(rest))
     found: dict[str, Erasure] = {}
     last = ""
     for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
@@ -116,7 +93,7 @@ def _lines(descriptor: int) -> tuple[list[Erasure], str]:
             what = _what(read.erasure, found)
         except msgspec.MsgspecError:
             raise JournalBroken(f"Line {number} of the journal of erasures is none.") from None
-        if read.hash != _hash(last, bytes(read.erasure)):
+        if read.hash != chained(last, bytes(read.erasure)):
             raise JournalBroken(f"Line {number} of the journal of erasures is not as it was written.")
         found[what.id] = what
         last = read.hash
@@ -131,7 +108,3 @@ def _what(form: msgspec.Raw, before: dict[str, Erasure]) -> Erasure:
     if done not in before:
         raise msgspec.ValidationError("the end of nothing")
     return msgspec.structs.replace(before[done], done=True)
-
-
-def _hash(before: str, form: bytes) -> str:
-    return hashlib.sha256(before.encode() + form).hexdigest()

@@ -31,6 +31,7 @@ def chores(context: Context) -> list[tuple[str, float, Mapping[str, Chore]]]:
                 "recordings": context.recordings.erase_due,
                 "templates": context.faces.scrub,
                 "risk": context.risk.tidy,
+                "redeems": context.verifications.redemptions.tidy,
                 "failures": context.verifications.cases.forget_failures,
                 "webhooks": context.webhooks.forget_old,
                 "evidence-due": context.verifications.evidence.erase_due,

@@ -12,6 +12,7 @@ from server.domain import ids
 from server.domain.ids import CaseId
 from server.erasures import FileJournal
 from server.faces import RingSeal
+from server.redeems import FileRedeems
 from server.services.customer_export import CustomerExport
 from server.services.customers import Customers
 from server.services.evidence_ports import EvidenceStore
@@ -64,6 +65,7 @@ def verifications(
         portraits=templates.of("transaction portrait"),
         keys=own.decisions.verify_keys,
         vault=vault,
+        redeems=FileRedeems(Path(settings.redeems) if settings.redeems else config.data_dir / "redeems.jsonl"),
         strict_portraits=config.verification.strict_enrolment,
     )
 

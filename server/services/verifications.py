@@ -1,10 +1,10 @@
 """Transactions that are verified: asked for by the bank's system, decided, and redeemed once.
 
-``attempts`` and ``reviews`` are parts of it: how something is shown, and what a person decides.
+``attempts``, ``reviews`` and ``redemptions`` are parts of it: how something is shown, what a person decides, and that a decision is used once.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,12 +21,14 @@ from server.errors import Conflict, Gone, Invalid, NotFound, PictureRefused
 from server.services.evidence_ports import EvidenceStore
 from server.services.face_ports import FaceEngine, TemplateSeal
 from server.services.principal import Principal
+from server.services.redeem_ports import RedeemJournal
 from server.services.sessions import SessionOfAnother, of_one
 from server.services.verification_attempts import VerificationAttempts
 from server.services.verification_cases import Cases, Kept
 from server.services.verification_evidence import VerificationEvidence
 from server.services.verification_identification import Identifications
 from server.services.verification_ports import CallBacks, RiskPort
+from server.services.verification_redeems import Redemptions
 from server.services.verification_reviews import VerificationReviews
 from server.services.verification_sessions import CaseSessions
 from server.services.verification_views import verification_view
@@ -34,22 +36,9 @@ from server.store.ports import Transaction
 from server.transactions.case import Cancel, Case, CaseState
 from server.transactions.details import canonical, form_hash, read_details
 from server.transactions.risk.lists import IdentifierInvalid, IdentifierKind, normalised
-from server.transactions.token import DecisionRefused, read_decision
 
 TOLD = ("verification.*", "customer.locked")
 """Of what a callback is told."""
-
-
-class AlreadyRedeemed(Conflict):
-    """``detail`` says when."""
-
-    code = "already_redeemed"
-
-
-class NotAccepted(Conflict):
-    """Only what was accepted is redeemed."""
-
-    code = "not_accepted"
 
 
 class SessionTaken(Conflict):
@@ -79,6 +68,7 @@ class Verifications:
         portraits: TemplateSeal,
         keys: Mapping[str, Ed25519PublicKey],
         vault: EvidenceStore,
+        redeems: RedeemJournal,
         strict_portraits: bool = True,
     ) -> None:
         self._cases = cases
@@ -92,6 +82,7 @@ class Verifications:
         self.attempts = VerificationAttempts(cases, risk, engine, templates, portraits, self.evidence)
         self.reviews = VerificationReviews(self.attempts)
         self.identifications = Identifications(self.attempts)
+        self.redemptions = Redemptions(cases, redeems, keys)
 
     @property
     def cases(self) -> Cases:
@@ -213,38 +204,8 @@ class Verifications:
         return self.view(case)
 
     async def redeem(self, who: Principal, id: CaseId, token: str) -> Redeemed:
-        """Once, whoever asks again and why: who gets an answer may execute. Raises NotFound, Invalid (not a decision of this case), Gone (expired), NotAccepted, AlreadyRedeemed."""
-        cases = self._cases
-        now = cases.clock.now()
-        refused: Exception | None = None
-        async with cases.store.begin() as tx:
-            case = await cases.settled(tx, id, who)
-            try:
-                self._check_redeemable(case, token)
-            except (Invalid, Gone, Conflict) as error:
-                refused = error
-                await cases.note(tx, AuditAction.VERIFICATION_REDEEM_REFUSED, who.actor, case, why=error.code)
-            else:
-                await tx.save_case(msgspec.structs.replace(case, redeemed_at=now))
-                await cases.note(tx, AuditAction.VERIFICATION_REDEEMED, who.actor, case)
-        if refused is not None:
-            raise refused
-        return Redeemed(id=case.id, redeemed_at=now)
-
-    def _check_redeemable(self, case: Case, token: str) -> None:
-        try:
-            claims = read_decision(token, self._keys, now=self._cases.clock.now())
-        except DecisionRefused as error:
-            if error.code == "expired":
-                raise Gone("This decision has expired.") from None
-            raise Invalid("token: not a signed decision of this server.") from None
-        if token != case.result or claims.case != case.id or claims.aud != case.created_by:
-            raise Invalid("token: not the decision of this verification.")
-        if not claims.accepted or case.state is not CaseState.ACCEPTED:
-            raise NotAccepted("It was not accepted.")
-        if case.redeemed_at is not None:
-            when = case.redeemed_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            raise AlreadyRedeemed(f"This decision was redeemed at {when}.")
+        """See ``Redemptions.redeem``."""
+        return await self.redemptions.redeem(who, id, token)
 
     async def unlock(self, who: Principal, customer: str) -> None:
         """The customer may try again. Where nothing was counted nothing happens. The audit says by their latest case who that was."""

@@ -16,7 +16,7 @@ import pytest
 from server.audit.chain import GENESIS, Checkpoint
 from server.audit.verify import verify_database
 from server.domain.ids import CaseId
-from server.services.verifications import AlreadyRedeemed
+from server.services.verification_redeems import AlreadyRedeemed
 from server.store import sql
 from server.store.sql import open_store
 from server.transactions.case import CaseState

@@ -11,7 +11,7 @@ from msgspec import structs, to_builtins
 from server.api.bodies_verifications import ReviewDecision
 from server.challenges import LiveChallenges
 from server.services.verification_live import LiveAttempts
-from server.services.verifications import AlreadyRedeemed
+from server.services.verification_redeems import AlreadyRedeemed
 from server.transactions.case import CaseState
 from server.transactions.policy_files import Policies
 from server.transactions.token import DecisionClaims, verify_decision

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.services.verifications import AlreadyRedeemed
+from server.services.verification_redeems import AlreadyRedeemed
 from server.store.sql import open_store
 from server.transactions.case import CaseState, WrongState
 from server.transactions.decision import AttemptKind, Outcome

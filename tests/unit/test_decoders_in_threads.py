@@ -40,6 +40,8 @@ for _ in range(25):
         ),
         ("server.erasures", """_LINES.decode(b'{"hash":"","erasure":{}}')"""),
         ("server.erasures", """_what(b'{"id":"a","customer":"b","at":"c"}', {})"""),
+        ("server.redeems", """_LINES.decode(b'{"hash":"","redeem":{}}')"""),
+        ("server.redeems", """_REDEEMS.decode(b'{"decision":"a","at":"b"}')"""),
         ("media.recording.manifest", """_MANIFESTS.decode(b'{"recording":"a","ending":"x","parts":[{"track":"x"}]}')"""),
         ("media.recording.format", """_HEADERS.decode(b'{"recording":"a","track":"x","part":0}')"""),
     ],

@@ -15,7 +15,8 @@ from server.domain.ids import CaseId, TemplateId
 from server.errors import Conflict, Gone, Invalid, NotFound, PictureRefused, TongpingError, VerificationUnavailable
 from server.services.verification_attempts import ReferenceMissing
 from server.services.verification_cases import TooManyCases
-from server.services.verifications import AlreadyRedeemed, NotAccepted, OtherCustomer
+from server.services.verification_redeems import AlreadyRedeemed, NotAccepted
+from server.services.verifications import OtherCustomer
 from server.transactions.case import CaseState, WrongState
 from server.transactions.decision import AttemptKind, CheckOutcome, Outcome
 from server.transactions.details import details_hash
