@@ -19,6 +19,7 @@ from server.services.evidence_ports import EvidenceLost, EvidenceStore
 from server.services.verification_cases import SYSTEM, Cases
 from server.store.ports import Transaction
 from server.transactions.case import ENDED, Attempt, Case, WrongState
+from server.transactions.case import LOST as END_UNSEEN
 from server.transactions.decision import CheckedAttempt, CheckOutcome
 from server.transactions.material import REFERENCE, Agreed, Facts, Material, Picture, PictureKind, Shown
 
@@ -27,6 +28,8 @@ LOST = "evidence_lost"
 """The fault of an attempt whose evidence could not be kept."""
 YOUNG_S = 3600.0
 """What is younger may still be written."""
+UNSEEN_WAITS = timedelta(days=30)
+"""Of an attempt whose end nobody has seen: in an older copy of the database it may be one that was decided by this evidence."""
 AT_ONCE = 100
 SWEPT_AT_ONCE = 1000
 
@@ -315,7 +318,11 @@ class VerificationEvidence:
         case, attempt = owner
         if case.evidence_erased_at is not None:
             return True
-        return name != case.reference_vault if attempt is None else attempt.ended_at is not None and not attempt.evidence
+        if attempt is None:
+            return name != case.reference_vault
+        if attempt.ended_at is None or attempt.evidence:
+            return False
+        return END_UNSEEN not in attempt.reasons or attempt.ended_at + UNSEEN_WAITS <= now
 
     async def _case_of(self, name: str) -> CaseId | None:
         """By its name, else by what was sealed with it."""

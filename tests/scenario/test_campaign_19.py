@@ -15,12 +15,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from server.cli import app as cli
-from server.domain.ids import CaseId
+from server.domain.ids import AttemptId, CaseId
 from server.domain.model import Language
 from server.evidence import evidence_keys, open_vault
 from server.services.case_folder import CaseFolder
@@ -395,6 +396,23 @@ async def test_what_belongs_to_nothing_is_swept_and_what_nobody_knows_stays(tmp_
     assert (done.exit_code, "3 are what the trail names, 0 are not; 0 cases were erased" in done.output) == (0, True), (
         done.output
     )
+
+
+async def test_evidence_of_an_attempt_whose_end_nobody_has_seen_waits_for_the_right_database(tmp_path: Path) -> None:
+    """In a copy of the database from before its decision it was under way, and was lost with the server that the copy was made from."""
+    async with house(tmp_path, clock=ManualClock()) as there:
+        context = there.here.server.context
+        evidence = context.verifications.evidence
+        _, id = await there.referred()
+        os.utime(there.evidence / id.lower(), (0, 0))
+        for days, why, swept in ((29, "attempt_lost", 0), (0, "attempt_cut", 1)):
+            async with context.store.begin() as tx:
+                attempt = await tx.get_attempt(AttemptId(id))
+                assert attempt is not None
+                assert attempt.ended_at is not None
+                ended = attempt.ended_at - timedelta(days=days)
+                await tx.save_attempt(msgspec.structs.replace(attempt, evidence="", reasons=(why,), ended_at=ended))
+            assert await evidence.sweep() == swept
 
 
 async def test_the_trail_and_the_vault_are_held_against_each_other_offline(tmp_path: Path) -> None:
