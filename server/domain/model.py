@@ -271,6 +271,7 @@ class PdfRecord(msgspec.Struct, frozen=True, kw_only=True):
     signed_file_id: FileId | None = None  # with the newest signature, and those before
     signed_at: datetime | None = None
     signatures: int = 0
+    looked: str | None = None  # while it is open: where, what is marked and asked; as ``server/pdf/together.py`` writes it
 
 
 class RecordingEnding(StrEnum):

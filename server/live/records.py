@@ -17,6 +17,7 @@ from server.domain.model import (
     LeaveReason,
     Participant,
     ParticipantState,
+    PdfRecord,
     Session,
     SessionStatus,
     StaffLogin,
@@ -36,6 +37,7 @@ class Loaded:
     session: Session
     participants: list[Participant]
     consents: list[Consent]
+    pdf: PdfRecord | None  # that is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ class Records(Transactions):
             record = await tx.get_session(session)
             if record is None:
                 raise NotFound("There is no such session.")
-            return Loaded(record, await tx.list_participants(session), await tx.latest_consents(session))
+            people, consents = await tx.list_participants(session), await tx.latest_consents(session)
+            pdfs = await tx.session_pdfs(session)
+            return Loaded(record, people, consents, next((one for one in pdfs if one.looked is not None), None))
 
     async def participant(self, id: ParticipantId) -> Participant | None:
         async with self._reading() as tx:

@@ -164,6 +164,7 @@ class LiveSession:
         """Raises NotFound, Gone (ended), StoreUnavailable."""
         if self.record is None:
             loaded = await self.needs.records.load(self.id)
+            await upkeep.restore(self, loaded)
             self.record = loaded.session
             self.people = {participant.id: participant for participant in loaded.participants}
             for consent in loaded.consents:

@@ -13,11 +13,11 @@ from weakref import WeakKeyDictionary
 from server.audit.events import AuditAction
 from server.clock import Clock
 from server.domain.ids import ParticipantId, PdfId
-from server.domain.model import Role, SessionStatus
+from server.domain.model import PdfRecord, Role, SessionStatus
 from server.errors import Conflict, DependencyError, Invalid, NotAllowed, NotFound, StoreUnavailable, TongpingError, TooMany
 from server.live.member import Member
 from server.live.refusals import message_error
-from server.pdf.together import Phase, Together
+from server.pdf.together import Phase, Together, begun
 from server.services.pdfs import Pdfs
 from server.signalling.connection import Connection
 from server.signalling.messages import ServerBody
@@ -45,6 +45,8 @@ LOOKS_S, LOOKS_BURST = 10.0, 20.0
 MARKS_S, MARKS_BURST = 5.0, 30.0
 SMALLEST = 0.02
 """Of the box, in one direction at least: less is no signature."""
+KEEP_S = 2.0
+"""Where it is looked at and what is marked is written down no more often: so much of it is lost at most where the server is killed."""
 
 
 class _Table:
@@ -55,6 +57,8 @@ class _Table:
         self.told: dict[ParticipantId, Connection] = {}
         self.looks: dict[ParticipantId, TokenBucket] = {}
         self.marks: dict[ParticipantId, TokenBucket] = {}
+        self.unkept = False  # turned or marked since it was written down
+        self.keep_at = 0.0  # then at the soonest (monotonic seconds)
 
 
 class Tables:
@@ -71,12 +75,26 @@ class Tables:
             await asyncio.wait(list(self._tasks))
 
     async def close(self, deadline_s: float) -> None:
-        """What is being signed has so long."""
+        """What is being signed has so long; then the rest is written down."""
         if self._tasks:
             _, late = await asyncio.wait(list(self._tasks), timeout=deadline_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        for session, table in list(self._tables.items()):
+            await self._keep(session, table)
+
+    async def restore(self, session: "LiveSession", pdf: PdfRecord) -> None:
+        """What was open in this session when it was last seen here, or before the server was started. Raises StoreUnavailable."""
+        try:
+            kept = await self._stored(self._pdfs.find(session.id, pdf.id))
+        except NotFound:
+            return  # its file was erased
+        if kept.pdf.looked is None:
+            return
+        table = _Table()
+        table.together.restore(kept.shown, kept.pdf.looked, kept.pdf.participant_id, kept.newest)
+        self._tables[session] = table
 
     # ---- staff
 
@@ -84,7 +102,7 @@ class Tables:
         _acts(session, member)
         table = self._tables.get(session) or _Table()
         table.together.may_open()
-        kept = await self._stored(self._pdfs.opened(session.id, body.pdf, member.id))
+        kept = await self._stored(self._pdfs.opened(session.id, body.pdf, member.id, begun(member.id)))
         self._tables[session] = table
         table.together.open(kept.shown, member.id, kept.newest)
         self._whole(session, table)
@@ -92,7 +110,7 @@ class Tables:
     async def close_pdf(self, session: "LiveSession", member: Member) -> None:
         table = self._of(session, member)
         shown = table.together.may_close()
-        await self._note(session, AuditAction.PDF_CLOSED, shown.id, member)
+        await self._note(session, AuditAction.PDF_CLOSED, shown.id, member, None)
         table.together.close()
         self._whole(session, table)
 
@@ -100,10 +118,11 @@ class Tables:
         table = self._of(session, member)
         shown = table.together.may_ask(body)
         of = _signer(session, body.of)
-        request = self._pdfs.new_request()
-        details = {"request": request, "page": str(body.page), "of": of}
-        await self._note(session, AuditAction.PDF_SIGNATURE_ASKED, shown.id, member, **details)
-        table.together.ask(body, member.id, of, request)
+        asked = table.together.question(body, member.id, of, self._pdfs.new_request())
+        details = {"request": asked.request, "page": str(body.page), "of": of}
+        looked = table.together.looked(asked)
+        await self._note(session, AuditAction.PDF_SIGNATURE_ASKED, shown.id, member, looked, **details)
+        table.together.ask(asked)
         self._whole(session, table)
 
     async def cancel(self, session: "LiveSession", member: Member, body: PdfSignCancel) -> None:
@@ -112,7 +131,8 @@ class Tables:
         signing = table.together.phase is Phase.SIGNING
         if signing:
             table.together.cancel()  # at once: it may be written while this is noted
-        await self._note(session, AuditAction.PDF_SIGNATURE_CANCELLED, body.pdf, member, request=asked.request)
+        looked = table.together.looked(None)
+        await self._note(session, AuditAction.PDF_SIGNATURE_CANCELLED, body.pdf, member, looked, request=asked.request)
         if not signing:
             table.together.cancel()
             self._whole(session, table)
@@ -122,24 +142,25 @@ class Tables:
     def look(self, session: "LiveSession", member: Member, body: PdfLook) -> None:
         table = self._of(session, member)
         self._often(table.looks, member, LOOKS_S, LOOKS_BURST)
-        self._others(session, table, member, table.together.look(body, member.id))
+        self._turned(session, table, member, table.together.look(body, member.id))
 
     def mark(self, session: "LiveSession", member: Member, body: PdfMark) -> None:
         table = self._of(session, member)
         self._often(table.marks, member, MARKS_S, MARKS_BURST)
-        self._others(session, table, member, table.together.mark(body, member.id))
+        self._turned(session, table, member, table.together.mark(body, member.id))
 
     def unmark(self, session: "LiveSession", member: Member, body: PdfUnmark) -> None:
         table = self._of(session, member)
         self._often(table.marks, member, MARKS_S, MARKS_BURST)
-        self._others(session, table, member, table.together.unmark(body.pdf, body.mark, member.id))
+        self._turned(session, table, member, table.together.unmark(body.pdf, body.mark, member.id))
 
     # ---- the customer
 
     async def decline(self, session: "LiveSession", member: Member, body: PdfSignDecline) -> None:
         table = self._of(session, member)
         asked = table.together.may_decline(body.pdf, body.request, member.id)
-        await self._note(session, AuditAction.PDF_SIGNATURE_DECLINED, body.pdf, member, request=asked.request)
+        looked = table.together.looked(None)
+        await self._note(session, AuditAction.PDF_SIGNATURE_DECLINED, body.pdf, member, looked, request=asked.request)
         table.together.decline()
         self._whole(session, table)
 
@@ -171,7 +192,8 @@ class Tables:
             _acts(session, member)
 
         try:
-            signed = await self._pdfs.sign(session.id, body.pdf, asked, strokes, member.id, still)
+            looked = partial(table.together.looked, None)
+            signed = await self._pdfs.sign(session.id, body.pdf, asked, strokes, member.id, still, looked)
         except TongpingError as error:
             done = partial(self._failed, session, table, connection, seq, error)
         except Exception:
@@ -195,6 +217,7 @@ class Tables:
     ) -> None:
         table.together.failed()
         if table.together.asked is None:
+            table.unkept = True
             self._whole(session, table)
         if connection is not None:
             connection.send(message_error(seq, error))
@@ -210,6 +233,8 @@ class Tables:
         table = self._tables.get(session)
         if table is None:
             return
+        if table.unkept and (self._clock.monotonic() >= table.keep_at or not session.members):
+            session.queue("pdf", partial(self._keep, session, table))
         showing = self._showing(session, table)
         for id, connection in list(table.told.items()):
             if showing.get(id) is not connection:
@@ -229,7 +254,8 @@ class Tables:
         table.told = {id: connection for id, connection in table.told.items() if id not in showing}
         self.refresh(session)
 
-    def _others(self, session: "LiveSession", table: _Table, member: Member, body: ServerBody) -> None:
+    def _turned(self, session: "LiveSession", table: _Table, member: Member, body: ServerBody) -> None:
+        table.unkept = True
         before = dict(table.told)
         self.refresh(session)
         for id, connection in table.told.items():
@@ -259,8 +285,25 @@ class Tables:
         if not rate.take(now):
             raise TooMany("Too much in a short time.")
 
-    async def _note(self, session: "LiveSession", action: AuditAction, pdf: str, member: Member, **details: str) -> None:
-        await self._stored(self._pdfs.noted(action, session.id, PdfId(pdf), member.id, details))
+    async def _note(
+        self, session: "LiveSession", action: AuditAction, pdf: str, member: Member, looked: str | None, **details: str
+    ) -> None:
+        await self._stored(self._pdfs.noted(action, session.id, PdfId(pdf), member.id, details, looked))
+
+    async def _keep(self, session: "LiveSession", table: _Table) -> None:
+        """Written down, but while it is being signed: then the signature itself is. Tried again where it fails and somebody is here."""
+        together = table.together
+        shown, looked = together.shown, together.looked(together.asked)
+        if not table.unkept or together.phase is Phase.SIGNING:
+            return
+        table.unkept, table.keep_at = False, self._clock.monotonic() + KEEP_S
+        if shown is None or looked is None:
+            return
+        try:
+            await self._stored(self._pdfs.looked(shown.id, looked))
+        except TongpingError as error:
+            table.unkept = bool(session.members)
+            log.warning("open PDF not written down", extra={"session": session.id, "code": error.code})
 
     async def _stored(self, what: Awaitable[_T]) -> _T:
         try:

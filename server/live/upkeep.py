@@ -11,6 +11,7 @@ from server.live import ice
 from server.live.due import AT_ONCE, earliest
 from server.live.member import Member
 from server.live.people import asking, handover, lost, unstored
+from server.live.records import Loaded
 from server.services.sessions import ABANDONED
 from server.signalling.messages import CloseCode, TokenRenewed
 from server.signalling.protocol import State
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from server.live.session import LiveSession
 
 log = logging.getLogger(__name__)
+
+
+async def restore(session: "LiveSession", loaded: Loaded) -> None:
+    """What was open here before this server knew of the session. Raises StoreUnavailable."""
+    if loaded.pdf is not None and (pdfs := session.needs.pdfs()) is not None:
+        await pdfs.restore(session, loaded.pdf)
 
 
 def tick(session: "LiveSession") -> None:

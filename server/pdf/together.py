@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -26,6 +26,7 @@ from server.signalling.messages_pdf import (
     PdfSigned,
     PdfState,
     PdfUnmarked,
+    Share,
 )
 
 MOST_MARKS = 500
@@ -85,6 +86,16 @@ _WHY: Final = {
 _GONE: Final = "This signature is not asked for any more."
 
 
+class _Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written down of an open PDF."""
+
+    page: Annotated[int, msgspec.Meta(ge=1)]
+    y: Share
+    by: ParticipantId
+    marks: list[PdfMarkView]
+    asked: PdfAsked | None
+
+
 @dataclass(slots=True)
 class _Open:
     shown: PdfShown
@@ -96,6 +107,7 @@ class _Open:
     asked: PdfAsked | None = None
     signed: PdfSigned | None = None
     cancelled: bool = False
+    interrupted: bool = False
 
 
 class Together:
@@ -136,7 +148,44 @@ class Together:
         if one is None:
             return PdfState()
         marks = list(one.marks.values())
-        return PdfState(pdf=one.shown, page=one.page, y=one.y, by=one.by, marks=marks, asked=one.asked, signed=one.signed)
+        return PdfState(
+            pdf=one.shown,
+            page=one.page,
+            y=one.y,
+            by=one.by,
+            marks=marks,
+            asked=one.asked,
+            signed=one.signed,
+            interrupted=one.interrupted,
+        )
+
+    # ---- written down
+
+    def looked(self, asked: PdfAsked | None) -> str | None:
+        """What is to be written down, where this is asked; None where none is open."""
+        one = self._open
+        if one is None:
+            return None
+        return _written(_Looked(page=one.page, y=one.y, by=one.by, marks=list(one.marks.values()), asked=asked))
+
+    def restore(self, shown: PdfShown, looked: str, by: ParticipantId, signed: PdfSigned | None) -> None:
+        """As it was written down. A signature that was being given is asked for as before. ``by``: who leads where it cannot be read, which is an older
+        server's: then it is open at its first page."""
+        self.open(shown, by, signed)
+        assert self._open is not None
+        try:
+            was = msgspec.json.decode(looked, type=_Looked)
+        except msgspec.DecodeError:
+            return
+        one = self._open
+        one.page, one.y, one.by = min(was.page, shown.pages), was.y, was.by
+        for mark in was.marks:
+            one.marks[mark.by, mark.mark] = mark
+            one.points += len(mark.points)
+        newest = signed.sha256 if signed is not None else shown.sha256
+        if was.asked is not None and was.asked.sha256 == newest:
+            self._move(Input.ASK)
+            one.asked, one.interrupted = was.asked, True
 
     # ---- staff
 
@@ -169,11 +218,11 @@ class Together:
             raise Invalid("The box is too small to sign in.")
         return one.shown
 
-    def ask(self, body: PdfSignAsk, by: ParticipantId, of: ParticipantId, request: str) -> PdfAsked:
+    def question(self, body: PdfSignAsk, by: ParticipantId, of: ParticipantId, request: str) -> PdfAsked:
+        """What ``ask`` asks. Raises NotFound, Conflict."""
         one = self._here(body.pdf, Input.ASK)
-        self._move(Input.ASK)
         sha256 = one.signed.sha256 if one.signed is not None else one.shown.sha256
-        one.asked = PdfAsked(
+        return PdfAsked(
             request=request,
             page=body.page,
             x=body.x,
@@ -184,8 +233,11 @@ class Together:
             of=of,
             sha256=sha256,
         )
-        one.cancelled = False
-        return one.asked
+
+    def ask(self, asked: PdfAsked) -> None:
+        self._move(Input.ASK)
+        assert self._open is not None
+        self._open.asked, self._open.cancelled, self._open.interrupted = asked, False, False
 
     def may_cancel(self, pdf: str) -> PdfAsked:
         """Raises NotFound, Conflict."""
@@ -277,7 +329,16 @@ class Together:
 
     def _answered(self) -> None:
         assert self._open is not None
-        self._open.asked, self._open.cancelled = None, False
+        self._open.asked, self._open.cancelled, self._open.interrupted = None, False, False
+
+
+def begun(by: ParticipantId) -> str:
+    """What is written down of a PDF that is opened now."""
+    return _written(_Looked(page=1, y=0.0, by=by, marks=[], asked=None))
+
+
+def _written(looked: _Looked) -> str:
+    return msgspec.json.encode(looked).decode()
 
 
 def _on(shown: PdfShown, page: int) -> None:

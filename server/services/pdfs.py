@@ -19,6 +19,7 @@ from server.pdf.jobs import MAX_BYTES, Box, PdfRefused, Why
 from server.services.file_types import PDF
 from server.services.files import Files, Received
 from server.services.ports import MakeId
+from server.services.sessions import put_away
 from server.signalling.messages_pdf import PdfAsked, PdfShown, PdfSigned
 from server.store.ports import Store, Transaction
 
@@ -146,34 +147,53 @@ class Pdfs:
 
     # ---- while it is looked at
 
-    async def opened(self, session: SessionId, id: str, by: ParticipantId) -> Kept:
-        """Written down before anybody sees it. Raises NotFound, StoreUnavailable."""
+    async def opened(self, session: SessionId, id: str, by: ParticipantId, looked: str) -> Kept:
+        """Written down before anybody sees it, instead of the one before. Raises NotFound, StoreUnavailable."""
         kept = await self.find(session, id)
         async with self._store.begin() as tx:
+            await put_away(tx, session)
             pdf = await tx.get_pdf(kept.pdf.id)
             assert pdf is not None  # records are never removed
-            if pdf.opened_at is None:
-                pdf = msgspec.structs.replace(pdf, opened_at=self._clock.now())
-                await tx.save_pdf(pdf)
+            pdf = msgspec.structs.replace(pdf, opened_at=pdf.opened_at or self._clock.now(), looked=looked)
+            await tx.save_pdf(pdf)
             await self._note(tx, AuditAction.PDF_OPENED, pdf, by, {"sha256": kept.file.sha256})
         return Kept(pdf, kept.file, kept.signed)
 
     async def noted(
-        self, action: AuditAction, session: SessionId, id: PdfId, by: ParticipantId, details: dict[str, str]
+        self,
+        action: AuditAction,
+        session: SessionId,
+        id: PdfId,
+        by: ParticipantId,
+        details: dict[str, str],
+        looked: str | None,
     ) -> None:
-        """Raises StoreUnavailable."""
+        """``looked``: how it is looked at from now on; None: no more. Raises StoreUnavailable."""
         async with self._store.begin() as tx:
+            await _look(tx, id, looked)
             event = AuditEvent(action=action, at=self._clock.now(), actor=by, session=session, subject=id, details=details)
             await tx.append_audit(event)
+
+    async def looked(self, id: PdfId, looked: str) -> None:
+        """Where it is still open. Raises StoreUnavailable."""
+        async with self._store.begin() as tx:
+            await _look(tx, id, looked)
 
     def new_request(self) -> str:
         return self._make_id(REQUEST)
 
     async def sign(
-        self, session: SessionId, id: str, asked: PdfAsked, strokes: Strokes, by: ParticipantId, still: Callable[[], None]
+        self,
+        session: SessionId,
+        id: str,
+        asked: PdfAsked,
+        strokes: Strokes,
+        by: ParticipantId,
+        still: Callable[[], None],
+        looked: Callable[[], str | None],
     ) -> PdfSigned:
         """The file whose hash was asked about, and no other. What is signed is kept beside it. ``still`` is asked before it is kept, and raises where it may
-        be no longer. Raises Conflict, NotFound, Gone, PdfNotTaken, DependencyError."""
+        be no longer; ``looked`` is how it is looked at then. Raises Conflict, NotFound, Gone, PdfNotTaken, DependencyError."""
         kept = await self.find(session, id)
         before = kept.signed or kept.file
         if before.sha256 != asked.sha256:
@@ -203,7 +223,9 @@ class Pdfs:
             await _inside(tx, by)
             still()
             await tx.save_pdf(
-                msgspec.structs.replace(pdf, signed_file_id=file.id, signed_at=now, signatures=pdf.signatures + 1)
+                msgspec.structs.replace(
+                    pdf, signed_file_id=file.id, signed_at=now, signatures=pdf.signatures + 1, looked=looked()
+                )
             )
             details = {
                 "page": str(asked.page),
@@ -231,6 +253,13 @@ async def _kept(tx: Transaction, pdf: PdfRecord) -> Kept | None:
     file = await tx.get_file(pdf.file_id)
     signed = await tx.get_file(pdf.signed_file_id) if pdf.signed_file_id is not None else None
     return Kept(pdf, file, signed) if file is not None and file.sha256 else None
+
+
+async def _look(tx: Transaction, id: PdfId, looked: str | None) -> None:
+    """How it is looked at, where it is open."""
+    pdf = await tx.get_pdf(id)
+    if pdf is not None and pdf.looked is not None:
+        await tx.save_pdf(msgspec.structs.replace(pdf, looked=looked))
 
 
 async def _inside(tx: Transaction, id: ParticipantId) -> None:

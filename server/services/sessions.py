@@ -232,10 +232,18 @@ async def _abandoned(tx: Transaction, session: Session, before: datetime, now: d
     return all(dead_because(invitation, now) is not None for invitation in await tx.list_invitations(session.id))
 
 
+async def put_away(tx: Transaction, session: SessionId) -> None:
+    """No PDF is open there any more; what was marked is gone."""
+    for pdf in await tx.session_pdfs(session):
+        if pdf.looked is not None:
+            await tx.save_pdf(msgspec.structs.replace(pdf, looked=None))
+
+
 async def _end(tx: Transaction, session: Session, reason: str, actor: str, now: datetime) -> Session:
     """Inside a write transaction. Without an ``actor`` the server ends it, and the audit says why."""
     ended = msgspec.structs.replace(session, status=SessionStatus.ENDED, ended_at=now, end_reason=reason)
     await tx.save_session(ended)
+    await put_away(tx, session.id)
     for participant in await tx.list_participants(session.id):
         if participant.state is ParticipantState.LEFT:
             continue

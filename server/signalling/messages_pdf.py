@@ -136,7 +136,8 @@ class PdfSigned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PdfState(Body, frozen=True, kw_only=True, tag="pdf.state"):
-    """The whole, to everybody who sees it: when it is opened, put away, asked about or signed, and to a new page while one is open. ``pdf`` null: none is."""
+    """The whole, to everybody who sees it: when it is opened, put away, asked about or signed, and to a new page while one is open. ``pdf`` null: none is.
+    ``interrupted``: what is asked was asked before the server was started anew, and what was written since is lost."""
 
     pdf: PdfShown | None = None
     page: int = 1
@@ -145,6 +146,7 @@ class PdfState(Body, frozen=True, kw_only=True, tag="pdf.state"):
     marks: list[PdfMarkView] = msgspec.field(default_factory=list)
     asked: PdfAsked | None = None
     signed: PdfSigned | None = None
+    interrupted: bool = False
 
 
 class PdfLooked(Body, frozen=True, kw_only=True, tag="pdf.looked"):

@@ -10,7 +10,7 @@ from server.errors import ConfigError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST_REVISION = "0022"
+NEWEST_REVISION = "0023"
 """What this version of the server works with: the head of the revisions. Said here so that a start with nothing to do need not read them all, nor Alembic."""
 WRITER_LOCK = 7_301_482_011
 """PostgreSQL's advisory lock of Tongping's writers."""

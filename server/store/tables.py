@@ -190,6 +190,7 @@ pdfs = Table(
     Column("signed_file_id", _ID, ForeignKey("files.id")),
     Column("signed_at", UtcTime),
     Column("signatures", Integer, nullable=False),
+    Column("looked", Text),
     ForeignKeyConstraint(["session_id", "participant_id"], ["participants.session_id", "participants.id"]),
     Index(None, "session_id", "created_at"),
 )

@@ -680,6 +680,7 @@ export interface PdfState {
   marks: PdfMarkView[];
   asked: PdfAsked | null;
   signed: PdfSigned | null;
+  interrupted: boolean;
 }
 export interface PdfUnmark {
   type: "pdf.unmark";

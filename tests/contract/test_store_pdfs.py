@@ -31,7 +31,9 @@ async def test_pdfs_of_a_session(store: Store, make: Records, session: Session, 
         await tx.add_pdf(second)
         await tx.add_pdf(first)
         assert await tx.session_pdfs(session.id) == [first, second]
-    later = msgspec.structs.replace(first, opened_at=at(3), signed_file_id=signed.id, signed_at=at(4), signatures=1)
+    later = msgspec.structs.replace(
+        first, opened_at=at(3), signed_file_id=signed.id, signed_at=at(4), signatures=1, looked='{"page":2}'
+    )
     async with store.begin() as tx:
         await tx.save_pdf(later)
     async with store.read() as tx:

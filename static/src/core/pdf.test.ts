@@ -7,7 +7,7 @@ import { ApiError } from "./problems";
 const SHOWN = { id: "PF_1", name: "a.pdf", pages: 2, sizes: [[595, 842], [595, 842]] as [number, number][], sha256: "aa" };
 const VIEW: PdfView = { ...SHOWN, bytes: 10, created_at: "", opened: false, signed_sha256: "" };
 const ASKED: PdfAsked = { request: "RQ_1", page: 2, x: 0.1, y: 0.2, width: 0.4, height: 0.1, by: "PA_a", of: "PA_me", sha256: "aa" };
-const state = (part: Partial<PdfState> = {}): PdfState => ({ type: "pdf.state", pdf: SHOWN, page: 1, y: 0, by: null, marks: [], asked: null, signed: null, ...part });
+const state = (part: Partial<PdfState> = {}): PdfState => ({ type: "pdf.state", pdf: SHOWN, page: 1, y: 0, by: null, marks: [], asked: null, signed: null, interrupted: false, ...part });
 
 let said: ClientBody[];
 let fetched: [string, string][];
@@ -49,6 +49,16 @@ it("is told a state whole, and changes to it", () => {
   expect(pdf.marks.value.map(({ by }) => by)).toEqual(["PA_a"]);
   pdf.drawn();
   expect([pdf.open.value, pdf.marks.value, pdf.asked.value]).toEqual([null, [], null]);
+});
+
+it("knows that a question was interrupted, until there is another or none", () => {
+  pdf.handle(state({ asked: ASKED, interrupted: true }));
+  expect(pdf.interrupted.value).toBe(true);
+  pdf.handle(state({ asked: { ...ASKED, request: "RQ_2" } }));
+  expect(pdf.interrupted.value).toBe(false);
+  pdf.handle(state({ asked: ASKED, interrupted: true }));
+  pdf.drawn();
+  expect(pdf.interrupted.value).toBe(false);
 });
 
 it("keeps the same document and question for those who draw them", () => {

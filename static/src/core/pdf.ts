@@ -47,6 +47,7 @@ export interface Pdf {
   readonly marks: ReadonlySignal<readonly PdfMarkView[]>;
   readonly asked: ReadonlySignal<PdfAsked | null>;
   readonly signed: ReadonlySignal<PdfSigned | null>;
+  readonly interrupted: ReadonlySignal<boolean>; // the question is from before the server was started anew: what was written since then is lost
   readonly declined: ReadonlySignal<boolean>; // the newest question was taken away without a signature, and not by this page
   readonly sending: ReadonlySignal<PdfSending | null>;
   readonly signing: ReadonlySignal<boolean>; // a signature is on its way
@@ -84,6 +85,7 @@ export class LivePdf implements Pdf {
   readonly marks = signal<readonly PdfMarkView[]>([]);
   readonly asked = signal<PdfAsked | null>(null);
   readonly signed = signal<PdfSigned | null>(null);
+  readonly interrupted = signal(false);
   readonly declined = signal(false);
   readonly sending = signal<PdfSending | null>(null);
   readonly signing = signal(false);
@@ -131,7 +133,7 @@ export class LivePdf implements Pdf {
 
   /** A whole snapshot: if a PDF is open, it is told after it. */
   drawn(): void {
-    batch(() => this.told({ type: "pdf.state", pdf: null, page: 1, y: 0, by: null, marks: [], asked: null, signed: null }));
+    batch(() => this.told({ type: "pdf.state", pdf: null, page: 1, y: 0, by: null, marks: [], asked: null, signed: null, interrupted: false }));
   }
 
   /** Whether the refusal needs no other words than those here. */
@@ -152,6 +154,7 @@ export class LivePdf implements Pdf {
     this.look.value = { page, y, by };
     this.marks.value = state.marks;
     this.asked.value = unchanged(asked, state.asked);
+    this.interrupted.value = state.interrupted;
     this.signed.value = signed !== null && signed.sha256 === state.signed?.sha256 ? signed : state.signed;
     const fresh = state.signed !== null && state.signed.sha256 !== signed?.sha256;
     if (!same || state.asked !== null || fresh) this.declined.value = false;

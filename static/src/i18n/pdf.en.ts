@@ -61,6 +61,8 @@ export const pdfEn = {
   "pdf.close.no": "Keep it open",
   "pdf.asked.box": "Sign here",
   "pdf.asked.agent": "Waiting for the customer’s signature on page {n}.",
+  "pdf.interrupted.agent": "The conversation was interrupted. What the customer was writing did not arrive; the question still stands.",
+  "pdf.interrupted.customer": "The conversation was interrupted. What you were writing did not arrive: please write it again.",
   "pdf.asked.cancel": "Take the question back",
   "pdf.declined.agent": "The customer did not sign.",
   "pdf.signed.agent": "Signed by the customer.",

@@ -63,6 +63,8 @@ export const pdfZh: Readonly<Record<keyof typeof pdfEn, string>> = {
   "pdf.close.no": "保持打开",
   "pdf.asked.box": "请在此签名",
   "pdf.asked.agent": "正在等待客户在第 {n} 页签名。",
+  "pdf.interrupted.agent": "通话曾经中断，客户正在写的签名没有送达；签名请求仍然有效。",
+  "pdf.interrupted.customer": "通话曾经中断，您正在写的签名没有送达，请重新书写。",
   "pdf.asked.cancel": "收回请求",
   "pdf.declined.agent": "客户没有签名。",
   "pdf.signed.agent": "客户已签名。",

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -92,8 +93,9 @@ class Model(RuleBasedStateMachine):
     def asks(self, pdf: str, by: ParticipantId) -> None:
         def act() -> None:
             self.real.may_ask(ask(pdf))
-            asked = self.real.ask(ask(pdf), by, A, f"PR_{self.numbers}")
+            asked = self.real.question(ask(pdf), by, A, f"PR_{self.numbers}")
             assert asked.sha256 == self.hash
+            self.real.ask(asked)
 
         if self.does(pdf == self.open and not self.signing, act):
             self.request = f"PR_{self.numbers}"
@@ -150,6 +152,22 @@ class Model(RuleBasedStateMachine):
             if self.cancelled:
                 self.request = None
         self.cancelled = False
+
+    @rule()
+    def is_killed(self) -> None:
+        """What is being signed is asked for as before, unless that was taken back; of the rest nothing is lost that was written down."""
+        before = self.real.state
+        if before.pdf is None:
+            return
+        looked = self.real.looked(None if self.cancelled else before.asked)
+        assert looked is not None
+        self.real = Together()
+        self.real.restore(before.pdf, looked, B, before.signed)
+        if self.cancelled:
+            self.request = None
+        self.signing = self.cancelled = False
+        asked = before.asked if self.request is not None else None
+        assert self.real.state == msgspec.structs.replace(before, asked=asked, interrupted=asked is not None)
 
     @invariant()
     def fits(self) -> None:
@@ -215,4 +233,18 @@ def test_marks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_signed_already_is_what_is_asked_about() -> None:
     one = Together()
     one.open(shown(), A, PdfSigned(sha256="signed before", at=AT))
-    assert one.ask(ask(), A, B, "PR_1").sha256 == "signed before"
+    asked = one.question(ask(), A, B, "PR_1")
+    assert asked.sha256 == "signed before"
+    one.ask(asked)
+    looked = one.looked(asked)
+    assert looked is not None
+    again = Together()
+    again.restore(shown(), looked, A, PdfSigned(sha256="signed meanwhile", at=AT))
+    assert (again.phase, again.state.asked, again.state.interrupted) == (Phase.OPEN, None, False), "of another file"
+
+
+@pytest.mark.parametrize("looked", ["", "{}", '{"page": 0, "y": 0, "by": "PA_A", "marks": [], "asked": null}', "[1]"])
+def test_what_cannot_be_read_is_open_at_its_first_page(looked: str) -> None:
+    one = Together()
+    one.restore(shown(), looked, B, None)
+    assert (one.state.page, one.state.y, one.state.by, one.state.marks) == (1, 0.0, B, [])

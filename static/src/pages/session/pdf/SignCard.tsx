@@ -29,6 +29,7 @@ export function SignCard({ document, loaded, view }: { document: PdfDocument | n
     <>
       <section class="card stack tight pdf-sign" aria-label={t("pdf.asked.box")}>
         <h2>{t("pdf.sign.title", { name: by?.name || roleName(by?.role ?? "agent") })}</h2>
+        {pdf.interrupted.value && <p>{t("pdf.interrupted.customer")}</p>}
         <p>{t(document === null ? "pdf.sign.wait" : "pdf.sign.text")}</p>
         <div class="pdf-answers">
           <Button look="primary" icon={PenLine} disabled={document === null} onClick={() => (signing.value = strokes.peek().length > 0 ? "review" : "pad")}>

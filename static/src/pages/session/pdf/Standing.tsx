@@ -53,6 +53,7 @@ export function Standing() {
     return (
       <Notice kind="quiet" action={mayOpen(ui.call) ? <Button onClick={() => pdf.cancelAsk()}>{t("pdf.asked.cancel")}</Button> : undefined}>
         {t("pdf.asked.agent", { n: asked.page })}
+        {pdf.interrupted.value && <p>{t("pdf.interrupted.agent")}</p>}
       </Notice>
     );
   }

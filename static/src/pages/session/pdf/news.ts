@@ -67,6 +67,11 @@ export function usePdfNews(ui: CallUi): void {
     playTone("ask");
   }, [asked?.request]);
 
+  const interrupted = pdf.interrupted.value;
+  useEffect(() => {
+    if (interrupted) announce(t(ui.variant === "customer" ? "pdf.interrupted.customer" : "pdf.interrupted.agent"));
+  }, [interrupted, asked?.request]);
+
   useEffect(() => {
     const news = signed !== null && was.current.signed !== signed.sha256 && was.current.signed !== undefined;
     was.current.signed = signed?.sha256 ?? "";

@@ -28,7 +28,7 @@ const sha = (text: string) => sha256Of(new TextEncoder().encode(text).buffer);
 const [FILE, SIGNED, FILE_2] = await Promise.all([sha("PF_1/file"), sha("PF_1/signed"), sha("PF_2/file")]); // of what is fetched below
 const SHOWN = { id: "PF_1", name: "a.pdf", pages: 3, sizes: Array.from({ length: 3 }, (): [number, number] => [600, 800]), sha256: FILE };
 const ASKED = { request: "RQ_1", page: 2, x: 0.1, y: 0.5, width: 0.4, height: 0.1, by: "PA_a", of: "PA_me", sha256: FILE };
-const state = (part: Partial<PdfState> = {}): PdfState => ({ type: "pdf.state", pdf: SHOWN, page: 1, y: 0, by: null, marks: [], asked: null, signed: null, ...part });
+const state = (part: Partial<PdfState> = {}): PdfState => ({ type: "pdf.state", pdf: SHOWN, page: 1, y: 0, by: null, marks: [], asked: null, signed: null, interrupted: false, ...part });
 const WIDE = 620; // of the view; 600 of a page
 
 const root = document.createElement("div");
@@ -228,6 +228,18 @@ it("says how it stands with the signature", async () => {
   expect(root.textContent).toContain(t("pdf.declined.agent"));
   await tell(state({ signed: { sha256: SIGNED, at: "" } }));
   expect([root.querySelector(".pdf-print code")?.textContent, button(t("pdf.signed.save")) !== undefined]).toEqual([SIGNED, true]);
+});
+
+it("tells both that what was being written is lost, once", async () => {
+  await show("agent", state({ asked: ASKED, interrupted: true }));
+  expect(root.textContent).toContain(t("pdf.interrupted.agent"));
+  expect(vi.mocked(announce).mock.calls.filter(([text]) => text === t("pdf.interrupted.agent"))).toHaveLength(1);
+  await tell(state({ asked: { ...ASKED, request: "RQ_2" } }));
+  expect(root.textContent).not.toContain(t("pdf.interrupted.agent"));
+  await act(() => render(null, root));
+  await show("customer", state({ asked: ASKED, interrupted: true }));
+  expect(root.textContent).toContain(t("pdf.interrupted.customer"));
+  expect(vi.mocked(announce).mock.calls.map(([text]) => text)).toContain(t("pdf.interrupted.customer"));
 });
 
 it("lets the customer sign with two yeses, and no sooner", async () => {
