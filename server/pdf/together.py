@@ -96,6 +96,10 @@ class _Looked(msgspec.Struct, frozen=True, kw_only=True):
     asked: PdfAsked | None
 
 
+_LOOKED = msgspec.json.Decoder(_Looked)
+"""Made here, before there are threads: two that prepare a type for themselves at once end the process (msgspec 0.22)."""
+
+
 @dataclass(slots=True)
 class _Open:
     shown: PdfShown
@@ -174,7 +178,7 @@ class Together:
         self.open(shown, by, signed)
         assert self._open is not None
         try:
-            was = msgspec.json.decode(looked, type=_Looked)
+            was = _LOOKED.decode(looked)
         except msgspec.DecodeError:
             return
         one = self._open
