@@ -66,8 +66,8 @@ class Table:
 
     async def until_kept(self, true: Callable[[str], bool]) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while not any(one is not None and true(one) for one in self.looked()):
-                await asyncio.sleep(0)
+            while not any(one is not None and true(one) for one in self.looked()):  # noqa: ASYNC110 - a database says nothing of itself
+                await asyncio.sleep(0.05)
 
     async def again(self, *, killed: bool = True) -> None:
         """The server is ended and started; the agent and the customer come back to it."""
