@@ -52,6 +52,8 @@ _WORDS = {
     "match": ("与对照的相似度 / 阈值", "Likeness to the reference / threshold"),
     "frames": ("看过的画面数", "Frames looked at"),
     "pack": ("模型包", "Model pack"),
+    "rules": ("风险规则", "Rules of risk"),
+    "model": ("风险模型", "Model of risk"),
     "script": ("指令脚本摘要", "Hash of the script"),
     "digest": ("证据清单摘要", "Digest of the sealed manifest"),
     "check": ("检查", "Check"),
@@ -143,6 +145,7 @@ class Page:
                     ("outcome", decided.outcome.value), ("reasons", " ".join(decided.reasons)),
                     ("assurance", decided.assurance.value if decided.assurance is not None else ""),
                     ("risk", decided.risk_level.value if decided.risk_level is not None else ""), ("pack", decided.pack_hash),
+                    ("rules", decided.rules_hash), ("model", decided.model_hash),
                 )
             )  # fmt: skip
         if case.identified is not None:

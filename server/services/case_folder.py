@@ -48,7 +48,8 @@ To check it, on a machine that has never seen this server:
     tongping audit verify audit/trail.jsonl --start {start} --signed audit/checkpoint.jws --keys audit/keys.json
     tongping verify-decision --jwks decision-keys.json --details DETAILS.json --audience {audience} --case {id} --at {issued} "$(cat decision.jws)"
 
-Compare audit/checkpoint.jws and the keys with the copies that were kept elsewhere at the time. The digest of each attempt's sealed manifest stands in the
+Compare audit/checkpoint.jws and the keys with the copies that were kept elsewhere at the time. decision-keys.json has the keys that the server verifies by when
+this folder is made; where the decision's is no longer among them (sixteen newer ones, or withdrawn), its copy from the time is what decides. The digest of each attempt's sealed manifest stands in the
 trail (verification.attempt_ended, `evidence`); who holds the server's evidence checks it by `tongping evidence verify audit/trail.jsonl`.
 """
 

@@ -18,7 +18,7 @@ _FORMS = {
     "date": (re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"), 'a date such as "2026-11-22"'),
 }
 MOST_STRINGS = 32
-MAX_INTEGER = 2**53
+MAX_INTEGER = 2**53 - 1
 
 
 class DetailRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -84,6 +85,7 @@ async def test_everything_in_it_is_checked_by_itself(tmp_path: Path, language: s
     assert all(image in found and hashlib.sha256(found[image]).hexdigest() in page for image in images if image is not None)
     assert not any(tag in ("script", "link", "iframe", "object") or "http" in str(attributes) for tag, attributes in tags)
     assert other not in page
+    assert json.loads(found["case.json"])["decided"]["rules_hash"] in page
 
     read_me = found["README.txt"].decode()
     monkeypatch.chdir(folder)

@@ -68,9 +68,12 @@ async def test_codes_cannot_be_guessed(here: Branch) -> None:
     assert (await here.agent.next("error", 8))["code"] == "too_many", "the right one neither, for a while"
 
 
-async def test_a_code_is_not_used_up_where_nothing_can_be_stored(here: Branch, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [StoreUnavailable("down"), RuntimeError("a fault of ours")])
+async def test_a_code_is_not_used_up_where_nothing_can_be_stored(
+    here: Branch, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
     async def broken(*_: object) -> None:
-        raise StoreUnavailable("down")
+        raise fault
 
     tab = await (await here.tab()).hello()
     await tab.next("tab.state")

@@ -92,14 +92,14 @@ def normalised(kind: IdentifierKind, identifier: str) -> str:
         plain = digits.removeprefix("+")
         if not (plain.isascii() and plain.isdigit() and 3 <= len(plain) <= 20):
             raise IdentifierInvalid("phone: digits, with a + before the country's code or without, are needed")
-        return _international(plain)
+        return _international(plain, abroad=digits.startswith(("+", "00")))
     return identifier
 
 
-def _international(digits: str) -> str:
-    """One spelling of a number: without the 00 of a call abroad, and a mobile number of the mainland with its country's code."""
+def _international(digits: str, *, abroad: bool) -> str:
+    """One spelling of a number: without the 00 of a call ``abroad``, and a mobile number of the mainland, where no country is named, with its country's code."""
     number = digits.removeprefix("00")
-    return f"86{number}" if _MOBILE.fullmatch(number) else number
+    return f"86{number}" if not abroad and _MOBILE.fullmatch(number) else number
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -201,6 +201,13 @@ def test_a_block_list_is_not_passed_by_another_spelling_of_a_number(other: str) 
     assert digests.digest(IdentifierKind.PHONE, other) != digests.digest(IdentifierKind.PHONE, "13800138001")
 
 
+@pytest.mark.parametrize("abroad", ["+1 312 555 1234", "0013125551234"])
+def test_a_number_abroad_is_no_mobile_number_of_the_mainland(abroad: str) -> None:
+    digests = Identifiers(bytes(32))
+    assert digests.digest(IdentifierKind.PHONE, abroad) != digests.digest(IdentifierKind.PHONE, "13125551234")
+    assert digests.digest(IdentifierKind.PHONE, abroad) == digests.digest(IdentifierKind.PHONE, "+13125551234")
+
+
 def test_what_all_expressions_cost_together_is_bounded() -> None:
     """They are evaluated while every other decision waits."""
     when = " or ".join(["velocity_customer_24h > 1"] * 34)
