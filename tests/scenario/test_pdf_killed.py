@@ -66,7 +66,7 @@ class Table:
 
     async def until_kept(self, true: Callable[[str], bool]) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while not any(one is not None and true(one) for one in self.looked()):
+            while not any(one is not None and true(one) for one in self.looked()):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0)
 
     async def again(self, *, killed: bool = True) -> None:
