@@ -254,7 +254,7 @@ async def _(o: Office) -> None:
     paper, by = pdfs.hashed(pdfs.paper()), ParticipantId("PA_1")
     asked = PdfAsked(request="PR_1", page=1, x=0.1, y=0.1, width=0.4, height=0.1, by=by, of=signer, sha256=paper)
     strokes = (((0.0, 0.0), (1.0, 1.0)),)
-    await o.here.server.context.pdfs.sign(SessionId(session), pdf, asked, strokes, signer, lambda: None)
+    await o.here.server.context.pdfs.sign(SessionId(session), pdf, asked, strokes, signer, lambda: None, lambda: None)
     await o.did("GET", f"/sessions/{session}/pdfs/{pdf}/signed", token=o.here.supervisor)
 
 

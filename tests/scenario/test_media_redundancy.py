@@ -20,18 +20,19 @@ from tests.unit.media.test_red import built
 FRAME = 960
 SPEAKER = 77
 LOST = 6
-"""One of so many packets is lost, on each way: more than near ones, whose round trip may be known by then, do without."""
+"""One of so many packets is lost here, on each way: more than near ones, whose round trip may be known by then, do without."""
 DEADLINE_S = 90.0
 
 
 class Voice(Connection):
-    """One who speaks with ``ssrc``, or listens in one slot. ``opus`` and ``red``: payload types, no redundancy without ``red``.
+    """One who speaks with ``ssrc``, or listens in one slot. ``opus`` and ``red``: payload types, no redundancy without ``red``. ``lost``: one of so many.
 
     ``got``: what came, by its number: (payload type, payload).
     """
 
-    def __init__(self, *, ssrc: int = 0, opus: int = 111, red: int = 0) -> None:
+    def __init__(self, *, ssrc: int = 0, opus: int = 111, red: int = 0, lost: int = LOST) -> None:
         super().__init__(RTCCertificate.generateCertificate(), "gcm", True)
+        self._lost = lost
         self._ssrc, self.opus, self.red = ssrc, opus, red
         self._reader = RtpReader(ExtensionIds(mid=4))
         self.got: dict[int, tuple[int, bytes]] = {}
@@ -57,7 +58,7 @@ class Voice(Connection):
         """The next packet; every so manieth is lost on its way."""
         number = self.said
         self.said += 1
-        if number % LOST == 3:
+        if number % self._lost == 3:
             return
         payload, kind = words(number), self.opus
         if redundant:
@@ -71,7 +72,7 @@ class Voice(Connection):
         came = reader.pt, data[reader.start : reader.end]
         first = self.got.setdefault(reader.seq, came)
         assert first == came, "sent again otherwise than it was"
-        if self.red and reader.seq % LOST == 5:  # as if it had not come
+        if self.red and reader.seq % self._lost == 5:  # as if it had not come
             self.nacked += 1
             await self._dtls._send_rtp(rtcp.build_nack(1, reader.ssrc, [reader.seq]))
 

@@ -1,6 +1,7 @@
 """The processes that a server launches before it reads the rest of itself."""
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -18,8 +19,11 @@ def alive(pid: int) -> bool:
 
 
 def children() -> set[int]:
-    tasks = Path(f"/proc/{os.getpid()}/task")
-    return {int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that is over has none
+            found.update(map(int, (task / "children").read_text().split()))
+    return found
 
 
 async def launched_pids(before: set[int], number: int) -> set[int]:

@@ -199,7 +199,7 @@ async def test_packets_that_were_lost_and_sent_again_are_recorded_once(tmp_path:
 
 @pytest.mark.parametrize("native", [True, False])
 async def test_of_a_voice_with_redundancy_the_primary_encoding_and_what_was_restored(tmp_path: Path, native: bool) -> None:
-    speaker = Voice(ssrc=SPEAKER, red=63)
+    speaker = Voice(ssrc=SPEAKER, red=63, lost=10)
     async with house(tmp_path, native=native) as (worker, client, _):
         begun = await client.start_recording("RE_1")
         try:
