@@ -28,6 +28,8 @@ from tests.unit.verification.pictures import encoded, png_that_says
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REFUSED_S = 0.2
+READY_S = 180.0
+"""A deadline only: beside others workers take long to read their models."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -49,9 +51,9 @@ async def key(here: Here) -> str:
 
 
 async def ready(here: Here) -> None:
-    async with asyncio.timeout(60):
-        while not (await here.get("//readyz")).json["verification"]:
-            pass
+    async with asyncio.timeout(READY_S):
+        while not (await here.get("//readyz")).json["verification"]:  # noqa: ASYNC110 - it is only said when asked
+            await asyncio.sleep(0.1)
 
 
 def jpeg(picture: Any) -> bytes:

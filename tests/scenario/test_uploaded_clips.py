@@ -1,6 +1,5 @@
 """A clip in place of pictures for an attempt, over HTTP: with drawn faces, and one of real ones with the real workers and the pack ``base``."""
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from server.transactions.token import verify_decision
 from tests.scenario.test_faces_api import send
+from tests.scenario.test_faces_real import ready
 from tests.scenario.test_verifications_api import DETAILS, Bank, b64, settings
 from tests.support import packs, portraits
 from tests.support.bank_place import PICTURES, takes
@@ -148,9 +148,7 @@ async def test_a_clip_of_a_real_face(tmp_path: Path) -> None:
     (tmp_path / "policies" / "pictures.toml").write_text(text, encoding="utf-8")
     dad, again, other = (portraits.azure(f"Family1-{name}.jpg") for name in ("Dad1", "Dad2", "Mom1"))
     async with app(tmp_path, models_dir=str(packs.FOLDER), verification__deadline_s=60.0, **told) as here:
-        async with asyncio.timeout(60):
-            while not (await here.get("//readyz")).json["verification"]:
-                pass
+        await ready(here)
         bank = await Bank.of(here)
         for customer, face, outcome, code in (("c-1", again, "refer", "pad_unavailable"), ("c-2", other, "reject", "no_match")):
             id = str((await bank.ask(customer=customer)).json["id"])
