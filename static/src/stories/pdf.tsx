@@ -28,6 +28,7 @@ interface Setting {
   never?: boolean; // the file does not come
   broken?: boolean;
   changed?: boolean; // another file comes
+  interrupted?: boolean; // the server was started anew while it was asked
 }
 
 const BOX = { page: 1, x: 0.34, y: 0.71, width: 0.36, height: 0.075 };
@@ -59,6 +60,7 @@ function fakePdf(setting: Setting): LivePdf {
   live.asked.value = setting.asked ?? null;
   live.signed.value = setting.signed ?? null;
   live.declined.value = setting.declined ?? false;
+  live.interrupted.value = setting.interrupted ?? false;
   live.sending.value = setting.sending ?? null;
   live.signing.value = setting.signing ?? false;
   live.refused.value = setting.refused ?? null;
@@ -113,6 +115,7 @@ export const pdfStories: Story[] = [
   story("agent-marks", "agent", () => ({ marks: MARKS }), () => pdfUi(true, { tool: "highlight" })),
   story("agent-box", "agent", () => ({ name: NAMES.long() }), () => pdfUi(true, { tool: "sign", draft: BOX })),
   story("agent-asked", "agent", () => ({ asked: asked() })),
+  story("agent-interrupted", "agent", () => ({ asked: asked(), interrupted: true })),
   story("agent-declined", "agent", () => ({ declined: true })),
   story("agent-signed", "agent", () => ({ signed: signed() })),
   story("agent-close", "agent", () => ({}), () => pdfUi(true, { closing: true })),
@@ -124,6 +127,7 @@ export const pdfStories: Story[] = [
   story("customer", "customer", () => ({ marks: MARKS })),
   story("customer-last-page", "customer", () => ({ name: NAMES.long(), look: { page: 3, y: 0 } })),
   story("customer-asked", "customer", () => ({ asked: asked() })),
+  story("customer-interrupted", "customer", () => ({ asked: asked(), interrupted: true })),
   story("customer-pad", "customer", () => ({ asked: asked() }), () => pdfUi(true, { signing: "pad" })),
   story("customer-pad-drawn", "customer", () => ({ asked: asked() }), () => pdfUi(true, { signing: "pad", strokes: STROKES })),
   story("customer-review", "customer", () => ({ asked: asked() }), () => pdfUi(true, { signing: "review", strokes: STROKES })),
