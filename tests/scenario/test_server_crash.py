@@ -30,7 +30,7 @@ from tests.support.machine import quick_or_skip
 from tests.support.server_process import ServerProcess
 from tests.support.tiny_engine import ALICE, draw
 
-KILLS = int(os.environ.get("TESTS_KILLS", "4"))  # the long form: 1000
+KILLS = int(os.environ.get("TESTS_KILLS", "50"))  # the long form: 1000
 SEED = int(os.environ.get("TESTS_KILLS_SEED", "121212"))
 KILLS_A_FOLDER = 25
 """All of it is checked after every kill; then a new one is begun."""
